@@ -1,0 +1,17 @@
+//! BGP-4 as pure state: no socket, no clock, no task. Time is an argument and bytes are handed in.
+//!
+//! - [`types`]: the small words (AS numbers, families, MACs, route distinguishers).
+//! - [`wire`]: messages, attributes and NLRI; each thing's type, parser, emitter and tests in one file.
+//! - [`intern`]: equal attribute sets share one allocation.
+//! - [`session`]: one peer: framing, the finite state machine, timers, negotiation, collision.
+//! - [`rib`]: tables, their change log, the decision process.
+//! - [`export`]: update groups, which turn the change log into bytes for peers.
+//!
+//! Each module uses only those listed above it.
+
+pub mod export;
+pub mod intern;
+pub mod rib;
+pub mod session;
+pub mod types;
+pub mod wire;

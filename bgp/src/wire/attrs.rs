@@ -1,0 +1,118 @@
+//! Path attributes: the set that paths share.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use crate::types::{Asn, RouterId};
+
+use super::{AsPath, Community, ExtCommunity, LargeCommunity, PmsiTunnel};
+
+/// A set of path attributes, as named fields (RFC 4271 section 5 and those it grew since).
+///
+/// What MP_REACH_NLRI carries besides routes, the next hop, is folded in here, so that two paths with equal
+/// `Attrs` can share one UPDATE. AS4_PATH and AS4_AGGREGATOR are already merged (RFC 6793 section 4.2.3).
+/// Lists keep the order in which they came.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Attrs {
+    /// ORIGIN (1).
+    pub origin: Origin,
+    /// AS_PATH (2), four-octet.
+    pub as_path: AsPath,
+    /// NEXT_HOP (3) or the next hop of MP_REACH_NLRI (14).
+    pub next_hop: NextHop,
+    /// MULTI_EXIT_DISC (4).
+    pub med: Option<u32>,
+    /// LOCAL_PREF (5).
+    pub local_pref: Option<u32>,
+    /// ATOMIC_AGGREGATE (6).
+    pub atomic_aggregate: bool,
+    /// AGGREGATOR (7).
+    pub aggregator: Option<Aggregator>,
+    /// COMMUNITIES (8), RFC 1997.
+    pub communities: Box<[Community]>,
+    /// ORIGINATOR_ID (9), RFC 4456.
+    pub originator_id: Option<RouterId>,
+    /// CLUSTER_LIST (10), RFC 4456, nearest cluster first.
+    pub cluster_list: Box<[Ipv4Addr]>,
+    /// EXTENDED COMMUNITIES (16), RFC 4360.
+    pub ext_communities: Box<[ExtCommunity]>,
+    /// PMSI_TUNNEL (22), RFC 6514.
+    pub pmsi: Option<Box<PmsiTunnel>>,
+    /// LARGE_COMMUNITY (32), RFC 8092.
+    pub large_communities: Box<[LargeCommunity]>,
+    /// What linnet has no name for, optional and transitive, kept to be passed on (RFC 4271 section 5).
+    pub unknown: Box<[UnknownAttr]>,
+}
+
+/// ORIGIN. The order is the one of the decision process: lower is better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Origin {
+    /// 0: interior to the originating AS.
+    Igp,
+    /// 1: learnt by EGP.
+    Egp,
+    /// 2: by some other means.
+    Incomplete,
+}
+
+/// Where packets for the route go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum NextHop {
+    /// An IPv4 address; for EVPN the VTEP.
+    Ipv4(Ipv4Addr),
+    /// An IPv6 address; for EVPN the VTEP.
+    Ipv6(Ipv6Addr),
+    /// A global and a link-local address (RFC 2545 section 3).
+    Ipv6LinkLocal(Ipv6Addr, Ipv6Addr),
+}
+
+/// AGGREGATOR: who aggregated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Aggregator {
+    /// The aggregator's AS.
+    pub asn: Asn,
+    /// The aggregator's identifier.
+    pub router_id: Ipv4Addr,
+}
+
+/// An attribute kept without being understood.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct UnknownAttr {
+    /// Its flags as they are to be sent: the partial bit is set already.
+    pub flags: u8,
+    /// Its type code.
+    pub kind: u8,
+    /// Its value.
+    pub value: Box<[u8]>,
+}
+
+impl Attrs {
+    /// What a route of this speaker's own begins with: ORIGIN IGP, an empty AS_PATH, nothing else.
+    pub fn new(next_hop: NextHop) -> Attrs {
+        Attrs {
+            origin: Origin::Igp,
+            as_path: AsPath::default(),
+            next_hop,
+            med: None,
+            local_pref: None,
+            atomic_aggregate: false,
+            aggregator: None,
+            communities: Box::default(),
+            originator_id: None,
+            cluster_list: Box::default(),
+            ext_communities: Box::default(),
+            pmsi: None,
+            large_communities: Box::default(),
+            unknown: Box::default(),
+        }
+    }
+}
+
+impl NextHop {
+    /// The address to route towards: the global one where there are two.
+    pub fn address(self) -> std::net::IpAddr {
+        match self {
+            NextHop::Ipv4(a) => a.into(),
+            NextHop::Ipv6(a) | NextHop::Ipv6LinkLocal(a, _) => a.into(),
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! UPDATE (RFC 4271 section 4.3, RFC 4760, RFC 7606).
+
+use crate::types::{Family, FamilySet};
+
+use super::{Attrs, Fault, Nlris};
+
+/// What an UPDATE says, once RFC 7606 has been applied to it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Update {
+    /// Routes announced; up to two families, each with the attributes as they hold for it.
+    pub reach: Vec<Reach>,
+    /// Routes withdrawn, those that RFC 7606 treats as withdrawn included.
+    pub unreach: Vec<Nlris>,
+    /// The sender has sent all it had in this family (RFC 4724 section 2).
+    pub end_of_rib: Option<Family>,
+    /// What was wrong and did not end the session.
+    pub faults: Vec<Fault>,
+}
+
+/// Routes that share attributes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reach {
+    /// The attributes, next hop included.
+    pub attrs: Attrs,
+    /// The routes.
+    pub nlri: Nlris,
+}
+
+/// What decoding and encoding depend on, agreed by the OPENs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Encoding {
+    /// AS numbers take four octets (RFC 6793).
+    pub as4: bool,
+    /// Routes carry a path identifier in these families, in this direction (RFC 7911).
+    pub add_path: FamilySet,
+    /// The longest message: 4096, or 65535 (RFC 8654).
+    pub max_message: u16,
+}
+
+/// How the peer stands to this speaker: decides which attributes may come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PeerKind {
+    /// In this AS.
+    Ibgp,
+    /// In another AS.
+    Ebgp,
+}

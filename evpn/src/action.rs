@@ -1,0 +1,127 @@
+//! What EVPN asks its driver to do.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use bgp::types::{Mac, Vni};
+use bgp::wire::{Attrs, EvpnBody, EvpnKey};
+
+use crate::dataplane::{WantedKey, WantedValue};
+
+/// One thing to do, in order: what comes later may rest on what came before (a neighbour on its MAC).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Put a route of ours into the EVPN table, or replace it.
+    Originate {
+        /// Its identity.
+        key: EvpnKey,
+        /// ESI and labels.
+        body: EvpnBody,
+        /// Shared by all routes of a VNI that have the same.
+        attrs: Arc<Attrs>,
+    },
+    /// Take a route of ours out of it.
+    Retract {
+        /// Its identity.
+        key: EvpnKey,
+    },
+    /// The dataplane is to have this, or this instead of what it was to have under the key.
+    Want {
+        /// What.
+        key: WantedKey,
+        /// How.
+        value: WantedValue,
+    },
+    /// The dataplane is no longer to have it.
+    Unwant {
+        /// What.
+        key: WantedKey,
+    },
+    /// Hand in the best path of every EVPN route once more (`Evpn::route`), and what has gone meanwhile: a VNI
+    /// wants routes that it did not want when they came. Never more than one is waiting; a route that is handed
+    /// in unchanged costs a look-up.
+    Replay,
+    /// Something that a person should know.
+    Notice(Notice),
+}
+
+/// News for the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// A MAC moved so often that two hosts probably have it (RFC 7432 section 15.1).
+    DuplicateMac {
+        /// The network.
+        vni: Vni,
+        /// The host's, or hosts'.
+        mac: Mac,
+        /// How often it moved within [`DUPLICATE_WINDOW`](crate::mobility::DUPLICATE_WINDOW).
+        moves: u32,
+    },
+    /// A MAC was seen here that must not move away from where it is (RFC 7432 section 15.2): not believed.
+    StickyMac {
+        /// The network.
+        vni: Vni,
+        /// The host's.
+        mac: Mac,
+        /// Where it stays.
+        vtep: IpAddr,
+    },
+    /// A route was taken by a VNI's route targets but cannot be used there. Said once per VNI, route
+    /// distinguisher and reason.
+    Unusable {
+        /// The network.
+        vni: Vni,
+        /// The route.
+        key: EvpnKey,
+        /// Why.
+        reason: Unusable,
+    },
+    /// A Type 3's tunnel endpoint is not its originator; frames are flooded to the originator, as FRR does
+    /// (BIRD takes the endpoint).
+    EndpointDiffers {
+        /// The network.
+        vni: Vni,
+        /// The originating router's address.
+        originator: IpAddr,
+        /// What PMSI_TUNNEL says.
+        endpoint: IpAddr,
+    },
+    /// The VXLAN device sends from another address than the configured VTEP, which is the one advertised.
+    VtepDiffers {
+        /// The network.
+        vni: Vni,
+        /// Configured, and advertised.
+        configured: IpAddr,
+        /// The device's.
+        device: IpAddr,
+    },
+    /// Neither the configuration nor the device names a tunnel address: nothing is advertised or taken.
+    NoVtep {
+        /// The network.
+        vni: Vni,
+    },
+    /// All 65535 automatic route distinguishers are in use: nothing is advertised or taken.
+    NoRd {
+        /// The network.
+        vni: Vni,
+    },
+}
+
+/// Why a VNI cannot use a route that its route targets let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Unusable {
+    /// It asks for other encapsulations than VXLAN only.
+    Encapsulation,
+    /// Its label is another VNI: downstream-assigned VNIs are not supported.
+    Label,
+    /// Its Ethernet tag is not 0: VLAN-aware bundles are not supported.
+    Tag,
+    /// No host has such a MAC.
+    Mac,
+    /// Its VTEP's address family is not that of ours.
+    VtepFamily,
+    /// Its VTEP is this node.
+    OwnVtep,
+    /// A Type 3 without PMSI_TUNNEL, or with a tunnel that is not ingress replication.
+    Pmsi,
+}

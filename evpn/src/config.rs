@@ -1,0 +1,53 @@
+//! What the operator decides about EVPN: who this node is, which VNIs it serves, and their route targets.
+
+use std::net::IpAddr;
+
+use bgp::types::{Asn, Rd, RouterId, Vni};
+use bgp::wire::RouteTarget;
+
+/// Everything EVPN needs to be told. Contradictions (a VNI listed twice) are refused by who reads the file;
+/// here the first one counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// This node's AS: its low sixteen bits stand in automatic route targets.
+    pub asn: Asn,
+    /// Stands in automatic route distinguishers.
+    pub router_id: RouterId,
+    /// The tunnel address. Without one each VNI uses the local address of its own device.
+    pub vtep: Option<IpAddr>,
+    /// Serve every VNI that the dataplane has, not only those listed.
+    pub advertise_all_vni: bool,
+    /// VNIs to be served, and what deviates from automatic in them.
+    pub vnis: Vec<VniConfig>,
+}
+
+/// One VNI's settings; what is `None` is automatic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VniConfig {
+    /// The network.
+    pub vni: Vni,
+    /// Automatic: the router id and a small index (RFC 7432 section 7.9).
+    pub rd: Option<Rd>,
+    /// Automatic: [`ImportTarget::AnyAs`] of this VNI.
+    pub import_rt: Option<Vec<ImportTarget>>,
+    /// Automatic: this AS (low sixteen bits) and the VNI.
+    pub export_rt: Option<Vec<RouteTarget>>,
+}
+
+impl VniConfig {
+    /// A VNI with everything automatic.
+    pub fn auto(vni: Vni) -> VniConfig {
+        VniConfig { vni, rd: None, import_rt: None, export_rt: None }
+    }
+}
+
+/// Which routes a VNI takes: those with a route target like this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ImportTarget {
+    /// Exactly this one.
+    Exact(RouteTarget),
+    /// `*:VNI`: the automatic target of this VNI from any AS, in every form in which speakers write it:
+    /// AS:VNI, AS:(0x10000000 | VNI) (RFC 8365 section 5.1.2.1), and the forms whose number has two octets, where
+    /// the VNI fits.
+    AnyAs(Vni),
+}

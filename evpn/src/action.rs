@@ -1,5 +1,6 @@
 //! What EVPN asks its driver to do.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -7,6 +8,7 @@ use bgp::types::{Mac, Vni};
 use bgp::wire::{Attrs, EvpnBody, EvpnKey};
 
 use crate::dataplane::{WantedKey, WantedValue};
+use crate::mobility::DUPLICATE_WINDOW;
 
 /// One thing to do, in order: what comes later may rest on what came before (a neighbour on its MAC).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +56,7 @@ pub enum Notice {
         vni: Vni,
         /// The host's, or hosts'.
         mac: Mac,
-        /// How often it moved within [`DUPLICATE_WINDOW`](crate::mobility::DUPLICATE_WINDOW).
+        /// How often it moved within [`DUPLICATE_WINDOW`].
         moves: u32,
     },
     /// A MAC was seen here that must not move away from where it is (RFC 7432 section 15.2): not believed.
@@ -107,6 +109,38 @@ pub enum Notice {
     },
 }
 
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Notice::DuplicateMac { vni, mac, moves } => {
+                let seconds = DUPLICATE_WINDOW.as_secs();
+                write!(f, "VNI {vni}: {mac} moved {moves} times within {seconds} s: do two hosts have it?")
+            }
+            Notice::StickyMac { vni, mac, vtep } => {
+                write!(f, "VNI {vni}: {mac} was seen here but is sticky behind {vtep}: ignored")
+            }
+            Notice::Unusable { vni, key, reason } => write!(f, "VNI {vni}: {key} is not used: {reason}"),
+            Notice::EndpointDiffers { vni, originator, endpoint } => write!(
+                f,
+                "VNI {vni}: the Type 3 of {originator} names the tunnel endpoint {endpoint}: flooding to {originator}"
+            ),
+            Notice::VtepDiffers { vni, configured, device } => write!(
+                f,
+                "VNI {vni}: the VXLAN device sends from {device}, but the VTEP is configured as {configured}"
+            ),
+            Notice::NoVtep { vni } => {
+                write!(
+                    f,
+                    "VNI {vni}: neither the configuration nor the VXLAN device has a tunnel address: not served"
+                )
+            }
+            Notice::NoRd { vni } => {
+                write!(f, "VNI {vni}: no automatic route distinguisher is left: not served")
+            }
+        }
+    }
+}
+
 /// Why a VNI cannot use a route that its route targets let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Unusable {
@@ -118,10 +152,24 @@ pub enum Unusable {
     Tag,
     /// No host has such a MAC.
     Mac,
-    /// Its VTEP's address family is not that of ours.
-    VtepFamily,
+    /// Its VTEP is no unicast address of the family of ours.
+    Vtep,
     /// Its VTEP is this node.
     OwnVtep,
     /// A Type 3 without PMSI_TUNNEL, or with a tunnel that is not ingress replication.
     Pmsi,
+}
+
+impl fmt::Display for Unusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Unusable::Encapsulation => "it asks for another encapsulation than VXLAN",
+            Unusable::Label => "its label is another VNI",
+            Unusable::Tag => "its Ethernet tag is not 0",
+            Unusable::Mac => "no host has such a MAC",
+            Unusable::Vtep => "its VTEP is no unicast address of the family of ours",
+            Unusable::OwnVtep => "its VTEP is this node",
+            Unusable::Pmsi => "it has no PMSI tunnel of the ingress replication kind",
+        })
+    }
 }

@@ -1,88 +1,249 @@
-//! All VNIs together.
+//! All VNIs together: news is given to the VNI that it concerns, and actions are gathered.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Instant;
 
 use bgp::types::{Mac, Vni};
-use bgp::wire::{Attrs, EvpnBody, EvpnKey};
+use bgp::wire::{EvpnKey, RouteTarget};
 
-use crate::action::Action;
-use crate::config::Config;
+use crate::action::{Action, Unusable};
+use crate::config::{Config, ImportTarget, VniConfig};
 use crate::dataplane::Observation;
-use crate::rows::{MacRow, NeighborRow, RowId, VniRow, VtepRow};
-
-/// The best path of an EVPN route.
-#[derive(Clone, Copy, Debug)]
-pub struct Remote<'a> {
-    /// Its attributes.
-    pub attrs: &'a Arc<Attrs>,
-    /// Its ESI and labels.
-    pub body: EvpnBody,
-    /// It is this speaker's own: what we originated, nothing to learn from.
-    pub local: bool,
-}
+use crate::import::{self, ImportIndex, Remote};
+use crate::instance::{Context, Device, Instance, Plan};
+use crate::origin::Origins;
+use crate::originate::Identity;
+use crate::outbox::Outbox;
+use crate::rd_pool::RdPool;
+use crate::rows::{MacRow, NeighborRow, RowId, VniRow, VniState, VtepRow};
 
 /// EVPN's state.
+///
+/// Driven as everything is: news goes in by [`observe`](Self::observe), [`route`](Self::route) and
+/// [`reconfigure`](Self::reconfigure), and after each the actions come out of [`poll_action`](Self::poll_action).
+/// It has no timers.
 #[derive(Debug)]
 pub struct Evpn {
     config: Config,
+    /// The VNIs of the configuration.
+    listed: BTreeMap<Vni, VniConfig>,
+    /// What the dataplane has, served or not.
+    devices: BTreeMap<Vni, Device>,
+    /// What is served.
+    instances: BTreeMap<Vni, Instance>,
+    imports: ImportIndex,
+    origins: Origins,
+    rds: RdPool,
+    out: Outbox,
 }
 
 impl Evpn {
     /// With nothing observed and no route known yet.
     pub fn new(config: Config) -> Evpn {
-        Evpn { config }
+        let mut evpn = Evpn {
+            listed: listed(&config),
+            config,
+            devices: BTreeMap::new(),
+            instances: BTreeMap::new(),
+            imports: ImportIndex::default(),
+            origins: Origins::default(),
+            rds: RdPool::default(),
+            out: Outbox::default(),
+        };
+        evpn.number_listed();
+        evpn
     }
 
-    /// Takes a new configuration. Only what it changes is touched.
+    /// Takes a new configuration. Only what it changes is touched: a VNI whose settings come out the same does
+    /// not notice. Of VNIs that were not served before, the dataplane is to report what is local.
     pub fn reconfigure(&mut self, now: Instant, config: Config) {
-        let _ = now;
+        self.listed = listed(&config);
         self.config = config;
+        self.number_listed();
+        let vnis: Vec<_> = self.devices.keys().copied().collect();
+        vnis.into_iter().for_each(|vni| self.refresh(now, vni));
     }
 
     /// Takes news from the dataplane.
     pub fn observe(&mut self, now: Instant, observation: Observation) {
-        let _ = (now, observation);
+        match observation {
+            Observation::Vni { vni, local, bridge_mac } => {
+                self.devices.insert(vni, Device { local, bridge_mac });
+                self.refresh(now, vni);
+            }
+            Observation::VniGone { vni } => {
+                self.devices.remove(&vni);
+                self.refresh(now, vni);
+            }
+            Observation::LocalMac { vni, mac, sticky } => {
+                self.tell(now, vni, |instance, cx| instance.local_mac(cx, mac, sticky));
+            }
+            Observation::LocalMacGone { vni, mac } => {
+                self.tell(now, vni, |instance, cx| instance.local_mac_gone(cx, mac));
+            }
+            Observation::LocalNeighbor { vni, ip, mac, router } => {
+                self.tell(now, vni, |instance, cx| instance.local_neighbor(cx, ip, mac, router));
+            }
+            Observation::LocalNeighborGone { vni, ip } => {
+                self.tell(now, vni, |instance, cx| instance.local_neighbor_gone(cx, ip));
+            }
+            Observation::Synced => {}
+        }
     }
 
     /// Takes the new best path of a route, or that it has none any more. One that has not changed does nothing.
     pub fn route(&mut self, now: Instant, key: &EvpnKey, route: Option<Remote<'_>>) {
-        let _ = (now, key, route);
+        let (EvpnKey::MacIp { rd, .. } | EvpnKey::Imet { rd, .. }) = *key else { return };
+        let route = route.filter(|route| !route.local);
+        let takers = route.map(|route| self.imports.matching(route.attrs)).unwrap_or_default();
+        let losers = self.origins.holders(rd).filter(|vni| !takers.contains(vni));
+        for vni in losers.collect::<import::Vnis>() {
+            self.tell(now, vni, |instance, cx| instance.withdraw(cx, key));
+        }
+        for (vni, route) in takers.into_iter().zip(std::iter::repeat(route)) {
+            if let Some(route) = route {
+                self.tell(now, vni, |instance, cx| instance.import(cx, key, &route));
+            }
+        }
     }
 
-    /// The next thing to do. To be called until `None` after each of the above.
+    /// The next thing to do. To be called until `None` after each of the above; it may be spread over turns.
     pub fn poll_action(&mut self) -> Option<Action> {
-        None
+        self.out.take(&mut self.origins)
+    }
+
+    /// Which VNIs' route targets take a route, and what keeps each from using it: for explaining, changes nothing.
+    pub fn explain(&self, key: &EvpnKey, route: Remote<'_>) -> Vec<(Vni, Option<Unusable>)> {
+        let takers = self.imports.matching(route.attrs);
+        let instances = takers.into_iter().filter_map(|vni| self.instances.get(&vni));
+        instances.filter_map(|instance| instance.explain(key, &route)).collect()
     }
 
     /// Every VNI configured or served, in order.
     pub fn vnis(&self) -> impl Iterator<Item = VniRow> + '_ {
-        std::iter::empty()
+        let all: BTreeSet<Vni> = self.instances.keys().chain(self.listed.keys()).copied().collect();
+        all.into_iter().filter_map(|vni| self.vni(vni))
+    }
+
+    /// One VNI, configured or served.
+    pub fn vni(&self, vni: Vni) -> Option<VniRow> {
+        let served = self.instances.get(&vni).map(Instance::row);
+        served.or_else(|| self.listed.get(&vni).map(|listed| self.absent_row(listed)))
     }
 
     /// The MACs of a VNI, from a position on.
-    pub fn macs(&self, _vni: Vni, _from: RowId) -> impl Iterator<Item = MacRow> + '_ {
-        std::iter::empty()
+    pub fn macs(&self, vni: Vni, from: RowId) -> impl Iterator<Item = MacRow> + '_ {
+        self.instances.get(&vni).into_iter().flat_map(move |instance| instance.mac_rows(&self.origins, from))
     }
 
     /// One MAC.
-    pub fn mac(&self, _vni: Vni, _mac: Mac) -> Option<MacRow> {
-        None
+    pub fn mac(&self, vni: Vni, mac: Mac) -> Option<MacRow> {
+        self.instances.get(&vni)?.find_mac(&self.origins, mac)
     }
 
     /// The neighbours of a VNI, from a position on.
-    pub fn neighbors(&self, _vni: Vni, _from: RowId) -> impl Iterator<Item = NeighborRow> + '_ {
-        std::iter::empty()
+    pub fn neighbors(&self, vni: Vni, from: RowId) -> impl Iterator<Item = NeighborRow> + '_ {
+        let instance = self.instances.get(&vni);
+        instance.into_iter().flat_map(move |instance| instance.neighbor_rows(&self.origins, from))
     }
 
     /// One neighbour.
-    pub fn neighbor(&self, _vni: Vni, _ip: IpAddr) -> Option<NeighborRow> {
-        None
+    pub fn neighbor(&self, vni: Vni, ip: IpAddr) -> Option<NeighborRow> {
+        self.instances.get(&vni)?.find_neighbor(&self.origins, ip)
     }
 
     /// The VTEPs that ask for a VNI's flooded frames, in order.
-    pub fn vteps(&self, _vni: Vni) -> impl Iterator<Item = VtepRow> + '_ {
-        std::iter::empty()
+    pub fn vteps(&self, vni: Vni) -> impl Iterator<Item = VtepRow> + '_ {
+        self.instances.get(&vni).into_iter().flat_map(Instance::vtep_rows)
     }
+
+    fn tell(&mut self, now: Instant, vni: Vni, news: impl FnOnce(&mut Instance, &mut Context<'_>)) {
+        if let Some(instance) = self.instances.get_mut(&vni) {
+            news(instance, &mut Context { now, origins: &mut self.origins, out: &mut self.out });
+        }
+    }
+
+    /// Makes a VNI what its device and the configuration say.
+    fn refresh(&mut self, now: Instant, vni: Vni) {
+        match self.devices.get(&vni).copied().filter(|_| self.is_wanted(vni)) {
+            Some(device) => self.serve(now, vni, device),
+            None => self.stop(vni),
+        }
+    }
+
+    fn serve(&mut self, now: Instant, vni: Vni, device: Device) {
+        let plan = self.plan(vni, device);
+        let instance = self.instances.entry(vni).or_insert_with(|| Instance::new(vni, device));
+        self.imports.remove(vni, instance.import_targets());
+        let mut cx = Context { now, origins: &mut self.origins, out: &mut self.out };
+        if instance.apply(&mut cx, plan) {
+            self.out.replay();
+        }
+        self.imports.add(vni, instance.import_targets());
+    }
+
+    fn stop(&mut self, vni: Vni) {
+        let Some(instance) = self.instances.remove(&vni) else { return };
+        self.imports.remove(vni, instance.import_targets());
+        self.out.teardown(instance.into_teardown());
+    }
+
+    fn plan(&mut self, vni: Vni, device: Device) -> Plan {
+        let listed = self.listed.get(&vni).cloned().unwrap_or_else(|| VniConfig::auto(vni));
+        let rd = listed.rd.or_else(|| {
+            let (devices, listed) = (&self.devices, &self.listed);
+            let in_use = |held| devices.contains_key(&held) || listed.contains_key(&held);
+            self.rds.rd(self.config.router_id, vni, in_use)
+        });
+        let identity = match (rd, self.config.vtep.or(device.local)) {
+            (None, _) => Err(VniState::NoRd),
+            (_, None) => Err(VniState::NoVtep),
+            (Some(rd), Some(vtep)) => Ok(Identity { rd, vtep, export: self.export(&listed) }),
+        };
+        Plan { device, identity, import: imports(&listed) }
+    }
+
+    fn export(&self, listed: &VniConfig) -> Vec<RouteTarget> {
+        let auto = || vec![RouteTarget::As2(self.config.asn.low16(), listed.vni.get())];
+        listed.export_rt.clone().unwrap_or_else(auto)
+    }
+
+    /// Gives listed VNIs their numbers in the order of the list, so that they are the same after a restart in
+    /// whatever order the devices appear.
+    fn number_listed(&mut self) {
+        for listed in self.config.vnis.iter().filter(|listed| listed.rd.is_none()) {
+            self.rds.rd(self.config.router_id, listed.vni, |_| true);
+        }
+    }
+
+    fn is_wanted(&self, vni: Vni) -> bool {
+        self.config.advertise_all_vni || self.listed.contains_key(&vni)
+    }
+
+    fn absent_row(&self, listed: &VniConfig) -> VniRow {
+        VniRow {
+            vni: listed.vni,
+            state: VniState::NoDevice,
+            rd: listed.rd.or_else(|| self.rds.known(self.config.router_id, listed.vni)),
+            vtep: self.config.vtep,
+            bridge_mac: None,
+            import_rt: imports(listed),
+            export_rt: self.export(listed),
+            local_macs: 0,
+            remote_macs: 0,
+            local_neighbors: 0,
+            remote_neighbors: 0,
+            vteps: 0,
+        }
+    }
+}
+
+fn listed(config: &Config) -> BTreeMap<Vni, VniConfig> {
+    // In reverse, so that the first of two stands.
+    config.vnis.iter().rev().map(|listed| (listed.vni, listed.clone())).collect()
+}
+
+fn imports(listed: &VniConfig) -> Vec<ImportTarget> {
+    listed.import_rt.clone().unwrap_or_else(|| vec![ImportTarget::AnyAs(listed.vni)])
 }

@@ -1,0 +1,166 @@
+//! Which VNIs a route is for, and whether they can use it.
+//!
+//! The route targets of all VNIs stand in one index, so a route costs a look-up per target that it carries,
+//! however many VNIs there are. What let a route in says nothing of its contents: those are checked per VNI.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use bgp::types::{EthernetTag, Mac, Vni};
+use bgp::wire::{Attrs, EvpnBody, RouteTarget, TunnelType};
+use hashbrown::HashMap;
+use smallvec::SmallVec;
+
+use crate::action::Unusable;
+use crate::config::ImportTarget;
+use crate::mobility::Traits;
+use crate::wire_ext;
+
+/// The best path of an EVPN route.
+#[derive(Clone, Copy, Debug)]
+pub struct Remote<'a> {
+    /// Its attributes.
+    pub attrs: &'a Arc<Attrs>,
+    /// Its ESI and labels.
+    pub body: EvpnBody,
+    /// It is this speaker's own: what we originated, nothing to learn from.
+    pub local: bool,
+}
+
+/// A few VNIs; nearly always one.
+pub(crate) type Vnis = SmallVec<[Vni; 2]>;
+
+/// The VNIs by the route targets that they import.
+#[derive(Debug, Default)]
+pub(crate) struct ImportIndex {
+    exact: HashMap<RouteTarget, Vnis>,
+    any_as: HashMap<Vni, Vnis>,
+}
+
+impl ImportIndex {
+    /// From now on `vni` takes what carries one of `targets`.
+    pub(crate) fn add(&mut self, vni: Vni, targets: &[ImportTarget]) {
+        for target in targets {
+            let vnis = match *target {
+                ImportTarget::Exact(target) => self.exact.entry(target).or_default(),
+                ImportTarget::AnyAs(number) => self.any_as.entry(number).or_default(),
+            };
+            if !vnis.contains(&vni) {
+                vnis.push(vni);
+            }
+        }
+    }
+
+    /// And from now on no more.
+    pub(crate) fn remove(&mut self, vni: Vni, targets: &[ImportTarget]) {
+        for target in targets {
+            match target {
+                ImportTarget::Exact(target) => remove_from(&mut self.exact, target, vni),
+                ImportTarget::AnyAs(number) => remove_from(&mut self.any_as, number, vni),
+            }
+        }
+    }
+
+    /// The VNIs that take a route with these attributes, each once.
+    pub(crate) fn matching(&self, attrs: &Attrs) -> Vnis {
+        let mut vnis = Vnis::new();
+        for target in wire_ext::route_targets(attrs) {
+            let exact = self.exact.get(&target);
+            let any_as = automatic_vni(target).and_then(|number| self.any_as.get(&number));
+            for vni in exact.into_iter().chain(any_as).flatten() {
+                if !vnis.contains(vni) {
+                    vnis.push(*vni);
+                }
+            }
+        }
+        vnis
+    }
+}
+
+fn remove_from<K: std::hash::Hash + Eq>(map: &mut HashMap<K, Vnis>, key: &K, vni: Vni) {
+    let Some(vnis) = map.get_mut(key) else { return };
+    vnis.retain(|held| *held != vni);
+    if vnis.is_empty() {
+        map.remove(key);
+    }
+}
+
+/// The VNI whose automatic target this is, in any AS.
+fn automatic_vni(target: RouteTarget) -> Option<Vni> {
+    // RFC 8365 section 5.1.2.1: an automatic target (0) of type VXLAN (1) in domain 0, then the VNI.
+    const AUTORT_VXLAN: u32 = 0x10;
+    match target {
+        RouteTarget::As2(_, number) if number >> 24 == AUTORT_VXLAN => Vni::new(number & Vni::MAX.get()),
+        RouteTarget::As2(_, number) => Vni::new(number),
+        RouteTarget::As4(_, number) | RouteTarget::Ipv4(_, number) => Vni::new(number.into()),
+    }
+}
+
+/// What a Type 2 says about the host.
+pub(crate) fn traits(attrs: &Attrs) -> Traits {
+    let (sticky, seq) = wire_ext::mac_mobility(attrs);
+    let (gateway, router) = (wire_ext::is_default_gateway(attrs), wire_ext::is_router(attrs));
+    Traits { seq, sticky, gateway, router }
+}
+
+/// The VTEP of a Type 2, if `vni`, whose own VTEP is `ours`, can use the route.
+pub(crate) fn check_mac_ip(
+    vni: Vni,
+    ours: IpAddr,
+    tag: EthernetTag,
+    mac: Mac,
+    route: &Remote<'_>,
+) -> Result<IpAddr, Unusable> {
+    check_tag_and_encapsulation(tag, route.attrs)?;
+    if !mac.is_host() {
+        return Err(Unusable::Mac);
+    }
+    if route.body.label != vni {
+        return Err(Unusable::Label);
+    }
+    let vtep = route.attrs.next_hop.address();
+    check_vtep(ours, vtep)?;
+    Ok(vtep)
+}
+
+/// The tunnel endpoint that a Type 3 names, if frames of `vni`, whose own VTEP is `ours`, can be flooded to its
+/// originator.
+pub(crate) fn check_imet(
+    vni: Vni,
+    ours: IpAddr,
+    tag: EthernetTag,
+    originator: IpAddr,
+    attrs: &Attrs,
+) -> Result<IpAddr, Unusable> {
+    check_vtep(ours, originator)?;
+    check_tag_and_encapsulation(tag, attrs)?;
+    let pmsi = attrs.pmsi.as_deref().ok_or(Unusable::Pmsi)?;
+    let endpoint = wire_ext::ingress_endpoint(pmsi).ok_or(Unusable::Pmsi)?;
+    // Label 0 cannot be a VNI of its own choosing: it is left out by speakers that mean the VNI of the routes.
+    if pmsi.vni != vni && pmsi.vni != Vni::default() {
+        return Err(Unusable::Label);
+    }
+    Ok(endpoint)
+}
+
+fn check_tag_and_encapsulation(tag: EthernetTag, attrs: &Attrs) -> Result<(), Unusable> {
+    if tag != EthernetTag::default() {
+        return Err(Unusable::Tag);
+    }
+    // RFC 8365 section 5.1.3: the communities list what the sender can take; none means what is configured.
+    let mut named = wire_ext::encapsulations(attrs).peekable();
+    if named.peek().is_some() && !named.any(|tunnel| tunnel == TunnelType::VXLAN) {
+        return Err(Unusable::Encapsulation);
+    }
+    Ok(())
+}
+
+fn check_vtep(ours: IpAddr, theirs: IpAddr) -> Result<(), Unusable> {
+    match theirs {
+        _ if theirs == ours => Err(Unusable::OwnVtep),
+        // A group would be joined, and flooded to, by a VXLAN device.
+        _ if theirs.is_unspecified() || theirs.is_multicast() => Err(Unusable::Vtep),
+        _ if theirs.is_ipv4() != ours.is_ipv4() => Err(Unusable::Vtep),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,269 @@
+//! What BGP says: routes that this VNI's route targets let in.
+
+use std::net::IpAddr;
+
+use bgp::types::{EthernetTag, Mac, Rd, Vni};
+use bgp::wire::EvpnKey;
+
+use super::{Context, Instance, NOTICED_MAX};
+use crate::action::{Notice, Unusable};
+use crate::dataplane::{WantedKey, WantedValue};
+use crate::flood::FloodChange;
+use crate::import::{self, Remote};
+use crate::mac_table::{MacEntry, MacId};
+use crate::mobility::Traits;
+use crate::neigh::{Binding, NeighborId};
+use crate::origin::{OriginId, Origins};
+
+/// A route that is no longer as it was: who said what.
+type Old = (OriginId, Traits);
+
+impl Instance {
+    /// Takes a route, or its new contents.
+    pub(crate) fn import(&mut self, cx: &mut Context<'_>, key: &EvpnKey, route: &Remote<'_>) {
+        let Some(checked) = self.check(key, route) else { return };
+        match (*key, checked) {
+            (EvpnKey::MacIp { rd, mac, ip, .. }, Ok(vtep)) => {
+                self.take_mac_ip(cx, rd, mac, ip, vtep, import::traits(route.attrs));
+            }
+            (EvpnKey::Imet { rd, originator, .. }, Ok(endpoint)) => {
+                self.take_imet(cx, rd, originator, endpoint);
+            }
+            (EvpnKey::Imet { rd, originator, .. }, Err(reason)) if is_flood_fault(reason) => {
+                self.keep_unflooded(cx, rd, originator);
+                self.notice_unusable(cx, key, rd, reason);
+            }
+            (EvpnKey::MacIp { rd, .. } | EvpnKey::Imet { rd, .. }, Err(reason)) => {
+                self.withdraw(cx, key);
+                self.notice_unusable(cx, key, rd, reason);
+            }
+            _ => {}
+        }
+    }
+
+    /// What keeps a route from being used, if anything does.
+    pub(crate) fn explain(&self, key: &EvpnKey, route: &Remote<'_>) -> Option<(Vni, Option<Unusable>)> {
+        Some((self.vni, self.check(key, route)?.err()))
+    }
+
+    /// Lets go of a route, if it had it.
+    pub(crate) fn withdraw(&mut self, cx: &mut Context<'_>, key: &EvpnKey) {
+        match *key {
+            // Another tag is another route, and never taken.
+            EvpnKey::MacIp { tag, .. } | EvpnKey::Imet { tag, .. } if tag != EthernetTag::default() => {}
+            EvpnKey::MacIp { rd, mac, ip: None, .. } => self.drop_mac_only(cx, rd, mac),
+            EvpnKey::MacIp { rd, mac, ip: Some(ip), .. } => self.drop_binding(cx, rd, mac, ip),
+            EvpnKey::Imet { rd, originator, .. } => {
+                let (change, old) = self.flood.withdraw(originator, rd);
+                self.tell_flood(cx, originator, change, old);
+            }
+            _ => {}
+        }
+    }
+
+    /// The VTEP of a Type 2 or the tunnel endpoint of a Type 3, if it can be used. `None` for other types, and
+    /// while this node has no address in the VNI.
+    fn check(&self, key: &EvpnKey, route: &Remote<'_>) -> Option<Result<IpAddr, Unusable>> {
+        let ours = self.active_vtep()?;
+        match *key {
+            EvpnKey::MacIp { tag, mac, .. } => Some(import::check_mac_ip(self.vni, ours, tag, mac, route)),
+            EvpnKey::Imet { tag, originator, .. } => {
+                Some(import::check_imet(self.vni, ours, tag, originator, route.attrs))
+            }
+            _ => None,
+        }
+    }
+
+    fn take_mac_ip(
+        &mut self,
+        cx: &mut Context<'_>,
+        rd: Rd,
+        mac: Mac,
+        ip: Option<IpAddr>,
+        vtep: IpAddr,
+        traits: Traits,
+    ) {
+        let origin = cx.origins.hold(rd, vtep, self.vni);
+        let id = self.mac_id(mac);
+        let neighbor = ip.map(|ip| self.neighbor_id(ip));
+        let traits = if ip.is_some() { traits } else { traits.of_mac() };
+        let old = match neighbor {
+            None => self.set_mac_only(cx.origins, id, rd, origin, traits),
+            Some(neighbor) => self.set_binding(cx.origins, id, neighbor, rd, origin, traits),
+        };
+        if old == Some((origin, traits)) {
+            return cx.origins.release(origin);
+        }
+        self.raise_claim(id, origin, traits.of_mac());
+        if let Some((origin, traits)) = old {
+            self.lower_claim(id, origin, traits);
+        }
+        self.settle_mac(cx, id);
+        if let Some(neighbor) = neighbor {
+            self.settle_neighbor(cx, neighbor);
+        }
+        if let Some((origin, _)) = old {
+            cx.origins.release(origin);
+        }
+    }
+
+    fn drop_mac_only(&mut self, cx: &mut Context<'_>, rd: Rd, mac: Mac) {
+        let Some(id) = self.macs.find(mac) else { return };
+        let entry = self.macs.get_mut(id);
+        let Some((origin, traits)) = entry.and_then(|entry| take_mac_only(cx.origins, entry, rd)) else {
+            return;
+        };
+        self.lower_claim(id, origin, traits);
+        self.settle_mac(cx, id);
+        self.sweep_mac(id);
+        cx.origins.release(origin);
+    }
+
+    fn drop_binding(&mut self, cx: &mut Context<'_>, rd: Rd, mac: Mac, ip: IpAddr) {
+        let (Some(id), Some(neighbor)) = (self.macs.find(mac), self.neighbors.find(ip)) else { return };
+        let Some((origin, traits)) = self.take_binding(cx.origins, id, neighbor, rd) else { return };
+        self.unbind(id, neighbor);
+        self.lower_claim(id, origin, traits);
+        self.settle_neighbor(cx, neighbor);
+        self.settle_mac(cx, id);
+        self.sweep_mac(id);
+        cx.origins.release(origin);
+    }
+
+    fn set_mac_only(
+        &mut self,
+        origins: &Origins,
+        id: MacId,
+        rd: Rd,
+        origin: OriginId,
+        traits: Traits,
+    ) -> Option<Old> {
+        let entry = self.macs.get_mut(id)?;
+        let old = take_mac_only(origins, entry, rd);
+        if let Some(claim) = entry.claim_mut(origin) {
+            claim.mac_only = Some(traits);
+        }
+        old
+    }
+
+    fn set_binding(
+        &mut self,
+        origins: &Origins,
+        mac: MacId,
+        neighbor: NeighborId,
+        rd: Rd,
+        origin: OriginId,
+        traits: Traits,
+    ) -> Option<Old> {
+        let old = self.take_binding(origins, mac, neighbor, rd);
+        if let Some(entry) = self.neighbors.get_mut(neighbor) {
+            entry.bindings.push(Binding { mac, origin: Some(origin), traits });
+        }
+        self.bind(mac, neighbor);
+        old
+    }
+
+    fn take_binding(&mut self, origins: &Origins, mac: MacId, neighbor: NeighborId, rd: Rd) -> Option<Old> {
+        let entry = self.neighbors.get_mut(neighbor)?;
+        let is_it = |b: &Binding| b.mac == mac && b.origin.is_some_and(|origin| origins.has_rd(origin, rd));
+        let at = entry.bindings.iter().position(is_it)?;
+        let binding = entry.bindings.swap_remove(at);
+        Some((binding.origin?, binding.traits))
+    }
+
+    /// A route of the claim says this now.
+    fn raise_claim(&mut self, id: MacId, origin: OriginId, traits: Traits) {
+        if let Some(claim) = self.macs.get_mut(id).and_then(|entry| entry.claim_mut(origin)) {
+            claim.best = claim.best.max(traits);
+        }
+    }
+
+    /// A route of the claim no longer says this. If it was the best one, another is, or the claim is over.
+    fn lower_claim(&mut self, id: MacId, origin: OriginId, traits: Traits) {
+        let Some(entry) = self.macs.get(id) else { return };
+        let Some(claim) = entry.claim(origin).filter(|claim| claim.best.rank() <= traits.rank()) else {
+            return;
+        };
+        let best = self.best_route(entry, id, origin, claim.mac_only, claim.best);
+        let Some(entry) = self.macs.get_mut(id) else { return };
+        match best {
+            Some(best) => entry.claims.iter_mut().filter(|c| c.origin == origin).for_each(|c| c.best = best),
+            None => entry.claims.retain(|claim| claim.origin != origin),
+        }
+    }
+
+    /// The best of what a source says of a MAC. None is better than `bound`, so one as good ends the search: in
+    /// all but odd cases the first one does, however many addresses the MAC has.
+    fn best_route(
+        &self,
+        entry: &MacEntry,
+        id: MacId,
+        origin: OriginId,
+        mac_only: Option<Traits>,
+        bound: Traits,
+    ) -> Option<Traits> {
+        let neighbors = entry.neighbors.iter().filter_map(|n| self.neighbors.get(*n)?.said_by(origin, id));
+        let mut best: Option<Traits> = None;
+        for traits in mac_only.into_iter().chain(neighbors.map(Traits::of_mac)) {
+            best = Some(best.map_or(traits, |best| best.max(traits)));
+            if traits.rank() >= bound.rank() {
+                break;
+            }
+        }
+        best
+    }
+
+    fn take_imet(&mut self, cx: &mut Context<'_>, rd: Rd, originator: IpAddr, endpoint: IpAddr) {
+        let origin = cx.origins.hold(rd, originator, self.vni);
+        let (change, old) = self.flood.announce(originator, rd, origin, true);
+        if endpoint != originator && change.is_some() {
+            cx.out.notice(Notice::EndpointDiffers { vni: self.vni, originator, endpoint });
+        }
+        self.tell_flood(cx, originator, change, old);
+    }
+
+    /// A Type 3 whose originator cannot be flooded to is shown, so that a person sees what is missing.
+    fn keep_unflooded(&mut self, cx: &mut Context<'_>, rd: Rd, originator: IpAddr) {
+        let origin = cx.origins.hold(rd, originator, self.vni);
+        let (change, old) = self.flood.announce(originator, rd, origin, false);
+        self.tell_flood(cx, originator, change, old);
+    }
+
+    fn tell_flood(
+        &self,
+        cx: &mut Context<'_>,
+        vtep: IpAddr,
+        change: Option<FloodChange>,
+        old: Option<OriginId>,
+    ) {
+        let key = WantedKey::Flood { vni: self.vni, vtep };
+        match change {
+            Some(FloodChange::Start) => cx.out.want(key, WantedValue::Flood),
+            Some(FloodChange::Stop) => cx.out.unwant(key),
+            None => {}
+        }
+        if let Some(origin) = old {
+            cx.origins.release(origin);
+        }
+    }
+
+    fn notice_unusable(&mut self, cx: &mut Context<'_>, key: &EvpnKey, rd: Rd, reason: Unusable) {
+        if self.noticed.len() >= NOTICED_MAX {
+            self.noticed.clear();
+        }
+        if self.noticed.insert((rd, reason)) {
+            cx.out.notice(Notice::Unusable { vni: self.vni, key: *key, reason });
+        }
+    }
+}
+
+/// Whether it is the flooding that does not work, and not that the route means nothing here.
+fn is_flood_fault(reason: Unusable) -> bool {
+    !matches!(reason, Unusable::OwnVtep | Unusable::Tag)
+}
+
+fn take_mac_only(origins: &Origins, entry: &mut MacEntry, rd: Rd) -> Option<Old> {
+    let mut claims = entry.claims.iter_mut().filter(|claim| claim.mac_only.is_some());
+    let claim = claims.find(|claim| origins.has_rd(claim.origin, rd))?;
+    Some((claim.origin, claim.mac_only.take()?))
+}

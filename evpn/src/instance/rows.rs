@@ -1,0 +1,106 @@
+//! What a VNI shows.
+
+use bgp::types::Mac;
+
+use super::settle::best_claim;
+use super::{Instance, NeighborId};
+use crate::mac_table::{MacEntry, MacId, Winner};
+use crate::neigh::{NeighborEntry, Told};
+use crate::origin::Origins;
+use crate::rows::{MacRow, NeighborRow, NeighborState, Place, RowId, VniRow, VtepRow};
+
+impl Instance {
+    pub(crate) fn row(&self) -> VniRow {
+        let identity = self.ours.as_ref().map(|ours| ours.identity());
+        VniRow {
+            vni: self.vni,
+            state: self.state,
+            rd: identity.map(|identity| identity.rd),
+            vtep: identity.map(|identity| identity.vtep),
+            bridge_mac: Some(self.device.bridge_mac),
+            import_rt: self.import.clone(),
+            export_rt: identity.map(|identity| identity.export.clone()).unwrap_or_default(),
+            local_macs: self.counts.local_macs,
+            remote_macs: self.counts.remote_macs,
+            local_neighbors: self.counts.local_neighbors,
+            remote_neighbors: self.counts.remote_neighbors,
+            vteps: self.flood.len(),
+        }
+    }
+
+    pub(crate) fn mac_rows<'a>(
+        &'a self,
+        origins: &'a Origins,
+        from: RowId,
+    ) -> impl Iterator<Item = MacRow> + 'a {
+        self.macs.iter_from(from.0).map(|(id, entry)| self.mac_row(origins, id, entry))
+    }
+
+    pub(crate) fn find_mac(&self, origins: &Origins, mac: Mac) -> Option<MacRow> {
+        let id = self.macs.find(mac)?;
+        Some(self.mac_row(origins, id, self.macs.get(id)?))
+    }
+
+    pub(crate) fn neighbor_rows<'a>(
+        &'a self,
+        origins: &'a Origins,
+        from: RowId,
+    ) -> impl Iterator<Item = NeighborRow> + 'a {
+        let entries = self.neighbors.iter_from(from.0);
+        entries.filter_map(|(id, entry)| self.neighbor_row(origins, id, entry))
+    }
+
+    pub(crate) fn find_neighbor(&self, origins: &Origins, ip: std::net::IpAddr) -> Option<NeighborRow> {
+        let id = self.neighbors.find(ip)?;
+        self.neighbor_row(origins, id, self.neighbors.get(id)?)
+    }
+
+    pub(crate) fn vtep_rows(&self) -> impl Iterator<Item = VtepRow> + '_ {
+        self.flood.vteps().map(|(vtep, flood)| VtepRow { vni: self.vni, vtep, flood })
+    }
+
+    fn mac_row(&self, origins: &Origins, id: MacId, entry: &MacEntry) -> MacRow {
+        let traits = entry.winner.traits().unwrap_or_default();
+        MacRow {
+            id: RowId(id),
+            vni: self.vni,
+            mac: entry.mac,
+            place: place(origins, entry.winner),
+            local_seq: entry.local.map(|local| local.seq),
+            remote_seq: best_claim(origins, entry).map(|(_, claim)| claim.best.seq),
+            sticky: traits.sticky,
+            gateway: traits.gateway,
+            duplicate: self.moves.is_duplicate(entry.mac),
+            neighbors: entry.neighbors.len(),
+        }
+    }
+
+    fn neighbor_row(&self, origins: &Origins, id: NeighborId, entry: &NeighborEntry) -> Option<NeighborRow> {
+        let binding = entry.local().or(entry.bindings.first())?;
+        let mac = match entry.told.mac() {
+            Some(mac) => mac,
+            None => self.macs.get(binding.mac)?.mac,
+        };
+        let holder = self.macs.find(mac).and_then(|id| self.macs.get(id)).map(|entry| entry.winner);
+        let (place, state, router) = match entry.told {
+            Told::Nothing => (Place::Nowhere, NeighborState::Pending, binding.traits.router),
+            Told::Local { traits, verifying: true, .. } => {
+                (Place::Local, NeighborState::Verifying, traits.router)
+            }
+            Told::Local { traits, .. } => (Place::Local, NeighborState::Active, traits.router),
+            Told::Remote { router, .. } => {
+                (place(origins, holder.unwrap_or(Winner::Nobody)), NeighborState::Active, router)
+            }
+        };
+        let seq = holder.filter(|_| state != NeighborState::Pending).and_then(Winner::traits).map(|t| t.seq);
+        Some(NeighborRow { id: RowId(id), vni: self.vni, ip: entry.ip, mac, place, state, seq, router })
+    }
+}
+
+fn place(origins: &Origins, winner: Winner) -> Place {
+    match winner {
+        Winner::Nobody => Place::Nowhere,
+        Winner::Local(_) => Place::Local,
+        Winner::Remote(origin, _) => origins.vtep(origin).map_or(Place::Nowhere, Place::Remote),
+    }
+}

@@ -1,0 +1,228 @@
+//! Who has a MAC, who has an address, and what BGP and the dataplane are told of it.
+//!
+//! What the dataplane is told is in an order that it can follow blindly: a MAC's row before the neighbours that
+//! point to it, and the neighbours away before the MAC's row.
+
+use std::cmp::Reverse;
+use std::net::IpAddr;
+
+use bgp::types::Mac;
+
+use super::{Context, Instance};
+use crate::action::{Action, Notice};
+use crate::dataplane::{WantedKey, WantedValue};
+use crate::mac_table::{Claim, MacEntry, MacId, Winner};
+use crate::mobility::{Rank, Traits, order};
+use crate::neigh::{Binding, NeighborEntry, NeighborId, Told};
+use crate::origin::Origins;
+
+impl Instance {
+    /// Decides anew who has a MAC, and tells what that changes.
+    pub(super) fn settle_mac(&mut self, cx: &mut Context<'_>, id: MacId) {
+        let Some(entry) = self.macs.get(id) else { return };
+        let (mac, before, after) = (entry.mac, entry.winner, self.elect_mac(cx.origins, entry));
+        if before == after {
+            return;
+        }
+        self.set_winner(id, before, after);
+        self.count_move(cx, mac, before, after);
+
+        let key = WantedKey::Mac { vni: self.vni, mac };
+        let (had, wanted) = (wanted_mac(cx.origins, before), wanted_mac(cx.origins, after));
+        if let Some(value) = wanted.filter(|_| wanted != had) {
+            cx.out.want(key, value);
+        }
+        if before.is_local() && !after.is_local() {
+            self.retract(cx, mac, None);
+        }
+        self.settle_neighbors(cx, id, before, after);
+        if had.is_some() && wanted.is_none() {
+            cx.out.unwant(key);
+        }
+        if let Winner::Local(traits) = after {
+            self.originate(cx, mac, None, traits);
+        }
+    }
+
+    /// Decides anew what is made of an address, and tells what that changes. Forgets it if nobody binds it.
+    pub(super) fn settle_neighbor(&mut self, cx: &mut Context<'_>, id: NeighborId) {
+        let Some(entry) = self.neighbors.get(id) else { return };
+        let (ip, unbound) = (entry.ip, entry.bindings.is_empty());
+        let (before, after) = (entry.told, self.decide_neighbor(cx.origins, entry));
+        if before != after {
+            self.set_told(id, before, after);
+            self.tell_neighbor(cx, ip, before, after);
+        }
+        if unbound {
+            self.neighbors.remove(id);
+        }
+    }
+
+    /// Puts a Type 2 of ours into BGP, or replaces it.
+    pub(super) fn originate(&mut self, cx: &mut Context<'_>, mac: Mac, ip: Option<IpAddr>, traits: Traits) {
+        if let Some(ours) = &mut self.ours {
+            cx.out.push(ours.mac_ip(mac, ip, traits));
+        }
+    }
+
+    /// Takes a Type 2 of ours out of BGP.
+    pub(super) fn retract(&self, cx: &mut Context<'_>, mac: Mac, ip: Option<IpAddr>) {
+        if let Some(ours) = &self.ours {
+            cx.out.push(Action::Retract { key: ours.mac_ip_key(mac, ip) });
+        }
+    }
+
+    /// The election among claims (RFC 7432 section 15.1). A local claim that had lost and wins again, because the
+    /// other was let go of, keeps its sequence: nobody saw the host come back, so if the other returns it wins.
+    fn elect_mac(&self, origins: &Origins, entry: &MacEntry) -> Winner {
+        // The bridge's own MAC is every node's own: no host's, and never to be sent elsewhere.
+        let Some(vtep) = self.active_vtep().filter(|_| entry.mac != self.device.bridge_mac) else {
+            return Winner::Nobody;
+        };
+        let remote = best_claim(origins, entry);
+        match entry.local {
+            Some(local) if remote.is_none_or(|(theirs, _)| order(local.traits().rank(), vtep) > theirs) => {
+                Winner::Local(local.traits())
+            }
+            _ => remote.map_or(Winner::Nobody, |(_, claim)| Winner::Remote(claim.origin, claim.best)),
+        }
+    }
+
+    fn set_winner(&mut self, id: MacId, before: Winner, after: Winner) {
+        let Some(entry) = self.macs.get_mut(id) else { return };
+        entry.winner = after;
+        let counts = &mut self.counts;
+        counts.local_macs += usize::from(after.is_local());
+        counts.local_macs -= usize::from(before.is_local());
+        counts.remote_macs += usize::from(matches!(after, Winner::Remote(..)));
+        counts.remote_macs -= usize::from(matches!(before, Winner::Remote(..)));
+    }
+
+    fn count_move(&mut self, cx: &mut Context<'_>, mac: Mac, before: Winner, after: Winner) {
+        let moved = match (before, after) {
+            (Winner::Local(_), Winner::Remote(..)) | (Winner::Remote(..), Winner::Local(_)) => true,
+            (Winner::Remote(a, _), Winner::Remote(b, _)) => cx.origins.vtep(a) != cx.origins.vtep(b),
+            _ => false,
+        };
+        if let Some(moves) = moved.then(|| self.moves.count(cx.now, mac)).flatten() {
+            cx.out.notice(Notice::DuplicateMac { vni: self.vni, mac, moves });
+        }
+    }
+
+    /// Settles the addresses of a MAC after it has changed hands.
+    fn settle_neighbors(&mut self, cx: &mut Context<'_>, id: MacId, before: Winner, after: Winner) {
+        let Some(neighbors) = self.macs.get(id).map(|entry| entry.neighbors.clone()) else { return };
+        for neighbor in neighbors {
+            match (before.is_local(), after.is_local()) {
+                (false, true) => self.bring_along(id, neighbor),
+                (true, false) => self.leave_behind(id, neighbor),
+                _ => {}
+            }
+            self.settle_neighbor(cx, neighbor);
+        }
+    }
+
+    /// A MAC has come here: an address that was answered for with it has come too, which the dataplane is to
+    /// verify. Waiting to hear from the host would leave the address behind for as long as it keeps silent.
+    fn bring_along(&mut self, mac: MacId, id: NeighborId) {
+        let Some(name) = self.macs.get(mac).map(|entry| entry.mac) else { return };
+        let Some(entry) = self.neighbors.get_mut(id) else { return };
+        let Told::Remote { mac: told, router } = entry.told else { return };
+        if told != name {
+            return;
+        }
+        let old = entry.set_local(mac, Traits { router, ..Traits::default() });
+        entry.verifying = true;
+        if let Some(old) = old {
+            self.unbind(old.mac, id);
+            self.sweep_mac(old.mac);
+        }
+    }
+
+    /// A MAC has gone from here: what it brought along and was not verified was only a guess.
+    fn leave_behind(&mut self, mac: MacId, id: NeighborId) {
+        let Some(entry) = self.neighbors.get_mut(id) else { return };
+        if entry.verifying && entry.local().is_some_and(|binding| binding.mac == mac) {
+            entry.take_local();
+            self.unbind(mac, id);
+        }
+    }
+
+    /// The best of the bindings that are good: the one whose MAC has the highest sequence, so that an address
+    /// that moves to a new MAC is followed (RFC 9135 section 7), then a local one, then the lower VTEP.
+    fn decide_neighbor(&self, origins: &Origins, entry: &NeighborEntry) -> Told {
+        let good = entry.bindings.iter().filter_map(|binding| self.weigh(origins, entry, binding));
+        good.max_by_key(|(weight, _)| *weight).map_or(Told::Nothing, |(_, told)| told)
+    }
+
+    /// What would be made of a binding, if its MAC is where it says, and how much it weighs.
+    fn weigh(
+        &self,
+        origins: &Origins,
+        entry: &NeighborEntry,
+        binding: &Binding,
+    ) -> Option<(impl Ord + Copy + use<>, Told)> {
+        let MacEntry { mac, winner, .. } = self.macs.get(binding.mac)?;
+        let (mac, router) = (*mac, binding.traits.router);
+        let (seq, vtep, told) = match (*winner, binding.origin) {
+            (Winner::Local(traits), None) => {
+                let traits = Traits { router, ..traits };
+                (traits.seq, None, Told::Local { mac, traits, verifying: entry.verifying })
+            }
+            (Winner::Remote(holder, traits), Some(origin)) => {
+                let vtep = origins.vtep(holder)?;
+                (holder == origin || origins.vtep(origin) == Some(vtep)).then_some((
+                    traits.seq,
+                    Some(vtep),
+                    Told::Remote { mac, router },
+                ))?
+            }
+            _ => return None,
+        };
+        // `None`, our own, sorts before every address. Two MACs of one place are told apart by their value.
+        Some(((seq, Reverse(vtep), Reverse(mac), router), told))
+    }
+
+    fn set_told(&mut self, id: NeighborId, before: Told, after: Told) {
+        let Some(entry) = self.neighbors.get_mut(id) else { return };
+        entry.told = after;
+        let counts = &mut self.counts;
+        counts.local_neighbors += usize::from(matches!(after, Told::Local { .. }));
+        counts.local_neighbors -= usize::from(matches!(before, Told::Local { .. }));
+        counts.remote_neighbors += usize::from(matches!(after, Told::Remote { .. }));
+        counts.remote_neighbors -= usize::from(matches!(before, Told::Remote { .. }));
+    }
+
+    fn tell_neighbor(&mut self, cx: &mut Context<'_>, ip: IpAddr, before: Told, after: Told) {
+        let key = WantedKey::Neighbor { vni: self.vni, ip };
+        let (said, says) = (before.advertised(), after.advertised());
+        if let Some((mac, _)) = said.filter(|said| says.is_none_or(|says| says.0 != said.0)) {
+            self.retract(cx, mac, Some(ip));
+        }
+        match (before.wanted(), after.wanted()) {
+            (had, Some(value)) if had != Some(value) => cx.out.want(key, value),
+            (Some(_), None) => cx.out.unwant(key),
+            _ => {}
+        }
+        if let Some((mac, traits)) = says.filter(|_| says != said) {
+            self.originate(cx, mac, Some(ip), traits);
+        }
+    }
+}
+
+/// The best remote claim and its place in the order.
+pub(super) fn best_claim<'a>(
+    origins: &Origins,
+    entry: &'a MacEntry,
+) -> Option<((Rank, Reverse<IpAddr>), &'a Claim)> {
+    let ordered = entry.claims.iter().filter_map(|claim| {
+        let vtep = origins.vtep(claim.origin)?;
+        Some((order(claim.best.rank(), vtep), claim))
+    });
+    ordered.max_by_key(|(place, _)| *place)
+}
+
+fn wanted_mac(origins: &Origins, winner: Winner) -> Option<WantedValue> {
+    let Winner::Remote(origin, traits) = winner else { return None };
+    Some(WantedValue::Mac { vtep: origins.vtep(origin)?, sticky: traits.is_pinned() })
+}

@@ -47,13 +47,14 @@ impl Instance {
     /// Decides anew what is made of an address, and tells what that changes. Forgets it if nobody binds it.
     pub(super) fn settle_neighbor(&mut self, cx: &mut Context<'_>, id: NeighborId) {
         let Some(entry) = self.neighbors.get(id) else { return };
-        let (ip, unbound) = (entry.ip, entry.bindings.is_empty());
+        let ip = entry.ip;
         let (before, after) = (entry.told, self.decide_neighbor(cx.origins, entry));
         if before != after {
             self.set_told(id, before, after);
             self.tell_neighbor(cx, ip, before, after);
         }
-        if unbound {
+        self.drop_refuted_guess(id);
+        if self.neighbors.get(id).is_some_and(|entry| entry.bindings.is_empty()) {
             self.neighbors.remove(id);
         }
     }
@@ -113,10 +114,8 @@ impl Instance {
     fn settle_neighbors(&mut self, cx: &mut Context<'_>, id: MacId, before: Winner, after: Winner) {
         let Some(neighbors) = self.macs.get(id).map(|entry| entry.neighbors.clone()) else { return };
         for neighbor in neighbors {
-            match (before.is_local(), after.is_local()) {
-                (false, true) => self.bring_along(id, neighbor),
-                (true, false) => self.leave_behind(id, neighbor),
-                _ => {}
+            if after.is_local() && !before.is_local() {
+                self.bring_along(id, neighbor);
             }
             self.settle_neighbor(cx, neighbor);
         }
@@ -139,12 +138,16 @@ impl Instance {
         }
     }
 
-    /// A MAC has gone from here: what it brought along and was not verified was only a guess.
-    fn leave_behind(&mut self, mac: MacId, id: NeighborId) {
+    /// What a MAC brought along was a guess. Once it is not the best any more, because the MAC has gone on or the
+    /// address has, nothing speaks for it.
+    fn drop_refuted_guess(&mut self, id: NeighborId) {
         let Some(entry) = self.neighbors.get_mut(id) else { return };
-        if entry.verifying && entry.local().is_some_and(|binding| binding.mac == mac) {
-            entry.take_local();
-            self.unbind(mac, id);
+        if entry.verifying
+            && !matches!(entry.told, Told::Local { .. })
+            && let Some(guess) = entry.take_local()
+        {
+            self.unbind(guess.mac, id);
+            self.sweep_mac(guess.mac);
         }
     }
 

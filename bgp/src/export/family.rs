@@ -156,7 +156,7 @@ impl<N: Nlri> FamilyExport<N> {
         }
         let Some(group) = self.groups.get_mut(index) else { return false };
         let (seen, batch) = group.advance(table, speaker, &mut self.packer, budget.left().min(WINDOW));
-        budget.spend(seen);
+        budget.spend(seen.max(1));
         if let Some(batch) = batch {
             outlet.send(&group.members, batch);
         }

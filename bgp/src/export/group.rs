@@ -109,17 +109,16 @@ impl UpdateGroup {
         let export = change.best.and_then(|path| Some((path, self.bin_for(path, speaker, packer)?)));
         let before = self.sent.set(change.id, export.map(|(path, _)| path.source));
         let Some((path, bin)) = export else {
-            if let Some(source) = before {
-                self.withdraw(self.all_but(source), change.nlri, packer);
-            }
+            let had_it = before.filter(|source| self.members != [*source]);
+            had_it.into_iter().for_each(|source| packer.withdraw(self.all_but(source), change.nlri));
             return;
         };
-        if self.is_anybody(self.all_but(path.source)) {
+        if self.members != [path.source] {
             packer.announce(bin, change.nlri, path.body);
         }
         // The new source is not sent its own route, so it must be told to forget the one it was sent.
-        if before.is_some_and(|source| source != path.source) {
-            self.withdraw(Audience::Only(path.source), change.nlri, packer);
+        if before.is_some_and(|source| source != path.source) && self.members.contains(&path.source) {
+            packer.withdraw(Audience::Only(path.source), change.nlri);
         }
     }
 
@@ -134,25 +133,11 @@ impl UpdateGroup {
         packer.bin_for(path, || self.all_but(path.source), exports)
     }
 
-    fn withdraw<N: Nlri>(&self, audience: Audience, nlri: N, packer: &mut Packer<N>) {
-        if self.is_anybody(audience) {
-            packer.withdraw(audience, nlri);
-        }
-    }
-
     /// What all may have but `source`: simply all, if that is not a member, so that more goes into one message.
     fn all_but(&self, source: PeerId) -> Audience {
         match self.members.contains(&source) {
             true => Audience::Except(source),
             false => Audience::All,
-        }
-    }
-
-    fn is_anybody(&self, audience: Audience) -> bool {
-        match audience {
-            Audience::All => true,
-            Audience::Except(_) => self.members.len() > 1,
-            Audience::Only(peer) => self.members.contains(&peer),
         }
     }
 

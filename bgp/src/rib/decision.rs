@@ -42,6 +42,25 @@ pub enum Reason {
     PathId,
 }
 
+impl Reason {
+    /// The name in API and command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Reason::LocalOrigin => "local-origin",
+            Reason::LocalPref => "local-pref",
+            Reason::AsPathLength => "as-path-length",
+            Reason::Origin => "origin",
+            Reason::Med => "med",
+            Reason::EbgpOverIbgp => "ebgp-over-ibgp",
+            Reason::IgpMetric => "igp-metric",
+            Reason::RouterId => "router-id",
+            Reason::ClusterListLength => "cluster-list-length",
+            Reason::PeerAddress => "peer-address",
+            Reason::PathId => "path-id",
+        }
+    }
+}
+
 /// LOCAL_PREF of a path that has none; what every implementation takes.
 pub const DEFAULT_LOCAL_PREF: u32 = 100;
 

@@ -55,24 +55,30 @@ impl<N: Nlri> Table<N> {
         self.generations.discard(peer);
     }
 
-    /// Removes stale paths that are to be discarded, within the budget. Says whether some are left.
+    /// Removes stale paths that are to be discarded, and frees destinations that every reader has seen go,
+    /// within the budget. Says whether it has to be called again.
     pub fn sweep(&mut self, sources: &Sources, budget: &mut Budget) -> bool {
-        while self.generations.discarding > 0 {
-            if budget.is_spent() {
-                return true;
+        while !budget.is_spent() {
+            if self.generations.discarding > 0 {
+                self.sweep_next(sources);
+            } else if !self.free_oldest_gone() {
+                return false;
             }
             budget.spend(1);
-            let id = self.next_under_the_hand();
-            while let Some(position) = self.doomed(id) {
-                self.remove(sources, id, position);
-            }
         }
-        false
+        true
     }
 
     /// How many paths `peer` has here.
     pub fn counts(&self, peer: PeerId) -> PeerCounts {
         self.generations.peers.get(peer).map(|state| state.counts).unwrap_or_default()
+    }
+
+    fn sweep_next(&mut self, sources: &Sources) {
+        let id = self.next_under_the_hand();
+        while let Some(position) = self.doomed(id) {
+            self.remove(sources, id, position);
+        }
     }
 
     fn next_under_the_hand(&mut self) -> DestinationId {
@@ -141,6 +147,7 @@ impl Generations {
 mod tests {
     use ipnet::Ipv4Net;
 
+    use super::super::log::Version;
     use super::super::testing::{route, sources, variant};
     use super::*;
 
@@ -187,6 +194,23 @@ mod tests {
         let mut budget = Budget::new(40);
         assert!(!table.sweep(&sources(5), &mut budget));
         assert_eq!((table.paths(), budget.left()), (0, 20), "it ends with the last stale path");
+    }
+
+    #[test]
+    fn what_a_late_reader_held_is_freed() {
+        let mut table = Table::new(1);
+        let late = table.open_cursor(Version(0));
+        announce(&mut table, A, 0..100);
+        table.mark_stale(A);
+        table.discard_stale(A);
+        sweep_all(&mut table);
+        let held = |table: &Table<Ipv4Net>| table.page(DestinationId(0), 1000).count();
+        assert_eq!((table.destinations(), held(&table)), (0, 100));
+        table.close_cursor(late);
+        sweep_all(&mut table);
+        assert_eq!(held(&table), 0);
+        announce(&mut table, A, 100..200);
+        assert_eq!(table.id_limit(), DestinationId(100), "ids are used again");
     }
 
     #[test]

@@ -60,8 +60,9 @@ pub struct Changes<'a, N: Nlri> {
 /// Routes whose destinations are looked up together.
 const LOOKED_UP_AT_ONCE: usize = 32;
 
-/// Destinations that are freed in one go, once the slowest reader has passed them.
-const FREED_AT_ONCE: usize = 1024;
+/// Destinations without a path that are freed for each that loses its last one. More than one, so that they
+/// cannot pile up even if nobody sweeps; few, so that a reader that closes after a long lag stops nothing.
+const FREED_PER_LOSS: usize = 2;
 
 impl<N: Nlri> Table<N> {
     /// An empty table. The seed is for its hash function.
@@ -184,13 +185,11 @@ impl<N: Nlri> Table<N> {
     /// The reader has seen everything up to `position`.
     pub fn advance(&mut self, cursor: &CursorId, position: Version) {
         self.cursors.set(cursor, position);
-        self.free_gone();
     }
 
     /// The reader reads no more.
     pub fn close_cursor(&mut self, cursor: CursorId) {
         self.cursors.close(cursor);
-        self.free_gone();
     }
 
     /// Takes one path out of a destination and decides anew.
@@ -204,7 +203,7 @@ impl<N: Nlri> Table<N> {
             self.reachable -= 1;
             let version = self.log_change(id);
             self.gone.push_back((version, id));
-            self.free_gone();
+            (0..FREED_PER_LOSS).any(|_| !self.free_oldest_gone());
         } else {
             self.decide(sources, id, position == 0);
         }
@@ -272,19 +271,18 @@ impl<N: Nlri> Table<N> {
         version
     }
 
-    /// Frees destinations without a path that every reader has seen go.
-    fn free_gone(&mut self) {
-        for _ in 0..FREED_AT_ONCE {
-            let Some(&(version, id)) = self.gone.front() else { break };
-            if version > self.cursors.slowest() {
-                return;
-            }
-            self.gone.pop_front();
-            self.free(id, version);
-        }
+    /// Frees the destination that lost its last path first, if every reader has seen it go. Says whether it
+    /// did.
+    pub(super) fn free_oldest_gone(&mut self) -> bool {
+        let Some(&(version, id)) = self.gone.front().filter(|(v, _)| *v <= self.cursors.slowest()) else {
+            return false;
+        };
+        self.gone.pop_front();
         if self.gone.is_empty() {
             self.gone = VecDeque::new();
         }
+        self.free(id, version);
+        true
     }
 
     /// Frees a destination, unless it came back after `version`.

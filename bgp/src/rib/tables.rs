@@ -110,7 +110,8 @@ impl Rib {
         }
     }
 
-    /// Removes what is to be discarded, within the budget. Says whether some is left.
+    /// Removes what is to be discarded and frees what is not needed any more, within the budget. Says whether
+    /// it has to be called again; it is the owner's to call whenever it has time.
     pub fn sweep(&mut self, budget: &mut Budget) -> bool {
         let Rib { ipv4, ipv6, evpn, sources, .. } = self;
         ipv4.sweep(sources, budget) | ipv6.sweep(sources, budget) | evpn.sweep(sources, budget)

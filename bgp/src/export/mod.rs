@@ -1,1 +1,155 @@
-//! .
+//! Update groups: the change log turned into bytes for peers.
+//!
+//! Peers that are to be sent the same share an update group: one cursor on the table's log, one account of
+//! what was sent, one encoding. [`Export::pump`] reads a window of the log for each group, applies the group's
+//! policy, packs routes with equal attributes together, and encodes a [`Batch`] once for all members. A
+//! message holds routes of one source only, so that split horizon leaves out whole messages and no member
+//! needs bytes of its own.
+//!
+//! Nothing waits here but state. A member is sent a batch only against a credit. While one has none, its group
+//! waits for as long as the others still have something to write; then it goes on without it: the slow
+//! member is detached with a copy of cursor and account, reads only the newest state when it has credit again,
+//! and joins the group once both are at the head, where what they have been sent is the same by construction.
+//! A new member, or one that asks for a refresh, is a group at the beginning of the log.
+//!
+//! Standards: RFC 4271 sections 5.1 and 9.2, RFC 4456 (reflection), RFC 4724 section 2 (End-of-RIB), RFC 2918,
+//! RFC 1997, RFC 8212. Not here: what a peer is configured to be (an argument), sockets, and any clock.
+
+mod batch;
+mod encode;
+mod family;
+mod group;
+#[cfg(test)]
+mod model;
+mod outlet;
+mod pack;
+mod policy;
+mod sent;
+mod spec;
+
+pub use batch::{Batch, Segment};
+pub use family::Advertised;
+pub use spec::{MemberSpec, Role};
+
+use std::sync::Arc;
+
+use ipnet::{Ipv4Net, Ipv6Net};
+
+use crate::rib::{Budget, DestinationId, Rib, Version};
+use crate::types::{Family, PeerId};
+use crate::wire::EvpnKey;
+
+use family::FamilyExport;
+use group::Speaker;
+use outlet::Outlet;
+
+/// What peers are sent, in all families.
+#[derive(Debug, Default)]
+pub struct Export {
+    ipv4: FamilyExport<Ipv4Net>,
+    ipv6: FamilyExport<Ipv6Net>,
+    evpn: FamilyExport<EvpnKey>,
+    outlet: Outlet,
+}
+
+/// How far a peer has been served in one family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemberStatus {
+    /// Everything up to this version has been turned into batches for it.
+    pub cursor: Version,
+    /// That is the newest version, and End-of-RIB is among them.
+    pub in_sync: bool,
+    /// How many routes it has been sent and not withdrawn.
+    pub advertised: usize,
+}
+
+impl Export {
+    /// Begins to serve a peer in a family: it is sent everything, then End-of-RIB, then what changes.
+    pub fn join(&mut self, rib: &mut Rib, peer: PeerId, family: Family, spec: &MemberSpec) {
+        match family {
+            Family::Ipv4Unicast => self.ipv4.join(&mut rib.ipv4, peer, spec),
+            Family::Ipv6Unicast => self.ipv6.join(&mut rib.ipv6, peer, spec),
+            Family::L2vpnEvpn => self.evpn.join(&mut rib.evpn, peer, spec),
+        }
+    }
+
+    /// Stops serving a peer, in all families, and takes back its credit. Batches that wait for it are dropped.
+    pub fn leave(&mut self, rib: &mut Rib, peer: PeerId) {
+        self.ipv4.leave(&mut rib.ipv4, peer);
+        self.ipv6.leave(&mut rib.ipv6, peer);
+        self.evpn.leave(&mut rib.evpn, peer);
+        self.outlet.forget(peer);
+    }
+
+    /// Sends a peer everything again (RFC 2918).
+    pub fn refresh(&mut self, rib: &mut Rib, peer: PeerId, family: Family) {
+        match family {
+            Family::Ipv4Unicast => self.ipv4.refresh(&mut rib.ipv4, peer),
+            Family::Ipv6Unicast => self.ipv6.refresh(&mut rib.ipv6, peer),
+            Family::L2vpnEvpn => self.evpn.refresh(&mut rib.evpn, peer),
+        }
+    }
+
+    /// The peer may be sent `batches` more. The first call says how many it takes at a time, each later one
+    /// that it has sent as many of those it was given. The credit is one for all families.
+    pub fn credit(&mut self, peer: PeerId, batches: u32) {
+        self.outlet.grant(peer, batches);
+    }
+
+    /// Turns changes into batches, within the budget and the peers' credits. Says whether there is more to do
+    /// that waits for nothing but another turn.
+    pub fn pump(&mut self, rib: &mut Rib, budget: &mut Budget) -> bool {
+        let Export { ipv4, ipv6, evpn, outlet } = self;
+        let speaker = Speaker { us: &rib.identity, sources: &rib.sources };
+        ipv4.pump(&mut rib.ipv4, speaker, outlet, budget)
+            | ipv6.pump(&mut rib.ipv6, speaker, outlet, budget)
+            | evpn.pump(&mut rib.evpn, speaker, outlet, budget)
+    }
+
+    /// The next batch to hand over. A credit of the peer has been taken for it.
+    pub fn poll_batch(&mut self) -> Option<(PeerId, Arc<Batch>)> {
+        self.outlet.poll()
+    }
+
+    /// How far a peer has been served; `None` if it is not a member in this family.
+    pub fn status(&self, rib: &Rib, peer: PeerId, family: Family) -> Option<MemberStatus> {
+        match family {
+            Family::Ipv4Unicast => self.ipv4.status(&rib.ipv4, peer),
+            Family::Ipv6Unicast => self.ipv6.status(&rib.ipv6, peer),
+            Family::L2vpnEvpn => self.evpn.status(&rib.evpn, peer),
+        }
+    }
+    /// A page of the IPv4 routes that `peer` has been sent: those of destinations from `from` on, looking at no
+    /// more than `limit`. A route that has changed since is left out until the change has been sent.
+    pub fn advertised_ipv4(
+        &self,
+        rib: &Rib,
+        peer: PeerId,
+        from: DestinationId,
+        limit: usize,
+    ) -> Vec<Advertised<Ipv4Net>> {
+        self.ipv4.advertised(&rib.ipv4, Speaker::of(rib), peer, from, limit)
+    }
+
+    /// As [`Export::advertised_ipv4`], of the IPv6 routes.
+    pub fn advertised_ipv6(
+        &self,
+        rib: &Rib,
+        peer: PeerId,
+        from: DestinationId,
+        limit: usize,
+    ) -> Vec<Advertised<Ipv6Net>> {
+        self.ipv6.advertised(&rib.ipv6, Speaker::of(rib), peer, from, limit)
+    }
+
+    /// As [`Export::advertised_ipv4`], of the EVPN routes.
+    pub fn advertised_evpn(
+        &self,
+        rib: &Rib,
+        peer: PeerId,
+        from: DestinationId,
+        limit: usize,
+    ) -> Vec<Advertised<EvpnKey>> {
+        self.evpn.advertised(&rib.evpn, Speaker::of(rib), peer, from, limit)
+    }
+}

@@ -1,0 +1,51 @@
+//! What is sent: encoded messages, made once and shared by all members of a group.
+
+use bytes::Bytes;
+
+use crate::types::{Family, PeerId};
+
+/// Messages for the members of an update group, in the order in which they must be sent. About 64 KiB.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// The family of its routes.
+    pub family: Family,
+    pub(super) segments: Vec<Segment>,
+}
+
+/// Whole messages that go to the same members.
+#[derive(Clone, Debug)]
+pub struct Segment {
+    pub(super) audience: Audience,
+    /// The messages.
+    pub bytes: Bytes,
+    /// How many they are.
+    pub messages: u32,
+}
+
+/// Which members of the group a message is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Audience {
+    /// Every one.
+    All,
+    /// All but the source of the routes: split horizon.
+    Except(PeerId),
+    /// The source of the new best path alone, which must forget the one it had been sent.
+    Only(PeerId),
+}
+
+impl Batch {
+    /// What of it goes to `peer`.
+    pub fn segments_for(&self, peer: PeerId) -> impl Iterator<Item = &Segment> {
+        self.segments.iter().filter(move |segment| segment.audience.includes(peer))
+    }
+}
+
+impl Audience {
+    pub(super) fn includes(self, peer: PeerId) -> bool {
+        match self {
+            Audience::All => true,
+            Audience::Except(source) => source != peer,
+            Audience::Only(one) => one == peer,
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! From packed routes to messages: the one place where the export meets the wire format.
+
+use bytes::BytesMut;
+
+use crate::types::Family;
+use crate::wire::update::{EncodedAttrs, Encoding, end_of_rib, withdraw};
+use crate::wire::{Attrs, Nlri, Route};
+
+use super::batch::{Audience, Batch, Segment};
+
+/// Writes a batch: messages one behind the other in one buffer, cut into segments where the audience changes.
+#[derive(Debug)]
+pub(super) struct BatchWriter {
+    buffer: BytesMut,
+    segments: Vec<Segment>,
+    /// For whom the messages in the buffer are, and how many they are.
+    current: Option<(Audience, u32)>,
+}
+
+impl BatchWriter {
+    pub(super) fn with_capacity(octets: usize) -> BatchWriter {
+        BatchWriter { buffer: BytesMut::with_capacity(octets), segments: Vec::new(), current: None }
+    }
+
+    /// Announces routes. Where the attributes leave no room for even one in the longest message that was
+    /// agreed, the routes are withdrawn instead: the receiver must not go on with older ones.
+    pub(super) fn announce<N: Nlri>(
+        &mut self,
+        audience: Audience,
+        encoding: &Encoding,
+        attrs: &Attrs,
+        mut routes: &[Route<N>],
+    ) {
+        let encoded = EncodedAttrs::new(encoding, attrs, N::FAMILY);
+        while !routes.is_empty() {
+            self.begin(audience);
+            let fitted = encoded.announce(&mut self.buffer, routes);
+            if fitted == 0 {
+                return self.withdraw(audience, encoding, routes);
+            }
+            self.count_message();
+            routes = routes.get(fitted..).unwrap_or_default();
+        }
+    }
+
+    /// Withdraws routes.
+    pub(super) fn withdraw<N: Nlri>(
+        &mut self,
+        audience: Audience,
+        encoding: &Encoding,
+        mut routes: &[Route<N>],
+    ) {
+        while !routes.is_empty() {
+            self.begin(audience);
+            let fitted = withdraw(&mut self.buffer, encoding, routes);
+            if fitted == 0 {
+                return;
+            }
+            self.count_message();
+            routes = routes.get(fitted..).unwrap_or_default();
+        }
+    }
+
+    /// Says that this was all there is (RFC 4724 section 2).
+    pub(super) fn end_of_rib(&mut self, family: Family) {
+        self.begin(Audience::All);
+        end_of_rib(&mut self.buffer, family);
+        self.count_message();
+    }
+
+    /// The batch; `None` if nothing was written.
+    pub(super) fn finish(mut self, family: Family) -> Option<Batch> {
+        self.cut();
+        (!self.segments.is_empty()).then_some(Batch { family, segments: self.segments })
+    }
+
+    fn begin(&mut self, audience: Audience) {
+        if self.current.is_none_or(|(current, _)| current != audience) {
+            self.cut();
+            self.current = Some((audience, 0));
+        }
+    }
+
+    fn count_message(&mut self) {
+        if let Some((_, messages)) = &mut self.current {
+            *messages += 1;
+        }
+    }
+
+    fn cut(&mut self) {
+        let bytes = self.buffer.split().freeze();
+        if let Some((audience, messages)) = self.current.take().filter(|(_, messages)| *messages > 0) {
+            self.segments.push(Segment { audience, bytes, messages });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rib::testing::{attrs, route};
+    use crate::types::PeerId;
+    use crate::wire::Community;
+
+    #[test]
+    fn a_segment_for_each_audience() {
+        let mut writer = BatchWriter::with_capacity(0);
+        let encoding = Encoding::default();
+        let (all, but_one) = (Audience::All, Audience::Except(PeerId(1)));
+        writer.withdraw(all, &encoding, &[route(0)]);
+        writer.announce(all, &encoding, &attrs(&[1]), &[route(1)]);
+        writer.announce(but_one, &encoding, &attrs(&[1]), &[route(2)]);
+        writer.end_of_rib(Family::Ipv4Unicast);
+        let batch = writer.finish(Family::Ipv4Unicast).unwrap();
+        let segments: Vec<_> = batch.segments.iter().map(|s| (s.audience, s.messages)).collect();
+        assert_eq!(segments, [(all, 2), (but_one, 1), (all, 1)]);
+        assert_eq!(batch.segments_for(PeerId(1)).count(), 2);
+    }
+
+    #[test]
+    fn attributes_that_no_message_holds_withdraw() {
+        let mut writer = BatchWriter::with_capacity(0);
+        let large = Attrs { communities: vec![Community(1); 2000].into(), ..attrs(&[1]) };
+        writer.announce(Audience::All, &Encoding::default(), &large, &[route(0)]);
+        let batch = writer.finish(Family::Ipv4Unicast).unwrap();
+        let mut withdrawal = BytesMut::new();
+        withdraw(&mut withdrawal, &Encoding::default(), &[route(0)]);
+        assert_eq!(batch.segments[0].bytes, withdrawal);
+    }
+
+    #[test]
+    fn nothing_is_no_batch() {
+        assert!(BatchWriter::with_capacity(9).finish(Family::L2vpnEvpn).is_none());
+    }
+}

@@ -1,0 +1,206 @@
+//! The update groups of one family.
+
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+
+use crate::rib::{Budget, DestinationId, Table, Version};
+use crate::types::PeerId;
+use crate::wire::{Attrs, Nlri};
+
+use super::MemberStatus;
+use super::group::{Speaker, UpdateGroup};
+use super::outlet::{Outlet, Readiness};
+use super::pack::Packer;
+use super::spec::MemberSpec;
+
+/// The groups of one family, and what they need to do their work.
+#[derive(Debug)]
+pub(super) struct FamilyExport<N: Nlri> {
+    groups: Vec<UpdateGroup>,
+    /// How many groups there are of each spec. Where there is but one, there is nothing to merge.
+    specs: HashMap<MemberSpec, usize, FixedState>,
+    packer: Packer<N>,
+    /// Where the next turn begins, so that a spent budget does not always meet the same groups.
+    next: usize,
+}
+
+/// A route that a peer has been sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Advertised<N: Nlri> {
+    /// The destination's id, by which a listing goes on.
+    pub id: DestinationId,
+    /// Its key.
+    pub nlri: N,
+    /// What goes with it.
+    pub body: N::Body,
+    /// The attributes as sent.
+    pub attrs: Attrs,
+}
+
+/// Log entries in one window. The batch is usually full before.
+const WINDOW: usize = 8192;
+
+impl<N: Nlri> Default for FamilyExport<N> {
+    fn default() -> Self {
+        FamilyExport { groups: Vec::new(), specs: HashMap::default(), packer: Packer::default(), next: 0 }
+    }
+}
+
+impl<N: Nlri> FamilyExport<N> {
+    pub(super) fn join(&mut self, table: &mut Table<N>, peer: PeerId, spec: &MemberSpec) {
+        self.leave(table, peer);
+        let spec = spec.group_key(N::FAMILY);
+        match self.groups.iter_mut().find(|group| group.spec == spec && group.is_fresh(table)) {
+            Some(group) => group.members.push(peer),
+            None => {
+                let group = UpdateGroup::new(table, spec, vec![peer]);
+                self.add(group);
+            }
+        }
+    }
+
+    pub(super) fn leave(&mut self, table: &mut Table<N>, peer: PeerId) {
+        let Some(index) = self.group_of(peer) else { return };
+        let Some(group) = self.groups.get_mut(index) else { return };
+        group.members.retain(|member| *member != peer);
+        if group.members.is_empty() {
+            self.remove(table, index);
+        }
+    }
+
+    /// The peer starts at the beginning again, but what it was sent is not forgotten: what is gone since must
+    /// still be withdrawn.
+    pub(super) fn refresh(&mut self, table: &mut Table<N>, peer: PeerId) {
+        let Some(group) = self.group_of(peer).and_then(|index| self.groups.get_mut(index)) else { return };
+        if group.members.len() == 1 {
+            table.advance(&group.cursor, Version(0));
+        } else {
+            let alone = group.split_off(table, vec![peer]);
+            table.advance(&alone.cursor, Version(0));
+            self.add(alone);
+        }
+    }
+
+    /// Serves the groups in turn, a window each, until nothing is left to do, the budget is spent, or all wait
+    /// for credit. Says whether there is more to do.
+    pub(super) fn pump(
+        &mut self,
+        table: &mut Table<N>,
+        speaker: Speaker<'_>,
+        outlet: &mut Outlet,
+        budget: &mut Budget,
+    ) -> bool {
+        let mut idle = 0;
+        while idle < self.groups.len() {
+            if budget.is_spent() {
+                return true;
+            }
+            self.next = if self.next < self.groups.len() { self.next } else { 0 };
+            let worked = self.serve(self.next, table, speaker, outlet, budget);
+            idle = if worked { 0 } else { idle + 1 };
+            self.next += 1;
+        }
+        self.merge(table);
+        false
+    }
+
+    pub(super) fn status(&self, table: &Table<N>, peer: PeerId) -> Option<MemberStatus> {
+        let group = self.groups.get(self.group_of(peer)?)?;
+        Some(MemberStatus {
+            cursor: table.position(&group.cursor),
+            in_sync: !group.has_work(table),
+            advertised: group.sent.advertised_to(peer),
+        })
+    }
+
+    pub(super) fn advertised(
+        &self,
+        table: &Table<N>,
+        speaker: Speaker<'_>,
+        peer: PeerId,
+        from: DestinationId,
+        limit: usize,
+    ) -> Vec<Advertised<N>> {
+        let Some(group) = self.group_of(peer).and_then(|index| self.groups.get(index)) else {
+            return Vec::new();
+        };
+        let policy = group.policy::<N>(speaker.us);
+        let of = |(id, destination): (DestinationId, &crate::rib::Destination<N>)| {
+            let source = group.sent.get(id).filter(|source| *source != peer)?;
+            let path = destination.best().filter(|path| path.source == source)?;
+            let attrs = policy.rewrite(&path.attrs, speaker.sources.get(source));
+            Some(Advertised { id, nlri: destination.nlri(), body: path.body, attrs })
+        };
+        table.page(from, limit).filter_map(of).collect()
+    }
+
+    /// One window for one group, if it may. Says whether anything was done.
+    fn serve(
+        &mut self,
+        index: usize,
+        table: &mut Table<N>,
+        speaker: Speaker<'_>,
+        outlet: &mut Outlet,
+        budget: &mut Budget,
+    ) -> bool {
+        let Some(group) = self.groups.get_mut(index).filter(|group| group.has_work(table)) else {
+            return false;
+        };
+        match outlet.readiness(&group.members) {
+            Readiness::Wait => return false,
+            Readiness::Go => (),
+            Readiness::Without(slow) => {
+                let slow = group.split_off(table, slow);
+                self.add(slow);
+            }
+        }
+        let Some(group) = self.groups.get_mut(index) else { return false };
+        let (seen, batch) = group.advance(table, speaker, &mut self.packer, budget.left().min(WINDOW));
+        budget.spend(seen.max(1));
+        if let Some(batch) = batch {
+            outlet.send(&group.members, batch);
+        }
+        true
+    }
+
+    /// Puts together groups that are alike and have both come to the head.
+    fn merge(&mut self, table: &mut Table<N>) {
+        let mut index = 0;
+        while self.groups.len() > self.specs.len() && index < self.groups.len() {
+            let (before, rest) = self.groups.split_at_mut(index);
+            let Some(group) = rest.first_mut() else { return };
+            match before.iter_mut().find(|other| other.is_twin(group, table)) {
+                Some(twin) => {
+                    twin.members.append(&mut group.members);
+                    self.remove(table, index);
+                }
+                None => index += 1,
+            }
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn groups(&self) -> usize {
+        self.groups.len()
+    }
+
+    fn group_of(&self, peer: PeerId) -> Option<usize> {
+        self.groups.iter().position(|group| group.members.contains(&peer))
+    }
+
+    fn add(&mut self, group: UpdateGroup) {
+        *self.specs.entry(group.spec).or_insert(0) += 1;
+        self.groups.push(group);
+    }
+
+    fn remove(&mut self, table: &mut Table<N>, index: usize) {
+        let group = self.groups.swap_remove(index);
+        table.close_cursor(group.cursor);
+        if let Some(count) = self.specs.get_mut(&group.spec) {
+            *count -= 1;
+            if *count == 0 {
+                self.specs.remove(&group.spec);
+            }
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! An update group: peers in one family that are sent the same, message for message.
+
+use crate::rib::{Change, CursorId, LocalIdentity, Path, Rib, Sources, Table, Version};
+use crate::types::PeerId;
+use crate::wire::Nlri;
+
+use super::batch::{Audience, Batch};
+use super::encode::BatchWriter;
+use super::pack::Packer;
+use super::policy::Policy;
+use super::sent::Sent;
+use super::spec::MemberSpec;
+
+/// Members that share a cursor on the log and an account of what was sent.
+///
+/// Invariant: a member has the routes that `sent` names, but for those it is itself the source of.
+#[derive(Debug)]
+pub(super) struct UpdateGroup {
+    pub(super) spec: MemberSpec,
+    pub(super) members: Vec<PeerId>,
+    pub(super) cursor: CursorId,
+    pub(super) sent: Sent,
+    /// The members have not been sent End-of-RIB yet.
+    pub(super) end_of_rib_due: bool,
+}
+
+/// This speaker and those it hears: what policy depends on besides the group.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Speaker<'a> {
+    pub(super) us: &'a LocalIdentity,
+    pub(super) sources: &'a Sources,
+}
+
+impl<'a> Speaker<'a> {
+    pub(super) fn of(rib: &'a Rib) -> Speaker<'a> {
+        Speaker { us: rib.identity(), sources: &rib.sources }
+    }
+}
+
+impl UpdateGroup {
+    /// A group of `members` at the beginning of the log.
+    pub(super) fn new<N: Nlri>(table: &mut Table<N>, spec: MemberSpec, members: Vec<PeerId>) -> Self {
+        let cursor = table.open_cursor(Version(0));
+        UpdateGroup { spec, members, cursor, sent: Sent::default(), end_of_rib_due: true }
+    }
+
+    /// Splits `members` off into a group that stands where this one stands.
+    pub(super) fn split_off<N: Nlri>(&mut self, table: &mut Table<N>, members: Vec<PeerId>) -> UpdateGroup {
+        self.members.retain(|peer| !members.contains(peer));
+        let cursor = table.open_cursor(table.position(&self.cursor));
+        let UpdateGroup { spec, sent, end_of_rib_due, .. } = self;
+        UpdateGroup { spec: *spec, members, cursor, sent: sent.clone(), end_of_rib_due: *end_of_rib_due }
+    }
+
+    pub(super) fn has_work<N: Nlri>(&self, table: &Table<N>) -> bool {
+        self.end_of_rib_due || !self.is_at_head(table)
+    }
+
+    pub(super) fn is_at_head<N: Nlri>(&self, table: &Table<N>) -> bool {
+        table.position(&self.cursor) == table.head()
+    }
+
+    /// Whether nothing was done for the members yet: then another may join them.
+    pub(super) fn is_fresh<N: Nlri>(&self, table: &Table<N>) -> bool {
+        self.end_of_rib_due && self.sent.is_empty() && table.position(&self.cursor) == Version(0)
+    }
+
+    /// Whether what the two have been sent is the same: at the head it follows from the table and the spec.
+    pub(super) fn is_twin<N: Nlri>(&self, other: &UpdateGroup, table: &Table<N>) -> bool {
+        self.spec == other.spec && !self.has_work(table) && !other.has_work(table)
+    }
+
+    /// Reads the next window of the log, of at most `limit` entries, and encodes it. Says how many it read.
+    pub(super) fn advance<N: Nlri>(
+        &mut self,
+        table: &mut Table<N>,
+        speaker: Speaker<'_>,
+        packer: &mut Packer<N>,
+        limit: usize,
+    ) -> (usize, Option<Batch>) {
+        let (seen, reached) = match self.spec.export {
+            true => self.gather(table, speaker, packer, limit),
+            false => (1, table.head()),
+        };
+        table.advance(&self.cursor, reached);
+        let ends_rib = self.end_of_rib_due && self.is_at_head(table);
+        self.end_of_rib_due &= !ends_rib;
+        (seen, self.encode(speaker, packer, ends_rib))
+    }
+
+    fn gather<N: Nlri>(
+        &mut self,
+        table: &Table<N>,
+        speaker: Speaker<'_>,
+        packer: &mut Packer<N>,
+        limit: usize,
+    ) -> (usize, Version) {
+        let mut changes = table.changes(table.position(&self.cursor), limit);
+        while !packer.is_full()
+            && let Some(change) = changes.next()
+        {
+            self.take(&change, speaker, packer);
+        }
+        (changes.seen(), changes.reached())
+    }
+
+    /// Packs what the members must be told of a change, and remembers it.
+    fn take<N: Nlri>(&mut self, change: &Change<'_, N>, speaker: Speaker<'_>, packer: &mut Packer<N>) {
+        let export = change.best.and_then(|path| Some((path, self.bin_for(path, speaker, packer)?)));
+        let before = self.sent.set(change.id, export.map(|(path, _)| path.source));
+        let Some((path, bin)) = export else {
+            let had_it = before.filter(|source| self.members != [*source]);
+            had_it.into_iter().for_each(|source| packer.withdraw(self.all_but(source), change.nlri));
+            return;
+        };
+        if self.members != [path.source] {
+            packer.announce(bin, change.nlri, path.body);
+        }
+        // The new source is not sent its own route, so it must be told to forget the one it was sent.
+        if before.is_some_and(|source| source != path.source) && self.members.contains(&path.source) {
+            packer.withdraw(Audience::Only(path.source), change.nlri);
+        }
+    }
+
+    /// `None` if the path is not for this group.
+    fn bin_for<N: Nlri>(
+        &self,
+        path: &Path<N>,
+        speaker: Speaker<'_>,
+        packer: &mut Packer<N>,
+    ) -> Option<usize> {
+        let exports = || self.policy::<N>(speaker.us).exports(&path.attrs, speaker.sources.get(path.source));
+        packer.bin_for(path, || self.all_but(path.source), exports)
+    }
+
+    /// What all may have but `source`: simply all, if that is not a member, so that more goes into one message.
+    fn all_but(&self, source: PeerId) -> Audience {
+        match self.members.contains(&source) {
+            true => Audience::Except(source),
+            false => Audience::All,
+        }
+    }
+
+    fn encode<N: Nlri>(&self, speaker: Speaker<'_>, packer: &mut Packer<N>, ends_rib: bool) -> Option<Batch> {
+        let policy = self.policy::<N>(speaker.us);
+        let encoding = &self.spec.encoding;
+        let mut writer = BatchWriter::with_capacity(packer.octets());
+        packer.drain(|bin, routes| match &bin.announced {
+            None => writer.withdraw(bin.audience, encoding, routes),
+            Some((attrs, source)) => {
+                let attrs = policy.rewrite(attrs, speaker.sources.get(*source));
+                writer.announce(bin.audience, encoding, &attrs, routes);
+            }
+        });
+        if ends_rib {
+            writer.end_of_rib(N::FAMILY);
+        }
+        writer.finish(N::FAMILY)
+    }
+
+    pub(super) fn policy<'a, N: Nlri>(&'a self, us: &'a LocalIdentity) -> Policy<'a> {
+        Policy { us, to: &self.spec, family: N::FAMILY }
+    }
+}

@@ -1,0 +1,330 @@
+//! The export against a naive model: whatever happens, every peer ends with exactly the right routes.
+
+use std::collections::BTreeMap;
+
+use ipnet::Ipv4Net;
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::policy::Policy;
+use super::{Batch, Export, MemberSpec, Role};
+use crate::rib::testing::{US, VARIANTS, identity, key, rib, route, source, variant};
+use crate::rib::{Budget, DestinationId, Rib, SourceKind};
+use crate::types::{EthernetTag, Family, Mac, PathId, PeerId, Rd, Vni};
+use crate::wire::message::{HEADER_LEN, MAX_MESSAGE, MessageType, frame};
+use crate::wire::update::{Encoding, PeerKind, UpdateContext};
+use crate::wire::{Attrs, Community, EvpnBody, EvpnKey, NextHop, Nlris, Route, Update};
+
+const PEERS: u32 = 6;
+const KEYS: u32 = 10;
+const FAMILY: Family = Family::Ipv4Unicast;
+
+#[derive(Clone, Debug)]
+enum Op {
+    Announce {
+        peer: u32,
+        key: u32,
+        variant: u32,
+    },
+    Withdraw {
+        peer: u32,
+        key: u32,
+    },
+    Down(u32),
+    Sweep(usize),
+    Join(u32),
+    Refresh(u32),
+    /// The peer has sent one of the batches it holds.
+    Sent(u32),
+    Pump(usize),
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        8 => (0..PEERS, 0..KEYS, 0..VARIANTS)
+            .prop_map(|(peer, key, variant)| Op::Announce { peer, key, variant }),
+        6 => (0..PEERS, 0..KEYS).prop_map(|(peer, key)| Op::Withdraw { peer, key }),
+        1 => (0..PEERS).prop_map(Op::Down),
+        2 => (0..9usize).prop_map(Op::Sweep),
+        3 => (0..PEERS).prop_map(Op::Join),
+        1 => (0..PEERS).prop_map(Op::Refresh),
+        6 => (0..PEERS).prop_map(Op::Sent),
+        8 => (1..15usize).prop_map(Op::Pump),
+    ]
+}
+
+struct World {
+    rib: Rib,
+    export: Export,
+    members: BTreeMap<PeerId, Receiver>,
+}
+
+/// What a peer has made of the bytes it was sent.
+#[derive(Default)]
+struct Receiver {
+    routes: BTreeMap<Ipv4Net, Attrs>,
+    ends_of_rib: u32,
+    unsent: u32,
+}
+
+/// The last two peers are of one kind; the fifth may not be sent anything (RFC 8212).
+fn spec(peer: PeerId) -> MemberSpec {
+    let role = match source(peer) {
+        s if s.client => Role::Client,
+        s if s.kind == SourceKind::Ibgp => Role::NonClient,
+        _ => Role::Ebgp { local_as: US },
+    };
+    let next_hop = NextHop::Ipv4([10, 0, 0, 1].into());
+    MemberSpec { role, next_hop, encoding: Encoding::default(), export: peer != PeerId(5) }
+}
+
+/// Attributes that name their source, so that a receiver would recognise its own.
+fn signed(peer: PeerId, n: u32) -> Attrs {
+    Attrs { communities: [Community(peer.0)].into(), ..Attrs::clone(&variant(n)) }
+}
+
+impl World {
+    fn new() -> World {
+        World { rib: rib(PEERS), export: Export::default(), members: BTreeMap::new() }
+    }
+
+    fn step(&mut self, op: &Op) {
+        let World { rib, export, members } = self;
+        match *op {
+            Op::Announce { peer, key, variant } => {
+                let (peer, attrs) = (PeerId(peer), signed(PeerId(peer), variant).into());
+                rib.ipv4.announce(&rib.sources, peer, 0, &attrs, &[route(key)]);
+            }
+            Op::Withdraw { peer, key } => rib.ipv4.withdraw(&rib.sources, PeerId(peer), &[route(key)]),
+            Op::Down(peer) => {
+                export.leave(rib, PeerId(peer));
+                rib.peer_down(PeerId(peer));
+                members.remove(&PeerId(peer));
+            }
+            Op::Sweep(budget) => drop(rib.sweep(&mut Budget::new(budget))),
+            Op::Join(peer) if !members.contains_key(&PeerId(peer)) => {
+                members.insert(PeerId(peer), Receiver::default());
+                export.join(rib, PeerId(peer), FAMILY, &spec(PeerId(peer)));
+                export.credit(PeerId(peer), 1 + peer % 3);
+            }
+            Op::Join(_) => (),
+            Op::Refresh(peer) => export.refresh(rib, PeerId(peer), FAMILY),
+            Op::Sent(peer) => self.sent(PeerId(peer)),
+            Op::Pump(budget) => drop(self.pump(budget)),
+        }
+    }
+
+    fn sent(&mut self, peer: PeerId) {
+        if let Some(receiver) = self.members.get_mut(&peer).filter(|r| r.unsent > 0) {
+            receiver.unsent -= 1;
+            self.export.credit(peer, 1);
+        }
+    }
+
+    fn pump(&mut self, budget: usize) -> bool {
+        let more = self.export.pump(&mut self.rib, &mut Budget::new(budget));
+        while let Some((peer, batch)) = self.export.poll_batch() {
+            let receiver = self.members.get_mut(&peer).expect("only members are sent anything");
+            receiver.unsent += 1;
+            assert!(receiver.unsent <= 1 + peer.0 % 3, "no more than its credit");
+            receiver.take(peer, &batch);
+        }
+        more
+    }
+
+    fn settle(&mut self) {
+        while self.rib.sweep(&mut Budget::new(100)) {}
+        loop {
+            let more = self.pump(7);
+            let waiting: u32 = self.members.values().map(|r| r.unsent).sum();
+            (0..PEERS).for_each(|peer| self.sent(PeerId(peer)));
+            if !more && waiting == 0 {
+                return;
+            }
+        }
+    }
+
+    fn check(&self) {
+        for (&peer, receiver) in &self.members {
+            assert_eq!(receiver.routes, self.expected(peer), "{peer}");
+            assert_eq!(receiver.ends_of_rib, 1, "{peer}");
+            let status = self.export.status(&self.rib, peer, FAMILY).expect("is a member");
+            assert!(status.in_sync && status.cursor == self.rib.ipv4.head());
+            assert_eq!(status.advertised, receiver.routes.len());
+            let listed = self.export.advertised_ipv4(&self.rib, peer, DestinationId(0), usize::MAX);
+            let listed: BTreeMap<_, _> = listed.into_iter().map(|a| (a.nlri, a.attrs)).collect();
+            assert_eq!(listed, receiver.routes);
+        }
+        let mut specs: Vec<_> = self.members.keys().map(|&peer| format!("{:?}", spec(peer))).collect();
+        specs.sort();
+        specs.dedup();
+        assert_eq!(self.export.ipv4.groups(), specs.len(), "those alike have come together");
+    }
+
+    fn expected(&self, peer: PeerId) -> BTreeMap<Ipv4Net, Attrs> {
+        let (us, to) = (identity(), spec(peer));
+        let policy = Policy { us: &us, to: &to, family: FAMILY };
+        let mut routes = BTreeMap::new();
+        for path in (0..KEYS).filter_map(|k| Some((key(k), self.rib.ipv4.get(key(k))?.1.best()?))) {
+            let (nlri, path) = path;
+            let from = source(path.source);
+            if path.source != peer && policy.exports(&path.attrs, &from) {
+                routes.insert(nlri, policy.rewrite(&path.attrs, &from));
+            }
+        }
+        routes
+    }
+}
+
+impl Receiver {
+    fn take(&mut self, me: PeerId, batch: &Batch) {
+        for segment in batch.segments_for(me) {
+            let said = decode(me, &segment.bytes);
+            assert_eq!(said.len(), segment.messages as usize);
+            for said in said {
+                match said {
+                    Said::Announce(attrs, keys) => {
+                        assert_ne!(*attrs.communities, [Community(me.0)], "its own route");
+                        self.routes.extend(keys.into_iter().map(|k| (k, attrs.clone())));
+                    }
+                    Said::Withdraw(keys) => {
+                        for key in keys {
+                            assert!(self.routes.remove(&key).is_some(), "needless: {key}");
+                        }
+                    }
+                    Said::EndOfRib => self.ends_of_rib += 1,
+                }
+            }
+        }
+    }
+}
+
+enum Said {
+    Announce(Attrs, Vec<Ipv4Net>),
+    Withdraw(Vec<Ipv4Net>),
+    EndOfRib,
+}
+
+/// The messages, as the receiver's parser takes them.
+fn decode(me: PeerId, mut bytes: &[u8]) -> Vec<Said> {
+    let kind = if source(me).kind == SourceKind::Ibgp { PeerKind::Ibgp } else { PeerKind::Ebgp };
+    let families = [FAMILY].into_iter().collect();
+    let context = UpdateContext { encoding: Encoding::default(), kind, families };
+    let mut said = Vec::new();
+    while let Some((MessageType::Update, length)) = frame(bytes, MAX_MESSAGE).expect("a sound header") {
+        let (message, rest) = bytes.split_at(length);
+        let update = Update::parse(&message[HEADER_LEN..], &context).expect("a sound message");
+        assert!(update.faults.is_empty(), "{:?}", update.faults);
+        said.push(Said::from(update));
+        bytes = rest;
+    }
+    assert!(bytes.is_empty(), "whole messages");
+    said
+}
+
+impl From<Update> for Said {
+    fn from(update: Update) -> Said {
+        let keys = |nlri| match nlri {
+            Nlris::Ipv4(routes) => routes.into_iter().map(|r: Route<Ipv4Net>| r.nlri).collect(),
+            other => panic!("of another family: {other:?}"),
+        };
+        match (update.reach.into_iter().next(), update.unreach.into_iter().next(), update.end_of_rib) {
+            (Some(reach), None, None) => Said::Announce(reach.attrs, keys(reach.nlri)),
+            (None, Some(unreach), None) => Said::Withdraw(keys(unreach)),
+            (None, None, Some(FAMILY)) => Said::EndOfRib,
+            other => panic!("not one thing: {other:?}"),
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn every_peer_ends_with_the_right_routes(ops in vec(op(), 1..150)) {
+        let mut world = World::new();
+        ops.iter().for_each(|op| world.step(op));
+        world.settle();
+        world.check();
+    }
+}
+
+/// A member that does not read does not hold up the others, and reads only the newest state when it does.
+#[test]
+fn a_slow_member_is_left_behind_and_joins_again() {
+    let mut world = World::new();
+    let (fast, slow) = (PeerId(0), PeerId(1));
+    world.step(&Op::Join(fast.0));
+    world.step(&Op::Join(slow.0));
+    world.settle();
+    let announce = |world: &mut World, v| world.step(&Op::Announce { peer: 4, key: 0, variant: v });
+    for v in 0..20 {
+        announce(&mut world, v);
+        world.pump(100);
+        world.sent(fast);
+        world.pump(100);
+    }
+    assert_eq!(world.members[&fast].routes, world.expected(fast));
+    assert_eq!(world.members[&slow].unsent, 2, "all its credit");
+    assert_eq!(world.export.ipv4.groups(), 2);
+    world.sent(slow);
+    world.pump(100);
+    assert_eq!(world.members[&slow].unsent, 2, "one batch for all that it has missed");
+    world.settle();
+    world.check();
+}
+
+/// Attribute sets that come in turns fill messages all the same, and batches keep their size.
+#[test]
+fn packing() {
+    const SETS: u32 = 10;
+    const ROUTES: u32 = 20_000;
+    let mut world = World::new();
+    let sets: Vec<_> = (0..SETS).map(|n| signed(PeerId(0), n).into()).collect();
+    for n in 0..ROUTES {
+        let attrs = &sets[(n % SETS) as usize];
+        world.rib.ipv4.announce(&world.rib.sources, PeerId(0), 0, attrs, &[route(n)]);
+    }
+    world.step(&Op::Join(1));
+    world.export.credit(PeerId(1), 100);
+    let (mut messages, mut batches, mut receiver) = (0, 0, Receiver::default());
+    while world.export.pump(&mut world.rib, &mut Budget::new(100_000)) {}
+    while let Some((peer, batch)) = world.export.poll_batch() {
+        let octets: usize = batch.segments_for(peer).map(|s| s.bytes.len()).sum();
+        assert!(octets < 80 * 1024, "{octets}");
+        messages += batch.segments_for(peer).map(|s| s.messages).sum::<u32>();
+        batches += 1;
+        receiver.take(peer, &batch);
+    }
+    assert_eq!(receiver.routes.len(), ROUTES as usize);
+    assert!(batches <= 4, "{batches}");
+    // A message of 4096 octets holds close to a thousand /24s; each set may leave one unfilled in each batch.
+    assert!(messages <= ROUTES / 900 + SETS * batches + 1, "{messages}");
+}
+
+/// ESI and labels are not part of an EVPN route's key: another label is another announcement of the same.
+#[test]
+fn evpn_routes_are_reflected_with_their_bodies() {
+    let (mut rib, mut export) = (rib(PEERS), Export::default());
+    let nlri = EvpnKey::MacIp { rd: Rd([1; 8]), tag: EthernetTag(0), mac: Mac([2; 6]), ip: None };
+    let from = PeerId(0);
+    export.join(&mut rib, PeerId(1), Family::L2vpnEvpn, &spec(PeerId(1)));
+    export.credit(PeerId(1), 9);
+    for label in [100, 200].map(|n| Vni::new(n).unwrap()) {
+        let body = EvpnBody { label, ..EvpnBody::default() };
+        let routes = Nlris::Evpn(vec![Route { nlri, path_id: PathId(0), body }]);
+        rib.announce(from, 0, &variant(2), &routes).unwrap();
+        while export.pump(&mut rib, &mut Budget::new(9)) {}
+        let (_, batch) = export.poll_batch().unwrap();
+        let bytes = &batch.segments_for(PeerId(1)).next().unwrap().bytes;
+        let context = UpdateContext {
+            encoding: Encoding::default(),
+            kind: PeerKind::Ibgp,
+            families: [Family::L2vpnEvpn].into_iter().collect(),
+        };
+        let (_, length) = frame(bytes, MAX_MESSAGE).unwrap().unwrap();
+        let update = Update::parse(&bytes[HEADER_LEN..length], &context).unwrap();
+        assert_eq!(update.reach[0].nlri, routes);
+        assert_eq!(update.reach[0].attrs.next_hop, variant(2).next_hop);
+        assert_eq!(update.reach[0].attrs.originator_id, Some(source(from).router_id));
+        assert_eq!(export.advertised_evpn(&rib, PeerId(1), DestinationId(0), 9)[0].body, body);
+    }
+}

@@ -1,0 +1,199 @@
+//! What may be passed on to whom, and with which attributes.
+//!
+//! Reflection is RFC 4456 section 6, what eBGP changes is RFC 4271 section 5.1, the well-known communities are
+//! RFC 1997. Over eBGP an EVPN route keeps its next hop, which is the VTEP that owns the MAC, as FRR and the
+//! fabrics built on it expect; an IP route gets this speaker's.
+
+use std::net::Ipv4Addr;
+
+use crate::rib::{DEFAULT_LOCAL_PREF, LocalIdentity, Source, SourceKind};
+use crate::types::Family;
+use crate::wire::{Attrs, Community};
+
+use super::spec::{MemberSpec, Role};
+
+/// The rules of one group.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Policy<'a> {
+    pub(super) us: &'a LocalIdentity,
+    pub(super) to: &'a MemberSpec,
+    pub(super) family: Family,
+}
+
+impl Policy<'_> {
+    /// Whether paths of `source` with these attributes are passed on at all.
+    pub(super) fn exports(&self, attrs: &Attrs, source: &Source) -> bool {
+        self.to.export && self.reflects(source) && !self.is_held_back(attrs)
+    }
+
+    /// The attributes as they are sent.
+    pub(super) fn rewrite(&self, attrs: &Attrs, source: &Source) -> Attrs {
+        let mut attrs = attrs.clone();
+        match self.to.role {
+            Role::Ebgp { local_as } => {
+                attrs.as_path = attrs.as_path.prepend(local_as, 1);
+                self.leave_the_as(&mut attrs, source);
+            }
+            Role::Client | Role::NonClient => self.stay_in_the_as(&mut attrs, source),
+        }
+        if attrs.next_hop.address().is_unspecified() {
+            attrs.next_hop = self.to.next_hop;
+        }
+        attrs
+    }
+
+    /// iBGP routes go on to clients, or from clients, or out of the AS; all others to everybody.
+    fn reflects(&self, source: &Source) -> bool {
+        source.kind != SourceKind::Ibgp || source.client || self.to.role != Role::NonClient
+    }
+
+    /// There are no confederations here, so that NO_EXPORT_SUBCONFED asks for the same as NO_EXPORT.
+    fn is_held_back(&self, attrs: &Attrs) -> bool {
+        let leaves = matches!(self.to.role, Role::Ebgp { .. });
+        attrs.communities.iter().any(|&community| match community {
+            Community::NO_ADVERTISE => true,
+            Community::NO_EXPORT | Community::NO_EXPORT_SUBCONFED => leaves,
+            _ => false,
+        })
+    }
+
+    fn stay_in_the_as(&self, attrs: &mut Attrs, source: &Source) {
+        attrs.local_pref.get_or_insert(DEFAULT_LOCAL_PREF);
+        if source.kind == SourceKind::Ibgp {
+            attrs.originator_id.get_or_insert(source.router_id);
+            attrs.cluster_list = prepended(self.us.cluster_id, &attrs.cluster_list);
+        }
+    }
+
+    fn leave_the_as(&self, attrs: &mut Attrs, source: &Source) {
+        attrs.local_pref = None;
+        attrs.originator_id = None;
+        attrs.cluster_list = Box::default();
+        // A neighbour's MED is not for the next neighbour (RFC 4271 section 5.1.4); our own is for any.
+        if source.kind != SourceKind::Local {
+            attrs.med = None;
+        }
+        // Non-transitive extended communities stay in the AS (RFC 4360 section 2).
+        attrs.ext_communities = attrs.ext_communities.iter().copied().filter(|c| c.is_transitive()).collect();
+        if self.family != Family::L2vpnEvpn {
+            attrs.next_hop = self.to.next_hop;
+        }
+    }
+}
+
+fn prepended(cluster: Ipv4Addr, list: &[Ipv4Addr]) -> Box<[Ipv4Addr]> {
+    std::iter::once(cluster).chain(list.iter().copied()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::{Asn, FamilySet, RouterId};
+    use crate::wire::update::Encoding;
+    use crate::wire::{ExtCommunity, NextHop};
+
+    const US: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
+    const VTEP: NextHop = NextHop::Ipv4(Ipv4Addr::new(10, 0, 0, 9));
+    const SELF: NextHop = NextHop::Ipv4(Ipv4Addr::new(192, 0, 2, 1));
+    const EBGP: Role = Role::Ebgp { local_as: Asn(65000) };
+    const ROLES: [Role; 3] = [Role::Client, Role::NonClient, EBGP];
+
+    fn with<T>(role: Role, family: Family, check: impl FnOnce(Policy<'_>) -> T) -> T {
+        let us = LocalIdentity {
+            asn: Asn(65000),
+            router_id: RouterId(US),
+            cluster_id: US,
+            addresses: Box::default(),
+        };
+        let encoding = Encoding { as4: true, add_path: FamilySet::EMPTY, max_message: 4096 };
+        let to = MemberSpec { role, next_hop: SELF, encoding, export: true };
+        check(Policy { us: &us, to: &to, family })
+    }
+
+    fn source(kind: SourceKind, client: bool) -> Source {
+        let router_id = RouterId(Ipv4Addr::new(10, 0, 0, 7));
+        Source { kind, asn: Asn(65001), router_id, address: router_id.0.into(), client }
+    }
+
+    #[test]
+    fn reflection() {
+        let attrs = Attrs::new(VTEP);
+        let allowed = |kind, client| {
+            ROLES.map(|role| with(role, Family::L2vpnEvpn, |p| p.exports(&attrs, &source(kind, client))))
+        };
+        assert_eq!(allowed(SourceKind::Local, false), [true, true, true]);
+        assert_eq!(allowed(SourceKind::Ebgp, false), [true, true, true]);
+        assert_eq!(allowed(SourceKind::Ibgp, true), [true, true, true]);
+        assert_eq!(allowed(SourceKind::Ibgp, false), [true, false, true]);
+    }
+
+    #[test]
+    fn well_known_communities() {
+        let allowed = |community| {
+            let attrs = Attrs { communities: [community].into(), ..Attrs::new(VTEP) };
+            let source = source(SourceKind::Ebgp, false);
+            ROLES.map(|role| with(role, Family::Ipv4Unicast, |p| p.exports(&attrs, &source)))
+        };
+        assert_eq!(allowed(Community::NO_EXPORT), [true, true, false]);
+        assert_eq!(allowed(Community::NO_EXPORT_SUBCONFED), [true, true, false]);
+        assert_eq!(allowed(Community::NO_ADVERTISE), [false, false, false]);
+        assert_eq!(allowed(Community(65000 << 16 | 1)), [true, true, true]);
+    }
+
+    #[test]
+    fn reflected_routes_name_originator_and_clusters() {
+        let from = source(SourceKind::Ibgp, true);
+        let once = with(Role::Client, Family::L2vpnEvpn, |p| p.rewrite(&Attrs::new(VTEP), &from));
+        assert_eq!(once.originator_id, Some(from.router_id));
+        assert_eq!(*once.cluster_list, [US]);
+        assert_eq!((once.local_pref, once.next_hop), (Some(100), VTEP));
+
+        let elsewhere = Ipv4Addr::new(10, 9, 9, 9);
+        let first = RouterId(elsewhere);
+        let attrs =
+            Attrs { originator_id: Some(first), cluster_list: [elsewhere].into(), ..Attrs::new(VTEP) };
+        let twice = with(Role::NonClient, Family::L2vpnEvpn, |p| p.rewrite(&attrs, &from));
+        assert_eq!(twice.originator_id, Some(first), "the first originator stays");
+        assert_eq!(*twice.cluster_list, [US, elsewhere]);
+    }
+
+    #[test]
+    fn what_enters_by_ebgp_is_not_marked_as_reflected() {
+        let from = source(SourceKind::Ebgp, false);
+        let attrs = Attrs { med: Some(5), local_pref: Some(7), ..Attrs::new(VTEP) };
+        let sent = with(Role::Client, Family::Ipv4Unicast, |p| p.rewrite(&attrs, &from));
+        assert_eq!(sent, attrs);
+    }
+
+    #[test]
+    fn over_ebgp() {
+        let attrs = Attrs {
+            med: Some(5),
+            local_pref: Some(7),
+            originator_id: Some(RouterId(US)),
+            cluster_list: [US].into(),
+            ext_communities: [ExtCommunity([0x43; 8]), ExtCommunity([0x03; 8])].into(),
+            ..Attrs::new(VTEP)
+        };
+        let from = source(SourceKind::Ibgp, false);
+        let sent = with(EBGP, Family::Ipv4Unicast, |p| p.rewrite(&attrs, &from));
+        let expected = Attrs {
+            as_path: attrs.as_path.prepend(Asn(65000), 1),
+            ext_communities: [ExtCommunity([0x03; 8])].into(),
+            ..Attrs::new(SELF)
+        };
+        assert_eq!(sent, expected);
+        let evpn = with(EBGP, Family::L2vpnEvpn, |p| p.rewrite(&attrs, &from));
+        assert_eq!(evpn.next_hop, VTEP);
+        let own = with(EBGP, Family::Ipv4Unicast, |p| p.rewrite(&attrs, &source(SourceKind::Local, false)));
+        assert_eq!(own.med, Some(5));
+    }
+
+    #[test]
+    fn own_routes_get_an_address() {
+        let own = Attrs::new(NextHop::Ipv4(Ipv4Addr::UNSPECIFIED));
+        let from = source(SourceKind::Local, false);
+        let sent = with(Role::NonClient, Family::Ipv4Unicast, |p| p.rewrite(&own, &from));
+        assert_eq!((sent.next_hop, sent.local_pref), (SELF, Some(100)));
+    }
+}

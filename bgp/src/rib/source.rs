@@ -1,0 +1,128 @@
+//! Who gives routes: what admission, decision and reflection need to know of a peer.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use crate::types::{Asn, PeerId, RouterId};
+
+/// How a source stands to this speaker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SourceKind {
+    /// This daemon itself.
+    Local,
+    /// A peer in this AS.
+    Ibgp,
+    /// A peer in another AS.
+    Ebgp,
+}
+
+/// What is known of a source once its session is up.
+///
+/// `kind` and `client` must not change while paths of the source are in a table: a neighbour that is
+/// configured anew in these gets a new [`PeerId`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// How it stands to this speaker.
+    pub kind: SourceKind,
+    /// Its AS.
+    pub asn: Asn,
+    /// Its BGP identifier, from its OPEN.
+    pub router_id: RouterId,
+    /// Its address, the last but one step of the decision.
+    pub address: IpAddr,
+    /// It is a route reflection client of this speaker (RFC 4456 section 6).
+    pub client: bool,
+}
+
+/// All sources, by [`PeerId`].
+#[derive(Debug)]
+pub struct Sources {
+    peers: PeerMap<Option<Source>>,
+}
+
+impl Source {
+    /// Stands in for a peer that was never announced: loses every comparison that it can lose.
+    const UNKNOWN: Source = Source {
+        kind: SourceKind::Ebgp,
+        asn: Asn(0),
+        router_id: RouterId(Ipv4Addr::BROADCAST),
+        address: IpAddr::V4(Ipv4Addr::BROADCAST),
+        client: false,
+    };
+}
+
+impl Sources {
+    /// Only this daemon itself.
+    pub(super) fn new(asn: Asn, router_id: RouterId) -> Sources {
+        let local = Source {
+            kind: SourceKind::Local,
+            asn,
+            router_id,
+            address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            client: false,
+        };
+        let mut sources = Sources { peers: PeerMap::default() };
+        sources.set(PeerId::LOCAL, local);
+        sources
+    }
+
+    /// What is known of `peer`.
+    pub fn get(&self, peer: PeerId) -> &Source {
+        self.peers.get(peer).and_then(Option::as_ref).unwrap_or(&Source::UNKNOWN)
+    }
+
+    /// Remembers `source` for `peer`, in place of what was known.
+    pub(super) fn set(&mut self, peer: PeerId, source: Source) {
+        *self.peers.slot(peer) = Some(source);
+    }
+}
+
+/// A small map from peers, [`PeerId::LOCAL`] included, to values. Peer ids are small and dense, so it is a
+/// vector.
+#[derive(Clone, Debug)]
+pub(crate) struct PeerMap<T> {
+    values: Vec<T>,
+}
+
+impl<T> Default for PeerMap<T> {
+    fn default() -> Self {
+        PeerMap { values: Vec::new() }
+    }
+}
+
+impl<T: Default> PeerMap<T> {
+    pub(crate) fn get(&self, peer: PeerId) -> Option<&T> {
+        self.values.get(Self::index(peer))
+    }
+
+    /// The value for `peer`, made if there was none.
+    #[expect(clippy::indexing_slicing, reason = "the line before makes room")]
+    pub(crate) fn slot(&mut self, peer: PeerId) -> &mut T {
+        let index = Self::index(peer);
+        if index >= self.values.len() {
+            self.values.resize_with(index + 1, T::default);
+        }
+        &mut self.values[index]
+    }
+
+    /// `LOCAL`, the largest number, wraps round to the first place.
+    fn index(peer: PeerId) -> usize {
+        peer.0.wrapping_add(1) as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn local_and_peers_are_told_apart() {
+        let mut map = PeerMap::<u8>::default();
+        *map.slot(PeerId::LOCAL) = 1;
+        *map.slot(PeerId(0)) = 2;
+        *map.slot(PeerId(7)) = 3;
+        assert_eq!(map.get(PeerId::LOCAL), Some(&1));
+        assert_eq!(map.get(PeerId(0)), Some(&2));
+        assert_eq!(map.get(PeerId(6)), Some(&0));
+        assert_eq!(map.get(PeerId(8)), None);
+    }
+}

@@ -1,0 +1,331 @@
+//! The table of one family: destinations, their paths, and the only writer of the change log.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use crate::types::PeerId;
+use crate::wire::{Attrs, Nlri, Route};
+
+use super::chunked::Chunked;
+use super::cursor::{CursorId, Cursors};
+use super::decision::{self, Explained};
+use super::destination::{Destination, DestinationId, Path};
+use super::index::Index;
+use super::log::{Log, Version};
+use super::source::Sources;
+use super::sweep::Generations;
+
+/// All paths of one family, with the log of what changed.
+#[derive(Debug)]
+pub struct Table<N: Nlri> {
+    index: Index,
+    pub(super) destinations: Chunked<Destination<N>>,
+    /// Ids that no destination has.
+    free: Vec<DestinationId>,
+    log: Log,
+    cursors: Cursors,
+    /// Destinations that lost their last path and that some reader may not have seen go, oldest first.
+    gone: VecDeque<(Version, DestinationId)>,
+    pub(super) generations: Generations,
+    reachable: usize,
+    paths: usize,
+}
+
+/// What a reader of the log is told: the newest state of one destination.
+#[derive(Debug)]
+pub struct Change<'a, N: Nlri> {
+    /// When it became so.
+    pub version: Version,
+    /// The destination's id: what a reader indexes its own state by.
+    pub id: DestinationId,
+    /// Its key.
+    pub nlri: N,
+    /// The path to use; `None` where there is none any more. A reader may be told so of a destination that it
+    /// never heard of.
+    pub best: Option<&'a Path<N>>,
+}
+
+/// The changes after a version, in order; see [`Table::changes`].
+#[derive(Debug)]
+pub struct Changes<'a, N: Nlri> {
+    table: &'a Table<N>,
+    position: usize,
+    limit: usize,
+    seen: usize,
+    reached: Version,
+}
+
+/// Routes whose destinations are looked up together.
+const LOOKED_UP_AT_ONCE: usize = 32;
+
+/// Destinations without a path that are freed for each that loses its last one. More than one, so that they
+/// cannot pile up even if nobody sweeps; few, so that a reader that closes after a long lag stops nothing.
+const FREED_PER_LOSS: usize = 2;
+
+impl<N: Nlri> Table<N> {
+    /// An empty table. The seed is for its hash function.
+    pub fn new(seed: u64) -> Self {
+        Table {
+            index: Index::new(seed),
+            destinations: Chunked::default(),
+            free: Vec::new(),
+            log: Log::default(),
+            cursors: Cursors::default(),
+            gone: VecDeque::new(),
+            generations: Generations::default(),
+            reachable: 0,
+            paths: 0,
+        }
+    }
+
+    /// Takes routes that share `attrs` from `source`, each in place of the one it gave before with the same key
+    /// and path id. `learned` is the time, in seconds of the caller's clock.
+    pub fn announce(
+        &mut self,
+        sources: &Sources,
+        source: PeerId,
+        learned: u32,
+        attrs: &Arc<Attrs>,
+        routes: &[Route<N>],
+    ) {
+        let generation = self.generations.current(source);
+        for routes in routes.chunks(LOOKED_UP_AT_ONCE) {
+            for (known, route) in self.look_up(routes).into_iter().zip(routes) {
+                let &Route { nlri, path_id, body } = route;
+                let path = Path { attrs: attrs.clone(), source, path_id, learned, generation, body };
+                if let Some(id) = known.or_else(|| self.find_or_add(nlri))
+                    && let Some(best_touched) = self.put(id, path)
+                {
+                    self.decide(sources, id, best_touched);
+                }
+            }
+        }
+    }
+
+    /// Takes back what `source` gave with these keys and path ids, as far as there is such.
+    pub fn withdraw(&mut self, sources: &Sources, source: PeerId, routes: &[Route<N>]) {
+        for routes in routes.chunks(LOOKED_UP_AT_ONCE) {
+            for (known, route) in self.look_up(routes).into_iter().zip(routes) {
+                if let Some(id) = known
+                    && let Some(destination) = self.by_id(id).filter(|d| d.nlri() == route.nlri)
+                    && let Some(position) = destination.position(source, route.path_id)
+                {
+                    self.remove(sources, id, position);
+                }
+            }
+        }
+    }
+
+    /// The destination with this key, if it is known.
+    pub fn get(&self, nlri: N) -> Option<(DestinationId, &Destination<N>)> {
+        let id = self.index.find(&self.destinations, nlri)?;
+        Some((id, self.destinations.get(id.index())?))
+    }
+
+    /// The destination with this id, if there is one.
+    pub fn by_id(&self, id: DestinationId) -> Option<&Destination<N>> {
+        self.destinations.get(id.index()).filter(|d| d.version() != Version(0))
+    }
+
+    /// The destinations with ids from `from` on, in order of id: a listing goes on where its last page ended,
+    /// whatever changed meanwhile. Looks at no more than `limit` ids.
+    pub fn page(
+        &self,
+        from: DestinationId,
+        limit: usize,
+    ) -> impl Iterator<Item = (DestinationId, &Destination<N>)> {
+        let end = from.index().saturating_add(limit).min(self.destinations.len());
+        (from.0..end as u32).filter_map(|id| Some((DestinationId(id), self.by_id(DestinationId(id))?)))
+    }
+
+    /// All ids are below this one.
+    pub fn id_limit(&self) -> DestinationId {
+        DestinationId(self.destinations.len() as u32)
+    }
+
+    /// Why each path to `nlri` is or is not the best, the best first; nothing if there is none.
+    pub fn explain(&self, sources: &Sources, nlri: N) -> Vec<Explained<'_, N>> {
+        self.get(nlri).map(|(_, destination)| decision::explain(destination, sources)).unwrap_or_default()
+    }
+
+    /// How many destinations have a path.
+    pub fn destinations(&self) -> usize {
+        self.reachable
+    }
+
+    /// How many paths there are.
+    pub fn paths(&self) -> usize {
+        self.paths
+    }
+
+    /// The newest version.
+    pub fn head(&self) -> Version {
+        self.log.head()
+    }
+
+    /// Destinations that changed after version `after`, each once, in its newest state and in order of
+    /// version. Looks at no more than `limit` entries of the log, [`Changes::reached`] says how far that was.
+    pub fn changes(&self, after: Version, limit: usize) -> Changes<'_, N> {
+        Changes { table: self, position: self.log.position(after), limit, seen: 0, reached: after }
+    }
+
+    /// Registers a reader that has seen everything up to `position`. A new reader starts at version 0 and is
+    /// shown every destination; only one that copies another's state may start elsewhere.
+    pub fn open_cursor(&mut self, position: Version) -> CursorId {
+        self.cursors.open(position)
+    }
+
+    /// What the reader has seen.
+    pub fn position(&self, cursor: &CursorId) -> Version {
+        self.cursors.position(cursor)
+    }
+
+    /// The reader has seen everything up to `position`.
+    pub fn advance(&mut self, cursor: &CursorId, position: Version) {
+        self.cursors.set(cursor, position);
+    }
+
+    /// The reader reads no more.
+    pub fn close_cursor(&mut self, cursor: CursorId) {
+        self.cursors.close(cursor);
+    }
+
+    /// Takes one path out of a destination and decides anew.
+    pub(super) fn remove(&mut self, sources: &Sources, id: DestinationId, position: usize) {
+        let Some(destination) = self.destinations.get_mut(id.index()) else { return };
+        let Some(path) = destination.remove(position) else { return };
+        let is_last = destination.best().is_none();
+        self.paths -= 1;
+        self.generations.removed(&path);
+        if is_last {
+            self.reachable -= 1;
+            let version = self.log_change(id);
+            self.gone.push_back((version, id));
+            (0..FREED_PER_LOSS).any(|_| !self.free_oldest_gone());
+        } else {
+            self.decide(sources, id, position == 0);
+        }
+    }
+
+    /// Where the routes' destinations are. In a large table a lookup is two or three cache misses and little
+    /// else; many in a row do not depend on each other, so the processor waits for several at a time.
+    fn look_up(&self, routes: &[Route<N>]) -> SmallVec<[Option<DestinationId>; LOOKED_UP_AT_ONCE]> {
+        routes.iter().map(|route| self.index.find(&self.destinations, route.nlri)).collect()
+    }
+
+    fn find_or_add(&mut self, nlri: N) -> Option<DestinationId> {
+        let free = &mut self.free;
+        self.index.find_or_add(&mut self.destinations, nlri, |destinations| match free.pop() {
+            Some(id) => {
+                destinations.get_mut(id.index()).into_iter().for_each(|slot| *slot = Destination::new(nlri));
+                id
+            }
+            None => DestinationId(destinations.push(Destination::new(nlri)) as u32),
+        })
+    }
+
+    /// Stores a path. `None` if everything is as before, otherwise whether that was the best path (or is the
+    /// only one).
+    fn put(&mut self, id: DestinationId, path: Path<N>) -> Option<bool> {
+        let destination = self.destinations.get_mut(id.index())?;
+        let Some(position) = destination.position(path.source, path.path_id) else {
+            let is_first = destination.best().is_none();
+            self.reachable += usize::from(is_first);
+            self.paths += 1;
+            self.generations.added(&path);
+            destination.push(path);
+            return Some(is_first);
+        };
+        let old = destination.path_mut(position)?;
+        self.generations.renewed(old);
+        if old.says_the_same(&path) {
+            // The new Arc takes the old one's place: the next of this sender's updates will share that one.
+            (old.attrs, old.generation) = (path.attrs, path.generation);
+            return None;
+        }
+        *old = path;
+        Some(position == 0)
+    }
+
+    /// Chooses the best path, and logs the change if there is one.
+    fn decide(&mut self, sources: &Sources, id: DestinationId, best_touched: bool) {
+        let Some(destination) = self.destinations.get_mut(id.index()) else { return };
+        let winner = match destination.has_others() {
+            true => decision::best(destination, sources).unwrap_or(0),
+            false => 0,
+        };
+        destination.promote(winner);
+        if best_touched || winner != 0 {
+            self.log_change(id);
+        }
+    }
+
+    fn log_change(&mut self, id: DestinationId) -> Version {
+        let Some(destination) = self.destinations.get_mut(id.index()) else { return self.log.head() };
+        let version = self.log.append(id, destination.version() != Version(0));
+        destination.set_version(version);
+        let destinations = &self.destinations;
+        self.log.compact(|e| destinations.get(e.id().index()).is_some_and(|d| d.version() == e.version()));
+        version
+    }
+
+    /// Frees the destination that lost its last path first, if every reader has seen it go. Says whether it
+    /// did.
+    pub(super) fn free_oldest_gone(&mut self) -> bool {
+        let Some(&(version, id)) = self.gone.front().filter(|(v, _)| *v <= self.cursors.slowest()) else {
+            return false;
+        };
+        self.gone.pop_front();
+        if self.gone.is_empty() {
+            self.gone = VecDeque::new();
+        }
+        self.free(id, version);
+        true
+    }
+
+    /// Frees a destination, unless it came back after `version`.
+    fn free(&mut self, id: DestinationId, version: Version) {
+        let slot = self.destinations.get_mut(id.index());
+        if let Some(destination) = slot.filter(|d| d.version() == version) {
+            destination.set_version(Version(0));
+            self.index.remove(destination.nlri(), id);
+            self.log.forget();
+            self.free.push(id);
+        }
+    }
+}
+
+impl<N: Nlri> Changes<'_, N> {
+    /// How many entries of the log have been looked at.
+    pub fn seen(&self) -> usize {
+        self.seen
+    }
+
+    /// Everything up to this version has been looked at.
+    pub fn reached(&self) -> Version {
+        self.reached
+    }
+}
+
+impl<'a, N: Nlri> Iterator for Changes<'a, N> {
+    type Item = Change<'a, N>;
+
+    fn next(&mut self) -> Option<Change<'a, N>> {
+        while self.seen < self.limit {
+            let Some((entry, next)) = self.table.log.entry(self.position) else {
+                self.reached = self.table.head();
+                return None;
+            };
+            let (version, id) = (entry.version(), entry.id());
+            (self.position, self.seen, self.reached) = (next, self.seen + 1, version);
+            if let Some(destination) =
+                self.table.destinations.get(id.index()).filter(|d| d.version() == version)
+            {
+                return Some(Change { version, id, nlri: destination.nlri(), best: destination.best() });
+            }
+        }
+        None
+    }
+}

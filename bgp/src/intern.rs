@@ -1,1 +1,113 @@
-//! .
+//! Equal attribute sets share one allocation.
+//!
+//! Each session has an [`Interner`] of its own, so there is no lock. Whoever gets two equal sets from one
+//! interner gets the same `Arc`: pointer equality is what groups routes for packing. The interner itself
+//! keeps a set alive; one that nobody else holds goes when the table is swept.
+
+use std::hash::BuildHasher;
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
+
+use crate::wire::Attrs;
+
+/// The attribute sets of one session.
+#[derive(Debug)]
+pub struct Interner {
+    sets: HashTable<Arc<Attrs>>,
+    /// Seeded anew in every process, so that no peer can choose sets that collide. Nothing that can be
+    /// observed depends on the seed.
+    hasher: RandomState,
+    /// How large the table may grow before it is swept.
+    sweep_at: usize,
+}
+
+/// Below this size sweeping is not worth its while.
+const MIN_SWEEP: usize = 1024;
+
+impl Default for Interner {
+    fn default() -> Self {
+        Interner { sets: HashTable::new(), hasher: RandomState::default(), sweep_at: MIN_SWEEP }
+    }
+}
+
+impl Interner {
+    /// An empty one.
+    pub fn new() -> Interner {
+        Self::default()
+    }
+
+    /// The one allocation for this set.
+    pub fn intern(&mut self, attrs: Attrs) -> Arc<Attrs> {
+        if self.sets.len() >= self.sweep_at {
+            self.sweep();
+        }
+        let hash = self.hasher.hash_one(&attrs);
+        let rehash = |set: &Arc<Attrs>| self.hasher.hash_one(&**set);
+        match self.sets.entry(hash, |set| **set == attrs, rehash) {
+            Entry::Occupied(found) => Arc::clone(found.get()),
+            Entry::Vacant(room) => Arc::clone(room.insert(Arc::new(attrs)).get()),
+        }
+    }
+
+    /// How many sets there are, those included that nobody else holds any more.
+    pub fn len(&self) -> usize {
+        self.sets.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.sets.is_empty()
+    }
+
+    /// Lets go of the sets that nobody else holds. The next sweep is due when as many have come as have
+    /// stayed: so a set costs a constant share of sweeping, and at most half of the table is dead.
+    fn sweep(&mut self) {
+        self.sets.retain(|set| Arc::strong_count(set) > 1);
+        self.sweep_at = (self.sets.len() * 2).max(MIN_SWEEP);
+        self.sets.shrink_to(self.sweep_at, |set| self.hasher.hash_one(&**set));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+    use crate::wire::NextHop;
+
+    fn set(med: u32) -> Attrs {
+        Attrs { med: Some(med), ..Attrs::new(NextHop::Ipv4(Ipv4Addr::new(10, 0, 0, 1))) }
+    }
+
+    #[test]
+    fn equal_sets_are_one() {
+        let mut interner = Interner::new();
+        let (a, b, c) = (interner.intern(set(1)), interner.intern(set(1)), interner.intern(set(2)));
+        assert!(Arc::ptr_eq(&a, &b) && !Arc::ptr_eq(&a, &c));
+        assert_eq!(interner.len(), 2);
+    }
+
+    #[test]
+    fn what_nobody_holds_goes() {
+        let mut interner = Interner::new();
+        let held = interner.intern(set(0));
+        for med in 1..100_000 {
+            interner.intern(set(med));
+            assert!(interner.len() <= MIN_SWEEP);
+        }
+        assert!(Arc::ptr_eq(&held, &interner.intern(set(0))));
+    }
+
+    #[test]
+    fn what_is_held_stays() {
+        let mut interner = Interner::new();
+        let held: Vec<_> = (0..10_000).map(|med| interner.intern(set(med))).collect();
+        for (med, arc) in held.iter().enumerate() {
+            assert!(Arc::ptr_eq(arc, &interner.intern(set(med as u32))));
+        }
+        assert_eq!(interner.len(), held.len());
+    }
+}

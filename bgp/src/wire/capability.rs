@@ -1,6 +1,20 @@
 //! Capabilities (RFC 5492): what a speaker can do, said in its OPEN.
+//!
+//! ```text
+//! octets  1     1       length
+//!         code  length  value
+//! ```
+
+use bytes::{BufMut, BytesMut};
+use nom::Parser;
+use nom::combinator::map_opt;
+use nom::multi::{length_data, many0};
+use nom::number::complete::{be_u8, be_u16, be_u32};
 
 use crate::types::{Afi, Asn, Safi};
+
+use super::emit::with_u8_length;
+use super::parse::{Malformed, Parsed, octets, whole};
 
 /// One capability. Families stay numbers here: those not spoken are kept and shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +40,7 @@ pub enum Capability {
     FourOctetAs(Asn),
     /// 69, ADD-PATH (RFC 7911).
     AddPath(Vec<(Afi, Safi, AddPathMode)>),
-    /// Anything else, kept to be shown.
+    /// Anything else, kept to be shown: a code without a name here, or a value that its code cannot have.
     Unknown {
         /// Its code.
         code: u8,
@@ -39,9 +53,122 @@ pub enum Capability {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AddPathMode {
     /// 1: can receive several paths.
-    Receive,
+    Receive = 1,
     /// 2: can send several paths.
-    Send,
+    Send = 2,
     /// 3: both.
-    Both,
+    Both = 3,
+}
+
+mod code {
+    pub(super) const MULTIPROTOCOL: u8 = 1;
+    pub(super) const ROUTE_REFRESH: u8 = 2;
+    pub(super) const EXTENDED_MESSAGE: u8 = 6;
+    pub(super) const GRACEFUL_RESTART: u8 = 64;
+    pub(super) const FOUR_OCTET_AS: u8 = 65;
+    pub(super) const ADD_PATH: u8 = 69;
+}
+
+impl Capability {
+    /// Its code (IANA).
+    pub fn code(&self) -> u8 {
+        match self {
+            Capability::Multiprotocol(..) => code::MULTIPROTOCOL,
+            Capability::RouteRefresh => code::ROUTE_REFRESH,
+            Capability::ExtendedMessage => code::EXTENDED_MESSAGE,
+            Capability::GracefulRestart { .. } => code::GRACEFUL_RESTART,
+            Capability::FourOctetAs(_) => code::FOUR_OCTET_AS,
+            Capability::AddPath(_) => code::ADD_PATH,
+            Capability::Unknown { code, .. } => *code,
+        }
+    }
+
+    /// One capability. A value that its code cannot have makes the capability one that is not understood:
+    /// RFC 5492 section 3 lets a speaker ignore those.
+    pub(super) fn parse(input: &[u8]) -> Parsed<'_, Capability> {
+        let (rest, (code, value)) = (be_u8, length_data(be_u8)).parse(input)?;
+        let capability =
+            known(code, value).unwrap_or_else(|_| Capability::Unknown { code, value: value.to_vec() });
+        Ok((rest, capability))
+    }
+
+    pub(super) fn emit(&self, out: &mut BytesMut) {
+        out.put_u8(self.code());
+        with_u8_length(out, |out| self.emit_value(out));
+    }
+
+    fn emit_value(&self, out: &mut BytesMut) {
+        match self {
+            Capability::RouteRefresh | Capability::ExtendedMessage => {}
+            Capability::Multiprotocol(afi, safi) => {
+                out.put_u16(afi.0);
+                out.put_slice(&[0, safi.0]);
+            }
+            Capability::GracefulRestart { restarting, notification, time, families } => {
+                let flags = u16::from(*restarting) << 15 | u16::from(*notification) << 14;
+                out.put_u16(flags | time & GR_TIME);
+                for (afi, safi, preserved) in families {
+                    put_family(out, *afi, *safi, u8::from(*preserved) << 7);
+                }
+            }
+            Capability::FourOctetAs(asn) => out.put_u32(asn.0),
+            Capability::AddPath(families) => {
+                families.iter().for_each(|(afi, safi, mode)| put_family(out, *afi, *safi, *mode as u8));
+            }
+            Capability::Unknown { value, .. } => out.put_slice(value),
+        }
+    }
+}
+
+/// Twelve bits of seconds (RFC 4724 section 3).
+const GR_TIME: u16 = 0x0fff;
+
+fn known(code: u8, value: &[u8]) -> Result<Capability, Malformed<'_>> {
+    match code {
+        code::MULTIPROTOCOL => whole(multiprotocol, value),
+        code::ROUTE_REFRESH if value.is_empty() => Ok(Capability::RouteRefresh),
+        code::EXTENDED_MESSAGE if value.is_empty() => Ok(Capability::ExtendedMessage),
+        code::GRACEFUL_RESTART => whole(graceful_restart, value),
+        code::FOUR_OCTET_AS => whole(be_u32.map(|asn| Capability::FourOctetAs(Asn(asn))), value),
+        code::ADD_PATH => whole(many0(add_path).map(Capability::AddPath), value),
+        _ => Err(Malformed { at: value, what: "not understood" }),
+    }
+}
+
+fn multiprotocol(input: &[u8]) -> Parsed<'_, Capability> {
+    let fields = (be_u16, be_u8, be_u8);
+    fields.map(|(afi, _reserved, safi)| Capability::Multiprotocol(Afi(afi), Safi(safi))).parse(input)
+}
+
+fn graceful_restart(input: &[u8]) -> Parsed<'_, Capability> {
+    let (rest, (head, families)) =
+        (be_u16, many0(family.map(|(afi, safi, flags)| (afi, safi, flags & 0x80 != 0)))).parse(input)?;
+    let (restarting, notification) = (head & 0x8000 != 0, head & 0x4000 != 0);
+    Ok((rest, Capability::GracefulRestart { restarting, notification, time: head & GR_TIME, families }))
+}
+
+/// RFC 7911 section 4: a capability with another mode is to be ignored.
+fn add_path(input: &[u8]) -> Parsed<'_, (Afi, Safi, AddPathMode)> {
+    let mode = |(afi, safi, mode)| {
+        Some((
+            afi,
+            safi,
+            match mode {
+                1 => AddPathMode::Receive,
+                2 => AddPathMode::Send,
+                3 => AddPathMode::Both,
+                _ => return None,
+            },
+        ))
+    };
+    map_opt(family, mode).parse(input)
+}
+
+fn family(input: &[u8]) -> Parsed<'_, (Afi, Safi, u8)> {
+    octets.map(|[a, b, safi, last]| (Afi(u16::from_be_bytes([a, b])), Safi(safi), last)).parse(input)
+}
+
+fn put_family(out: &mut BytesMut, afi: Afi, safi: Safi, last: u8) {
+    out.put_u16(afi.0);
+    out.put_slice(&[safi.0, last]);
 }

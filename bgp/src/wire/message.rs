@@ -1,9 +1,9 @@
-//! The message header and the messages that follow it (RFC 4271 section 4.1).
+//! Any message, and the way to it: [`frame`] finds one in a stream, [`Message::parse`] reads it.
 
-use super::{Notification, Open, RouteRefresh, Update};
+use super::update::UpdateContext;
+use super::{Notification, Open, RouteRefresh, Update, WireError};
 
-/// Length of the header: marker, length, type.
-pub const HEADER_LEN: usize = 19;
+pub use super::header::{HEADER_LEN, MAX_EXTENDED_MESSAGE, MAX_MESSAGE, MessageType, frame, keepalive};
 
 /// A whole message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,4 +18,17 @@ pub enum Message {
     Keepalive,
     /// Type 5 (RFC 2918).
     RouteRefresh(RouteRefresh),
+}
+
+impl Message {
+    /// Reads the body of a message that [`frame`] has found.
+    pub fn parse(kind: MessageType, body: &[u8], ctx: &UpdateContext) -> Result<Message, WireError> {
+        Ok(match kind {
+            MessageType::Open => Message::Open(Open::parse(body)?),
+            MessageType::Update => Message::Update(Update::parse(body, ctx)?),
+            MessageType::Notification => Message::Notification(Notification::parse(body)?),
+            MessageType::Keepalive => Message::Keepalive,
+            MessageType::RouteRefresh => Message::RouteRefresh(RouteRefresh::parse(body)?),
+        })
+    }
 }

@@ -3,11 +3,16 @@
 use std::fmt::{Debug, Display};
 use std::hash::Hash;
 
+use bytes::{BufMut, BytesMut};
 use ipnet::{Ipv4Net, Ipv6Net};
+use nom::Parser;
+use nom::combinator::cond;
+use nom::number::complete::be_u32;
 
 use crate::types::{Family, PathId};
 
-use super::{EvpnBody, EvpnKey};
+use super::parse::{Flaw, Parsed};
+use super::{EvpnBody, EvpnKey, evpn, prefix};
 
 /// A route's identity within its family; tables are indexed by it.
 pub trait Nlri: Copy + Eq + Ord + Hash + Debug + Display + Send + Sync + 'static {
@@ -15,6 +20,12 @@ pub trait Nlri: Copy + Eq + Ord + Hash + Debug + Display + Send + Sync + 'static
     type Body: Copy + Eq + Debug + Default + Send + Sync + 'static;
     /// The family it belongs to.
     const FAMILY: Family;
+
+    /// Writes it as it stands in an UPDATE, without path identifier.
+    fn emit(&self, body: &Self::Body, out: &mut BytesMut);
+
+    /// Routes of this kind as routes of some kind.
+    fn list(routes: Vec<Route<Self>>) -> Nlris;
 }
 
 /// One route of an UPDATE.
@@ -39,17 +50,124 @@ pub enum Nlris {
     Evpn(Vec<Route<EvpnKey>>),
 }
 
+impl<N: Nlri> Route<N> {
+    /// A route without path identifier.
+    pub fn new(nlri: N, body: N::Body) -> Route<N> {
+        Route { nlri, path_id: PathId::default(), body }
+    }
+
+    /// Writes it as it stands in an UPDATE.
+    pub(super) fn emit(&self, add_path: bool, out: &mut BytesMut) {
+        if add_path {
+            out.put_u32(self.path_id.0);
+        }
+        self.nlri.emit(&self.body, out);
+    }
+}
+
+impl Nlris {
+    /// The family of the routes.
+    pub fn family(&self) -> Family {
+        match self {
+            Nlris::Ipv4(_) => Family::Ipv4Unicast,
+            Nlris::Ipv6(_) => Family::Ipv6Unicast,
+            Nlris::Evpn(_) => Family::L2vpnEvpn,
+        }
+    }
+
+    /// How many routes.
+    pub fn len(&self) -> usize {
+        match self {
+            Nlris::Ipv4(routes) => routes.len(),
+            Nlris::Ipv6(routes) => routes.len(),
+            Nlris::Evpn(routes) => routes.len(),
+        }
+    }
+
+    /// Whether there is no route.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
 impl Nlri for Ipv4Net {
     type Body = ();
     const FAMILY: Family = Family::Ipv4Unicast;
+
+    fn emit(&self, (): &(), out: &mut BytesMut) {
+        prefix::put(out, self.prefix_len(), &self.network().octets());
+    }
+
+    fn list(routes: Vec<Route<Self>>) -> Nlris {
+        Nlris::Ipv4(routes)
+    }
 }
 
 impl Nlri for Ipv6Net {
     type Body = ();
     const FAMILY: Family = Family::Ipv6Unicast;
+
+    fn emit(&self, (): &(), out: &mut BytesMut) {
+        prefix::put(out, self.prefix_len(), &self.network().octets());
+    }
+
+    fn list(routes: Vec<Route<Self>>) -> Nlris {
+        Nlris::Ipv6(routes)
+    }
 }
 
 impl Nlri for EvpnKey {
     type Body = EvpnBody;
     const FAMILY: Family = Family::L2vpnEvpn;
+
+    fn emit(&self, body: &EvpnBody, out: &mut BytesMut) {
+        evpn::emit::put(self, body, out);
+    }
+
+    fn list(routes: Vec<Route<Self>>) -> Nlris {
+        Nlris::Evpn(routes)
+    }
+}
+
+/// An NLRI, or what is wrong with one that can be stepped over.
+pub(super) type Decoded<N> = Result<(N, <N as Nlri>::Body), Flaw<N>>;
+
+/// An NLRI that can be read. Apart from [`Nlri`] since nobody outside reads single ones.
+pub(super) trait Decode: Nlri {
+    /// About how many octets one takes, to size lists by the octets that are there.
+    const TYPICAL_LEN: usize;
+
+    /// Reads one. An error means that the extent of what stands there is unknown (RFC 7606 section 5.3).
+    fn parse(input: &[u8]) -> Parsed<'_, Decoded<Self>>;
+}
+
+impl Decode for Ipv4Net {
+    const TYPICAL_LEN: usize = 4;
+
+    fn parse(input: &[u8]) -> Parsed<'_, Decoded<Self>> {
+        prefix::ipv4.map(|net| Ok((net, ()))).parse(input)
+    }
+}
+
+impl Decode for Ipv6Net {
+    const TYPICAL_LEN: usize = 9;
+
+    fn parse(input: &[u8]) -> Parsed<'_, Decoded<Self>> {
+        prefix::ipv6.map(|net| Ok((net, ()))).parse(input)
+    }
+}
+
+impl Decode for EvpnKey {
+    const TYPICAL_LEN: usize = 35;
+
+    fn parse(input: &[u8]) -> Parsed<'_, Decoded<Self>> {
+        evpn::parse::nlri(input)
+    }
+}
+
+/// One NLRI with the path identifier before it, and the octets of both.
+pub(super) fn one<N: Decode>(add_path: bool, input: &[u8]) -> Parsed<'_, (PathId, Decoded<N>)> {
+    let (rest, path_id) = cond(add_path, be_u32).parse(input)?;
+    let (rest, decoded) = N::parse(rest)?;
+    Ok((rest, (PathId(path_id.unwrap_or_default()), decoded)))
 }

@@ -1,6 +1,14 @@
 //! ROUTE-REFRESH (RFC 2918, RFC 7313).
 
-use crate::types::{Afi, Safi};
+use bytes::{BufMut, BytesMut};
+use nom::number::complete::{be_u8, be_u16};
+use nom::{Finish, Parser};
+
+use crate::types::{Afi, Family, Safi};
+
+use super::WireError;
+use super::header::{self, HEADER_LEN, MessageType};
+use super::parse::Malformed;
 
 /// A request to send all routes of a family again, or a mark around such a resend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,4 +19,57 @@ pub struct RouteRefresh {
     pub safi: Safi,
     /// 0 request, 1 begin, 2 end (RFC 7313); others are to be ignored.
     pub subtype: u8,
+}
+
+impl RouteRefresh {
+    /// Asks for all routes of `family`.
+    pub fn request(family: Family) -> RouteRefresh {
+        RouteRefresh { afi: family.afi(), safi: family.safi(), subtype: 0 }
+    }
+
+    /// Reads a body. A request may be longer (RFC 5291): the filters are not asked for and not looked at.
+    pub fn parse(body: &[u8]) -> Result<RouteRefresh, WireError> {
+        let fields = (be_u16, be_u8, be_u8).parse(body).finish();
+        let (rest, (afi, subtype, safi)) = fields.map_err(|_: Malformed<'_>| bad_length(body))?;
+        if !rest.is_empty() && matches!(subtype, 1 | 2) {
+            return Err(bad_length(body));
+        }
+        Ok(RouteRefresh { afi: Afi(afi), safi: Safi(safi), subtype })
+    }
+
+    /// Writes the whole message.
+    pub fn emit(&self, out: &mut BytesMut) {
+        header::emit(out, MessageType::RouteRefresh, |out| {
+            out.put_u16(self.afi.0);
+            out.put_slice(&[self.subtype, self.safi.0]);
+        });
+    }
+}
+
+/// RFC 7313 section 5: the data is the message.
+fn bad_length(body: &[u8]) -> WireError {
+    let mut whole = BytesMut::new();
+    header::emit(&mut whole, MessageType::RouteRefresh, |out| out.put_slice(body));
+    WireError::new(7, 1, HEADER_LEN as u16, "wrong length for this ROUTE-REFRESH").with_data(&whole)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_and_back() {
+        let refresh = RouteRefresh::request(Family::L2vpnEvpn);
+        let mut out = BytesMut::new();
+        refresh.emit(&mut out);
+        assert_eq!(out[16..], [0, 23, 5, 0, 25, 0, 70]);
+        assert_eq!(RouteRefresh::parse(&out[HEADER_LEN..]), Ok(refresh));
+    }
+
+    #[test]
+    fn only_a_request_may_be_longer() {
+        assert!(RouteRefresh::parse(&[0, 1, 0, 1, 9, 9]).is_ok());
+        let error = RouteRefresh::parse(&[0, 1, 2, 1, 9, 9]).unwrap_err();
+        assert_eq!((error.code, error.subcode, error.data.octets().len()), (7, 1, 25));
+    }
 }

@@ -1,11 +1,17 @@
 //! EVPN NLRI (RFC 7432 section 7, RFC 9136): route types 1 to 5.
+//!
+//! Here are the types; `parse` and `emit` know how they travel, `text` how they are written. Labels stay the
+//! raw three octets of their field: in VXLAN they are VNIs (RFC 8365 section 5.1.3).
 
-use std::fmt;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
 use crate::types::{Esi, EthernetTag, Mac, Rd, Vni};
+
+pub(super) mod emit;
+pub(super) mod parse;
+mod text;
 
 /// What identifies an EVPN route. ESI and labels of a Type 2 are not part of it (RFC 7432 section 7.2):
 /// a re-advertisement with another label replaces.
@@ -74,28 +80,35 @@ pub struct EvpnBody {
     pub label2: Option<Vni>,
 }
 
-/// FRR's notation, with the RD after the type: `[2]:[10.0.0.1:1]:[0]:[48]:[02:00:00:00:00:50]:[32]:[10.1.0.5]`.
-impl fmt::Display for EvpnKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            EvpnKey::EthernetAd { rd, esi, tag } => write!(f, "[1]:[{rd}]:[{esi}]:[{tag}]"),
-            EvpnKey::MacIp { rd, tag, mac, ip: None } => write!(f, "[2]:[{rd}]:[{tag}]:[48]:[{mac}]"),
-            EvpnKey::MacIp { rd, tag, mac, ip: Some(ip) } => {
-                write!(f, "[2]:[{rd}]:[{tag}]:[48]:[{mac}]:[{}]:[{ip}]", bits(ip))
-            }
-            EvpnKey::Imet { rd, tag, originator } => {
-                write!(f, "[3]:[{rd}]:[{tag}]:[{}]:[{originator}]", bits(originator))
-            }
-            EvpnKey::EthernetSegment { rd, esi, originator } => {
-                write!(f, "[4]:[{rd}]:[{esi}]:[{}]:[{originator}]", bits(originator))
-            }
-            EvpnKey::IpPrefix { rd, tag, prefix } => {
-                write!(f, "[5]:[{rd}]:[{tag}]:[{}]:[{}]", prefix.prefix_len(), prefix.addr())
-            }
-        }
-    }
+/// The route type field (RFC 7432 section 7, RFC 9136 section 3).
+mod route_type {
+    pub(super) const ETHERNET_AD: u8 = 1;
+    pub(super) const MAC_IP: u8 = 2;
+    pub(super) const IMET: u8 = 3;
+    pub(super) const ETHERNET_SEGMENT: u8 = 4;
+    pub(super) const IP_PREFIX: u8 = 5;
 }
 
-fn bits(address: IpAddr) -> u8 {
-    if address.is_ipv4() { 32 } else { 128 }
+impl EvpnKey {
+    /// The route type, 1 to 5.
+    pub fn route_type(&self) -> u8 {
+        match self {
+            EvpnKey::EthernetAd { .. } => route_type::ETHERNET_AD,
+            EvpnKey::MacIp { .. } => route_type::MAC_IP,
+            EvpnKey::Imet { .. } => route_type::IMET,
+            EvpnKey::EthernetSegment { .. } => route_type::ETHERNET_SEGMENT,
+            EvpnKey::IpPrefix { .. } => route_type::IP_PREFIX,
+        }
+    }
+
+    /// The route distinguisher, which every type has.
+    pub fn rd(&self) -> Rd {
+        match *self {
+            EvpnKey::EthernetAd { rd, .. }
+            | EvpnKey::MacIp { rd, .. }
+            | EvpnKey::Imet { rd, .. }
+            | EvpnKey::EthernetSegment { rd, .. }
+            | EvpnKey::IpPrefix { rd, .. } => rd,
+        }
+    }
 }

@@ -1,10 +1,22 @@
 //! UPDATE (RFC 4271 section 4.3, RFC 4760, RFC 7606).
+//!
+//! Reading and writing are not mirror images, since their users are not: `parse` takes a message apart into
+//! routes with attributes, routes withdrawn and faults; `emit` packs routes that share attributes into as few
+//! messages as they fit, encoding the attributes once.
 
 use crate::types::{Family, FamilySet};
 
+use super::header::MAX_MESSAGE;
 use super::{Attrs, Fault, Nlris};
 
+mod emit;
+mod parse;
+
+pub use emit::{EncodedAttrs, announce, end_of_rib, withdraw};
+
 /// What an UPDATE says, once RFC 7606 has been applied to it.
+///
+/// A route that is both withdrawn and announced is announced (RFC 4271 section 4.3): take `unreach` first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Update {
     /// Routes announced; up to two families, each with the attributes as they hold for it.
@@ -35,6 +47,24 @@ pub struct Encoding {
     pub add_path: FamilySet,
     /// The longest message: 4096, or 65535 (RFC 8654).
     pub max_message: u16,
+}
+
+/// What every current speaker agrees to: four-octet AS numbers, one path, 4096 octets.
+impl Default for Encoding {
+    fn default() -> Self {
+        Encoding { as4: true, add_path: FamilySet::EMPTY, max_message: MAX_MESSAGE }
+    }
+}
+
+/// What reading an UPDATE depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UpdateContext {
+    /// How the peer encodes.
+    pub encoding: Encoding,
+    /// Who the peer is.
+    pub kind: PeerKind,
+    /// What was negotiated: routes of other families are ignored.
+    pub families: FamilySet,
 }
 
 /// How the peer stands to this speaker: decides which attributes may come.

@@ -1,10 +1,19 @@
 //! Path attributes: the set that paths share.
+//!
+//! Here are the types. `code` has the numbers, `rules` the table of what RFC 7606 asks of each attribute,
+//! `parse` and `emit` the way from and to octets.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::types::{Asn, RouterId};
 
-use super::{AsPath, Community, ExtCommunity, LargeCommunity, PmsiTunnel};
+use super::community::ExtCommunityKind;
+use super::{AsPath, Community, ExtCommunity, LargeCommunity, PmsiTunnel, RouteTarget, TunnelType};
+
+pub(super) mod code;
+pub(super) mod emit;
+pub(super) mod parse;
+mod rules;
 
 /// A set of path attributes, as named fields (RFC 4271 section 5 and those it grew since).
 ///
@@ -105,14 +114,66 @@ impl Attrs {
             unknown: Box::default(),
         }
     }
+
+    /// The route targets, in the order in which they came.
+    pub fn route_targets(&self) -> impl Iterator<Item = RouteTarget> + '_ {
+        self.ext_communities.iter().filter_map(|community| community.route_target())
+    }
+
+    /// MAC mobility: whether the MAC is sticky, and the sequence number. Without the community a route counts
+    /// as not sticky and 0 (RFC 7432 section 15.1).
+    pub fn mac_mobility(&self) -> (bool, u32) {
+        let found = self.ext_communities.iter().find_map(|community| match community.kind() {
+            ExtCommunityKind::MacMobility { sticky, sequence } => Some((sticky, sequence)),
+            _ => None,
+        });
+        found.unwrap_or_default()
+    }
+
+    /// The first encapsulation named, if any is.
+    pub fn encapsulation(&self) -> Option<TunnelType> {
+        self.ext_communities.iter().find_map(|community| match community.kind() {
+            ExtCommunityKind::Encapsulation(tunnel) => Some(tunnel),
+            _ => None,
+        })
+    }
+}
+
+impl Origin {
+    fn new(number: u8) -> Option<Origin> {
+        Some(match number {
+            0 => Origin::Igp,
+            1 => Origin::Egp,
+            2 => Origin::Incomplete,
+            _ => return None,
+        })
+    }
+
+    /// `igp`, `egp` or `incomplete`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Origin::Igp => "igp",
+            Origin::Egp => "egp",
+            Origin::Incomplete => "incomplete",
+        }
+    }
 }
 
 impl NextHop {
     /// The address to route towards: the global one where there are two.
-    pub fn address(self) -> std::net::IpAddr {
+    pub fn address(self) -> IpAddr {
         match self {
             NextHop::Ipv4(a) => a.into(),
             NextHop::Ipv6(a) | NextHop::Ipv6LinkLocal(a, _) => a.into(),
+        }
+    }
+
+    /// Whether a host can have the address: a next hop that none can have is an error of the sender's
+    /// (RFC 4271 section 6.3).
+    pub fn is_host(self) -> bool {
+        match self.address() {
+            IpAddr::V4(a) => !matches!(a.octets(), [0 | 127 | 224.., ..]),
+            IpAddr::V6(a) => !a.is_unspecified() && !a.is_loopback() && !a.is_multicast(),
         }
     }
 }

@@ -1,0 +1,346 @@
+//! Path attributes from octets, the RFC 7606 way: whatever is wrong, go on as long as the rest can be
+//! trusted, so that the routes concerned are known.
+
+use std::net::Ipv4Addr;
+
+use nom::bytes::complete::take;
+use nom::combinator::{consumed, rest};
+use nom::number::complete::{be_u8, be_u16, be_u32};
+use nom::{Finish, Parser};
+
+use crate::types::{Afi, Asn, RouterId, Safi};
+use crate::wire::as_path::Width;
+use crate::wire::error::Verdict;
+use crate::wire::faults::Faults;
+use crate::wire::parse::{Malformed, Parsed, ipv4, whole};
+use crate::wire::{AsPath, Community, ExtCommunity, LargeCommunity, PmsiTunnel, WireError};
+
+use super::code::{self, EXTENDED_LENGTH, OPTIONAL, PARTIAL, TRANSITIVE};
+use super::rules::{From, Rule, rule};
+use super::{Aggregator, Attrs, NextHop, Origin, UnknownAttr};
+
+/// What a session's agreements say about reading attributes.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::wire) struct Setting {
+    /// AS numbers take four octets.
+    pub(in crate::wire) as4: bool,
+    /// The peer is in this AS.
+    pub(in crate::wire) internal: bool,
+}
+
+/// The attributes of an UPDATE, before anybody has asked whether they suffice.
+#[derive(Debug)]
+pub(in crate::wire) struct Found<'a> {
+    /// What is to be shared by the routes. Its next hop means nothing yet.
+    pub(in crate::wire) attrs: Attrs,
+    /// NEXT_HOP, which holds for the routes in the NLRI field.
+    pub(in crate::wire) next_hop: Option<Ipv4Addr>,
+    pub(in crate::wire) mp_reach: Option<MpReach<'a>>,
+    pub(in crate::wire) mp_unreach: Option<MpUnreach<'a>>,
+    /// Which attributes are there, malformed ones included.
+    pub(in crate::wire) seen: Codes,
+    as4_path: Option<AsPath>,
+    as4_aggregator: Option<Aggregator>,
+}
+
+/// MP_REACH_NLRI (RFC 4760 section 3), its routes unread.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::wire) struct MpReach<'a> {
+    pub(in crate::wire) afi: Afi,
+    pub(in crate::wire) safi: Safi,
+    pub(in crate::wire) next_hop: &'a [u8],
+    pub(in crate::wire) nlri: &'a [u8],
+    /// The whole attribute.
+    pub(in crate::wire) octets: &'a [u8],
+}
+
+/// MP_UNREACH_NLRI (RFC 4760 section 4), its routes unread.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::wire) struct MpUnreach<'a> {
+    pub(in crate::wire) afi: Afi,
+    pub(in crate::wire) safi: Safi,
+    pub(in crate::wire) nlri: &'a [u8],
+    /// The whole attribute.
+    pub(in crate::wire) octets: &'a [u8],
+}
+
+/// A set of attribute type codes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::wire) struct Codes([u128; 2]);
+
+impl Codes {
+    pub(in crate::wire) fn contains(self, code: u8) -> bool {
+        let [low, high] = self.0;
+        let half = if code < 128 { low } else { high };
+        half >> (code % 128) & 1 == 1
+    }
+
+    /// Whether there is any code but `code` in it.
+    pub(in crate::wire) fn has_other_than(self, code: u8) -> bool {
+        let mut others = self;
+        *others.half(code) &= !(1 << (code % 128));
+        others.0 != [0, 0]
+    }
+
+    /// Puts `code` in; says whether it is new.
+    fn insert(&mut self, code: u8) -> bool {
+        let new = !self.contains(code);
+        *self.half(code) |= 1 << (code % 128);
+        new
+    }
+
+    fn half(&mut self, code: u8) -> &mut u128 {
+        let [low, high] = &mut self.0;
+        if code < 128 { low } else { high }
+    }
+}
+
+/// An attribute before anybody has looked into it.
+#[derive(Clone, Copy)]
+struct Raw<'a> {
+    flags: u8,
+    code: u8,
+    value: &'a [u8],
+    /// Header and value.
+    octets: &'a [u8],
+}
+
+/// Why a value is not what its attribute can have, with the subcode of RFC 4271 section 6.3 that counts if
+/// the session cannot be kept.
+struct Refusal {
+    subcode: u8,
+    what: &'static str,
+}
+
+/// Reads the attributes of an UPDATE. An error is one after which no route can be trusted; all others are
+/// noted in `faults`.
+pub(in crate::wire) fn attributes<'a>(
+    mut input: &'a [u8],
+    setting: Setting,
+    faults: &mut Faults<'_>,
+) -> Result<Found<'a>, WireError> {
+    let mut found = Found::new();
+    while !input.is_empty() {
+        match attribute(input).finish() {
+            Ok((rest, raw)) => {
+                found.take(raw, setting, faults)?;
+                input = rest;
+            }
+            Err(_) => {
+                found.overrun(input, faults)?;
+                break;
+            }
+        }
+    }
+    found.merge_as4();
+    Ok(found)
+}
+
+fn attribute(input: &[u8]) -> Parsed<'_, Raw<'_>> {
+    let (rest, (octets, (flags, code, value))) = consumed(header_and_value).parse(input)?;
+    Ok((rest, Raw { flags, code, value, octets }))
+}
+
+fn header_and_value(input: &[u8]) -> Parsed<'_, (u8, u8, &[u8])> {
+    let (rest, (flags, code)) = (be_u8, be_u8).parse(input)?;
+    let (rest, length) =
+        if flags & EXTENDED_LENGTH != 0 { be_u16(rest)? } else { be_u8.map(u16::from).parse(rest)? };
+    let (rest, value) = take(length).parse(rest)?;
+    Ok((rest, (flags, code, value)))
+}
+
+impl<'a> Found<'a> {
+    fn new() -> Found<'a> {
+        Found {
+            attrs: Attrs::new(NextHop::Ipv4(Ipv4Addr::UNSPECIFIED)),
+            next_hop: None,
+            mp_reach: None,
+            mp_unreach: None,
+            seen: Codes::default(),
+            as4_path: None,
+            as4_aggregator: None,
+        }
+    }
+
+    /// Whether MP_UNREACH_NLRI is the only attribute, so that no route is announced.
+    pub(in crate::wire) fn only_mp_unreach(&self) -> bool {
+        !self.seen.has_other_than(code::MP_UNREACH_NLRI)
+    }
+
+    /// RFC 7606 section 4: the routes in the NLRI field can still be found, but not those of an attribute
+    /// that carries routes itself.
+    fn overrun(&mut self, input: &[u8], faults: &mut Faults<'_>) -> Result<(), WireError> {
+        const WHAT: &str = "an attribute overruns the attributes' length";
+        let code = input.get(1).copied().unwrap_or_default();
+        if matches!(code, code::MP_REACH_NLRI | code::MP_UNREACH_NLRI) {
+            return Err(faults.reset(1, input, WHAT));
+        }
+        self.seen.insert(code);
+        faults.withdraw(1, code, input, WHAT);
+        Ok(())
+    }
+
+    fn take(&mut self, raw: Raw<'a>, setting: Setting, faults: &mut Faults<'_>) -> Result<(), WireError> {
+        if !self.seen.insert(raw.code) {
+            return repeated(raw, faults);
+        }
+        let Some(rule) = rule(raw.code) else { return self.unknown(raw, faults) };
+        if rule.from == From::Internal && !setting.internal {
+            faults.discard(raw.code, raw.octets, "not for external peers to send");
+            return Ok(());
+        }
+        if rule.from == From::TwoOctetSpeaker && setting.as4 {
+            faults.discard(raw.code, raw.octets, "not between speakers of four-octet AS numbers");
+            return Ok(());
+        }
+        if (raw.flags ^ rule.flags) & (OPTIONAL | TRANSITIVE) != 0 {
+            faults.note(rule.bad_flags, 4, raw.code, raw.octets, "wrong flags");
+            if rule.bad_flags == Verdict::Discard {
+                return Ok(());
+            }
+        }
+        self.judge(raw, rule, setting, faults)
+    }
+
+    /// Reads a value, if its length is right.
+    fn judge(
+        &mut self,
+        raw: Raw<'a>,
+        rule: Rule,
+        setting: Setting,
+        faults: &mut Faults<'_>,
+    ) -> Result<(), WireError> {
+        let result = if rule.length.allows(raw.value.len(), setting.as4) {
+            self.read(raw, setting)
+        } else {
+            Err(Refusal { subcode: 5, what: "wrong length" })
+        };
+        let Err(refusal) = result else { return Ok(()) };
+        // RFC 7606 section 3 j: routes that cannot be found cannot be withdrawn.
+        if matches!(raw.code, code::MP_REACH_NLRI | code::MP_UNREACH_NLRI) {
+            return Err(faults.reset(9, raw.octets, refusal.what));
+        }
+        faults.note(rule.bad_value, refusal.subcode, raw.code, raw.octets, refusal.what);
+        Ok(())
+    }
+
+    fn read(&mut self, raw: Raw<'a>, setting: Setting) -> Result<(), Refusal> {
+        let (value, attrs, width) = (raw.value, &mut self.attrs, Width::new(setting.as4));
+        match raw.code {
+            code::ORIGIN => attrs.origin = origin(value)?,
+            code::AS_PATH => attrs.as_path = as_path(value, width, setting.internal)?,
+            code::NEXT_HOP => self.next_hop = Some(whole(ipv4, value)?),
+            code::MULTI_EXIT_DISC => attrs.med = Some(whole(be_u32, value)?),
+            code::LOCAL_PREF => attrs.local_pref = Some(whole(be_u32, value)?),
+            code::ATOMIC_AGGREGATE => attrs.atomic_aggregate = true,
+            code::AGGREGATOR => attrs.aggregator = Some(aggregator(value, width)?),
+            code::COMMUNITIES => attrs.communities = list(value, |o| Community(u32::from_be_bytes(o))),
+            code::ORIGINATOR_ID => attrs.originator_id = Some(RouterId(whole(ipv4, value)?)),
+            code::CLUSTER_LIST => attrs.cluster_list = list(value, |o: [u8; 4]| Ipv4Addr::from(o)),
+            code::MP_REACH_NLRI => self.mp_reach = Some(mp_reach(raw)?),
+            code::MP_UNREACH_NLRI => self.mp_unreach = Some(mp_unreach(raw)?),
+            code::EXTENDED_COMMUNITIES => attrs.ext_communities = list(value, ExtCommunity),
+            code::AS4_PATH => self.as4_path = Some(as_path(value, Width::Four, true)?),
+            code::AS4_AGGREGATOR => self.as4_aggregator = Some(aggregator(value, Width::Four)?),
+            code::PMSI_TUNNEL => attrs.pmsi = Some(Box::new(PmsiTunnel::parse(value)?)),
+            code::LARGE_COMMUNITY => attrs.large_communities = list(value, LargeCommunity::from_octets),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// RFC 4271 section 5: what is optional and transitive is passed on, what is optional only is dropped,
+    /// what is neither should have been known.
+    fn unknown(&mut self, raw: Raw<'a>, faults: &Faults<'_>) -> Result<(), WireError> {
+        if raw.flags & OPTIONAL == 0 {
+            return Err(faults.reset(2, raw.octets, "an unknown well-known attribute"));
+        }
+        if raw.flags & TRANSITIVE != 0 {
+            let flags = OPTIONAL | TRANSITIVE | PARTIAL;
+            let attr = UnknownAttr { flags, kind: raw.code, value: raw.value.into() };
+            let mut unknown = std::mem::take(&mut self.attrs.unknown).into_vec();
+            unknown.insert(unknown.partition_point(|other| other.kind < attr.kind), attr);
+            self.attrs.unknown = unknown.into();
+        }
+        Ok(())
+    }
+
+    /// Puts together what an old speaker had to send apart (RFC 6793 section 4.2.3).
+    fn merge_as4(&mut self) {
+        let (path, aggregator) = (self.as4_path.take(), self.as4_aggregator.take());
+        if let (Some(old), Some(new)) = (self.attrs.aggregator, aggregator) {
+            // Aggregated since by a speaker that did not know the new attributes: they tell of older times.
+            if old.asn != Asn::TRANS {
+                return;
+            }
+            self.attrs.aggregator = Some(new);
+        }
+        if let Some(path) = path {
+            self.attrs.as_path = self.attrs.as_path.merge(&path);
+        }
+    }
+}
+
+/// RFC 7606 section 3 g.
+fn repeated(raw: Raw<'_>, faults: &mut Faults<'_>) -> Result<(), WireError> {
+    const WHAT: &str = "the attribute is there a second time";
+    if matches!(raw.code, code::MP_REACH_NLRI | code::MP_UNREACH_NLRI) {
+        return Err(faults.reset(1, raw.octets, WHAT));
+    }
+    faults.discard(raw.code, raw.octets, WHAT);
+    Ok(())
+}
+
+impl std::convert::From<Malformed<'_>> for Refusal {
+    fn from(e: Malformed<'_>) -> Self {
+        Refusal { subcode: 9, what: e.what }
+    }
+}
+
+fn origin(value: &[u8]) -> Result<Origin, Refusal> {
+    let bad = Refusal { subcode: 6, what: "no such origin" };
+    Origin::new(whole(be_u8, value)?).ok_or(bad)
+}
+
+/// Confederations end at the AS's border, and so do their segments (RFC 5065 section 4).
+fn as_path(value: &[u8], width: Width, internal: bool) -> Result<AsPath, Refusal> {
+    let bad = |what| Refusal { subcode: 11, what };
+    let path = AsPath::parse(value, width).map_err(|e| bad(e.what))?;
+    if !internal && path.segments().any(|(kind, _)| kind.is_confed()) {
+        return Err(bad("a confederation's segment from an external peer"));
+    }
+    Ok(path)
+}
+
+/// RFC 7607 section 2: AS 0 aggregates nothing.
+fn aggregator(value: &[u8], width: Width) -> Result<Aggregator, Refusal> {
+    let (asn, router_id) = match width {
+        Width::Two => whole((be_u16.map(u32::from), ipv4), value)?,
+        Width::Four => whole((be_u32, ipv4), value)?,
+    };
+    match asn {
+        0 => Err(Refusal { subcode: 9, what: "AS 0" }),
+        _ => Ok(Aggregator { asn: Asn(asn), router_id }),
+    }
+}
+
+fn mp_reach(raw: Raw<'_>) -> Result<MpReach<'_>, Refusal> {
+    let (rest, (afi, safi, length)) = (be_u16, be_u8, be_u8).parse(raw.value).finish().map_err(short)?;
+    let fields = (take(length), be_u8, nom::combinator::rest);
+    let (next_hop, _reserved, nlri) = whole(fields, rest)?;
+    Ok(MpReach { afi: Afi(afi), safi: Safi(safi), next_hop, nlri, octets: raw.octets })
+}
+
+fn mp_unreach(raw: Raw<'_>) -> Result<MpUnreach<'_>, Refusal> {
+    let (afi, safi, nlri) = whole((be_u16, be_u8, rest), raw.value)?;
+    Ok(MpUnreach { afi: Afi(afi), safi: Safi(safi), nlri, octets: raw.octets })
+}
+
+fn short(e: Malformed<'_>) -> Refusal {
+    e.into()
+}
+
+/// A list of things of `N` octets; that the octets come out even was seen to before.
+fn list<T, const N: usize>(value: &[u8], make: impl Fn([u8; N]) -> T) -> Box<[T]> {
+    value.as_chunks().0.iter().map(|chunk| make(*chunk)).collect()
+}

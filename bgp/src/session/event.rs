@@ -38,7 +38,7 @@ pub enum Input {
     },
     /// The dial failed.
     ConnectFailed(io::ErrorKind),
-    /// The peer dialled. The answer is an OPEN, or [`Action::Refuse`].
+    /// The peer dialled. The answer is [`Action::Accept`] or [`Action::Refuse`], always one of them.
     Accepted {
         /// Our end.
         local: SocketAddr,
@@ -87,8 +87,11 @@ pub enum Action {
     Connect,
     /// Write these octets. They come ahead of UPDATEs not yet handed to the socket, never inside one.
     Send(Side, Bytes),
-    /// Write what is left of `Send` if the socket takes it at once, then close, or stop dialling.
+    /// Write what is left of `Send` if the socket takes it at once, then close, or stop dialling. Follows
+    /// `Closed` too: it is the one place where a driver lets go of a connection.
     Close(Side),
+    /// The connection just accepted is the incoming one from here on. A former one has been closed by then.
+    Accept,
     /// Write these octets to the connection just accepted, then close it: it never was a side.
     Refuse(Bytes),
     /// The session is established: routes may flow.

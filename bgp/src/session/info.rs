@@ -3,13 +3,15 @@
 use std::time::Instant;
 
 use super::timers::Timer;
-use super::{Down, Established, Side};
+use super::{Down, Established, Reason, Side};
 use crate::wire::Fault;
+use crate::wire::message::MessageType;
 
 /// The state of a session, of six (RFC 4271 section 8.2.2). Where its two connections differ, the further one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum StateName {
     /// Stopped, or pausing after an error.
+    #[default]
     Idle,
     /// Waiting: for the peer to dial, or for the time to dial again.
     Active,
@@ -36,8 +38,10 @@ pub struct Info {
     pub established: Option<Box<Established>>,
     /// How often it was established.
     pub times_established: u64,
-    /// How and when it, or an attempt, last ended.
+    /// How and when an established session last ended.
     pub last_down: Option<(Instant, Down)>,
+    /// How and when an attempt last failed before it was established.
+    pub last_failure: Option<(Instant, Down)>,
     /// Messages to the peer.
     pub sent: MessageCounts,
     /// Messages from the peer.
@@ -48,6 +52,34 @@ pub struct Info {
     pub faults: Vec<Fault>,
     /// The timers that run: of one connection, or of the session.
     pub timers: Vec<(Option<Side>, Timer, Instant)>,
+}
+
+/// What a session remembers of itself for [`Info`].
+#[derive(Clone, Debug, Default)]
+pub(super) struct History {
+    pub(super) state: StateName,
+    pub(super) since: Option<Instant>,
+    pub(super) times_established: u64,
+    pub(super) last_down: Option<(Instant, Down)>,
+    pub(super) last_failure: Option<(Instant, Down)>,
+}
+
+impl History {
+    /// The session is in `state`, perhaps as before.
+    pub(super) fn reached(&mut self, now: Instant, state: StateName) {
+        if self.state != state || self.since.is_none() {
+            (self.state, self.since) = (state, Some(now));
+        }
+    }
+
+    /// A connection ended in `state`. That one of two gives way is no news.
+    pub(super) fn ended(&mut self, now: Instant, state: StateName, down: Down) {
+        match (state, down) {
+            (_, Down::Local(Reason::Collision | Reason::Replaced)) => {}
+            (StateName::Established, down) => self.last_down = Some((now, down)),
+            (_, down) => self.last_failure = Some((now, down)),
+        }
+    }
 }
 
 /// Messages by type.
@@ -80,6 +112,17 @@ impl StateName {
 }
 
 impl MessageCounts {
+    /// The counter of one type.
+    pub(super) fn of(&mut self, kind: MessageType) -> &mut u64 {
+        match kind {
+            MessageType::Open => &mut self.open,
+            MessageType::Update => &mut self.update,
+            MessageType::Notification => &mut self.notification,
+            MessageType::Keepalive => &mut self.keepalive,
+            MessageType::RouteRefresh => &mut self.refresh,
+        }
+    }
+
     /// All of them.
     pub fn total(&self) -> u64 {
         self.open + self.update + self.notification + self.keepalive + self.refresh

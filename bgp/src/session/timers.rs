@@ -86,11 +86,13 @@ impl Timers {
         self.0.iter().flatten().min().copied()
     }
 
-    /// Takes one that is due at `now`.
-    pub(super) fn take_due(&mut self, now: Instant) -> Option<Timer> {
-        let (timer, _) = self.running().find(|(_, due)| *due <= now)?;
-        self.clear(timer);
-        Some(timer)
+    /// Takes `timer` if it is due at `now`.
+    pub(super) fn take_due(&mut self, timer: Timer, now: Instant) -> bool {
+        let due = self.get(timer).is_some_and(|due| due <= now);
+        if due {
+            self.clear(timer);
+        }
+        due
     }
 }
 
@@ -117,11 +119,10 @@ mod tests {
         let start = Instant::now();
         let mut timers = Timers::default();
         timers.set(Timer::Hold, start + Duration::from_secs(2));
-        timers.set(Timer::Keepalive, start + Duration::from_secs(1));
-        assert_eq!(timers.take_due(start), None);
-        assert_eq!(timers.take_due(start + Duration::from_secs(1)), Some(Timer::Keepalive));
-        assert_eq!(timers.take_due(start + Duration::from_secs(1)), None);
-        timers.clear_all();
+        assert!(!timers.take_due(Timer::Hold, start + Duration::from_secs(1)));
+        assert!(!timers.take_due(Timer::Keepalive, start + Duration::from_secs(2)));
+        assert!(timers.take_due(Timer::Hold, start + Duration::from_secs(2)));
+        assert!(!timers.take_due(Timer::Hold, start + Duration::from_secs(2)));
         assert_eq!(timers.earliest(), None);
     }
 }

@@ -1,0 +1,147 @@
+//! What a session is told and what it answers: its border to the driver.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::{Down, Established};
+use crate::types::Family;
+use crate::wire::{Attrs, Nlris};
+
+/// One of the two connections that a session may have at a time, by who dialled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Side {
+    /// This speaker dialled.
+    Outgoing,
+    /// The peer dialled.
+    Incoming,
+}
+
+/// News for a session.
+///
+/// The driver owns the sockets. It reports each connection with `Connected` or `Accepted`, and after that only
+/// while the session wants it: an [`Action::Close`] is the last word about a side until the next connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// Begin, at once. Nothing if it already runs; ends the pause after an error.
+    Start,
+    /// End, and stay down unless the reason is [`StopReason::Reset`].
+    Stop(StopReason),
+    /// The dial that [`Action::Connect`] asked for succeeded.
+    Connected {
+        /// Our end.
+        local: SocketAddr,
+        /// The peer's end.
+        remote: SocketAddr,
+    },
+    /// The dial failed.
+    ConnectFailed(io::ErrorKind),
+    /// The peer dialled. The answer is [`Action::Accept`] or [`Action::Refuse`], always one of them.
+    Accepted {
+        /// Our end.
+        local: SocketAddr,
+        /// The peer's end.
+        remote: SocketAddr,
+    },
+    /// Bytes were put into [`Session::buffer`](super::Session::buffer), or were left there.
+    Received(Side),
+    /// The connection ended by itself: end of file or an error.
+    Closed(Side),
+    /// The driver wrote this many UPDATEs of its own: no keepalive is due for a while.
+    Sent {
+        /// Where.
+        side: Side,
+        /// How many.
+        messages: u32,
+    },
+    /// There are bytes to write and the socket takes none.
+    SendBlocked(Side),
+    /// The socket took bytes again. If some are still left, `SendBlocked` is to follow.
+    SendProgress(Side),
+    /// The time that [`Session::poll_timeout`](super::Session::poll_timeout) named has come. A driver that
+    /// shares its thread reads the socket once more first: a message that waits there is a sign of life that
+    /// must count before the hold timer does.
+    Timeout,
+}
+
+/// Why a session is ended from this side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StopReason {
+    /// An operator shut it down, perhaps with a word to the peer's operator (RFC 9003).
+    Shutdown(Option<String>),
+    /// An operator wants it anew, perhaps with a word: it comes back by itself.
+    Reset(Option<String>),
+    /// The peer is no longer configured.
+    Deconfigured,
+    /// The daemon leaves and means to be back: the connection is closed without a Cease, so that a peer that
+    /// does graceful restart keeps the routes (RFC 4724 section 4).
+    GoingDown,
+}
+
+/// What a session wants done, in this order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Dial the peer. The answer is `Connected` or `ConnectFailed`, unless `Close(Outgoing)` comes first.
+    Connect,
+    /// Write these octets. They come ahead of UPDATEs not yet handed to the socket, never inside one.
+    Send(Side, Bytes),
+    /// Write what is left of `Send` if the socket takes it at once, then close, or stop dialling. Follows
+    /// `Closed` too: it is the one place where a driver lets go of a connection.
+    Close(Side),
+    /// The connection just accepted is the incoming one from here on. A former one has been closed by then.
+    Accept,
+    /// Write these octets to the connection just accepted, then close it: it never was a side.
+    Refuse(Bytes),
+    /// The session is established: routes may flow.
+    Up(Box<Established>),
+    /// Routes from the peer.
+    Update(Received),
+    /// The peer has sent all it had in this family (RFC 4724 section 2).
+    EndOfRib(Family),
+    /// The peer asks for all routes of a family again (RFC 2918).
+    Refresh(Family),
+    /// An established session ended; always the counterpart of one `Up`.
+    Down(Down),
+    /// An attempt ended before it was established; for the log.
+    Failed(Side, Down),
+}
+
+/// The routes of one UPDATE, ready for a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Received {
+    /// Announced; equal attributes are the same allocation.
+    pub reach: Vec<(Arc<Attrs>, Nlris)>,
+    /// Withdrawn.
+    pub unreach: Vec<Nlris>,
+}
+
+impl Side {
+    /// Both, in the order in which they are looked at.
+    pub const ALL: [Side; 2] = [Side::Outgoing, Side::Incoming];
+
+    /// The other one.
+    #[must_use]
+    pub fn other(self) -> Side {
+        match self {
+            Side::Outgoing => Side::Incoming,
+            Side::Incoming => Side::Outgoing,
+        }
+    }
+
+    /// Its name, as shown.
+    pub fn name(self) -> &'static str {
+        match self {
+            Side::Outgoing => "outgoing",
+            Side::Incoming => "incoming",
+        }
+    }
+}
+
+impl StopReason {
+    /// Whether the session comes back by itself.
+    pub fn restarts(&self) -> bool {
+        matches!(self, StopReason::Reset(_))
+    }
+}

@@ -1,0 +1,269 @@
+//! Two sessions and a network between them, in simulated time.
+//!
+//! A link is a TCP connection: what one end writes arrives at the other in order, after the delay of that
+//! direction; its end arrives behind what was written. A cut network swallows everything, and the links it
+//! swallowed from are dead for good. Nothing is random here: delays are the test's.
+
+use std::collections::{BTreeMap, HashSet};
+
+use super::*;
+
+/// One of the two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Who {
+    A,
+    B,
+}
+
+impl Who {
+    pub(super) const BOTH: [Who; 2] = [Who::A, Who::B];
+
+    pub(super) fn other(self) -> Who {
+        if self == Who::A { Who::B } else { Who::A }
+    }
+}
+
+type LinkId = usize;
+
+/// How long octets take on the links that A dials and on those that B dials, each way.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Delays {
+    /// On A's links: from A to B, from B to A.
+    pub(super) of_a: [u64; 2],
+    /// On B's links: from A to B, from B to A.
+    pub(super) of_b: [u64; 2],
+}
+
+impl Delays {
+    pub(super) fn all(millis: u64) -> Delays {
+        Delays { of_a: [millis; 2], of_b: [millis; 2] }
+    }
+}
+
+#[derive(Debug)]
+enum Packet {
+    Syn,
+    SynAck,
+    Octets(Bytes),
+    Fin,
+}
+
+pub(super) struct End {
+    pub(super) session: Session,
+    /// The links that the session holds, and the one it dials.
+    links: [Option<LinkId>; 2],
+    /// What it did, except for what concerns links only.
+    pub(super) log: Vec<(Duration, Action)>,
+}
+
+pub(super) struct Net {
+    pub(super) a: End,
+    pub(super) b: End,
+    start: Instant,
+    now: Instant,
+    delays: Delays,
+    /// Who dialled each link.
+    dialled: Vec<Who>,
+    dead: HashSet<LinkId>,
+    pub(super) is_cut: bool,
+    under_way: BTreeMap<(Instant, u64), (LinkId, Who, Packet)>,
+    count: u64,
+}
+
+impl Net {
+    pub(super) fn new(a: SessionConfig, b: SessionConfig, delays: Delays, seed: u64) -> Net {
+        let start = Instant::now();
+        let end = |config, seed| End { session: Session::new(config, seed), links: [None; 2], log: vec![] };
+        Net {
+            a: end(a, seed),
+            b: end(b, seed.wrapping_add(1)),
+            start,
+            now: start,
+            delays,
+            dialled: vec![],
+            dead: HashSet::new(),
+            is_cut: false,
+            under_way: BTreeMap::new(),
+            count: 0,
+        }
+    }
+
+    pub(super) fn end(&mut self, who: Who) -> &mut End {
+        match who {
+            Who::A => &mut self.a,
+            Who::B => &mut self.b,
+        }
+    }
+
+    pub(super) fn elapsed(&self) -> Duration {
+        self.now - self.start
+    }
+
+    pub(super) fn input(&mut self, who: Who, input: Input) {
+        let now = self.now;
+        self.end(who).session.handle(now, input);
+        while let Some(action) = self.end(who).session.poll_action() {
+            self.act(who, action);
+        }
+    }
+
+    pub(super) fn start(&mut self) {
+        Who::BOTH.into_iter().for_each(|who| self.input(who, Input::Start));
+    }
+
+    /// Lets everything happen that is due within `time`.
+    pub(super) fn run(&mut self, time: Duration) {
+        let until = self.now + time;
+        while let Some(next) = self.next_event().filter(|at| *at <= until) {
+            self.now = next.max(self.now);
+            match self.under_way.first_entry().filter(|entry| entry.key().0 <= self.now) {
+                Some(entry) => {
+                    let (link, to, packet) = entry.remove();
+                    self.arrive(link, to, packet);
+                }
+                None => self.time_out(),
+            }
+        }
+        self.now = until;
+    }
+
+    fn next_event(&self) -> Option<Instant> {
+        let packet = self.under_way.keys().next().map(|(at, _)| *at);
+        [packet, self.a.session.poll_timeout(), self.b.session.poll_timeout()].into_iter().flatten().min()
+    }
+
+    fn time_out(&mut self) {
+        for who in Who::BOTH {
+            let now = self.now;
+            if self.end(who).session.poll_timeout().is_some_and(|due| due <= now) {
+                self.input(who, Input::Timeout);
+            }
+        }
+    }
+
+    /// The link that both hold, if they agree on one.
+    pub(super) fn common_link(&self) -> Option<LinkId> {
+        let held = |end: &End| end.session.established().and_then(|e| end.links[slot(e.side)]);
+        held(&self.a).filter(|link| Some(*link) == held(&self.b))
+    }
+
+    /// How many links somebody holds.
+    pub(super) fn links_held(&self) -> usize {
+        let links: HashSet<_> = [&self.a, &self.b].into_iter().flat_map(|end| end.links).flatten().collect();
+        links.len()
+    }
+
+    fn act(&mut self, who: Who, action: Action) {
+        match &action {
+            Action::Connect => self.dial(who),
+            Action::Send(side, octets) => {
+                let link = self.end(who).links[slot(*side)].expect("a link to send on");
+                self.send(link, who.other(), Packet::Octets(octets.clone()));
+            }
+            Action::Close(side) => {
+                if let Some(link) = self.end(who).links[slot(*side)].take() {
+                    self.send(link, who.other(), Packet::Fin);
+                }
+            }
+            // Answered where the packet arrives.
+            Action::Accept | Action::Refuse(_) => unreachable!("only after a Syn"),
+            _ => {
+                let at = self.elapsed();
+                self.end(who).log.push((at, action));
+            }
+        }
+    }
+
+    fn dial(&mut self, who: Who) {
+        let link = self.dialled.len();
+        self.dialled.push(who);
+        self.end(who).links[slot(Side::Outgoing)] = Some(link);
+        self.send(link, who.other(), Packet::Syn);
+    }
+
+    fn send(&mut self, link: LinkId, to: Who, packet: Packet) {
+        let delays = if self.dialled[link] == Who::A { self.delays.of_a } else { self.delays.of_b };
+        let delay = if to == Who::B { delays[0] } else { delays[1] };
+        self.count += 1;
+        let at = self.now + Duration::from_millis(delay);
+        self.under_way.insert((at, self.count), (link, to, packet));
+    }
+
+    fn arrive(&mut self, link: LinkId, to: Who, packet: Packet) {
+        if self.is_cut {
+            self.dead.insert(link);
+        }
+        if self.dead.contains(&link) {
+            return;
+        }
+        if let Packet::Syn = packet {
+            return self.arrive_syn(link, to);
+        }
+        let side = if self.dialled[link] == to { Side::Outgoing } else { Side::Incoming };
+        if self.end(to).links[slot(side)] != Some(link) {
+            return;
+        }
+        match packet {
+            Packet::Syn => {}
+            Packet::SynAck => self.input(to, Input::Connected { local: end(1), remote: end(2) }),
+            Packet::Octets(octets) => self.arrive_octets(to, side, &octets),
+            Packet::Fin => self.arrive_fin(to, side),
+        }
+    }
+
+    /// The kernel answers a dial before the daemon has heard of it.
+    fn arrive_syn(&mut self, link: LinkId, to: Who) {
+        self.send(link, to.other(), Packet::SynAck);
+        let now = self.now;
+        self.end(to).session.handle(now, Input::Accepted { local: end(2), remote: end(1) });
+        while let Some(action) = self.end(to).session.poll_action() {
+            match action {
+                Action::Accept => self.end(to).links[slot(Side::Incoming)] = Some(link),
+                Action::Refuse(octets) => {
+                    self.send(link, to.other(), Packet::Octets(octets));
+                    self.send(link, to.other(), Packet::Fin);
+                }
+                action => self.act(to, action),
+            }
+        }
+    }
+
+    fn arrive_octets(&mut self, to: Who, side: Side, octets: &[u8]) {
+        // Octets may come ahead of what the dialling end calls a connection: they wait in the kernel.
+        let Some(buffer) = self.end(to).session.buffer(side) else { return };
+        buffer.extend_from_slice(octets);
+        self.input(to, Input::Received(side));
+        while self.end(to).session.has_buffered(side) {
+            self.input(to, Input::Received(side));
+        }
+    }
+
+    fn arrive_fin(&mut self, to: Who, side: Side) {
+        if self.end(to).session.buffer(side).is_some() {
+            self.input(to, Input::Closed(side));
+        } else {
+            self.input(to, Input::ConnectFailed(std::io::ErrorKind::ConnectionReset));
+        }
+    }
+}
+
+impl End {
+    pub(super) fn ups(&self) -> usize {
+        self.log.iter().filter(|(_, action)| matches!(action, Action::Up(_))).count()
+    }
+
+    pub(super) fn downs(&self) -> Vec<&Down> {
+        self.log.iter().filter_map(|(_, a)| if let Action::Down(d) = a { Some(d) } else { None }).collect()
+    }
+
+    pub(super) fn failures(&self) -> Vec<&Down> {
+        self.log
+            .iter()
+            .filter_map(|(_, a)| if let Action::Failed(_, d) = a { Some(d) } else { None })
+            .collect()
+    }
+}
+
+fn slot(side: Side) -> usize {
+    side as usize
+}

@@ -1,0 +1,134 @@
+//! FRR, from the files that its container image takes: `daemons` and the integrated `frr.conf`.
+//!
+//! The daemons are started with no configuration, then `vtysh -b` reads `frr.conf` into them: the way of FRR's own
+//! start script, so that one file serves the container and the lab.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+use super::find_program;
+use crate::node::Node;
+use crate::wait_until;
+
+pub(super) const ZEBRA: &str = "/usr/lib/frr/zebra";
+pub(super) const BGPD: &str = "/usr/lib/frr/bgpd";
+const FOLDER: &str = "/usr/lib/frr";
+/// Where FRR keeps its sockets.
+const SOCKETS: &str = "/run/frr";
+/// Where the lab lays the configuration for `vtysh -b`.
+const CONFIGURATION: &str = "/run/etc-frr";
+/// How long a daemon may take to open its socket.
+const START: Duration = Duration::from_secs(20);
+
+impl Node {
+    /// Runs a `show` command of FRR.
+    pub fn vtysh(&self, command: &str) -> Result<String> {
+        self.output(&["vtysh", "-c", command])
+    }
+
+    /// Runs a `show ... json` command of FRR.
+    pub fn vtysh_json(&self, command: &str) -> Result<Value> {
+        self.json(&["vtysh", "-c", command])
+    }
+}
+
+pub(super) fn start(node: &mut Node) -> Result<()> {
+    let daemons = fs::read_to_string(node.bound("/etc/frr/daemons")?)?;
+    let configuration = fs::read(node.bound("/etc/frr/frr.conf")?)?;
+    let user = User::find();
+    node.netns().run(|| prepare(&configuration, &user))?.context("cannot prepare FRR's folders")?;
+    for daemon in wanted(&daemons) {
+        let program = format!("{FOLDER}/{daemon}");
+        let words = [
+            &program,
+            "-u",
+            user.name,
+            "-g",
+            user.name,
+            "-A",
+            "127.0.0.1",
+            "-f",
+            "/dev/null",
+            "--log",
+            "stdout",
+        ];
+        node.spawn(&words)?;
+        wait_for_socket(node, &format!("{SOCKETS}/{daemon}.vty"))?;
+        if daemon == "zebra" {
+            wait_for_socket(node, &format!("{SOCKETS}/zserv.api"))?;
+        }
+    }
+    node.output(&["vtysh", "--config_dir", CONFIGURATION, "-b"]).map(drop)
+}
+
+/// The daemons to start, in order: the ones that FRR's start script always starts, and those that say `=yes`.
+fn wanted(daemons: &str) -> Vec<&str> {
+    let chosen = daemons.lines().filter_map(|line| line.trim().strip_suffix("=yes"));
+    let always =
+        ["mgmtd", "zebra"].into_iter().filter(|name| find_program(&format!("{FOLDER}/{name}")).is_some());
+    let mut wanted: Vec<&str> = always.collect();
+    wanted.extend(chosen.filter(|name| !["mgmtd", "zebra", "vtysh_enable"].contains(name)));
+    wanted
+}
+
+fn prepare(configuration: &[u8], user: &User) -> io::Result<()> {
+    fs::create_dir_all(SOCKETS)?;
+    std::os::unix::fs::chown(SOCKETS, Some(user.uid), Some(user.gid))?;
+    fs::create_dir_all(CONFIGURATION)?;
+    fs::write(Path::new(CONFIGURATION).join("frr.conf"), configuration)?;
+    fs::write(Path::new(CONFIGURATION).join("vtysh.conf"), "service integrated-vtysh-config\n")
+}
+
+fn wait_for_socket(node: &Node, path: &str) -> Result<()> {
+    wait_until(START, path, || match node.netns().run(|| Path::new(path).exists()) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(node.log()),
+        Err(error) => Err(error.to_string()),
+    })
+}
+
+/// Whom FRR's daemons run as.
+struct User {
+    name: &'static str,
+    uid: u32,
+    gid: u32,
+}
+
+impl User {
+    /// The user that FRR's packages make, or root where that is not known.
+    fn find() -> User {
+        let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
+        users.lines().find_map(User::frr).unwrap_or(User { name: "root", uid: 0, gid: 0 })
+    }
+
+    fn frr(line: &str) -> Option<User> {
+        let mut fields = line.strip_prefix("frr:")?.split(':').skip(1);
+        let (uid, gid) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+        Some(User { name: "frr", uid, gid })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn daemons_that_say_yes_are_started() {
+        let wanted =
+            wanted("# a comment\nbgpd=yes\nospfd=no\nzebra=yes\nvtysh_enable=yes\nzebra_options=\"x\"\n");
+        assert_eq!(wanted.last(), Some(&"bgpd"));
+        assert!(!wanted.contains(&"ospfd") && !wanted.contains(&"vtysh_enable"));
+    }
+
+    #[test]
+    fn the_packages_user_is_taken() {
+        let user = User::frr("frr:x:110:114:Frr routing suite,,,:/nonexistent:/usr/sbin/nologin").unwrap();
+        assert_eq!((user.uid, user.gid), (110, 114));
+        assert!(User::frr("root:x:0:0::/root:/bin/sh").is_none());
+    }
+}

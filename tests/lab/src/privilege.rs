@@ -1,0 +1,80 @@
+//! May this process make network namespaces, becoming one that may, and has the kernel what a lab is made of.
+//!
+//! Root may. An ordinary user may as root of a user namespace of his own, where the machine allows that.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::net::Ipv4Addr;
+
+use crate::netlink::{Link, Vxlan};
+use crate::netns::Netns;
+use crate::sys;
+
+/// Why neither way is open.
+#[derive(Debug)]
+pub struct Reason(String);
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Reason {}
+
+/// Makes sure that this process may make namespaces; an ordinary user becomes root of a user namespace.
+///
+/// To be called first in `main`: the kernel refuses it to a process that has more than one thread.
+pub fn enter() -> Result<(), Reason> {
+    if check().is_ok() {
+        return Ok(());
+    }
+    let (user, group) = sys::effective_ids();
+    if user == 0 {
+        return Err(Reason("this root may not make network namespaces (CAP_SYS_ADMIN is missing)".into()));
+    }
+    become_root_of_user_namespace(user, group).and_then(|()| check_io()).map_err(|error| {
+        Reason(format!("needs root, or user namespaces, which this machine refuses ({error})"))
+    })
+}
+
+/// Whether namespaces can be made now, without changing this process.
+pub fn check() -> Result<(), Reason> {
+    check_io().map_err(|error| {
+        Reason(format!(
+            "cannot make a network namespace ({error}): run as root, or through `cargo xtask test`"
+        ))
+    })
+}
+
+/// What this kernel lacks of what a lab is made of, found out by making one of each in a namespace of its own.
+pub fn missing_features() -> Option<String> {
+    let netns = match Netns::new() {
+        Ok(netns) => netns,
+        Err(error) => return Some(format!("no network namespaces ({error})")),
+    };
+    match netns.run(try_features) {
+        Ok(Ok(())) => None,
+        Ok(Err(error)) | Err(error) => Some(format!("the kernel lacks a feature: {error}")),
+    }
+}
+
+fn try_features() -> io::Result<()> {
+    let bridge = Link::bridge("br0")?;
+    let vxlan = Link::vxlan("vxlan0", Vxlan { vni: 1, local: Ipv4Addr::LOCALHOST, port: 4789 })?;
+    vxlan.set_master(&bridge)?;
+    vxlan.suppress_neighbors()
+}
+
+fn check_io() -> io::Result<()> {
+    Netns::new().map(drop)
+}
+
+fn become_root_of_user_namespace(user: u32, group: u32) -> io::Result<()> {
+    sys::unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWNET | libc::CLONE_NEWNS)?;
+    // A user without privilege may map his group only once setgroups is given up (user_namespaces(7)).
+    fs::write("/proc/self/setgroups", "deny")?;
+    fs::write("/proc/self/uid_map", format!("0 {user} 1"))?;
+    fs::write("/proc/self/gid_map", format!("0 {group} 1"))
+}

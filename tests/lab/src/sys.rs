@@ -10,7 +10,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-use socket2::{SockAddr, SockAddrStorage};
+use socket2::{SockAddr, SockAddrStorage, Socket};
 
 /// Gives the calling thread namespaces of its own; `flags` are `CLONE_NEW*`, or `CLONE_FS`.
 pub(crate) fn unshare(flags: libc::c_int) -> io::Result<()> {
@@ -83,6 +83,18 @@ pub(crate) fn packet_address(index: u32, protocol: u16) -> io::Result<SockAddr> 
     address.sll_ifindex = i32::try_from(index).map_err(io::Error::other)?;
     // SAFETY: the storage was filled in as a sockaddr_ll, whose length this is.
     Ok(unsafe { SockAddr::new(storage, size_of::<libc::sockaddr_ll>() as libc::socklen_t) })
+}
+
+/// How many frames a packet socket had no room for since this was asked last (packet(7), PACKET_STATISTICS).
+pub(crate) fn packets_missed(socket: &Socket) -> io::Result<u32> {
+    let mut statistics = libc::tpacket_stats { tp_packets: 0, tp_drops: 0 };
+    let mut length = size_of::<libc::tpacket_stats>() as libc::socklen_t;
+    let value = std::ptr::from_mut(&mut statistics).cast();
+    // SAFETY: the kernel writes at most `length` octets, the size of the struct, which outlives the call.
+    check(unsafe {
+        libc::getsockopt(socket.as_raw_fd(), libc::SOL_PACKET, libc::PACKET_STATISTICS, value, &mut length)
+    })?;
+    Ok(statistics.tp_drops)
 }
 
 fn check(result: libc::c_int) -> io::Result<()> {

@@ -29,3 +29,8 @@ fn packet_socket(device: &str, ethertype: u16) -> io::Result<Socket> {
     socket.bind(&sys::packet_address(link.index(), ethertype)?)?;
     Ok(socket)
 }
+
+/// Whether a read ended because nothing came.
+fn timed_out(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted)
+}

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
-use super::capture::timed_out;
+use super::timed_out;
 use crate::netns::Netns;
 
 /// How long after the last packet replies are still taken.

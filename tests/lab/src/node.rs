@@ -24,12 +24,17 @@ pub struct Node {
 }
 
 impl Node {
-    /// A node with its namespace and kernel settings, no links and no daemon yet.
+    /// A node with its namespace, kernel settings and files, no links and no daemon yet.
     pub fn new(name: &str, spec: &NodeSpec, nursery: &Nursery) -> Result<Node> {
         let netns = Netns::new()?;
         netns.run(|| spec.sysctls.iter().try_for_each(|(key, value)| set_sysctl(key, value)))??;
         let (name, spec, nursery) = (name.to_owned(), spec.clone(), nursery.clone());
-        Ok(Node { name, spec, netns, nursery, processes: Vec::new() })
+        let node = Node { name, spec, netns, nursery, processes: Vec::new() };
+        for (path, source) in &node.spec.binds {
+            let contents = fs::read(source).with_context(|| format!("cannot read {}", source.display()))?;
+            node.write_file(path, &contents)?;
+        }
+        Ok(node)
     }
 
     /// Its name.
@@ -83,12 +88,23 @@ impl Node {
         serde_json::from_str(&text).with_context(|| format!("{} printed no JSON: {text}", words.join(" ")))
     }
 
-    /// The host's file that the topology binds to `path` in the container.
-    pub fn bound(&self, path: &str) -> Result<PathBuf> {
-        let source = self.spec.binds.get(Path::new(path));
-        let source = source.with_context(|| format!("{}: nothing is bound to {path}", self.name))?;
-        // Processes of the node have another working directory.
-        source.canonicalize().with_context(|| source.display().to_string())
+    /// Gives the node a file, under the path that it has in a container; see [`Node::file`].
+    pub fn write_file(&self, path: &Path, contents: &[u8]) -> Result<()> {
+        let place = place(path);
+        let write = || {
+            fs::create_dir_all(place.parent().unwrap_or(&place))?;
+            fs::write(&place, contents)
+        };
+        self.netns.run(write)?.with_context(|| format!("cannot write {}", place.display()))
+    }
+
+    /// Where in the node the file lies that a container has under `path`.
+    pub fn file(&self, path: &str) -> Result<String> {
+        let place = place(Path::new(path));
+        if !self.netns.run(|| place.exists())? {
+            bail!("{}: nothing is bound to {path}", self.name);
+        }
+        Ok(place.to_string_lossy().into_owned())
     }
 
     /// Everything that the node's daemons have written so far.
@@ -121,6 +137,11 @@ impl Node {
         self.netns.wrap(&mut command);
         command
     }
+}
+
+/// Files lie in the node's own /run: nothing is mounted over the machine's /etc.
+fn place(path: &Path) -> PathBuf {
+    Path::new("/run/files").join(path.strip_prefix("/").unwrap_or(path))
 }
 
 /// In the node's own /run.

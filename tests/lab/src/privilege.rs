@@ -27,13 +27,12 @@ impl std::error::Error for Reason {}
 ///
 /// To be called first in `main`: the kernel refuses it to a process that has more than one thread.
 pub fn enter() -> Result<(), Reason> {
-    if check().is_ok() {
-        return Ok(());
-    }
     let (user, group) = sys::effective_ids();
     if user == 0 {
-        return Err(Reason("this root may not make network namespaces (CAP_SYS_ADMIN is missing)".into()));
+        return check_io()
+            .map_err(|error| Reason(format!("root may not make network namespaces here ({error})")));
     }
+    // Trying first whether it is needed would take a thread, and the kernel may still count one that has ended.
     become_root_of_user_namespace(user, group).and_then(|()| check_io()).map_err(|error| {
         Reason(format!("needs root, or user namespaces, which this machine refuses ({error})"))
     })

@@ -89,8 +89,8 @@ fn a_vxlan_device_on_a_bridge() -> Result<()> {
     Ok(())
 }
 
-/// Of all processes of the machine.
+/// Of all processes of the machine, as far as they can be read: some end meanwhile.
 fn command_lines() -> Vec<String> {
-    let processes = fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().path().join("cmdline"));
-    processes.filter_map(|path| fs::read_to_string(path).ok()).collect()
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    processes.filter_map(|process| fs::read_to_string(process.path().join("cmdline")).ok()).collect()
 }

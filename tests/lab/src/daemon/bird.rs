@@ -19,9 +19,17 @@ impl Node {
 }
 
 pub(super) fn start(node: &mut Node) -> Result<()> {
-    let configuration = node.bound("/etc/bird/bird.conf")?;
+    let configuration = node.file("/etc/bird/bird.conf")?;
     node.netns().run(|| fs::create_dir_all("/run/bird"))??;
     let program = find_program("bird").unwrap_or("bird".into());
-    let (program, configuration) = (program.to_string_lossy(), configuration.to_string_lossy());
-    node.spawn(&[&program, "-f", "-c", &configuration, "-s", SOCKET, "-P", "/run/bird/bird.pid"])
+    node.spawn(&[
+        &program.to_string_lossy(),
+        "-f",
+        "-c",
+        &configuration,
+        "-s",
+        SOCKET,
+        "-P",
+        "/run/bird/bird.pid",
+    ])
 }

@@ -8,7 +8,7 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde_json::Value;
 
 use super::find_program;
@@ -38,26 +38,17 @@ impl Node {
 }
 
 pub(super) fn start(node: &mut Node) -> Result<()> {
-    let daemons = fs::read_to_string(node.bound("/etc/frr/daemons")?)?;
-    let configuration = fs::read(node.bound("/etc/frr/frr.conf")?)?;
     let user = User::find();
-    node.netns().run(|| prepare(&configuration, &user))?.context("cannot prepare FRR's folders")?;
+    let [daemons, configuration] = [node.file("/etc/frr/daemons")?, node.file("/etc/frr/frr.conf")?];
+    let daemons = node.netns().run(|| {
+        prepare(&configuration, &user)?;
+        fs::read_to_string(daemons)
+    })??;
     for daemon in wanted(&daemons) {
         let program = format!("{FOLDER}/{daemon}");
-        let words = [
-            &program,
-            "-u",
-            user.name,
-            "-g",
-            user.name,
-            "-A",
-            "127.0.0.1",
-            "-f",
-            "/dev/null",
-            "--log",
-            "stdout",
-        ];
-        node.spawn(&words)?;
+        let who = ["-u", user.name, "-g", user.name];
+        let words = ["-A", "127.0.0.1", "-f", "/dev/null", "--log", "stdout"];
+        node.spawn(&[&[&*program], &who[..], &words].concat())?;
         wait_for_socket(node, &format!("{SOCKETS}/{daemon}.vty"))?;
         if daemon == "zebra" {
             wait_for_socket(node, &format!("{SOCKETS}/zserv.api"))?;
@@ -76,11 +67,15 @@ fn wanted(daemons: &str) -> Vec<&str> {
     wanted
 }
 
-fn prepare(configuration: &[u8], user: &User) -> io::Result<()> {
+fn prepare(configuration: &str, user: &User) -> io::Result<()> {
+    // What a killed daemon left would be taken for a new one's.
+    if Path::new(SOCKETS).exists() {
+        fs::remove_dir_all(SOCKETS)?;
+    }
     fs::create_dir_all(SOCKETS)?;
     std::os::unix::fs::chown(SOCKETS, Some(user.uid), Some(user.gid))?;
     fs::create_dir_all(CONFIGURATION)?;
-    fs::write(Path::new(CONFIGURATION).join("frr.conf"), configuration)?;
+    fs::copy(configuration, Path::new(CONFIGURATION).join("frr.conf"))?;
     fs::write(Path::new(CONFIGURATION).join("vtysh.conf"), "service integrated-vtysh-config\n")
 }
 

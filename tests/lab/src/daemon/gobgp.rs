@@ -17,15 +17,6 @@ impl Node {
 }
 
 pub(super) fn start(node: &mut Node) -> Result<()> {
-    let configuration = node.bound("/etc/gobgp/gobgp.toml")?;
-    node.spawn(&[
-        "gobgpd",
-        "-f",
-        &configuration.to_string_lossy(),
-        "-t",
-        "toml",
-        "--api-hosts",
-        API,
-        "--pprof-disable",
-    ])
+    let configuration = node.file("/etc/gobgp/gobgp.toml")?;
+    node.spawn(&["gobgpd", "-f", &configuration, "-t", "toml", "--api-hosts", API, "--pprof-disable"])
 }

@@ -37,11 +37,11 @@ pub(super) fn missing() -> Option<String> {
 }
 
 pub(super) fn start(node: &mut Node) -> Result<()> {
-    let configuration = node.bound("/etc/linnet/linnet.yaml")?;
+    let configuration = node.file("/etc/linnet/linnet.yaml")?;
     // The image, like the service unit, has the folder of the default socket.
     node.netns().run(|| fs::create_dir_all("/run/linnet"))??;
     let program = linnetd()?;
-    node.spawn(&[&program.to_string_lossy(), "--config", &configuration.to_string_lossy()])
+    node.spawn(&[&program.to_string_lossy(), "--config", &configuration])
 }
 
 /// Beside the running program, or, when that is a test, in the folder above it.

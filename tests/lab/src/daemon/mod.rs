@@ -1,8 +1,7 @@
 //! How each kind of daemon is started in a node, known to be ready, and asked.
 //!
-//! A daemon finds its files where the topology binds them and its sockets under the node's own `/run`, so that it
-//! runs with the paths it has in its container. The exception: a configuration is named on the command line by the
-//! path of its source, for nothing is mounted over `/etc`.
+//! A daemon has its sockets under the node's own `/run`, at the paths that they have in its container. Its
+//! configuration lies there too and is named on the command line, for nothing is mounted over `/etc`.
 
 mod bird;
 mod frr;

@@ -25,7 +25,7 @@ pub struct Topology {
 }
 
 /// What a node is to be.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct NodeSpec {
     /// `linux` for all that can be brought up without containers.
     pub kind: String,

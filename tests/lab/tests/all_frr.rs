@@ -42,12 +42,8 @@ fn two_leaves_learn_from_a_reflector() -> Result<()> {
 
     let netns = lab.node("host1")?.netns();
     netns.run(|| send_arp("eth1", ArpKind::Request, host1.ip, UNKNOWN))??;
-    let flooded = |frame: &lab::packet::Frame| {
-        let inner = frame.inner().map(|inner| &inner.frame.payload);
-        matches!(inner, Some(Payload::ArpRequest { target, .. }) if *target == UNKNOWN)
-    };
     wait_until(CONVERGE, "flooded ARP", || {
-        ensure!(underlay.count(flooded)? == 1, "none");
+        ensure!(fabric::asked_through(&underlay, UNKNOWN, host2.vtep)? == 1, "none");
         Ok(())
     })?;
 
@@ -75,4 +71,21 @@ fn the_gateway_is_answered_by_the_own_leaf_only() -> Result<()> {
     assert_eq!(answers.count(from_gateway)?, 1);
     assert_eq!(underlay.address_resolution_in_vxlan()?, 0);
     Ok(())
+}
+
+#[test]
+fn a_host_that_moves_is_followed() -> Result<()> {
+    let topology = fabric::topology(TOPOLOGY)?;
+    skip_if!(topology.missing());
+    let lab = Lab::up(&topology)?;
+    let (host1, host2) = (host("host1", "leaf1", 11), host("host2", "leaf2", 21));
+    fabric::introduce(&lab, host1)?;
+    fabric::introduce(&lab, host2)?;
+    fabric::wait_until_known(lab.node("leaf2")?, host1)?;
+    assert_eq!(fabric::wait_until_frr_knows(lab.node("leaf2")?, host1)?, 0);
+
+    let (host1, _) = fabric::move_host(&lab, host1, "leaf2")?;
+    assert_eq!(fabric::wait_until_frr_knows(lab.node("leaf1")?, host1)?, 1);
+    fabric::wait_until_forgotten(lab.node("leaf2")?, host1)?;
+    fabric::assert_pings(&lab, host1, host2)
 }

@@ -1,4 +1,4 @@
-//! ARP sent by hand (RFC 826), as a pod's network start-up does.
+//! Frames sent by hand: ARP (RFC 826), as a pod's network start-up does, and frames that only show a MAC.
 
 use std::io;
 use std::net::Ipv4Addr;
@@ -26,6 +26,15 @@ pub fn announce(device: &str, ip: Ipv4Addr) -> io::Result<()> {
 pub fn send_arp(device: &str, kind: ArpKind, sender: Ipv4Addr, target: Ipv4Addr) -> io::Result<()> {
     let mac = Link::named(device)?.mac();
     let frame = frame(kind, mac, sender, target);
+    packet_socket(device, ETHERTYPE_ARP)?.send(&frame).map(drop)
+}
+
+/// Sends a frame with nothing in it from a MAC that need not be the device's own, so that bridges learn it.
+pub fn send_as(device: &str, source: Mac, destination: Mac) -> io::Result<()> {
+    let mut frame = vec![0; 60];
+    // IEEE 802's type for local experiments: no protocol takes it.
+    let header = [&destination.0[..], &source.0, &[0x88, 0xb5]].concat();
+    frame.splice(..header.len(), header);
     packet_socket(device, ETHERTYPE_ARP)?.send(&frame).map(drop)
 }
 

@@ -5,7 +5,7 @@ mod capture;
 mod frame;
 mod ping;
 
-pub use arp::{ArpKind, announce, send_arp};
+pub use arp::{ArpKind, announce, send_arp, send_as};
 pub use capture::Capture;
 pub use frame::{Frame, Inner, Payload};
 pub use ping::{Ping, Pinger, Reply, ping};

@@ -2,15 +2,21 @@
 //!
 //! Shared by the tests, whichever daemon runs on a leaf.
 #![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(
+    clippy::indexing_slicing,
+    reason = "JSON values index to null, and a missing octet is a test's failure"
+)]
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use lab::netlink::{self, FdbRow, NeighborRow};
-use lab::packet::{ArpKind, ping, send_arp};
-use lab::{Lab, Node, Topology, wait_until};
+use bgp::types::Mac;
+use ipnet::IpNet;
+use lab::netlink::{self, FdbRow, Link, NeighborRow};
+use lab::packet::{ArpKind, Capture, Inner, Payload, Pinger, announce, ping, send_arp};
+use lab::{Lab, Node, Topology, cable, wait_until};
 
 /// How long routes may take from one kernel to another; generous, for machines under load.
 pub(crate) const CONVERGE: Duration = Duration::from_secs(30);
@@ -25,14 +31,16 @@ pub(crate) struct Host {
     pub(crate) node: &'static str,
     pub(crate) leaf: &'static str,
     pub(crate) ip: Ipv4Addr,
-    pub(crate) mac: &'static str,
+    pub(crate) mac: Mac,
     /// The tunnel address of its leaf.
     pub(crate) vtep: Ipv4Addr,
 }
 
+/// The host of VNI 100 that the topologies call `node`, behind `leaf`, at 192.168.1.`last_octet`.
 pub(crate) fn host(node: &'static str, leaf: &'static str, last_octet: u8) -> Host {
-    let vtep = Ipv4Addr::new(10, 0, 0, if leaf == "leaf1" { 1 } else { 2 });
-    let mac = if last_octet == 11 { "02:00:00:00:00:11" } else { "02:00:00:00:00:21" };
+    let vtep = Ipv4Addr::new(10, 0, 0, leaf.trim_start_matches("leaf").parse().unwrap_or_default());
+    // The last octet in decimal stands in the MAC as it is read.
+    let mac = Mac([2, 0, 0, 0, 0, u8::from_str_radix(&last_octet.to_string(), 16).unwrap_or_default()]);
     Host { node, leaf, ip: Ipv4Addr::new(192, 168, 1, last_octet), mac, vtep }
 }
 
@@ -69,7 +77,7 @@ pub(crate) fn wait_until_forgotten(node: &Node, host: Host) -> Result<()> {
 /// The rows for a remote host, as `bridge fdb` and `ip neigh` print them.
 pub(crate) fn remote_rows(node: &Node, host: Host) -> Result<Vec<String>> {
     let (fdb, neighbors) = tables(node, 100)?;
-    let fdb = fdb.iter().filter(|row| row.mac.to_string() == host.mac).map(FdbRow::to_string);
+    let fdb = fdb.iter().filter(|row| row.mac == host.mac).map(FdbRow::to_string);
     let neighbors = neighbors.iter().filter(|row| row.ip == IpAddr::from(host.ip) && row.extern_learn);
     Ok(fdb.chain(neighbors.map(NeighborRow::to_string)).collect())
 }
@@ -88,6 +96,56 @@ pub(crate) fn wait_for_flood_list(node: &Node, vni: u32, vteps: &[Ipv4Addr]) -> 
         ensure!(list == vteps, "{list:?} instead of {vteps:?}");
         Ok(())
     })
+}
+
+/// Moves a host to another leaf: its cable is cut, a new one laid, and there it announces itself, as a pod does
+/// that was moved with its addresses. Returns when it sent its first frame there.
+pub(crate) fn move_host(lab: &Lab, host: Host, leaf: &'static str) -> Result<(Host, Instant)> {
+    let (netns, new) = (lab.node(host.node)?.netns(), lab.node(leaf)?.netns());
+    netns.run(|| Link::named("eth1")?.delete())??;
+    cable((new, host.node), (netns, "eth1"))?;
+    new.run(|| Link::named(host.node)?.set_master(&Link::named("br100")?))??;
+    let address = IpNet::new(host.ip.into(), 24)?;
+    netns.run(|| {
+        let link = Link::named("eth1")?;
+        link.set_mac(host.mac)?;
+        link.set_mtu(1450)?;
+        link.add_address(address)
+    })??;
+    let arrived = Instant::now();
+    netns.run(|| announce("eth1", host.ip))??;
+    introduce(lab, host)?;
+    let last_octet = host.ip.octets()[3];
+    Ok((self::host(host.node, leaf, last_octet), arrived))
+}
+
+/// Waits until FRR on `node` has `host` as a remote MAC and neighbour, and says with which sequence number.
+pub(crate) fn wait_until_frr_knows(node: &Node, host: Host) -> Result<u64> {
+    wait_until(CONVERGE, &format!("{} in FRR on {}", host.node, node.name()), || {
+        let macs = node.vtysh_json("show evpn mac vni all json")?;
+        let mac = &macs["100"]["macs"][host.mac.to_string()];
+        ensure!(mac["type"] == "remote" && mac["remoteVtep"] == host.vtep.to_string(), "{macs:#}");
+        let neighbors = node.vtysh_json("show evpn arp-cache vni all json")?;
+        let neighbor = &neighbors["100"][host.ip.to_string()];
+        ensure!(neighbor["type"] == "remote" && neighbor["mac"] == host.mac.to_string(), "{neighbors:#}");
+        ensure!(neighbor["remoteVtep"] == host.vtep.to_string(), "{neighbors:#}");
+        Ok(mac["remoteSequence"].as_u64().unwrap_or_default())
+    })
+}
+
+/// Waits until a pinger has an answer to a packet sent since `since`.
+pub(crate) fn wait_for_answer(pinger: &Pinger, since: Instant) -> Result<Instant> {
+    wait_until(CONVERGE, "answer", || pinger.so_far().answered_since(since).ok_or("none"))
+}
+
+/// Counts the ARP requests for `target` that a capture saw go into the tunnel to `vtep`.
+pub(crate) fn asked_through(capture: &Capture, target: Ipv4Addr, vtep: Ipv4Addr) -> Result<usize> {
+    let such = |inner: &Inner| {
+        let asks =
+            matches!(&inner.frame.payload, Payload::ArpRequest { target: asked, .. } if *asked == target);
+        asks && inner.to == IpAddr::from(vtep)
+    };
+    Ok(capture.count(|frame| frame.inner().is_some_and(such))?)
 }
 
 /// Every ping of ten from `from` to `to` is answered.

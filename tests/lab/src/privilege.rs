@@ -47,6 +47,21 @@ pub fn check() -> Result<(), Reason> {
     })
 }
 
+/// Whether files and processes here can belong to the user `uid`: in a user namespace most users do not exist.
+pub(crate) fn has_user(uid: u32) -> bool {
+    let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    map.lines().any(|line| maps(line, uid))
+}
+
+/// A line is `first inside, first outside, count` (user_namespaces(7)).
+fn maps(line: &str, uid: u32) -> bool {
+    let mut numbers = line.split_whitespace().map(str::parse::<u32>);
+    match (numbers.next(), numbers.nth(1)) {
+        (Some(Ok(first)), Some(Ok(count))) => uid.checked_sub(first).is_some_and(|offset| offset < count),
+        _ => false,
+    }
+}
+
 /// What this kernel lacks of what a lab is made of, found out by making one of each in a namespace of its own.
 pub fn missing_features() -> Option<String> {
     let netns = match Netns::new() {
@@ -76,4 +91,16 @@ fn become_root_of_user_namespace(user: u32, group: u32) -> io::Result<()> {
     fs::write("/proc/self/setgroups", "deny")?;
     fs::write("/proc/self/uid_map", format!("0 {user} 1"))?;
     fs::write("/proc/self/gid_map", format!("0 {group} 1"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::maps;
+
+    #[test]
+    fn users_of_a_namespace() {
+        assert!(maps("         0          0 4294967295", 110));
+        assert!(maps("0 1000 1", 0));
+        assert!(!maps("0 1000 1", 110));
+    }
 }

@@ -73,6 +73,8 @@ fn the_gateway_is_answered_by_the_own_leaf_only() -> Result<()> {
     Ok(())
 }
 
+/// Less is asked than of linnet: FRR's old leaf keeps the address as its own for as long as its kernel remembers it,
+/// and its new leaf keeps the tunnel's row, which bridged traffic no longer uses.
 #[test]
 fn a_host_that_moves_is_followed() -> Result<()> {
     let topology = fabric::topology(TOPOLOGY)?;
@@ -82,10 +84,10 @@ fn a_host_that_moves_is_followed() -> Result<()> {
     fabric::introduce(&lab, host1)?;
     fabric::introduce(&lab, host2)?;
     fabric::wait_until_known(lab.node("leaf2")?, host1)?;
-    assert_eq!(fabric::wait_until_frr_knows(lab.node("leaf2")?, host1)?, 0);
+    assert_eq!(fabric::wait_until_frr_has_mac(lab.node("leaf2")?, host1)?, 0);
+    fabric::wait_until_frr_has_neighbor(lab.node("leaf2")?, host1)?;
 
     let (host1, _) = fabric::move_host(&lab, host1, "leaf2")?;
-    assert_eq!(fabric::wait_until_frr_knows(lab.node("leaf1")?, host1)?, 1);
-    fabric::wait_until_forgotten(lab.node("leaf2")?, host1)?;
+    assert_eq!(fabric::wait_until_frr_has_mac(lab.node("leaf1")?, host1)?, 1);
     fabric::assert_pings(&lab, host1, host2)
 }

@@ -23,7 +23,8 @@ fn frr_and_linnet_know_each_others_hosts() -> Result<()> {
     fabric::wait_until_known(lab.node("leaf1")?, host2)?;
     fabric::wait_until_known(lab.node("leaf2")?, host1)?;
 
-    assert_eq!(fabric::wait_until_frr_knows(lab.node("leaf2")?, host1)?, 0);
+    assert_eq!(fabric::wait_until_frr_has_mac(lab.node("leaf2")?, host1)?, 0);
+    fabric::wait_until_frr_has_neighbor(lab.node("leaf2")?, host1)?;
     let routes = lab.node("leaf2")?.vtysh("show bgp l2vpn evpn route")?;
     assert!(routes.contains("[2]:[0]:[48]:[02:00:00:00:00:11]:[32]:[192.168.1.11]"), "{routes}");
     assert!(routes.contains("[3]:[0]:[32]:[10.0.0.1]"), "{routes}");

@@ -25,7 +25,7 @@ fn a_pod_that_moves_is_followed_and_leaves_no_stale_row() -> Result<()> {
     let (pod, watcher) = (host("host1", "leaf1", 11), host("host3", "leaf3", 31));
     fabric::introduce(&lab, pod)?;
     fabric::introduce(&lab, watcher)?;
-    assert_eq!(fabric::wait_until_frr_knows(lab.node("leaf3")?, pod)?, 0);
+    assert_eq!(fabric::wait_until_frr_has_mac(lab.node("leaf3")?, pod)?, 0);
     fabric::wait_until_known(lab.node("leaf2")?, watcher)?;
 
     let pinger = Pinger::start(lab.node(watcher.node)?.netns(), pod.ip, Duration::from_millis(5));
@@ -40,7 +40,8 @@ fn a_pod_that_moves_is_followed_and_leaves_no_stale_row() -> Result<()> {
 fn moved(lab: &Lab, pinger: &Pinger, pod: Host, leaf: &'static str, sequence: u64) -> Result<Host> {
     let (pod, arrived) = fabric::move_host(lab, pod, leaf)?;
     fabric::wait_for_answer(pinger, arrived)?;
-    assert_eq!(fabric::wait_until_frr_knows(lab.node("leaf3")?, pod)?, sequence);
+    assert_eq!(fabric::wait_until_frr_has_mac(lab.node("leaf3")?, pod)?, sequence);
+    fabric::wait_until_frr_has_neighbor(lab.node("leaf3")?, pod)?;
     for other in LEAVES.into_iter().filter(|other| *other != leaf) {
         fabric::wait_until_known(lab.node(other)?, pod)?;
         let (fdb, _) = fabric::tables(lab.node(other)?, 100)?;

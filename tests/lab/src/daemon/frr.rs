@@ -8,15 +8,16 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde_json::Value;
 
-use super::find_program;
+use super::{find_program, missing_program};
 use crate::node::Node;
+use crate::privilege;
 use crate::wait_until;
 
-pub(super) const ZEBRA: &str = "/usr/lib/frr/zebra";
-pub(super) const BGPD: &str = "/usr/lib/frr/bgpd";
+const ZEBRA: &str = "/usr/lib/frr/zebra";
+const BGPD: &str = "/usr/lib/frr/bgpd";
 const FOLDER: &str = "/usr/lib/frr";
 /// Where FRR keeps its sockets.
 const SOCKETS: &str = "/run/frr";
@@ -37,8 +38,19 @@ impl Node {
     }
 }
 
+/// What FRR lacks here besides its programs.
+pub(super) fn missing() -> Option<String> {
+    [ZEBRA, BGPD, "vtysh"].into_iter().find_map(missing_program).or_else(|| match User::find() {
+        None => Some("no user frr".into()),
+        Some(user) if !privilege::has_user(user.uid) => {
+            Some("needs real root: its user is unknown in a user namespace".into())
+        }
+        Some(_) => None,
+    })
+}
+
 pub(super) fn start(node: &mut Node) -> Result<()> {
-    let user = User::find();
+    let user = User::find().context("no user frr")?;
     let [daemons, configuration] = [node.file("/etc/frr/daemons")?, node.file("/etc/frr/frr.conf")?];
     let daemons = node.netns().run(|| {
         prepare(&configuration, &user)?;
@@ -46,7 +58,7 @@ pub(super) fn start(node: &mut Node) -> Result<()> {
     })??;
     for daemon in wanted(&daemons) {
         let program = format!("{FOLDER}/{daemon}");
-        let who = ["-u", user.name, "-g", user.name];
+        let who = ["-u", "frr", "-g", "frr"];
         let words = ["-A", "127.0.0.1", "-f", "/dev/null", "--log", "stdout"];
         node.spawn(&[&[&*program], &who[..], &words].concat())?;
         wait_for_socket(node, &format!("{SOCKETS}/{daemon}.vty"))?;
@@ -87,24 +99,21 @@ fn wait_for_socket(node: &Node, path: &str) -> Result<()> {
     })
 }
 
-/// Whom FRR's daemons run as.
+/// The user that FRR's packages make, and whom its daemons insist on (their sockets' group knows no other).
 struct User {
-    name: &'static str,
     uid: u32,
     gid: u32,
 }
 
 impl User {
-    /// The user that FRR's packages make, or root where that is not known.
-    fn find() -> User {
-        let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
-        users.lines().find_map(User::frr).unwrap_or(User { name: "root", uid: 0, gid: 0 })
+    fn find() -> Option<User> {
+        fs::read_to_string("/etc/passwd").ok()?.lines().find_map(User::parse)
     }
 
-    fn frr(line: &str) -> Option<User> {
+    /// From a line of passwd(5).
+    fn parse(line: &str) -> Option<User> {
         let mut fields = line.strip_prefix("frr:")?.split(':').skip(1);
-        let (uid, gid) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
-        Some(User { name: "frr", uid, gid })
+        Some(User { uid: fields.next()?.parse().ok()?, gid: fields.next()?.parse().ok()? })
     }
 }
 
@@ -122,8 +131,8 @@ mod tests {
 
     #[test]
     fn the_packages_user_is_taken() {
-        let user = User::frr("frr:x:110:114:Frr routing suite,,,:/nonexistent:/usr/sbin/nologin").unwrap();
+        let user = User::parse("frr:x:110:114:Frr routing suite,,,:/nonexistent:/usr/sbin/nologin").unwrap();
         assert_eq!((user.uid, user.gid), (110, 114));
-        assert!(User::frr("root:x:0:0::/root:/bin/sh").is_none());
+        assert!(User::parse("root:x:0:0::/root:/bin/sh").is_none());
     }
 }

@@ -22,13 +22,13 @@ const START: Duration = Duration::from_secs(20);
 
 /// What this machine lacks to run `daemon`.
 pub fn missing(daemon: Daemon) -> Option<String> {
-    let programs: &[&str] = match daemon {
-        Daemon::Linnet => return linnet::missing(),
-        Daemon::Frr => &[frr::ZEBRA, frr::BGPD, "vtysh"],
-        Daemon::Bird => &["bird", "birdc"],
-        Daemon::Gobgp => &["gobgpd", "gobgp"],
+    let reason = match daemon {
+        Daemon::Linnet => linnet::missing(),
+        Daemon::Frr => frr::missing(),
+        Daemon::Bird => missing_program("bird").or_else(|| missing_program("birdc")),
+        Daemon::Gobgp => missing_program("gobgpd").or_else(|| missing_program("gobgp")),
     };
-    programs.iter().find_map(|program| missing_program(program)).map(|reason| format!("{daemon}: {reason}"))
+    reason.map(|reason| format!("{daemon}: {reason}"))
 }
 
 /// Why `program` (a name to be found on PATH, or a path) cannot be run.

@@ -119,17 +119,24 @@ pub(crate) fn move_host(lab: &Lab, host: Host, leaf: &'static str) -> Result<(Ho
     Ok((self::host(host.node, leaf, last_octet), arrived))
 }
 
-/// Waits until FRR on `node` has `host` as a remote MAC and neighbour, and says with which sequence number.
-pub(crate) fn wait_until_frr_knows(node: &Node, host: Host) -> Result<u64> {
-    wait_until(CONVERGE, &format!("{} in FRR on {}", host.node, node.name()), || {
+/// Waits until FRR on `node` has `host` as a remote MAC, and says with which sequence number.
+pub(crate) fn wait_until_frr_has_mac(node: &Node, host: Host) -> Result<u64> {
+    wait_until(CONVERGE, &format!("MAC of {} in FRR on {}", host.node, node.name()), || {
         let macs = node.vtysh_json("show evpn mac vni all json")?;
         let mac = &macs["100"]["macs"][host.mac.to_string()];
         ensure!(mac["type"] == "remote" && mac["remoteVtep"] == host.vtep.to_string(), "{macs:#}");
+        Ok(mac["remoteSequence"].as_u64().unwrap_or_default())
+    })
+}
+
+/// Waits until FRR on `node` has `host` as a remote neighbour.
+pub(crate) fn wait_until_frr_has_neighbor(node: &Node, host: Host) -> Result<()> {
+    wait_until(CONVERGE, &format!("neighbour {} in FRR on {}", host.node, node.name()), || {
         let neighbors = node.vtysh_json("show evpn arp-cache vni all json")?;
         let neighbor = &neighbors["100"][host.ip.to_string()];
         ensure!(neighbor["type"] == "remote" && neighbor["mac"] == host.mac.to_string(), "{neighbors:#}");
         ensure!(neighbor["remoteVtep"] == host.vtep.to_string(), "{neighbors:#}");
-        Ok(mac["remoteSequence"].as_u64().unwrap_or_default())
+        Ok(())
     })
 }
 

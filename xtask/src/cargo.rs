@@ -14,6 +14,12 @@ pub(crate) fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
 }
 
+/// Where cargo puts the workspace's programs: this very one lies among them.
+pub(crate) fn programs_folder() -> Result<PathBuf> {
+    let own = std::env::current_exe()?;
+    Ok(own.parent().context("a program lies in a folder")?.to_owned())
+}
+
 /// The cargo that runs us, in the workspace's folder.
 pub(crate) fn cargo(words: &[&str]) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));

@@ -40,7 +40,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if sections.is_empty() && !wants(&arguments.only, DOC) {
         bail!("no section is called {}", arguments.only.join(" or "));
     }
-    let log = SkipLog::new();
+    let log = SkipLog::new()?;
     let runner = Runner { filter: arguments.filter.as_deref(), skip_log: &log.0 };
     let mut total = Outcome::default();
     for (name, programs) in &sections {
@@ -98,12 +98,14 @@ fn close(total: Outcome, skips: Vec<Skip>) -> Result<()> {
     if total.failures.is_empty() { Ok(()) } else { bail!("tests failed") }
 }
 
-/// The file into which tests write that they skipped; gone when this is.
+/// The file into which tests write that they skipped, among what cargo built.
 struct SkipLog(PathBuf);
 
 impl SkipLog {
-    fn new() -> SkipLog {
-        SkipLog(std::env::temp_dir().join(format!("linnet-skips-{}", std::process::id())))
+    fn new() -> Result<SkipLog> {
+        let path = cargo::programs_folder()?.join("skipped-tests.log");
+        fs::write(&path, "")?;
+        Ok(SkipLog(path))
     }
 
     /// Its lines are `test: reason`.
@@ -111,12 +113,6 @@ impl SkipLog {
         let lines = fs::read_to_string(&self.0).unwrap_or_default();
         let pairs = lines.lines().filter_map(|line| line.split_once(": "));
         pairs.map(|(test, reason)| Skip { test: test.into(), reason: reason.into() }).collect()
-    }
-}
-
-impl Drop for SkipLog {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
     }
 }
 

@@ -43,7 +43,7 @@ impl Runner<'_> {
 
     fn read_along(&self, name: &str, mut command: Command, live: bool) -> Result<Outcome> {
         let start = Instant::now();
-        command.env(skip::LOG_VARIABLE, self.skip_log).env("LINNET_BIN_DIR", programs_folder()?);
+        command.env(skip::LOG_VARIABLE, self.skip_log).env("LINNET_BIN_DIR", cargo::programs_folder()?);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().with_context(|| format!("cannot run {name}"))?;
         let stderr = child.stderr.take().map(collect_lines);
@@ -80,12 +80,6 @@ fn start(program: &Path) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap_or("xtask".into()));
     command.arg("inside").arg(program);
     command
-}
-
-/// Where cargo put linnetd and linnet: beside this very program.
-fn programs_folder() -> Result<std::path::PathBuf> {
-    let own = std::env::current_exe()?;
-    Ok(own.parent().context("a program lies in a folder")?.to_owned())
 }
 
 fn collect_lines(pipe: impl std::io::Read + Send + 'static) -> std::thread::JoinHandle<String> {

@@ -21,7 +21,6 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("birdc", "bird2"),
     ("gobgpd", "gobgpd"),
     ("gobgp", "gobgpd"),
-    ("tshark", "tshark"),
     ("timeout", "coreutils"),
 ];
 

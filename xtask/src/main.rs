@@ -1,2 +1,57 @@
-//! .
-fn main() {}
+//! The project's own commands: `cargo xtask demo`, `test`, `bench` and `ci`.
+//!
+//! They are Rust so that a machine with cargo needs nothing else to run them; what they need beyond that they
+//! install, or they say what is missing.
+
+mod bench;
+mod cargo;
+mod ci;
+mod demo;
+mod inside;
+mod install;
+mod test;
+mod ui;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The project's own commands
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Shows the main job, step by step, in network namespaces of its own
+    Demo(demo::Arguments),
+    /// Installs what the tests need, then builds and runs all of them
+    Test(test::Arguments),
+    /// Measures linnet beside FRR, BIRD and GoBGP; arguments go to tests/bench/bench.py
+    Bench(bench::Arguments),
+    /// Runs everything that has to hold before a change goes in
+    Ci,
+    /// Runs a program with the right to make network namespaces
+    #[command(hide = true)]
+    Inside(inside::Arguments),
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Demo(arguments) => demo::run(&arguments),
+        Command::Test(arguments) => test::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
+        Command::Ci => ci::run(),
+        Command::Inside(arguments) => inside::run(&arguments),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            ui::error(&format!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}

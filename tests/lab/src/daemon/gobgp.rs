@@ -1,0 +1,22 @@
+//! GoBGP, from the configuration bound to `/etc/gobgp/gobgp.toml`.
+
+use anyhow::Result;
+use serde_json::Value;
+
+use crate::node::Node;
+
+/// Where GoBGP's own command line looks for it.
+const API: &str = "127.0.0.1:50051";
+
+impl Node {
+    /// Runs a command of `gobgp` and reads its JSON.
+    pub fn gobgp(&self, command: &str) -> Result<Value> {
+        let words: Vec<&str> = ["gobgp", "-j"].into_iter().chain(command.split_whitespace()).collect();
+        self.json(&words)
+    }
+}
+
+pub(super) fn start(node: &mut Node) -> Result<()> {
+    let configuration = node.file("/etc/gobgp/gobgp.toml")?;
+    node.spawn(&["gobgpd", "-f", &configuration, "-t", "toml", "--api-hosts", API, "--pprof-disable"])
+}

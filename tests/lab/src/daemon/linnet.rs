@@ -1,0 +1,55 @@
+//! linnetd and its command line, as built in this workspace.
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+use crate::node::Node;
+
+/// Names the folder of the two programs, where they are not those that the running program was built with.
+const FOLDER_VARIABLE: &str = "LINNET_BIN_DIR";
+
+impl Node {
+    /// Runs a command of `linnet` and reads its JSON: the words of `command` are split at spaces.
+    pub fn linnet(&self, command: &str) -> Result<Value> {
+        let program = linnet_cli()?;
+        let program = program.to_string_lossy();
+        let words: Vec<&str> =
+            [&*program, "-o", "json"].into_iter().chain(command.split_whitespace()).collect();
+        self.json(&words)
+    }
+}
+
+/// Where linnetd is.
+pub fn linnetd() -> Result<PathBuf> {
+    program("linnetd")
+}
+
+/// Where its command line is.
+pub fn linnet_cli() -> Result<PathBuf> {
+    program("linnet")
+}
+
+pub(super) fn missing() -> Option<String> {
+    linnetd().and_then(|_| linnet_cli()).err().map(|error| format!("{error:#}"))
+}
+
+pub(super) fn start(node: &mut Node) -> Result<()> {
+    let configuration = node.file("/etc/linnet/linnet.yaml")?;
+    // The image, like the service unit, has the folder of the default socket.
+    node.netns().run(|| fs::create_dir_all("/run/linnet"))??;
+    let program = linnetd()?;
+    node.spawn(&[&program.to_string_lossy(), "--config", &configuration])
+}
+
+/// Beside the running program, or, when that is a test, in the folder above it.
+fn program(name: &str) -> Result<PathBuf> {
+    let folders = match std::env::var_os(FOLDER_VARIABLE) {
+        Some(folder) => vec![PathBuf::from(folder)],
+        None => std::env::current_exe()?.ancestors().skip(1).take(2).map(PathBuf::from).collect(),
+    };
+    let found = folders.iter().map(|folder| folder.join(name)).find(|path| path.is_file());
+    found.with_context(|| format!("{name} is not built: run `cargo build`, or set {FOLDER_VARIABLE}"))
+}

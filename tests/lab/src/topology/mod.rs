@@ -1,0 +1,6 @@
+//! Topologies: the file, and what is wrong with it.
+
+mod check;
+mod file;
+
+pub use file::{Endpoint, LinkSpec, NodeSpec, Topology};

@@ -1,0 +1,163 @@
+//! What the lab tests look at in a fabric: two leaves behind a reflector, hosts in VNI 100.
+//!
+//! Shared by the tests, whichever daemon runs on a leaf.
+#![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(
+    clippy::indexing_slicing,
+    reason = "JSON values index to null, and a missing octet is a test's failure"
+)]
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use bgp::types::Mac;
+use ipnet::IpNet;
+use lab::netlink::{self, FdbRow, Link, NeighborRow};
+use lab::packet::{ArpKind, Capture, Inner, Payload, Pinger, announce, ping, send_arp};
+use lab::{Lab, Node, Topology, cable, wait_until};
+
+/// How long routes may take from one kernel to another; generous, for machines under load.
+pub(crate) const CONVERGE: Duration = Duration::from_secs(30);
+/// The address that every leaf has on its bridge in VNI 100.
+pub(crate) const GATEWAY: Ipv4Addr = Ipv4Addr::new(192, 168, 1, 1);
+/// The reach of a test that shows what does NOT happen: long enough for a flooded packet to cross.
+pub(crate) const QUIET: Duration = Duration::from_millis(300);
+
+/// A host behind a leaf in VNI 100.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Host {
+    pub(crate) node: &'static str,
+    pub(crate) leaf: &'static str,
+    pub(crate) ip: Ipv4Addr,
+    pub(crate) mac: Mac,
+    /// The tunnel address of its leaf.
+    pub(crate) vtep: Ipv4Addr,
+}
+
+/// The host of VNI 100 that the topologies call `node`, behind `leaf`, at 192.168.1.`last_octet`.
+pub(crate) fn host(node: &'static str, leaf: &'static str, last_octet: u8) -> Host {
+    let vtep = Ipv4Addr::new(10, 0, 0, leaf.trim_start_matches("leaf").parse().unwrap_or_default());
+    // The last octet in decimal stands in the MAC as it is read.
+    let mac = Mac([2, 0, 0, 0, 0, u8::from_str_radix(&last_octet.to_string(), 16).unwrap_or_default()]);
+    Host { node, leaf, ip: Ipv4Addr::new(192, 168, 1, last_octet), mac, vtep }
+}
+
+/// A topology of the project, by its path below the repository's root.
+pub(crate) fn topology(path: &str) -> Result<Topology> {
+    Topology::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path))
+}
+
+/// Has a host ask for the gateway, as a pod does when it starts: its leaf learns MAC and address from it.
+pub(crate) fn introduce(lab: &Lab, host: Host) -> Result<()> {
+    let netns = lab.node(host.node)?.netns();
+    netns.run(|| send_arp("eth1", ArpKind::Request, host.ip, GATEWAY))??;
+    Ok(())
+}
+
+/// Waits until `host` is known in the kernel of `node`: both forwarding rows and the neighbour.
+pub(crate) fn wait_until_known(node: &Node, host: Host) -> Result<()> {
+    wait_until(CONVERGE, &format!("{} in the kernel of {}", host.node, node.name()), || {
+        let rows = remote_rows(node, host)?;
+        ensure!(rows.len() == 3, "only {rows:#?}");
+        Ok(())
+    })
+}
+
+/// Waits until nothing of `host` is left as remote in the kernel of `node`.
+pub(crate) fn wait_until_forgotten(node: &Node, host: Host) -> Result<()> {
+    wait_until(CONVERGE, &format!("end of {} in the kernel of {}", host.node, node.name()), || {
+        let rows = remote_rows(node, host)?;
+        ensure!(rows.is_empty(), "still {rows:#?}");
+        Ok(())
+    })
+}
+
+/// The rows for a remote host, as `bridge fdb` and `ip neigh` print them.
+pub(crate) fn remote_rows(node: &Node, host: Host) -> Result<Vec<String>> {
+    let (fdb, neighbors) = tables(node, 100)?;
+    let fdb = fdb.iter().filter(|row| row.mac == host.mac).map(FdbRow::to_string);
+    let neighbors = neighbors.iter().filter(|row| row.ip == IpAddr::from(host.ip) && row.extern_learn);
+    Ok(fdb.chain(neighbors.map(NeighborRow::to_string)).collect())
+}
+
+/// The VXLAN device's forwarding rows and the bridge's neighbours.
+pub(crate) fn tables(node: &Node, vni: u32) -> Result<(Vec<FdbRow>, Vec<NeighborRow>)> {
+    let both = || Ok((netlink::fdb(&format!("vxlan{vni}"))?, netlink::neighbors(&format!("br{vni}"))?));
+    Ok(node.netns().run(both)?.map_err(|error: std::io::Error| error)?)
+}
+
+/// Waits until `node` floods VNI `vni` to exactly `vteps`.
+pub(crate) fn wait_for_flood_list(node: &Node, vni: u32, vteps: &[Ipv4Addr]) -> Result<()> {
+    let vteps: Vec<IpAddr> = vteps.iter().copied().map(IpAddr::from).collect();
+    wait_until(CONVERGE, &format!("flood list of {vni} on {}", node.name()), || {
+        let list = node.netns().run(|| netlink::flood_list(&format!("vxlan{vni}")))??;
+        ensure!(list == vteps, "{list:?} instead of {vteps:?}");
+        Ok(())
+    })
+}
+
+/// Moves a host to another leaf: its cable is cut, a new one laid, and there it announces itself, as a pod does
+/// that was moved with its addresses. Returns when it sent its first frame there.
+pub(crate) fn move_host(lab: &Lab, host: Host, leaf: &'static str) -> Result<(Host, Instant)> {
+    let (netns, new) = (lab.node(host.node)?.netns(), lab.node(leaf)?.netns());
+    netns.run(|| Link::named("eth1")?.delete())??;
+    cable((new, host.node), (netns, "eth1"))?;
+    new.run(|| Link::named(host.node)?.set_master(&Link::named("br100")?))??;
+    let address = IpNet::new(host.ip.into(), 24)?;
+    netns.run(|| {
+        let link = Link::named("eth1")?;
+        link.set_mac(host.mac)?;
+        link.set_mtu(1450)?;
+        link.add_address(address)
+    })??;
+    let arrived = Instant::now();
+    netns.run(|| announce("eth1", host.ip))??;
+    introduce(lab, host)?;
+    let last_octet = host.ip.octets()[3];
+    Ok((self::host(host.node, leaf, last_octet), arrived))
+}
+
+/// Waits until FRR on `node` has `host` as a remote MAC, and says with which sequence number.
+pub(crate) fn wait_until_frr_has_mac(node: &Node, host: Host) -> Result<u64> {
+    wait_until(CONVERGE, &format!("MAC of {} in FRR on {}", host.node, node.name()), || {
+        let macs = node.vtysh_json("show evpn mac vni all json")?;
+        let mac = &macs["100"]["macs"][host.mac.to_string()];
+        ensure!(mac["type"] == "remote" && mac["remoteVtep"] == host.vtep.to_string(), "{macs:#}");
+        Ok(mac["remoteSequence"].as_u64().unwrap_or_default())
+    })
+}
+
+/// Waits until FRR on `node` has `host` as a remote neighbour.
+pub(crate) fn wait_until_frr_has_neighbor(node: &Node, host: Host) -> Result<()> {
+    wait_until(CONVERGE, &format!("neighbour {} in FRR on {}", host.node, node.name()), || {
+        let neighbors = node.vtysh_json("show evpn arp-cache vni all json")?;
+        let neighbor = &neighbors["100"][host.ip.to_string()];
+        ensure!(neighbor["type"] == "remote" && neighbor["mac"] == host.mac.to_string(), "{neighbors:#}");
+        ensure!(neighbor["remoteVtep"] == host.vtep.to_string(), "{neighbors:#}");
+        Ok(())
+    })
+}
+
+/// Waits until a pinger has an answer to a packet sent since `since`.
+pub(crate) fn wait_for_answer(pinger: &Pinger, since: Instant) -> Result<Instant> {
+    wait_until(CONVERGE, "answer", || pinger.so_far().answered_since(since).ok_or("none"))
+}
+
+/// Counts the ARP requests for `target` that a capture saw go into the tunnel to `vtep`.
+pub(crate) fn asked_through(capture: &Capture, target: Ipv4Addr, vtep: Ipv4Addr) -> Result<usize> {
+    let such = |inner: &Inner| {
+        let asks =
+            matches!(&inner.frame.payload, Payload::ArpRequest { target: asked, .. } if *asked == target);
+        asks && inner.to == IpAddr::from(vtep)
+    };
+    Ok(capture.count(|frame| frame.inner().is_some_and(such))?)
+}
+
+/// Every ping of ten from `from` to `to` is answered.
+pub(crate) fn assert_pings(lab: &Lab, from: Host, to: Host) -> Result<()> {
+    let ping = ping(lab.node(from.node)?.netns(), to.ip, 10)?;
+    assert_eq!(ping.lost(), [0; 0], "{} to {}", from.node, to.node);
+    Ok(())
+}

@@ -1,0 +1,141 @@
+//! `cargo xtask test`: installs what is missing, builds all tests, runs them section by section, and adds up.
+
+mod outcome;
+mod programs;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use clap::Args;
+
+use crate::cargo::{self, Built};
+use crate::{install, ui};
+use outcome::{Outcome, Skip};
+use programs::Runner;
+
+#[derive(Args, Default)]
+pub(crate) struct Arguments {
+    /// Only these sections: unit, doc, lab, or an integration test's name (comma-separated)
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
+    /// Only tests whose name contains this
+    filter: Option<String>,
+}
+
+/// The section of the documentation's examples.
+const DOC: &str = "doc";
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    ui::title("What the tests need");
+    install::ensure_programs();
+
+    ui::title("Build");
+    // The lab and the CLI tests run the programs, which `cargo test` alone need not build.
+    cargo::build(&["build", "--workspace", "--bins"])?;
+    let programs = cargo::build(&["test", "--workspace", "--no-run"])?;
+
+    let sections = sections(programs, &arguments.only);
+    if sections.is_empty() && !wants(&arguments.only, DOC) {
+        bail!("no section is called {}", arguments.only.join(" or "));
+    }
+    let log = SkipLog::new()?;
+    let runner = Runner { filter: arguments.filter.as_deref(), skip_log: &log.0 };
+    let mut total = Outcome::default();
+    for (name, programs) in &sections {
+        ui::title(&format!("Tests: {name}"));
+        for program in programs {
+            total += runner.run(program, name == "lab")?;
+        }
+    }
+    if wants(&arguments.only, DOC) {
+        ui::title("Tests: doc");
+        total += runner.run_doc_tests()?;
+    }
+    close(total, log.read())
+}
+
+/// The programs to run by section, units first, the lab last.
+fn sections(programs: Vec<Built>, only: &[String]) -> Vec<(String, Vec<Built>)> {
+    let mut sections: BTreeMap<(u8, String), Vec<Built>> = BTreeMap::new();
+    for program in programs {
+        let section = section(&program);
+        if wants(only, &section.1) {
+            sections.entry(section).or_default().push(program);
+        }
+    }
+    sections.into_iter().map(|((_rank, name), programs)| (name, programs)).collect()
+}
+
+/// Where a test program belongs: a rank to sort by, and the section's name.
+fn section(program: &Built) -> (u8, String) {
+    match program.kind.as_str() {
+        "test" if program.package == "linnet-lab" => (2, "lab".into()),
+        "test" => (1, program.target.clone()),
+        _ => (0, "unit".into()),
+    }
+}
+
+fn wants(only: &[String], section: &str) -> bool {
+    only.is_empty() || only.iter().any(|name| name == section)
+}
+
+/// Adds up, says what was skipped and why, and ends on one plain line.
+fn close(total: Outcome, skips: Vec<Skip>) -> Result<()> {
+    let total = total.with_skips(skips);
+    if !total.skips.is_empty() {
+        ui::title("Skipped");
+        for Skip { test, reason } in &total.skips {
+            ui::text(&format!("{test}: {reason}"));
+        }
+    }
+    if !total.failures.is_empty() {
+        ui::title("Failed");
+        total.failures.iter().for_each(|test| ui::bad(test));
+    }
+    println!("\n{total}");
+    if total.failures.is_empty() { Ok(()) } else { bail!("tests failed") }
+}
+
+/// The file into which tests write that they skipped, among what cargo built.
+struct SkipLog(PathBuf);
+
+impl SkipLog {
+    fn new() -> Result<SkipLog> {
+        let path = cargo::programs_folder()?.join("skipped-tests.log");
+        fs::write(&path, "")?;
+        Ok(SkipLog(path))
+    }
+
+    /// Its lines are `test: reason`.
+    fn read(&self) -> Vec<Skip> {
+        let lines = fs::read_to_string(&self.0).unwrap_or_default();
+        let pairs = lines.lines().filter_map(|line| line.split_once(": "));
+        pairs.map(|(test, reason)| Skip { test: test.into(), reason: reason.into() }).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn program(package: &str, target: &str, kind: &str) -> Built {
+        let [folder, program] = [PathBuf::new(), PathBuf::new()];
+        Built { package: package.into(), target: target.into(), kind: kind.into(), folder, program }
+    }
+
+    #[test]
+    fn units_come_first_and_the_lab_last() {
+        let programs = vec![
+            program("linnet-lab", "pods", "test"),
+            program("linnet", "cli", "test"),
+            program("linnet-bgp", "bgp", "lib"),
+        ];
+        let names = |only: &[String]| -> Vec<String> {
+            sections(programs.clone(), only).into_iter().map(|(name, _)| name).collect()
+        };
+        assert_eq!(names(&[]), ["unit", "cli", "lab"]);
+        assert_eq!(names(&["lab".into(), "unit".into()]), ["unit", "lab"]);
+    }
+}

@@ -1,0 +1,87 @@
+//! Running test programs and reading along.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use lab::{privilege, skip};
+
+use super::outcome::Outcome;
+use crate::cargo::{self, Built};
+use crate::ui;
+
+/// How test programs are run.
+pub(super) struct Runner<'a> {
+    /// Only tests whose name contains this.
+    pub(super) filter: Option<&'a str>,
+    /// Where tests write that they skipped.
+    pub(super) skip_log: &'a Path,
+}
+
+impl Runner<'_> {
+    /// Runs one test program, each test shown as it ends if `live`, and otherwise only what failed.
+    pub(super) fn run(&self, built: &Built, live: bool) -> Result<Outcome> {
+        let mut command = start(&built.program);
+        // As `cargo test` does it.
+        command.current_dir(&built.folder).env("CARGO_MANIFEST_DIR", &built.folder);
+        command.args(self.filter);
+        let name = match built.kind.as_str() {
+            "test" => format!("{} ({})", built.target, built.package),
+            kind => format!("{} ({kind})", built.package),
+        };
+        self.read_along(&name, command, live)
+    }
+
+    /// Runs the examples in the documentation.
+    pub(super) fn run_doc_tests(&self) -> Result<Outcome> {
+        let mut command = cargo::cargo(&["test", "--quiet", "--workspace", "--doc", "--", "--format=pretty"]);
+        command.args(self.filter);
+        self.read_along("documentation", command, false)
+    }
+
+    fn read_along(&self, name: &str, mut command: Command, live: bool) -> Result<Outcome> {
+        let start = Instant::now();
+        command.env(skip::LOG_VARIABLE, self.skip_log).env("LINNET_BIN_DIR", cargo::programs_folder()?);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().with_context(|| format!("cannot run {name}"))?;
+        let stderr = child.stderr.take().map(collect_lines);
+        let mut output = Vec::new();
+        let mut outcome = Outcome::default();
+        for line in BufReader::new(child.stdout.take().context("no output")?).lines() {
+            let line = line?;
+            outcome.read(&line);
+            if live && line.starts_with("test ") && !line.starts_with("test result") {
+                ui::text(&line);
+            }
+            output.push(line);
+        }
+        let status = child.wait()?;
+        if !status.success() && outcome.failures.is_empty() {
+            outcome.failures.push(format!("{name}: ended with {status}"));
+        }
+        if !outcome.failures.is_empty() {
+            output.iter().for_each(|line| println!("{line}"));
+            stderr.and_then(|thread| thread.join().ok()).into_iter().for_each(|text| print!("{text}"));
+        }
+        let line = format!("{name}: {outcome} in {:.1} s", start.elapsed().as_secs_f32());
+        let show = if outcome.failures.is_empty() { ui::good } else { ui::bad };
+        show(&line);
+        Ok(outcome)
+    }
+}
+
+/// A test program, started through `inside` where namespaces are not to be had otherwise.
+fn start(program: &Path) -> Command {
+    if privilege::check().is_ok() {
+        return Command::new(program);
+    }
+    let mut command = Command::new(std::env::current_exe().unwrap_or("xtask".into()));
+    command.arg("inside").arg(program);
+    command
+}
+
+fn collect_lines(pipe: impl std::io::Read + Send + 'static) -> std::thread::JoinHandle<String> {
+    std::thread::spawn(move || std::io::read_to_string(pipe).unwrap_or_default())
+}

@@ -69,6 +69,11 @@ impl<N: Nlri> Table<N> {
         true
     }
 
+    /// Whether a path is marked: its source has not announced it again.
+    pub fn is_stale(&self, path: &Path<N>) -> bool {
+        path.generation != self.generations.current(path.source)
+    }
+
     /// How many paths `peer` has here.
     pub fn counts(&self, peer: PeerId) -> PeerCounts {
         self.generations.peers.get(peer).map(|state| state.counts).unwrap_or_default()

@@ -104,6 +104,15 @@ pub struct Fault {
 impl Fault {
     /// How much of the offending octets is kept to be shown.
     pub const MAX_OCTETS: usize = 64;
+
+    /// The attribute, by its name where linnet has one; empty where it was no attribute.
+    pub fn attribute_name(&self) -> String {
+        match (self.attribute, code::name(self.attribute)) {
+            (0, _) => String::new(),
+            (_, Some(name)) => name.to_owned(),
+            (code, None) => format!("attribute {code}"),
+        }
+    }
 }
 
 /// `MULTI_EXIT_DISC (4) at octet 57: wrong length; treated as withdrawn: 80 04 01 00`.

@@ -8,6 +8,7 @@
 pub mod as_path;
 pub mod attrs;
 pub mod capability;
+mod capability_text;
 mod codes;
 pub mod community;
 mod emit;

@@ -42,6 +42,22 @@ impl PmsiTunnel {
         PmsiTunnel { flags: 0, tunnel_type: Self::INGRESS_REPLICATION, vni, endpoint }
     }
 
+    /// The tunnel type's name (RFC 6514 section 5), or its number.
+    pub fn type_name(&self) -> String {
+        let name = match self.tunnel_type {
+            0 => "none",
+            1 => "rsvp-te-p2mp",
+            2 => "mldp-p2mp",
+            3 => "pim-ssm",
+            4 => "pim-sm",
+            5 => "bidir-pim",
+            Self::INGRESS_REPLICATION => "ingress-replication",
+            7 => "mldp-mp2mp",
+            other => return other.to_string(),
+        };
+        name.to_owned()
+    }
+
     /// Where copies go, if it is ingress replication.
     pub fn ingress_endpoint(&self) -> Option<IpAddr> {
         if self.tunnel_type != Self::INGRESS_REPLICATION {

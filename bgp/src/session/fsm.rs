@@ -9,6 +9,8 @@
 //! - The pause of an Idle state after an error is the session's, see `Session`.
 //! - A peer that turns a new connection away, by closing it or with a Cease that says so, has not failed: the
 //!   next attempt is made after the connect retry time, and meanwhile its own dial is welcome.
+//! - Of the optional attributes of section 8.1, those of collision, damping and passive opening are here, as the
+//!   rest of the module says; delaying the OPEN and tracking the state of TCP are not.
 //! - Malformed UPDATEs are handled as RFC 7606 says, so most are not events of this machine.
 
 use std::io;
@@ -115,7 +117,9 @@ impl State {
             (state, E::Expired(Timer::OpenWait)) => state.end(Reason::OpenTimer.into(), cx),
             (state, E::Expired(Timer::Hold)) => state.end(Reason::HoldTimer.into(), cx),
             (state, E::Expired(Timer::SendHold)) => state.end(Reason::SendHoldTimer.into(), cx),
-            (state, E::Expired(Timer::Keepalive)) => state.keepalive_due(cx),
+            (state @ (S::OpenConfirm(_) | S::Established(_)), E::Expired(Timer::Keepalive)) => {
+                state.keepalive_due(cx)
+            }
             (state, E::Sent(updates)) => state.sent(updates, cx),
             (state, E::Blocked) => state.blocked(cx),
             (state, E::Progress) => state.progressed(cx),

@@ -376,3 +376,49 @@ fn refresh_is_for_families_that_are_spoken() {
         assert_eq!(a.receive(Side::Outgoing, &ignored), []);
     }
 }
+
+/// A with the lower identifier: of two connections the incoming one is to win.
+fn yielding() -> Alone {
+    let mut a = Alone::started(config_a());
+    a.connected();
+    a.accepted();
+    a.receive(Side::Outgoing, &open_b());
+    assert_eq!(a.receive(Side::Outgoing, message::keepalive()), []);
+    assert_eq!(a.session.state(), StateName::OpenConfirm);
+    a
+}
+
+#[test]
+fn the_second_open_decides_a_collision() {
+    let mut a = yielding();
+    let actions = a.receive(Side::Incoming, &open_b());
+    assert!(sent(&actions).contains(&(Side::Outgoing, MessageType::Notification)));
+    assert_eq!(notifications(&actions), [(6, 7)]);
+    let actions = a.receive(Side::Incoming, message::keepalive());
+    assert!(matches!(&actions[..], [Action::Up(agreed)] if agreed.side == Side::Incoming));
+}
+
+#[test]
+fn a_connection_stops_yielding_when_the_other_is_gone() {
+    let mut a = yielding();
+    let actions = a.input(Input::Closed(Side::Incoming));
+    assert!(matches!(actions.last(), Some(Action::Up(agreed)) if agreed.side == Side::Outgoing));
+}
+
+#[test]
+fn a_connection_yields_for_seconds_only() {
+    let mut a = yielding();
+    assert_eq!(a.pass(Duration::from_millis(4900)), []);
+    let actions = a.pass(Duration::from_millis(100));
+    assert_eq!(sent(&actions), [(Side::Incoming, MessageType::Notification)]);
+    assert!(matches!(actions.last(), Some(Action::Up(agreed)) if agreed.side == Side::Outgoing));
+}
+
+#[test]
+fn a_dial_is_given_up_when_the_other_side_is_established() {
+    let mut a = Alone::started(config_a());
+    a.accepted();
+    let actions = a.receive(Side::Incoming, &[&open_b()[..], message::keepalive()].concat());
+    assert_eq!(actions.last(), Some(&Action::Close(Side::Outgoing)));
+    assert_eq!(a.session.state(), StateName::Established);
+}

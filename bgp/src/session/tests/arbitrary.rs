@@ -102,7 +102,7 @@ fn can_wait(session: &Session) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(3000))]
+    #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
     fn any_history_keeps_the_invariants(

@@ -1,10 +1,11 @@
 //! Two sessions and a network between them, in simulated time.
 //!
 //! A link is a TCP connection: what one end writes arrives at the other in order, after the delay of that
-//! direction; its end arrives behind what was written. A cut network swallows everything, and the links it
-//! swallowed from are dead for good. Nothing is random here: delays are the test's.
+//! direction and up to as much again, since daemons are not always at hand; its end arrives behind what was
+//! written. A dial is answered by the kernel before the daemon hears of it. A cut network swallows everything,
+//! and the links it swallowed from are dead for good. The seed decides all that is random.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::*;
 
@@ -44,6 +45,8 @@ impl Delays {
 enum Packet {
     Syn,
     SynAck,
+    /// The dial, when the daemon hears of it.
+    Accept,
     Octets(Bytes),
     Fin,
 }
@@ -67,7 +70,10 @@ pub(super) struct Net {
     dead: HashSet<LinkId>,
     pub(super) is_cut: bool,
     under_way: BTreeMap<(Instant, u64), (LinkId, Who, Packet)>,
+    /// When the last packet that is under way arrives: none overtakes it.
+    latest: HashMap<(LinkId, Who), Instant>,
     count: u64,
+    jitter: Jitter,
 }
 
 impl Net {
@@ -84,7 +90,9 @@ impl Net {
             dead: HashSet::new(),
             is_cut: false,
             under_way: BTreeMap::new(),
+            latest: HashMap::new(),
             count: 0,
+            jitter: Jitter::new(seed),
         }
     }
 
@@ -183,10 +191,17 @@ impl Net {
 
     fn send(&mut self, link: LinkId, to: Who, packet: Packet) {
         let delays = if self.dialled[link] == Who::A { self.delays.of_a } else { self.delays.of_b };
-        let delay = if to == Who::B { delays[0] } else { delays[1] };
+        let delay = Duration::from_millis(if to == Who::B { delays[0] } else { delays[1] });
+        let delay = if matches!(packet, Packet::Accept) { Duration::ZERO } else { delay } + self.lag(delay);
+        let latest = self.latest.entry((link, to)).or_insert(self.now);
+        *latest = (*latest).max(self.now + delay);
         self.count += 1;
-        let at = self.now + Duration::from_millis(delay);
-        self.under_way.insert((at, self.count), (link, to, packet));
+        self.under_way.insert((*latest, self.count), (link, to, packet));
+    }
+
+    /// Between nothing and `most`.
+    fn lag(&mut self, most: Duration) -> Duration {
+        self.jitter.spread(most * 4) - most * 3
     }
 
     fn arrive(&mut self, link: LinkId, to: Who, packet: Packet) {
@@ -196,24 +211,27 @@ impl Net {
         if self.dead.contains(&link) {
             return;
         }
-        if let Packet::Syn = packet {
-            return self.arrive_syn(link, to);
+        match packet {
+            Packet::Syn => {
+                self.send(link, to.other(), Packet::SynAck);
+                return self.send(link, to, Packet::Accept);
+            }
+            Packet::Accept => return self.accept(link, to),
+            _ => {}
         }
         let side = if self.dialled[link] == to { Side::Outgoing } else { Side::Incoming };
         if self.end(to).links[slot(side)] != Some(link) {
             return;
         }
         match packet {
-            Packet::Syn => {}
+            Packet::Syn | Packet::Accept => {}
             Packet::SynAck => self.input(to, Input::Connected { local: end(1), remote: end(2) }),
             Packet::Octets(octets) => self.arrive_octets(to, side, &octets),
-            Packet::Fin => self.arrive_fin(to, side),
+            Packet::Fin => self.input(to, Input::Closed(side)),
         }
     }
 
-    /// The kernel answers a dial before the daemon has heard of it.
-    fn arrive_syn(&mut self, link: LinkId, to: Who) {
-        self.send(link, to.other(), Packet::SynAck);
+    fn accept(&mut self, link: LinkId, to: Who) {
         let now = self.now;
         self.end(to).session.handle(now, Input::Accepted { local: end(2), remote: end(1) });
         while let Some(action) = self.end(to).session.poll_action() {
@@ -229,20 +247,11 @@ impl Net {
     }
 
     fn arrive_octets(&mut self, to: Who, side: Side, octets: &[u8]) {
-        // Octets may come ahead of what the dialling end calls a connection: they wait in the kernel.
-        let Some(buffer) = self.end(to).session.buffer(side) else { return };
+        let buffer = self.end(to).session.buffer(side).expect("a session that holds a link has a buffer");
         buffer.extend_from_slice(octets);
         self.input(to, Input::Received(side));
         while self.end(to).session.has_buffered(side) {
             self.input(to, Input::Received(side));
-        }
-    }
-
-    fn arrive_fin(&mut self, to: Who, side: Side) {
-        if self.end(to).session.buffer(side).is_some() {
-            self.input(to, Input::Closed(side));
-        } else {
-            self.input(to, Input::ConnectFailed(std::io::ErrorKind::ConnectionReset));
         }
     }
 }

@@ -132,7 +132,7 @@ fn the_higher_identifier_keeps_its_dial() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig::with_cases(512))]
 
     /// However the octets of colliding connections interleave, both ends keep the same one, at once and
     /// without ever having called the other one established.

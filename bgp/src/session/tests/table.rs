@@ -4,7 +4,8 @@
 
 use std::fmt::Write;
 
-use super::super::fsm::State;
+use super::super::context::Context;
+use super::super::fsm::{Event, State};
 use super::*;
 use crate::wire::{RouteRefresh, WireError};
 
@@ -27,48 +28,76 @@ fn fsm_table() {
     assert_eq!(table, include_str!("../fsm_table.txt"));
 }
 
+const HEAD: &str = "\
+What one connection does. Each line: event -> next state, what is done [timers that run then]; a + marks a
+timer that was started or restarted. Events not listed change nothing; timers are listed where they can run.
+First the connection that this speaker dials, while there is no other one; then what is different where the
+peer dials, and while there is another one. Written by the test `fsm_table`.
+";
+
 fn table() -> String {
     let mut table = String::from(HEAD);
-    for side in Side::ALL {
-        for state in STATES.into_iter().filter(|s| side == Side::Outgoing || *s == StateName::Idle) {
-            writeln!(table, "\n{} ({})", state.name(), side.name()).unwrap();
-            table += &rows(side, state);
-        }
+    for state in STATES {
+        let title = format!("{} (outgoing)", state.name());
+        put_section(&mut table, &title, &rows(Side::Outgoing, state, StateName::Idle));
+    }
+    let differing = [
+        (Side::Incoming, StateName::Idle, StateName::Idle, ""),
+        (Side::Incoming, StateName::Active, StateName::Idle, ""),
+        (Side::Incoming, StateName::OpenSent, StateName::Idle, ""),
+        (Side::Outgoing, StateName::Active, StateName::OpenSent, ", the other is in OpenSent"),
+        (
+            Side::Outgoing,
+            StateName::OpenSent,
+            StateName::OpenConfirm,
+            ", the other is in OpenConfirm and wins",
+        ),
+        (
+            Side::Incoming,
+            StateName::OpenSent,
+            StateName::OpenConfirm,
+            ", the other is in OpenConfirm and loses",
+        ),
+    ];
+    for (side, state, rival, note) in differing {
+        let usual_side = if rival == StateName::Idle { Side::Outgoing } else { side };
+        let usual = rows(usual_side, state, StateName::Idle);
+        let different: Vec<_> = rows(side, state, rival).into_iter().filter(|r| !usual.contains(r)).collect();
+        put_section(&mut table, &format!("{} ({}{note})", state.name(), side.name()), &different);
     }
     table
 }
 
-const HEAD: &str = "\
-What one connection does: state, event -> next state, what is done, which timers run then.
-Written by the test `fsm_table`. The incoming side differs from the outgoing one where Idle is left.
-";
+fn put_section(table: &mut String, title: &str, rows: &[String]) {
+    writeln!(table, "\n{title}").unwrap();
+    rows.iter().for_each(|row| writeln!(table, "  {row}").unwrap());
+}
 
-fn rows(side: Side, state: StateName) -> String {
-    let (mut rows, mut ignored) = (String::new(), Vec::new());
-    for (name, event) in events() {
-        match row(side, state, &event) {
-            Some((next, done)) => writeln!(rows, "  {name:<24} -> {next:<12} {done}").unwrap(),
-            None => ignored.push(name),
-        }
-    }
-    if !ignored.is_empty() {
-        writeln!(rows, "  nothing: {}", ignored.join(", ")).unwrap();
-    }
-    rows
+fn rows(side: Side, state: StateName, rival: StateName) -> Vec<String> {
+    let row = |(name, event)| Some(format!("{name:<19} -> {}", row(side, state, rival, event)?));
+    events().into_iter().filter_map(row).collect()
 }
 
 /// What an event does in a state; `None` if nothing.
-fn row(side: Side, state: StateName, event: &Event<'_>) -> Option<(&'static str, String)> {
+fn row(side: Side, state: StateName, rival: StateName, event: Event<'_>) -> Option<String> {
     let mut bench = Bench::new(side);
     bench.enter(state);
-    let (timers, actions) = (bench.timers.clone(), bench.next(event.clone()));
-    let next = bench.state.name();
-    let unchanged = format!("{timers:?}") == format!("{:?}", bench.timers);
-    if next == state && actions.is_empty() && unchanged {
+    bench.rival = rival;
+    if matches!(event, Event::Expired(timer) if !bench.can_run(timer)) {
         return None;
     }
-    let running: Vec<_> = bench.timers.running().map(|(timer, _)| timer.name()).collect();
-    Some((next.name(), format!("{} [{}]", actions.join(", "), running.join(", "))))
+    let before: Vec<_> = bench.timers.running().collect();
+    let mut done = bench.next(event).join(", ");
+    let after: Vec<_> = bench.timers.running().collect();
+    if bench.state.name() == state && done.is_empty() && before == after {
+        return None;
+    }
+    let mark = |timer| if before.contains(timer) { "" } else { "+" };
+    let timers: Vec<_> = after.iter().map(|timer| format!("{}{}", mark(timer), timer.0.name())).collect();
+    if !timers.is_empty() {
+        write!(done, "{}[{}]", if done.is_empty() { "" } else { " " }, timers.join(" ")).unwrap();
+    }
+    Some(format!("{:<12} {done}", bench.state.name().name()).trim_end().to_owned())
 }
 
 fn events() -> Vec<(&'static str, Event<'static>)> {
@@ -127,6 +156,7 @@ fn notification(code: u8, subcode: u8) -> Vec<u8> {
 struct Bench {
     side: Side,
     config: SessionConfig,
+    rival: StateName,
     state: State,
     timers: Timers,
     jitter: Jitter,
@@ -139,6 +169,7 @@ impl Bench {
         Bench {
             side,
             config: config_a(),
+            rival: StateName::Idle,
             state: State::Idle,
             timers: Timers::default(),
             jitter: Jitter::new(1),
@@ -157,6 +188,7 @@ impl Bench {
         let path = match state {
             StateName::Idle => vec![],
             StateName::Connect => vec![Event::Start],
+            StateName::Active if self.side == Side::Incoming => vec![Event::Start],
             StateName::Active => vec![Event::Start, failed],
             StateName::OpenSent => vec![Event::Start, connected],
             StateName::OpenConfirm => vec![Event::Start, connected, opened],
@@ -167,13 +199,18 @@ impl Bench {
         self.now += secs(1);
     }
 
+    /// `SendHold` may run wherever there is a connection; the others were started on the way.
+    fn can_run(&self, timer: Timer) -> bool {
+        self.timers.get(timer).is_some() || timer == Timer::SendHold && self.state.is_connected()
+    }
+
     fn next(&mut self, event: Event<'_>) -> Vec<String> {
         let mut cx = Context {
             side: self.side,
             now: self.now,
             config: &self.config,
             offer: Offer::Full,
-            rival: StateName::Idle,
+            rival: self.rival,
             timers: &mut self.timers,
             jitter: &mut self.jitter,
             out: &mut self.out,

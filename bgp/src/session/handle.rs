@@ -1,0 +1,148 @@
+//! What each input means to a session.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use bytes::Buf;
+
+use super::backoff::Backoff;
+use super::event::{Action, Input, Side, StopReason};
+use super::fsm::Event;
+use super::negotiate::Offer;
+use super::timers::Timer;
+use super::{Reason, Session, StateName, connection, down};
+
+/// How many messages one `Received` handles, and after how many octets it stops: both are a few hundred
+/// microseconds of work.
+const MAX_MESSAGES: usize = 256;
+const MAX_OCTETS: usize = 64 * 1024;
+
+impl Session {
+    /// Takes news. What is to be done about it is in [`Session::poll_action`] afterwards.
+    pub fn handle(&mut self, now: Instant, input: Input) {
+        match input {
+            Input::Start => self.start(now),
+            Input::Stop(reason) => self.stop(now, &reason),
+            Input::Connected { local, remote } => {
+                self.step(now, Side::Outgoing, Event::Connected(local, remote));
+            }
+            Input::ConnectFailed(kind) => self.step(now, Side::Outgoing, Event::ConnectFailed(kind)),
+            Input::Accepted { local, remote } => self.accept(now, local, remote),
+            Input::Received(side) => self.receive(now, side),
+            Input::Closed(side) => self.closed(now, side),
+            Input::Sent { side, messages } => self.step(now, side, Event::Sent(messages)),
+            Input::SendBlocked(side) => self.step(now, side, Event::Blocked),
+            Input::SendProgress(side) => self.step(now, side, Event::Progress),
+            Input::Timeout => self.timeout(now),
+        }
+        self.settle(now);
+    }
+
+    fn start(&mut self, now: Instant) {
+        if self.stopped || self.timers.get(Timer::IdleHold).is_some() {
+            self.stopped = false;
+            self.begin(now);
+        }
+    }
+
+    fn begin(&mut self, now: Instant) {
+        self.timers.clear(Timer::IdleHold);
+        Side::ALL.into_iter().for_each(|side| self.step(now, side, Event::Start));
+    }
+
+    fn stop(&mut self, now: Instant, reason: &StopReason) {
+        if self.stopped {
+            return;
+        }
+        self.stopped = !reason.restarts();
+        self.timers.clear(Timer::IdleHold);
+        for side in Side::ALL {
+            self.step(now, side, Event::Stop(Reason::Stopped(reason.clone())));
+        }
+        self.backoff = Backoff::default();
+        self.offer = Offer::default();
+    }
+
+    /// A peer dials again only once it has given its former connection up, so the new one replaces it, unless
+    /// the session is established: then it is kept (RFC 4271 section 6.8) until its hold timer says otherwise.
+    fn accept(&mut self, now: Instant, local: SocketAddr, remote: SocketAddr) {
+        if matches!(self.incoming.name(), StateName::OpenSent | StateName::OpenConfirm) {
+            self.step(now, Side::Incoming, Event::Stop(Reason::Replaced));
+            self.step(now, Side::Incoming, Event::Start);
+        }
+        if self.incoming.name() == StateName::Active {
+            self.out.push(Action::Accept);
+            self.step(now, Side::Incoming, Event::Connected(local, remote));
+        } else {
+            let notification = down::turned_away(self.state());
+            self.out.refuse(&notification);
+        }
+    }
+
+    /// Handles what is in the buffer, up to the bounds of one turn.
+    pub(super) fn receive(&mut self, now: Instant, side: Side) {
+        let mut octets = std::mem::take(&mut self.connection_mut(side).buffer);
+        let mut used = 0;
+        for _ in 0..MAX_MESSAGES {
+            let rest = octets.get(used..).unwrap_or_default();
+            if used >= MAX_OCTETS || self.yields(side) {
+                break;
+            }
+            match self.receive_one(now, side, rest) {
+                Some(length) => used += length,
+                None => break,
+            }
+        }
+        if self.connection(side).is_connected() {
+            octets.advance(used);
+            self.connection_mut(side).buffer = octets;
+        }
+    }
+
+    /// Handles the first message of `octets`; returns its length, or nothing if there is none or it was the
+    /// last one.
+    fn receive_one(&mut self, now: Instant, side: Side, octets: &[u8]) -> Option<usize> {
+        let max = self.connection(side).max_message();
+        let (event, length) = match connection::message(octets, max) {
+            Ok(framed) => {
+                let (kind, body, length) = framed?;
+                *self.out.received.of(kind) += 1;
+                (Event::Message(kind, body), length)
+            }
+            Err(error) => (Event::Malformed(error), 0),
+        };
+        self.step(now, side, event);
+        self.connection(side).is_connected().then_some(length)
+    }
+
+    /// What came before the end still counts: often it says why.
+    fn closed(&mut self, now: Instant, side: Side) {
+        while self.has_buffered(side) {
+            self.receive(now, side);
+        }
+        self.step(now, side, Event::Closed);
+    }
+
+    fn timeout(&mut self, now: Instant) {
+        if self.timers.take_due(Timer::IdleHold, now) {
+            self.begin(now);
+        }
+        for timer in Timer::ALL {
+            for side in Side::ALL {
+                if self.connection_mut(side).timers.take_due(timer, now) {
+                    self.expired(now, side, timer);
+                }
+            }
+        }
+    }
+
+    fn expired(&mut self, now: Instant, side: Side, timer: Timer) {
+        match timer {
+            Timer::Hold if self.connection(side).has_message() => {
+                self.connection_mut(side).forgive_silence(now);
+            }
+            Timer::Yield => self.step(now, side.other(), Event::Stop(Reason::Collision)),
+            _ => self.step(now, side, Event::Expired(timer)),
+        }
+    }
+}

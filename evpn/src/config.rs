@@ -1,8 +1,10 @@
 //! What the operator decides about EVPN: who this node is, which VNIs it serves, and their route targets.
 
+use std::fmt;
 use std::net::IpAddr;
+use std::str::FromStr;
 
-use bgp::types::{Asn, Rd, RouterId, Vni};
+use bgp::types::{Asn, ParseError, Rd, RouterId, Vni};
 use bgp::wire::RouteTarget;
 
 /// Everything EVPN needs to be told. Contradictions (a VNI listed twice) are refused by who reads the file;
@@ -50,4 +52,42 @@ pub enum ImportTarget {
     /// AS:VNI, AS:(0x10000000 | VNI) (RFC 8365 section 5.1.2.1), and the forms whose number has two octets, where
     /// the VNI fits.
     AnyAs(Vni),
+}
+
+/// A route target's own notation, or `*:100`.
+impl fmt::Display for ImportTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ImportTarget::Exact(target) => target.fmt(f),
+            ImportTarget::AnyAs(vni) => write!(f, "*:{vni}"),
+        }
+    }
+}
+
+impl FromStr for ImportTarget {
+    type Err = ParseError;
+
+    fn from_str(s: &str) -> Result<Self, ParseError> {
+        let expected = "a route target such as 65000:100 or 10.0.0.1:100, or *:100 for VNI 100 of any AS";
+        if let Some(number) = s.strip_prefix("*:") {
+            let vni = number.parse().ok().and_then(Vni::new);
+            return vni.map(ImportTarget::AnyAs).ok_or(ParseError { expected });
+        }
+        s.parse().map(ImportTarget::Exact).map_err(|_| ParseError { expected })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn import_targets_as_text() {
+        for text in ["65000:100", "10.0.0.1:100", "4200000000:9", "*:100", "*:16777215"] {
+            assert_eq!(text.parse::<ImportTarget>().map(|t| t.to_string()).as_deref(), Ok(text));
+        }
+        for text in ["*:16777216", "*", "*:", "100", ""] {
+            assert!(text.parse::<ImportTarget>().is_err(), "{text}");
+        }
+    }
 }

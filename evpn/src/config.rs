@@ -54,7 +54,7 @@ pub enum ImportTarget {
     AnyAs(Vni),
 }
 
-/// `65000:100`, or `*:100` for any AS.
+/// A route target's own notation, or `*:100`.
 impl fmt::Display for ImportTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -68,10 +68,26 @@ impl FromStr for ImportTarget {
     type Err = ParseError;
 
     fn from_str(s: &str) -> Result<Self, ParseError> {
-        let expected = ParseError { expected: "a route target such as 65000:100, 10.0.0.1:100 or *:100" };
-        match s.strip_prefix("*:") {
-            Some(vni) => vni.parse().ok().and_then(Vni::new).map(ImportTarget::AnyAs).ok_or(expected),
-            None => s.parse().map(ImportTarget::Exact).map_err(|_| expected),
+        let expected = "a route target such as 65000:100 or 10.0.0.1:100, or *:100 for VNI 100 of any AS";
+        if let Some(number) = s.strip_prefix("*:") {
+            let vni = number.parse().ok().and_then(Vni::new);
+            return vni.map(ImportTarget::AnyAs).ok_or(ParseError { expected });
+        }
+        s.parse().map(ImportTarget::Exact).map_err(|_| ParseError { expected })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn import_targets_as_text() {
+        for text in ["65000:100", "10.0.0.1:100", "4200000000:9", "*:100", "*:16777215"] {
+            assert_eq!(text.parse::<ImportTarget>().map(|t| t.to_string()).as_deref(), Ok(text));
+        }
+        for text in ["*:16777216", "*", "*:", "100", ""] {
+            assert!(text.parse::<ImportTarget>().is_err(), "{text}");
         }
     }
 }

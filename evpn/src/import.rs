@@ -7,14 +7,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use bgp::types::{EthernetTag, Mac, Vni};
-use bgp::wire::{Attrs, EvpnBody, RouteTarget, TunnelType};
+use bgp::wire::{Attrs, EvpnBody, ExtCommunityKind, RouteTarget, TunnelType};
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 
 use crate::action::Unusable;
 use crate::config::ImportTarget;
 use crate::mobility::Traits;
-use crate::wire_ext;
 
 /// The best path of an EVPN route.
 #[derive(Clone, Copy, Debug)]
@@ -64,7 +63,7 @@ impl ImportIndex {
     /// The VNIs that take a route with these attributes, each once.
     pub(crate) fn matching(&self, attrs: &Attrs) -> Vnis {
         let mut vnis = Vnis::new();
-        for target in wire_ext::route_targets(attrs) {
+        for target in attrs.route_targets() {
             let exact = self.exact.get(&target);
             let any_as = automatic_vni(target).and_then(|number| self.any_as.get(&number));
             for vni in exact.into_iter().chain(any_as).flatten() {
@@ -98,9 +97,18 @@ fn automatic_vni(target: RouteTarget) -> Option<Vni> {
 
 /// What a Type 2 says about the host.
 pub(crate) fn traits(attrs: &Attrs) -> Traits {
-    let (sticky, seq) = wire_ext::mac_mobility(attrs);
-    let (gateway, router) = (wire_ext::is_default_gateway(attrs), wire_ext::is_router(attrs));
-    Traits { seq, sticky, gateway, router }
+    let mut traits = Traits::default();
+    for community in &attrs.ext_communities {
+        match community.kind() {
+            ExtCommunityKind::MacMobility { sticky, sequence } => {
+                (traits.sticky, traits.seq) = (sticky, sequence);
+            }
+            ExtCommunityKind::DefaultGateway => traits.gateway = true,
+            ExtCommunityKind::NdFlags { router, .. } => traits.router = router,
+            _ => {}
+        }
+    }
+    traits
 }
 
 /// The VTEP of a Type 2, if `vni`, whose own VTEP is `ours`, can use the route.
@@ -135,7 +143,7 @@ pub(crate) fn check_imet(
     check_vtep(ours, originator)?;
     check_tag_and_encapsulation(tag, attrs)?;
     let pmsi = attrs.pmsi.as_deref().ok_or(Unusable::Pmsi)?;
-    let endpoint = wire_ext::ingress_endpoint(pmsi).ok_or(Unusable::Pmsi)?;
+    let endpoint = pmsi.ingress_endpoint().ok_or(Unusable::Pmsi)?;
     // Label 0 cannot be a VNI of its own choosing: it is left out by speakers that mean the VNI of the routes.
     if pmsi.vni != vni && pmsi.vni != Vni::default() {
         return Err(Unusable::Label);
@@ -148,7 +156,12 @@ fn check_tag_and_encapsulation(tag: EthernetTag, attrs: &Attrs) -> Result<(), Un
         return Err(Unusable::Tag);
     }
     // RFC 8365 section 5.1.3: the communities list what the sender can take; none means what is configured.
-    let mut named = wire_ext::encapsulations(attrs).peekable();
+    let kinds = attrs.ext_communities.iter().map(|community| community.kind());
+    let named = kinds.filter_map(|kind| match kind {
+        ExtCommunityKind::Encapsulation(tunnel) => Some(tunnel),
+        _ => None,
+    });
+    let mut named = named.peekable();
     if named.peek().is_some() && !named.any(|tunnel| tunnel == TunnelType::VXLAN) {
         return Err(Unusable::Encapsulation);
     }

@@ -18,7 +18,6 @@ mod rd_pool;
 pub mod rows;
 mod table;
 mod teardown;
-mod wire_ext;
 
 pub use action::{Action, Notice, Unusable};
 pub use config::{Config, ImportTarget, VniConfig};

@@ -4,15 +4,20 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use bgp::types::{EthernetTag, Mac, Rd, Vni};
-use bgp::wire::{Attrs, EvpnBody, EvpnKey, ExtCommunity, NextHop, RouteTarget, TunnelType};
+use bgp::wire::{
+    Attrs, EvpnBody, EvpnKey, ExtCommunity, ExtCommunityKind, NextHop, PmsiTunnel, RouteTarget, TunnelType,
+};
 use hashbrown::HashMap;
 
 use crate::action::Action;
 use crate::mobility::Traits;
-use crate::wire_ext;
 
 /// iBGP's usual preference (RFC 4271 section 5.1.5 leaves it to the speaker; 100 is everybody's).
 const LOCAL_PREF: u32 = 100;
+
+/// RFC 9047 section 2: the neighbour is a router, and nothing else is said of it.
+const ROUTER: ExtCommunityKind =
+    ExtCommunityKind::NdFlags { router: true, override_flag: false, immutable: false, proxy: false };
 
 /// Who this node is in a VNI.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,7 +67,7 @@ impl Originator {
     /// Our Type 3 (RFC 7432 section 11, RFC 8365 section 9): flood to us by ingress replication.
     pub(crate) fn imet(&mut self) -> Action {
         let mut attrs = self.build(Traits::default());
-        attrs.pmsi = Some(Box::new(wire_ext::ingress_replication(self.vni, self.identity.vtep)));
+        attrs.pmsi = Some(Box::new(PmsiTunnel::ingress_replication(self.vni, self.identity.vtep)));
         Action::Originate { key: self.imet_key(), body: EvpnBody::default(), attrs: Arc::new(attrs) }
     }
 
@@ -96,15 +101,15 @@ impl Originator {
     }
 
     fn communities(&self, traits: Traits) -> Vec<ExtCommunity> {
-        let targets = self.identity.export.iter().map(|target| wire_ext::from_route_target(*target));
+        let targets = self.identity.export.iter().map(|target| ExtCommunity::from(*target));
         let mut communities: Vec<_> = targets.collect();
-        communities.push(wire_ext::from_encapsulation(TunnelType::VXLAN));
+        communities.push(ExtCommunity::encapsulation(TunnelType::VXLAN));
         // RFC 7432 section 7.7: absent means 0; a MAC that has never moved does without it.
         if traits.seq > 0 || traits.sticky {
-            communities.push(wire_ext::from_mac_mobility(traits.sticky, traits.seq));
+            communities.push(ExtCommunity::mac_mobility(traits.sticky, traits.seq));
         }
         if traits.router {
-            communities.push(wire_ext::from_nd_router());
+            communities.push(ROUTER.into());
         }
         communities
     }

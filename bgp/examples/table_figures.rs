@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bgp::export::{Export, MemberSpec, Role};
-use bgp::rib::{Budget, LocalIdentity, Rib, Source, SourceKind, Table};
+use bgp::rib::{Budget, LocalIdentity, Rib, Source, SourceKind, Sources, Table};
 use bgp::types::{Asn, EthernetTag, Family, FamilySet, Mac, PathId, PeerId, Rd, RouterId, Vni};
 use bgp::wire::update::Encoding;
 use bgp::wire::{Attrs, EvpnBody, EvpnKey, NextHop, Nlri, Route};
@@ -19,6 +19,7 @@ const RECEIVERS: u32 = 50;
 const FIRST_RECEIVER: u32 = 10;
 /// Routes that share attributes, as in a full table of the Internet.
 const SHARE: usize = 10;
+const SINGLES: usize = 10_000;
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
@@ -31,52 +32,102 @@ fn main() {
 
 fn run<N: Nlri>(count: usize, make: fn(u32) -> Route<N>, table: fn(&mut Rib) -> &mut Table<N>) {
     println!("{count} {} routes, {SHARE} to an attribute set", N::FAMILY);
-    let mut rib = new_rib();
-    let sources = new_rib().sources;
-    let routes: Vec<_> = (0..count as u32).map(make).collect();
+    let routes = (0..count as u32).map(make).collect();
+    let (rib, sources, before) = (new_rib(), new_rib().sources, resident());
+    let mut bench = Bench { rib, sources, export: Export::default(), routes, table, before };
+    bench.tables();
+    bench.export();
+    bench.loss();
+}
 
-    let before = resident();
-    let load = |rib: &mut Rib, peer: u32, med: u32| {
-        let table = table(rib);
-        let mut spent = Duration::ZERO;
-        for (n, chunk) in routes.chunks(1000 * SHARE).enumerate() {
-            let sets: Vec<_> = (0..1000).map(|i| Arc::new(attrs(peer, n as u32 * 1000 + i, med))).collect();
-            let start = Clock::start();
-            for (attrs, routes) in sets.iter().zip(chunk.chunks(SHARE)) {
-                table.announce(&sources, PeerId(peer), 0, attrs, routes);
-            }
-            spent += start.elapsed();
+struct Bench<N: Nlri> {
+    rib: Rib,
+    /// Of another Rib with the same peers, as a table cannot be had for writing together with its own.
+    sources: Sources,
+    export: Export,
+    routes: Vec<Route<N>>,
+    table: fn(&mut Rib) -> &mut Table<N>,
+    before: usize,
+}
+
+impl<N: Nlri> Bench<N> {
+    fn tables(&mut self) {
+        self.timed("new route", |bench| bench.load(0, 0));
+        self.memory("memory, a route");
+        self.timed("same route again", |bench| bench.load(0, 0));
+        self.timed("other attributes", |bench| bench.load(0, 1));
+        self.timed("other attributes", |bench| bench.load(0, 2));
+        self.timed("second path, not better", |bench| bench.load(1, 9));
+        self.memory("memory, two paths");
+    }
+
+    fn export(&mut self) {
+        join(&mut self.export, &mut self.rib, N::FAMILY);
+        self.timed("first export to 50 peers", Self::drain);
+        self.load(0, 3);
+        self.timed("changed export to 50 peers", Self::drain);
+        self.memory("memory, exported");
+        let start = Clock::start();
+        for n in 0..SINGLES {
+            self.announce(0, 4, n..n + 1);
+            self.drain();
         }
-        spent
-    };
-    show("new route", load(&mut rib, 0, 0), count);
-    println!("  {:>34} {:8.1} octets", "memory, a route", octets(before, count));
-    show("same route again", load(&mut rib, 0, 0), count);
-    show("other attributes", load(&mut rib, 0, 1), count);
-    show("other attributes", load(&mut rib, 0, 2), count);
-    show("second path, not better", load(&mut rib, 1, 9), count);
-    println!("  {:>34} {:8.1} octets", "memory, two paths", octets(before, count));
+        show("one change at a time to 50 peers", start.elapsed(), SINGLES);
+    }
 
-    let mut export = Export::default();
-    join(&mut export, &mut rib, N::FAMILY);
-    show("first export to 50 peers", drain(&mut export, &mut rib), count);
-    load(&mut rib, 0, 3);
-    show("changed export to 50 peers", drain(&mut export, &mut rib), count);
-    println!("  {:>34} {:8.1} octets", "memory, exported", octets(before, count));
+    fn loss(&mut self) {
+        self.rib.peer_down(PeerId(0));
+        let mut longest = Duration::ZERO;
+        self.timed("lost peer", |bench| {
+            loop {
+                let turn = Instant::now();
+                let more = bench.rib.sweep(&mut Budget::new(4096));
+                longest = longest.max(turn.elapsed());
+                if !more {
+                    break;
+                }
+            }
+        });
+        println!("  {:>34} {:8.3} ms", "longest turn of it (4096)", longest.as_secs_f64() * 1e3);
+    }
 
-    rib.peer_down(PeerId(0));
-    let start = Clock::start();
-    let mut longest = Duration::ZERO;
-    loop {
-        let turn = Instant::now();
-        let more = rib.sweep(&mut Budget::new(4096));
-        longest = longest.max(turn.elapsed());
-        if !more {
-            break;
+    /// All routes from `peer`, with attributes that differ by `med`; making these is timed as well.
+    fn load(&mut self, peer: u32, med: u32) {
+        for start in (0..self.routes.len()).step_by(SHARE) {
+            self.announce(peer, med, start..start + SHARE);
         }
     }
-    show("lost peer", start.elapsed(), count);
-    println!("  {:>34} {:8.3} ms", "longest turn of it (4096)", longest.as_secs_f64() * 1e3);
+
+    fn announce(&mut self, peer: u32, med: u32, range: std::ops::Range<usize>) {
+        let attrs = Arc::new(attrs(peer, (range.start / SHARE) as u32, med));
+        let routes = self.routes.get(range).unwrap_or_default();
+        (self.table)(&mut self.rib).announce(&self.sources, PeerId(peer), 0, &attrs, routes);
+    }
+
+    fn drain(&mut self) {
+        loop {
+            let more = self.export.pump(&mut self.rib, &mut Budget::new(10_000));
+            let mut sent = 0;
+            while let Some((peer, batch)) = self.export.poll_batch() {
+                sent += batch.segments_for(peer).map(|segment| segment.bytes.len()).sum::<usize>();
+                self.export.credit(peer, 1);
+            }
+            if !more && sent == 0 {
+                return;
+            }
+        }
+    }
+
+    fn timed(&mut self, what: &str, work: impl FnOnce(&mut Self)) {
+        let start = Clock::start();
+        work(self);
+        show(what, start.elapsed(), self.routes.len());
+    }
+
+    fn memory(&self, what: &str) {
+        let octets = resident().saturating_sub(self.before) as f64 / self.routes.len() as f64;
+        println!("  {what:>34} {octets:8.1} octets");
+    }
 }
 
 fn join(export: &mut Export, rib: &mut Rib, family: Family) {
@@ -86,21 +137,6 @@ fn join(export: &mut Export, rib: &mut Rib, family: Family) {
     for peer in (FIRST_RECEIVER..FIRST_RECEIVER + RECEIVERS).map(PeerId) {
         export.join(rib, peer, family, &spec);
         export.credit(peer, 8);
-    }
-}
-
-fn drain(export: &mut Export, rib: &mut Rib) -> Duration {
-    let start = Clock::start();
-    loop {
-        let more = export.pump(rib, &mut Budget::new(10_000));
-        let mut sent = 0;
-        while let Some((peer, batch)) = export.poll_batch() {
-            sent += batch.segments_for(peer).map(|segment| segment.bytes.len()).sum::<usize>();
-            export.credit(peer, 1);
-        }
-        if !more && sent == 0 {
-            return start.elapsed();
-        }
     }
 }
 
@@ -153,10 +189,6 @@ fn mac_ip(n: u32) -> Route<EvpnKey> {
 
 fn show(what: &str, elapsed: Duration, count: usize) {
     println!("  {what:>34} {:8.3} us", elapsed.as_secs_f64() * 1e6 / count as f64);
-}
-
-fn octets(before: usize, count: usize) -> f64 {
-    resident().saturating_sub(before) as f64 / count as f64
 }
 
 /// What this thread has spent on the processor: other load on the machine does not count.

@@ -307,18 +307,18 @@ impl Fib {
 
     fn land(&mut self, now: Instant, id: OpId) {
         while let Some(flight) = self.flights.land(id) {
-            self.over(now, flight, None);
+            self.over(now, &flight, None);
         }
     }
 
     fn refused(&mut self, now: Instant, id: OpId, fault: Fault) {
         if let Some(flight) = self.flights.refuse(id) {
             self.counters.failures += 1;
-            self.over(now, flight, Some(fault));
+            self.over(now, &flight, Some(fault));
         }
     }
 
-    fn over(&mut self, now: Instant, flight: Flight, fault: Option<Fault>) {
+    fn over(&mut self, now: Instant, flight: &Flight, fault: Option<Fault>) {
         match flight.target {
             Target::Key(key) => self.row_over(now, key, &flight.action, fault),
             Target::Chore(chore) => self.chore_over(now, chore, fault.as_ref()),

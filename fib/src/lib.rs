@@ -1,1 +1,26 @@
-//! .
+//! Makes the Linux kernel agree with what EVPN wants, and tells EVPN what the kernel has seen of hosts.
+//!
+//! Two halves with a narrow border between them:
+//! - [`Fib`] is pure. It holds what is wanted and what the kernel was seen to have, compares the two, and says
+//!   which [`Op`] comes next. One code path serves start, change, drift and restart: a key is dirty, its two
+//!   sides are compared, the difference becomes an op.
+//! - [`netlink`] carries ops to the kernel and [`KernelEvent`]s back. It decides nothing.
+//!
+//! What `Fib` believes of the kernel comes only from rows that the kernel itself reported. The answer to an op
+//! says that the op is over, never what the kernel now has: a write that was accepted and not done is noticed.
+//! This is exact because the driver writes and listens on ONE netlink socket, so notifications, dumps and
+//! answers arrive in the order in which they happened.
+//!
+//! Not here: which route is best (`bgp`), which MAC is where (`evpn`), IP routes of pods, VLAN-aware bridges,
+//! and VXLAN devices that carry many VNIs (`external`).
+
+pub mod config;
+pub mod event;
+pub mod netlink;
+pub mod op;
+pub mod reconcile;
+
+pub use config::{FibConfig, ManagedVni};
+pub use event::{KernelEvent, Link, LinkKind, Row};
+pub use op::{Action, Fault, IfIndex, Op, OpId};
+pub use reconcile::{CREDIT, Counters, Fib, FibRow, Status};

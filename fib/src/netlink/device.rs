@@ -1,0 +1,173 @@
+//! Making and changing devices, through `rtnetlink`.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use futures_util::TryStreamExt;
+use netlink_packet_route::link::{LinkAttribute, LinkMessage};
+use netlink_packet_route::route::RouteAttribute;
+use rtnetlink::{
+    Error, Handle, LinkBridge, LinkBridgePort, LinkMessageBuilder, LinkUnspec, LinkVxlan, RouteMessageBuilder,
+};
+
+use super::link::MARK;
+use crate::op::{Action, Create, Fault, IfIndex};
+
+/// What VXLAN adds to a packet: outer Ethernet, IP and UDP headers and its own (RFC 7348 section 5).
+const OVERHEAD_V4: u32 = 50;
+const OVERHEAD_V6: u32 = 70;
+
+/// A connection for requests about devices.
+#[derive(Clone, Debug)]
+pub(super) struct Devices {
+    handle: Handle,
+}
+
+impl Devices {
+    /// Connects; the connection is a task of the current runtime and ends with the last clone of this.
+    pub(super) fn open() -> io::Result<Devices> {
+        let (connection, handle, _) = rtnetlink::new_connection()?;
+        tokio::spawn(connection);
+        Ok(Devices { handle })
+    }
+
+    /// Does what an op says about devices. Doing it twice does no harm.
+    pub(super) async fn apply(&self, action: &Action) -> Result<(), Fault> {
+        let result = match action {
+            Action::SetPort { vxlan } => self.set_port(*vxlan).await,
+            Action::Create(create) => self.create(create).await,
+            Action::Remove { names } => self.remove(names).await,
+            _ => Ok(()),
+        };
+        result.map_err(|error| fault(&error))
+    }
+
+    /// Suppression needs the one, and the bridge must not learn remote hosts from data frames: evpn tells.
+    async fn set_port(&self, IfIndex(vxlan): IfIndex) -> Result<(), Error> {
+        let port = LinkBridgePort::new(vxlan).neigh_suppress(true).learning(false).build();
+        self.handle.link().set_port(port).execute().await
+    }
+
+    async fn create(&self, create: &Create) -> Result<(), Error> {
+        let mtu = match (create.mtu, create.local) {
+            (Some(mtu), _) => Some(mtu),
+            (None, Some(local)) => self.underlay_mtu(local).await?.map(|mtu| mtu - overhead(local).min(mtu)),
+            (None, None) => None,
+        };
+        let bridge = self.create_bridge(&create.bridge, mtu).await?;
+        let vxlan = self.create_vxlan(create, mtu).await?;
+        let enslaved = LinkUnspec::new_with_index(vxlan).controller(bridge).build();
+        self.handle.link().set(enslaved).execute().await?;
+        self.set_port(IfIndex(vxlan)).await?;
+        for index in [bridge, vxlan] {
+            self.handle.link().set(LinkUnspec::new_with_index(index).up().build()).execute().await?;
+        }
+        Ok(())
+    }
+
+    async fn create_bridge(&self, name: &str, mtu: Option<u32>) -> Result<u32, Error> {
+        let builder = LinkBridge::new(name).alias(MARK);
+        let message = with_mtu(builder, mtu).build();
+        self.add_unless_there(name, message).await
+    }
+
+    async fn create_vxlan(&self, create: &Create, mtu: Option<u32>) -> Result<u32, Error> {
+        let builder = LinkVxlan::new(&create.vxlan, create.vni.get()).port(create.port).learning(false);
+        let builder = match create.local {
+            Some(IpAddr::V4(local)) => builder.local(local),
+            Some(IpAddr::V6(local)) => builder.local6(local),
+            None => builder,
+        };
+        let message = with_mtu(builder.alias(MARK), mtu).build();
+        self.add_unless_there(&create.vxlan, message).await
+    }
+
+    /// The index of the device, made now or there before.
+    async fn add_unless_there(&self, name: &str, message: LinkMessage) -> Result<u32, Error> {
+        if let Some(link) = self.find(name).await? {
+            return Ok(link.header.index);
+        }
+        self.handle.link().add(message).execute().await?;
+        let made = self.find(name).await?;
+        made.map(|link| link.header.index).ok_or(Error::RequestFailed)
+    }
+
+    async fn find(&self, name: &str) -> Result<Option<LinkMessage>, Error> {
+        absent_is_none(self.handle.link().get().match_name(name).execute().try_next().await)
+    }
+
+    /// The MTU of the device that has a tunnel's local address, else of the one towards it.
+    async fn underlay_mtu(&self, local: IpAddr) -> Result<Option<u32>, Error> {
+        let mut addresses = self.handle.address().get().set_address_filter(local).execute();
+        let Some(address) = addresses.try_next().await? else { return self.route_mtu(local).await };
+        self.mtu(address.header.index).await
+    }
+
+    async fn route_mtu(&self, to: IpAddr) -> Result<Option<u32>, Error> {
+        let route = match to {
+            IpAddr::V4(ip) => RouteMessageBuilder::<Ipv4Addr>::new().destination_prefix(ip, 32).build(),
+            IpAddr::V6(ip) => RouteMessageBuilder::<Ipv6Addr>::new().destination_prefix(ip, 128).build(),
+        };
+        let found = self.handle.route().get(route).execute().try_next().await;
+        let device = absent_is_none(found)?.and_then(|route| {
+            route.attributes.iter().find_map(|attribute| match attribute {
+                RouteAttribute::Oif(index) => Some(*index),
+                _ => None,
+            })
+        });
+        match device {
+            Some(index) => self.mtu(index).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn mtu(&self, index: u32) -> Result<Option<u32>, Error> {
+        let found = self.handle.link().get().match_index(index).execute().try_next().await;
+        let link = absent_is_none(found)?;
+        Ok(link.iter().flat_map(|link| &link.attributes).find_map(|attribute| match attribute {
+            LinkAttribute::Mtu(mtu) => Some(*mtu),
+            _ => None,
+        }))
+    }
+
+    /// Removes devices that carry our mark; an operator's namesakes stay.
+    async fn remove(&self, names: &[String]) -> Result<(), Error> {
+        for name in names {
+            let Some(link) = self.find(name).await? else { continue };
+            if link.attributes.contains(&LinkAttribute::IfAlias(MARK.to_owned())) {
+                self.handle.link().del(link.header.index).execute().await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn with_mtu<T>(builder: LinkMessageBuilder<T>, mtu: Option<u32>) -> LinkMessageBuilder<T> {
+    match mtu {
+        Some(mtu) => builder.mtu(mtu),
+        None => builder,
+    }
+}
+
+fn overhead(local: IpAddr) -> u32 {
+    if local.is_ipv4() { OVERHEAD_V4 } else { OVERHEAD_V6 }
+}
+
+fn absent_is_none<T>(found: Result<Option<T>, Error>) -> Result<Option<T>, Error> {
+    match found {
+        Err(Error::NetlinkError(message)) if is_absence(message.raw_code()) => Ok(None),
+        other => other,
+    }
+}
+
+/// No such device, no such address, no route there.
+fn is_absence(code: i32) -> bool {
+    matches!(-code, libc::ENODEV | libc::ENOENT | libc::ENETUNREACH)
+}
+
+fn fault(error: &Error) -> Fault {
+    match error {
+        Error::NetlinkError(message) => Fault::errno(message.raw_code().saturating_neg()),
+        other => Fault { errno: 0, text: Some(other.to_string().into()) },
+    }
+}

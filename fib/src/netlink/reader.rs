@@ -1,0 +1,155 @@
+//! From the kernel: datagrams into batches of events.
+
+use std::io;
+
+use netlink_sys::Socket;
+use tokio::sync::mpsc;
+
+use super::wire::{self, Message, attributes, messages, u32_at};
+use super::{link, neigh};
+use crate::event::KernelEvent;
+use crate::op::{Fault, OpId};
+
+/// The kernel fills datagrams of a dump up to the size that it is offered, at most this.
+const DATAGRAM: usize = 32 << 10;
+/// Enough to make the hand-over cheap; little enough that the other side can start.
+const BATCH: usize = 1024;
+/// `NLMSGERR_ATTR_MSG`.
+const ERROR_TEXT: u16 = 1;
+
+/// Reads until nobody takes events any more or `closing` says so. Waits where `events` is full.
+///
+/// # Errors
+/// The socket's, except that it overflowed, which is news.
+pub(super) fn run(
+    socket: &Socket,
+    events: &mpsc::Sender<Vec<KernelEvent>>,
+    closing: impl Fn() -> bool,
+) -> io::Result<()> {
+    let mut datagram = Vec::with_capacity(DATAGRAM);
+    while !closing() {
+        let mut batch = Vec::new();
+        // Waits for the first datagram only, then takes what is there.
+        let mut flags = 0;
+        while batch.len() < BATCH && receive(socket, &mut datagram, flags, &mut batch)? {
+            flags = libc::MSG_DONTWAIT;
+        }
+        if !batch.is_empty() && events.blocking_send(batch).is_err() {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// Takes one datagram; `false` if there is none.
+fn receive(
+    socket: &Socket,
+    datagram: &mut Vec<u8>,
+    flags: libc::c_int,
+    batch: &mut Vec<KernelEvent>,
+) -> io::Result<bool> {
+    datagram.clear();
+    match socket.recv(datagram, flags) {
+        Ok(_) => batch.extend(messages(datagram).filter_map(event)),
+        Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => batch.push(KernelEvent::Overrun),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+        Err(error) => return Err(error),
+    }
+    Ok(true)
+}
+
+/// What a message says; `None` for what does not matter here.
+fn event(message: Message<'_>) -> Option<KernelEvent> {
+    match message.kind {
+        neigh::NEW => neigh::parse(message.payload).map(KernelEvent::RowSeen),
+        neigh::DELETE => neigh::parse(message.payload).map(KernelEvent::RowGone),
+        link::NEW => link::parse(message.payload).map(|link| KernelEvent::LinkSeen(Box::new(link))),
+        link::DELETE => link::parse_gone(message.payload).map(KernelEvent::LinkGone),
+        wire::ERROR => answer(message),
+        wire::DONE => Some(dump_end(message)),
+        _ => None,
+    }
+}
+
+/// An error, or the acknowledgement of the "nothing" that the writer puts behind a run of requests.
+fn answer(message: Message<'_>) -> Option<KernelEvent> {
+    let id = OpId(message.sequence);
+    let errno = u32_at(message.payload, 0)? as i32;
+    match errno {
+        0 => Some(KernelEvent::Done(id)),
+        _ => Some(KernelEvent::Failed {
+            id,
+            fault: Fault { errno: errno.saturating_neg(), text: text(message) },
+        }),
+    }
+}
+
+/// The kernel's words, behind the error number and the echo of the request.
+fn text(message: Message<'_>) -> Option<Box<str>> {
+    let echoed = match message.flags & wire::CAPPED {
+        0 => (u32_at(message.payload, 4)? as usize).next_multiple_of(4),
+        _ => wire::HEADER,
+    };
+    let rest = message.payload.get(4 + echoed..).filter(|_| message.flags & wire::WITH_ATTRIBUTES != 0)?;
+    let (_, text) = attributes(rest).find(|(kind, _)| *kind == ERROR_TEXT)?;
+    let text = text.strip_suffix(&[0]).unwrap_or(text);
+    Some(String::from_utf8_lossy(text).into())
+}
+
+/// A dump's end carries an error number where it broke off.
+fn dump_end(message: Message<'_>) -> KernelEvent {
+    let id = OpId(message.sequence);
+    match u32_at(message.payload, 0).map_or(0, |errno| errno as i32) {
+        errno if errno < 0 => {
+            KernelEvent::Failed { id, fault: Fault { errno: errno.saturating_neg(), text: None } }
+        }
+        _ => KernelEvent::DumpEnd { id, intact: message.flags & wire::DUMP_INTERRUPTED == 0 },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::wire::{put_attribute, put_message};
+    use super::*;
+    use proptest::prelude::*;
+
+    fn events(bytes: &[u8]) -> Vec<KernelEvent> {
+        messages(bytes).filter_map(event).collect()
+    }
+
+    #[test]
+    fn an_error_names_its_op_and_brings_the_kernels_words() {
+        let mut bytes = Vec::new();
+        put_message(&mut bytes, wire::ERROR, wire::CAPPED | wire::WITH_ATTRIBUTES, 77, |out| {
+            out.extend((-22_i32).to_ne_bytes());
+            out.extend([0; wire::HEADER]);
+            put_attribute(out, ERROR_TEXT, b"Invalid FDB flags\0");
+        });
+        let fault = Fault { errno: 22, text: Some("Invalid FDB flags".into()) };
+        assert_eq!(events(&bytes), [KernelEvent::Failed { id: OpId(77), fault }]);
+    }
+
+    #[test]
+    fn an_interrupted_dump_is_not_intact() {
+        let mut bytes = Vec::new();
+        put_message(&mut bytes, wire::DONE, wire::DUMP_INTERRUPTED, 5, |out| out.extend([0; 4]));
+        put_message(&mut bytes, wire::DONE, 0, 6, |out| out.extend([0; 4]));
+        let end = |id, intact| KernelEvent::DumpEnd { id: OpId(id), intact };
+        assert_eq!(events(&bytes), [end(5, false), end(6, true)]);
+    }
+
+    proptest! {
+        #[test]
+        fn any_datagram_is_read_without_panic(bytes: Vec<u8>) {
+            events(&bytes);
+        }
+
+        #[test]
+        fn any_answer_is_read_without_panic(kind in 2u16..4, flags: u16, payload: Vec<u8>) {
+            let mut bytes = Vec::new();
+            put_message(&mut bytes, kind, flags, 1, |out| out.extend(payload));
+            prop_assert!(events(&bytes).len() <= 1);
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! What is to be done to devices, as opposed to rows: few, rare, and each with its own patience.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use bgp::types::Vni;
+
+use super::retry::backoff;
+
+/// Something to do to the devices of a VNI.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Chore {
+    /// Make them.
+    Create(Vni),
+    /// Set the VXLAN device's bridge port up for suppression.
+    SetPort(Vni),
+    /// Remove what we made.
+    Remove(Vni),
+}
+
+impl Chore {
+    pub(super) fn vni(self) -> Vni {
+        match self {
+            Chore::Create(vni) | Chore::SetPort(vni) | Chore::Remove(vni) => vni,
+        }
+    }
+}
+
+/// The chores that are not over.
+#[derive(Debug, Default)]
+pub(super) struct Chores {
+    open: BTreeMap<Chore, Turn>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Turn {
+    attempts: u8,
+    in_flight: bool,
+    due: Option<Instant>,
+}
+
+impl Chores {
+    pub(super) fn add(&mut self, chore: Chore) {
+        self.open.entry(chore).or_default();
+    }
+
+    pub(super) fn finish(&mut self, chore: Chore) {
+        self.open.remove(&chore);
+    }
+
+    /// Tries again later.
+    pub(super) fn postpone(&mut self, now: Instant, chore: Chore) {
+        if let Some(turn) = self.open.get_mut(&chore) {
+            turn.attempts = turn.attempts.saturating_add(1);
+            turn.in_flight = false;
+            turn.due = Some(now + backoff(turn.attempts));
+        }
+    }
+
+    /// A chore whose time has come, which is in flight from now on.
+    pub(super) fn start(&mut self, now: Instant) -> Option<Chore> {
+        let (chore, turn) = self
+            .open
+            .iter_mut()
+            .find(|(_, turn)| !turn.in_flight && turn.due.is_none_or(|due| due <= now))?;
+        turn.in_flight = true;
+        Some(*chore)
+    }
+
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        self.open.values().filter(|turn| !turn.in_flight).filter_map(|turn| turn.due).min()
+    }
+}

@@ -1,0 +1,244 @@
+//! Looking at everything: at the start, after an overrun, and at one bridge when it comes (back) up.
+//!
+//! The kernel walks its tables by position. A row that goes away behind the walk makes it skip one that is
+//! there, so a dump during which rows went away is repeated before anything is concluded from what it did not
+//! show. While a dump is due or running no row is written.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use crate::op::{Dump, IfIndex, OpId, Table};
+
+/// Between the starts of two looks at everything: what is overrun again and again must get time to drain.
+const PAUSE: Duration = Duration::from_secs(1);
+/// A dump that takes longer is given up: its end was lost.
+const LONGEST: Duration = Duration::from_secs(60);
+/// A disturbed dump is repeated so often; then it counts, since some tables never hold still.
+const TRIES: u8 = 3;
+/// With more bridges to look at, one look at everything is cheaper.
+const MANY: usize = 24;
+
+const ROWS: [Table; 3] = [Table::Fdb, Table::Neighbors4, Table::Neighbors6];
+
+/// The dumps to come and the one that runs.
+#[derive(Debug)]
+pub(super) struct Dumps {
+    waiting: VecDeque<Dump>,
+    running: Option<Running>,
+    not_before: Option<Instant>,
+    /// When the last look at everything began.
+    last: Option<Instant>,
+    /// A look at everything is not complete.
+    full: bool,
+    /// How often the foremost dump was disturbed.
+    disturbances: u8,
+}
+
+#[derive(Debug)]
+struct Running {
+    id: OpId,
+    dump: Dump,
+    since: Instant,
+    /// Rows went away meanwhile.
+    disturbed: bool,
+    /// News was lost meanwhile, so its end means nothing.
+    void: bool,
+}
+
+/// What a dump's end means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// Nothing: it is not the one that runs, or it is repeated.
+    Nothing,
+    /// What it did not show is not there.
+    Complete(Dump),
+}
+
+impl Dumps {
+    /// A look at everything is the first thing to do.
+    pub(super) fn new() -> Dumps {
+        Dumps {
+            waiting: everything(),
+            running: None,
+            not_before: None,
+            last: None,
+            full: true,
+            disturbances: 0,
+        }
+    }
+
+    /// News was lost: look at everything again.
+    pub(super) fn look_at_everything(&mut self, now: Instant) {
+        self.waiting = everything();
+        self.full = true;
+        self.not_before = self.last.map(|last| last + PAUSE).filter(|due| *due > now);
+        if let Some(running) = &mut self.running {
+            running.void = true;
+        }
+    }
+
+    /// Looks at one bridge, its ports and its neighbours.
+    pub(super) fn look_at(&mut self, bridge: IfIndex) {
+        if self.will_look_at(bridge) {
+            return;
+        }
+        if self.waiting.len() >= MANY {
+            self.waiting.retain(|dump| dump.bridge.is_none());
+            self.waiting.extend(ROWS.map(|table| Dump { table, bridge: None }));
+        } else {
+            self.waiting.extend(ROWS.map(|table| Dump { table, bridge: Some(bridge) }));
+        }
+    }
+
+    /// Whether a look at this bridge is still to begin.
+    pub(super) fn will_look_at(&self, bridge: IfIndex) -> bool {
+        let covers = |dump: &Dump| dump.table == Table::Fdb && dump.bridge.is_none_or(|only| only == bridge);
+        self.waiting.iter().any(covers)
+    }
+
+    /// Nothing to look at: rows may be written.
+    pub(super) fn is_idle(&self) -> bool {
+        self.waiting.is_empty() && self.running.is_none()
+    }
+
+    /// The dump to start now. Ordinary ones wait until no op is in flight, so that our own deletions do not
+    /// disturb them; after an overrun answers may be lost and there is nothing to wait for.
+    pub(super) fn next(&mut self, now: Instant, quiet: bool) -> Option<Dump> {
+        self.give_up(now);
+        let due = self.not_before.is_none_or(|due| due <= now);
+        let free = self.running.is_none() && due && (quiet || self.full);
+        self.waiting.front().copied().filter(|_| free)
+    }
+
+    /// Notes that the dump `next` gave has started.
+    pub(super) fn started(&mut self, now: Instant, id: OpId) {
+        let Some(dump) = self.waiting.pop_front() else { return };
+        if dump.table == Table::Links {
+            self.last = Some(now);
+        }
+        self.running = Some(Running { id, dump, since: now, disturbed: false, void: false });
+    }
+
+    /// A row went away.
+    pub(super) fn disturb(&mut self) {
+        if let Some(running) = &mut self.running {
+            running.disturbed = true;
+        }
+    }
+
+    /// Takes the end of a dump.
+    pub(super) fn ended(&mut self, id: OpId, intact: bool) -> Ended {
+        let Some(running) = self.running.take_if(|running| running.id == id) else { return Ended::Nothing };
+        if running.void {
+            return Ended::Nothing;
+        }
+        if (running.disturbed || !intact) && self.disturbances < TRIES {
+            self.disturbances += 1;
+            self.waiting.push_front(running.dump);
+            return Ended::Nothing;
+        }
+        self.disturbances = 0;
+        Ended::Complete(running.dump)
+    }
+
+    /// The kernel refused the dump, or its end was lost.
+    pub(super) fn failed(&mut self, now: Instant) {
+        if let Some(running) = self.running.take().filter(|running| !running.void) {
+            self.waiting.push_front(running.dump);
+            self.not_before = Some(now + PAUSE);
+        }
+    }
+
+    /// Whether a look at everything has just become complete. Says so once.
+    pub(super) fn take_synced(&mut self) -> bool {
+        let synced = self.full && self.is_idle();
+        self.full &= !synced;
+        synced
+    }
+
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        let lost = self.running.as_ref().map(|running| running.since + LONGEST);
+        let waits = self.not_before.filter(|_| self.running.is_none() && !self.waiting.is_empty());
+        lost.or(waits)
+    }
+
+    fn give_up(&mut self, now: Instant) {
+        if self.running.as_ref().is_some_and(|running| running.since + LONGEST <= now) {
+            self.failed(now);
+        }
+    }
+}
+
+fn everything() -> VecDeque<Dump> {
+    [Table::Links].into_iter().chain(ROWS).map(|table| Dump { table, bridge: None }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(dumps: &mut Dumps, now: Instant, id: u32) -> Option<Dump> {
+        let dump = dumps.next(now, true)?;
+        dumps.started(now, OpId(id));
+        Some(dump)
+    }
+
+    fn synced(now: Instant) -> Dumps {
+        let mut dumps = Dumps::new();
+        for id in 0..4 {
+            let dump = run(&mut dumps, now, id).unwrap();
+            assert!(!dumps.take_synced());
+            assert_eq!(dumps.ended(OpId(id), true), Ended::Complete(dump));
+        }
+        assert!(dumps.take_synced());
+        assert!(!dumps.take_synced());
+        dumps
+    }
+
+    #[test]
+    fn a_disturbed_dump_is_repeated_but_not_for_ever() {
+        let now = Instant::now();
+        let mut dumps = synced(now);
+        dumps.look_at(IfIndex(7));
+        for id in 10..10 + u32::from(TRIES) {
+            assert!(run(&mut dumps, now, id).is_some());
+            dumps.disturb();
+            assert_eq!(dumps.ended(OpId(id), true), Ended::Nothing);
+        }
+        let dump = run(&mut dumps, now, 20).unwrap();
+        dumps.disturb();
+        assert_eq!(dumps.ended(OpId(20), true), Ended::Complete(dump));
+    }
+
+    #[test]
+    fn an_overrun_voids_the_dump_and_starts_over_after_a_pause() {
+        let now = Instant::now();
+        let mut dumps = synced(now);
+        dumps.look_at(IfIndex(7));
+        assert!(run(&mut dumps, now, 10).is_some());
+        dumps.look_at_everything(now);
+        assert_eq!(dumps.ended(OpId(10), true), Ended::Nothing);
+        assert_eq!(run(&mut dumps, now, 11), None);
+        assert_eq!(dumps.next_due(), Some(now + PAUSE));
+        assert_eq!(run(&mut dumps, now + PAUSE, 11).map(|dump| dump.table), Some(Table::Links));
+    }
+
+    #[test]
+    fn many_bridges_are_looked_at_in_one_go() {
+        let mut dumps = synced(Instant::now());
+        (0..100).for_each(|bridge| dumps.look_at(IfIndex(bridge)));
+        assert!(dumps.waiting.len() <= MANY + ROWS.len());
+        assert!((0..100).all(|bridge| dumps.will_look_at(IfIndex(bridge))));
+    }
+
+    #[test]
+    fn a_dump_without_an_end_is_started_again() {
+        let now = Instant::now();
+        let mut dumps = Dumps::new();
+        let first = run(&mut dumps, now, 1);
+        assert_eq!(run(&mut dumps, now, 2), None);
+        assert_eq!(dumps.next_due(), Some(now + LONGEST));
+        assert_eq!(run(&mut dumps, now + LONGEST, 2), None);
+        assert_eq!(run(&mut dumps, now + LONGEST + PAUSE, 2), first);
+    }
+}

@@ -1,0 +1,169 @@
+//! An entry: what is wanted under a key, and what the kernel was seen to have under it. A table of them.
+
+use std::hash::Hash;
+
+use hashbrown::HashMap;
+
+use super::place::{Place, Step};
+
+/// Both sides of a key. Flood destinations, MACs and neighbours differ only in what is behind this.
+pub(super) trait Entry: Default {
+    /// The key within one network.
+    type Key: Copy + Eq + Hash;
+    /// What evpn is told of a host that is here.
+    type Local: Copy + PartialEq;
+
+    /// What comes next.
+    fn step(&self, key: Self::Key, place: &Place) -> Step;
+    /// The host is here.
+    fn local(&self, key: Self::Key, place: &Place) -> Option<Self::Local>;
+    fn is_wanted(&self) -> bool;
+    fn is_seen(&self) -> bool;
+    fn marks(&mut self) -> &mut Marks;
+    /// A dump begins: its rows have not been seen since.
+    fn set_unfresh(&mut self);
+    /// A row was not seen since then.
+    fn is_unfresh(&self) -> bool;
+    /// Such rows are gone.
+    fn drop_unfresh(&mut self);
+}
+
+/// What every entry carries besides its two sides.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Marks {
+    /// Is in one of the queues.
+    pub(super) dirty: bool,
+    /// Has an op under way. It gets no second one before that is over.
+    pub(super) in_flight: bool,
+    /// What the kernel has under this key is ours to delete: it was wanted, or a former run left it.
+    pub(super) ours: bool,
+    /// A former run left it and it was not wanted since.
+    pub(super) found: bool,
+}
+
+impl Marks {
+    /// Somebody wants it, so whatever is there will be ours.
+    pub(super) fn claim(&mut self) {
+        self.ours = true;
+        self.found = false;
+    }
+
+    /// An external row from before we looked is a former run's.
+    pub(super) fn find(&mut self) {
+        if !self.ours {
+            self.ours = true;
+            self.found = true;
+        }
+    }
+
+    /// The devices are other ones: nothing is known of what they hold.
+    pub(super) fn forget(&mut self, wanted: bool) {
+        self.ours = wanted;
+        self.found = false;
+    }
+
+    pub(super) fn busy(&self) -> bool {
+        self.dirty || self.in_flight
+    }
+}
+
+/// What became of an entry when the kernel reported a row of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Touch<L: Copy> {
+    /// The host was here.
+    pub(super) before: Option<L>,
+    /// The host is here.
+    pub(super) after: Option<L>,
+    /// The entry has just become dirty, and is to be queued.
+    pub(super) queue: bool,
+    /// Somebody wants it.
+    pub(super) wanted: bool,
+    /// It was right, and is not any more, and it was not we who changed it.
+    pub(super) spoilt: bool,
+}
+
+/// The entries of one kind in one network.
+#[derive(Debug)]
+pub(super) struct Table<E: Entry> {
+    entries: HashMap<E::Key, E>,
+}
+
+impl<E: Entry> Default for Table<E> {
+    fn default() -> Self {
+        Table { entries: HashMap::new() }
+    }
+}
+
+impl<E: Entry> Table<E> {
+    pub(super) fn get(&self, key: E::Key) -> Option<&E> {
+        self.entries.get(&key)
+    }
+
+    pub(super) fn get_mut(&mut self, key: E::Key) -> Option<&mut E> {
+        self.entries.get_mut(&key)
+    }
+
+    pub(super) fn entry(&mut self, key: E::Key) -> &mut E {
+        self.entries.entry(key).or_default()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (E::Key, &E)> {
+        self.entries.iter().map(|(key, entry)| (*key, entry))
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Changes what was seen under a key, and says what that meant.
+    pub(super) fn see(&mut self, key: E::Key, place: &Place, change: impl FnOnce(&mut E)) -> Touch<E::Local> {
+        let entry = self.entries.entry(key).or_default();
+        let wanted = entry.is_wanted();
+        let was_right = wanted && entry.step(key, place) == Step::Rest;
+        let before = entry.local(key, place);
+        change(entry);
+        let after = entry.local(key, place);
+        let idle = !entry.marks().busy();
+        let acts = idle && matches!(entry.step(key, place), Step::Act(_));
+        entry.marks().dirty |= acts;
+        if !wanted && !entry.is_seen() && idle {
+            self.entries.remove(&key);
+        }
+        Touch { before, after, queue: acts, wanted, spoilt: was_right && acts }
+    }
+
+    /// Drops an entry that says nothing any more.
+    pub(super) fn tidy(&mut self, key: E::Key) {
+        if let Some(entry) = self.entries.get_mut(&key)
+            && is_vacant(entry)
+        {
+            self.entries.remove(&key);
+        }
+    }
+
+    /// Drops everything that was seen: the devices are other ones.
+    pub(super) fn forget_rows(&mut self) {
+        self.entries.retain(|_, entry| {
+            entry.set_unfresh();
+            entry.drop_unfresh();
+            let wanted = entry.is_wanted();
+            entry.marks().forget(wanted);
+            !is_vacant(entry)
+        });
+    }
+
+    /// A dump of the rows with such keys begins.
+    pub(super) fn begin_dump(&mut self, covers: impl Fn(&E::Key) -> bool) {
+        self.entries.iter_mut().filter(|(key, _)| covers(key)).for_each(|(_, entry)| entry.set_unfresh());
+    }
+
+    /// The keys of entries with rows that the dump should have shown and did not.
+    pub(super) fn missed(&self, covers: impl Fn(&E::Key) -> bool) -> Vec<E::Key> {
+        let missed = self.entries.iter().filter(|(key, entry)| covers(key) && entry.is_unfresh());
+        missed.map(|(key, _)| *key).collect()
+    }
+}
+
+fn is_vacant<E: Entry>(entry: &mut E) -> bool {
+    !entry.is_wanted() && !entry.is_seen() && !entry.marks().busy()
+}

@@ -1,0 +1,415 @@
+//! Wanted against seen.
+//!
+//! A key is marked dirty when either of its sides changes, and waits in a queue. When its turn comes the sides
+//! are compared ([`Step`]); a difference becomes an op, and until that is answered the key gets no other. So a
+//! key that changes often costs one op for the newest state, not one for each.
+//!
+//! What the kernel is seen to have is only ever taken from rows that the kernel reports. An op that was
+//! accepted and left the difference as it was counts as refused. What is ours to delete: what was wanted in
+//! this run, and the rows with a control plane's mark that were there when a network was first looked at. Those
+//! wait for [`Fib::release_stale`].
+
+mod chore;
+mod devices;
+mod dumps;
+mod entry;
+mod flight;
+mod flood;
+mod links;
+mod mac;
+mod neighbor;
+mod network;
+mod place;
+mod queue;
+mod retry;
+mod status;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use bgp::types::Vni;
+use evpn::dataplane::{Observation, WantedKey, WantedValue};
+use hashbrown::HashMap;
+
+use self::chore::{Chore, Chores};
+use self::dumps::{Dumps, Ended};
+use self::flight::{Flight, Flights, Target};
+use self::links::Links;
+use self::network::{Network, Seen, vni_of};
+use self::place::{Place, Step};
+use self::queue::Queue;
+use self::retry::Retries;
+pub use self::status::{Counters, FibRow, Status};
+use crate::config::FibConfig;
+use crate::event::{KernelEvent, Row};
+use crate::op::{Action, Dump, Fault, Op, OpId, Table};
+
+/// How many ops may be in flight. A channel with room for as many batches never makes its sender wait.
+pub const CREDIT: usize = 4096;
+
+/// The reconciler.
+#[derive(Debug)]
+pub struct Fib {
+    config: FibConfig,
+    links: Links,
+    networks: HashMap<Vni, Network>,
+    queue: Queue,
+    flights: Flights,
+    retries: Retries,
+    chores: Chores,
+    dumps: Dumps,
+    news: VecDeque<Observation>,
+    /// Everything was looked at once.
+    synced: bool,
+    /// A former run's rows may be deleted.
+    released: bool,
+    counters: Counters,
+}
+
+impl Fib {
+    /// A reconciler that knows nothing of the kernel yet: its first ops are dumps.
+    pub fn new(config: FibConfig) -> Fib {
+        Fib {
+            config,
+            links: Links::default(),
+            networks: HashMap::new(),
+            queue: Queue::default(),
+            flights: Flights::default(),
+            retries: Retries::default(),
+            chores: Chores::default(),
+            dumps: Dumps::new(),
+            news: VecDeque::new(),
+            synced: false,
+            released: false,
+            counters: Counters::default(),
+        }
+    }
+
+    /// Wants `value` under `key`, or nothing any more. A value of another kind than the key's is ignored.
+    ///
+    /// A [`WantedValue::LocalNeighbor`] is answered by exactly one `LocalNeighbor` or `LocalNeighborGone` at
+    /// least, as soon as its outcome shows.
+    pub fn want(&mut self, key: WantedKey, value: Option<WantedValue>) {
+        let network = self.networks.entry(vni_of(&key)).or_default();
+        if network.want(&key, value) {
+            self.retries.clear(&key);
+            self.conclude(&key, false);
+            self.mark_dirty(key);
+        }
+        if value.is_none() {
+            self.tidy(&key);
+        }
+    }
+
+    /// Takes news from the kernel.
+    pub fn handle(&mut self, now: Instant, event: KernelEvent) {
+        match event {
+            KernelEvent::RowSeen(row) => self.row(now, &row, true),
+            KernelEvent::RowGone(row) => self.row(now, &row, false),
+            KernelEvent::Done(id) => self.land(now, id),
+            KernelEvent::Failed { id, fault } => self.refused(now, id, fault),
+            KernelEvent::LinkSeen(link) => self.link_seen(*link),
+            KernelEvent::LinkGone(index) => self.link_gone(index),
+            KernelEvent::DumpEnd { id, intact } => self.dump_ended(now, id, intact),
+            KernelEvent::Overrun => self.overrun(now),
+        }
+    }
+
+    /// The next op, while there is one and credit for it.
+    pub fn poll_op(&mut self, now: Instant) -> Option<Op> {
+        if self.flights.len() >= CREDIT {
+            return None;
+        }
+        while let Some(key) = self.retries.pop_due(now) {
+            self.mark_dirty(key);
+        }
+        if !self.dumps.is_idle() {
+            return self.next_dump(now);
+        }
+        self.next_chore(now).or_else(|| self.next_row(now))
+    }
+
+    /// The next news for evpn. To be drained after every call of `handle` and `want`, before the next
+    /// `poll_op`: what evpn makes of a host that has moved here decides what becomes of its rows.
+    pub fn poll_observation(&mut self) -> Option<Observation> {
+        self.news.pop_front()
+    }
+
+    /// When `poll_op` should be called again though nothing happened.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let timers = [self.retries.next_due(), self.chores.next_due(), self.dumps.next_due()];
+        timers.into_iter().flatten().min()
+    }
+
+    /// A former run's rows that are not wanted may be deleted: routing has converged.
+    pub fn release_stale(&mut self) {
+        self.released = true;
+        let unwanted = self.rows().filter(|row| row.wanted.is_none());
+        let keys: Vec<WantedKey> = unwanted.map(|row| row.key).collect();
+        keys.into_iter().for_each(|key| self.mark_dirty(key));
+    }
+
+    /// Removes the devices that we made for a VNI, in this run or a former one.
+    pub fn remove_devices(&mut self, vni: Vni) {
+        self.chores.add(Chore::Remove(vni));
+    }
+
+    /// How a key stands; `None` if it is neither wanted nor ours in the kernel.
+    pub fn status(&self, key: &WantedKey) -> Option<Status> {
+        let network = self.networks.get(&vni_of(key))?;
+        let wanted = network.wanted(key).is_some();
+        let step = match network.segment {
+            Some(_) => network.step(key, &self.place(vni_of(key))?)?,
+            None => Step::Absent,
+        };
+        match step {
+            Step::Rest => wanted.then_some(Status::Programmed),
+            Step::Blocked(reason) => Some(Status::Conflict(reason)),
+            Step::Act(_) => match self.retries.reason(key) {
+                Some(reason) => Some(Status::Failed(reason)),
+                None => Some(if wanted { Status::Pending } else { Status::Stale }),
+            },
+            Step::Absent => wanted.then_some(Status::Pending),
+            Step::Held => Some(Status::Stale),
+        }
+    }
+
+    /// Everything wanted, and what is ours in the kernel and not wanted. In no order.
+    pub fn rows(&self) -> impl Iterator<Item = FibRow> + '_ {
+        let keys = self.networks.iter().flat_map(|(vni, network)| network.keys(*vni));
+        keys.filter_map(|key| {
+            let wanted = self.networks.get(&vni_of(&key))?.wanted(&key);
+            Some(FibRow { key, wanted, status: self.status(&key)? })
+        })
+    }
+
+    /// Where wanted and seen differ.
+    pub fn diff(&self) -> impl Iterator<Item = FibRow> + '_ {
+        self.rows().filter(|row| row.status != Status::Programmed)
+    }
+
+    /// Counts since the start.
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// Nothing is left to do or to wait for, retries aside.
+    pub fn is_settled(&self) -> bool {
+        self.flights.is_empty() && self.dumps.is_idle() && self.queue.is_empty()
+    }
+
+    fn place(&self, vni: Vni) -> Option<Place> {
+        let network = self.networks.get(&vni)?;
+        place(network, &self.config, self.released)
+    }
+
+    fn row(&mut self, now: Instant, row: &Row, present: bool) {
+        let device = match row {
+            Row::Tunnel(row) => row.vxlan,
+            Row::Bridge(row) => row.bridge,
+            Row::Neighbor(row) => row.device,
+        };
+        if !present {
+            self.dumps.disturb();
+        }
+        let Some(vni) = self.links.vni(device) else { return };
+        let Some(network) = self.networks.get_mut(&vni) else { return };
+        if let Some(place) = place(network, &self.config, self.released) {
+            let seen = network.see(vni, row, present, &place);
+            self.seen(now, seen, &place);
+        }
+    }
+
+    /// Draws the conclusions from a row.
+    fn seen(&mut self, now: Instant, seen: Seen, place: &Place) {
+        if place.segment.up {
+            self.news.extend(seen.news);
+        }
+        if seen.spoilt {
+            self.counters.repairs += 1;
+            self.retries.spoilt(now, seen.key);
+        }
+        if seen.queue {
+            self.queue.push(seen.key, seen.wanted);
+        }
+    }
+
+    /// Queues a key unless it is queued or in flight already.
+    fn mark_dirty(&mut self, key: WantedKey) {
+        let Some(network) = self.networks.get_mut(&vni_of(&key)) else { return };
+        let wanted = network.wanted(&key).is_some();
+        let served = network.segment.is_some();
+        if let Some(marks) = network.marks(&key).filter(|marks| served && !marks.busy()) {
+            marks.dirty = true;
+            self.queue.push(key, wanted);
+        }
+    }
+
+    fn tidy(&mut self, key: &WantedKey) {
+        if let hashbrown::hash_map::Entry::Occupied(mut entry) = self.networks.entry(vni_of(key)) {
+            entry.get_mut().tidy(key);
+            if entry.get().is_vacant() {
+                entry.remove();
+            }
+        }
+    }
+
+    fn conclude(&mut self, key: &WantedKey, failed: bool) {
+        let Some(network) = self.networks.get_mut(&vni_of(key)) else { return };
+        let Some(place) = place(network, &self.config, self.released) else { return };
+        self.news.extend(network.conclude(key, &place, failed));
+    }
+
+    fn next_row(&mut self, now: Instant) -> Option<Op> {
+        while let Some(mut key) = self.queue.pop() {
+            if let Some(first) = self.unsettled_mac(&key) {
+                self.queue.put_back(key);
+                key = first;
+            }
+            if let Some(action) = self.settle(now, &key) {
+                return Some(self.launch(Target::Key(key), action));
+            }
+        }
+        None
+    }
+
+    fn unsettled_mac(&self, key: &WantedKey) -> Option<WantedKey> {
+        match *key {
+            WantedKey::Neighbor { vni, ip } => self.networks.get(&vni)?.unsettled_mac(vni, ip),
+            _ => None,
+        }
+    }
+
+    /// Looks at a dirty key: what is to be done about it now.
+    fn settle(&mut self, now: Instant, key: &WantedKey) -> Option<Action> {
+        let network = self.networks.get_mut(&vni_of(key))?;
+        if !std::mem::take(&mut network.marks(key)?.dirty) {
+            return None;
+        }
+        let place = place(network, &self.config, self.released);
+        let step = place.and_then(|place| network.step(key, &place));
+        if let Some(Step::Act(action)) = step
+            && !self.retries.holds(now, key)
+        {
+            network.marks(key)?.in_flight = true;
+            return Some(action);
+        }
+        self.tidy(key);
+        None
+    }
+
+    fn launch(&mut self, target: Target, action: Action) -> Op {
+        self.counters.ops += 1;
+        self.flights.launch(target, action)
+    }
+
+    fn land(&mut self, now: Instant, id: OpId) {
+        while let Some(flight) = self.flights.land(id) {
+            self.over(now, &flight, None);
+        }
+    }
+
+    fn refused(&mut self, now: Instant, id: OpId, fault: Fault) {
+        if let Some(flight) = self.flights.refuse(id) {
+            self.counters.failures += 1;
+            self.over(now, &flight, Some(fault));
+        }
+    }
+
+    fn over(&mut self, now: Instant, flight: &Flight, fault: Option<Fault>) {
+        match flight.target {
+            Target::Key(key) => self.row_over(now, key, &flight.action, fault),
+            Target::Chore(chore) => self.chore_over(now, chore, fault.as_ref()),
+            Target::Dump if fault.is_some() => self.dumps.failed(now),
+            Target::Dump => {}
+        }
+    }
+
+    /// An op on a row is over. If the same op would come next, it was refused, said so or not; unless news was
+    /// lost, and what comes next is not known yet.
+    fn row_over(&mut self, now: Instant, key: WantedKey, action: &Action, fault: Option<Fault>) {
+        let Some(network) = self.networks.get_mut(&vni_of(&key)) else { return };
+        let Some(marks) = network.marks(&key) else { return };
+        marks.in_flight = false;
+        let place = place(network, &self.config, self.released);
+        match place.and_then(|place| network.step(&key, &place)) {
+            Some(Step::Act(next)) if next == *action && self.dumps.is_idle() => {
+                self.retries.refused(now, key, fault.unwrap_or_else(not_done));
+                self.conclude(&key, true);
+            }
+            Some(Step::Act(_)) => self.mark_dirty(key),
+            _ => {
+                self.retries.clear(&key);
+                self.conclude(&key, false);
+                self.tidy(&key);
+            }
+        }
+    }
+
+    fn next_dump(&mut self, now: Instant) -> Option<Op> {
+        let dump = self.dumps.next(now, self.flights.is_empty())?;
+        self.counters.dumps += 1;
+        let op = self.launch(Target::Dump, Action::Dump(dump));
+        self.dumps.started(now, op.id);
+        match dump.table {
+            Table::Links => self.links.begin_dump(),
+            table => self.networks_in(dump).into_iter().for_each(|vni| {
+                self.networks.get_mut(&vni).into_iter().for_each(|network| network.begin_dump(table));
+            }),
+        }
+        Some(op)
+    }
+
+    fn dump_ended(&mut self, now: Instant, id: OpId, intact: bool) {
+        let ended = self.dumps.ended(id, intact);
+        self.land(now, id);
+        if let Ended::Complete(dump) = ended {
+            self.sweep(now, dump);
+        }
+        if self.dumps.take_synced() {
+            self.synced = true;
+            self.create_missing();
+            self.news.push_back(Observation::Synced);
+        }
+    }
+
+    /// What a dump did not show is gone.
+    fn sweep(&mut self, now: Instant, dump: Dump) {
+        if dump.table == Table::Links {
+            for index in self.links.missed() {
+                self.link_gone(index);
+            }
+        }
+        for vni in self.networks_in(dump) {
+            let Some(place) = self.place(vni) else { continue };
+            let Some(network) = self.networks.get_mut(&vni) else { continue };
+            let all = network.end_dump(vni, dump.table, &place);
+            network.known |=
+                dump.table == Table::Neighbors6 && !self.dumps.will_look_at(place.segment.bridge);
+            all.into_iter().for_each(|seen| self.seen(now, seen, &place));
+        }
+    }
+
+    fn networks_in(&self, dump: Dump) -> Vec<Vni> {
+        match dump.bridge {
+            Some(bridge) => self.links.vni(bridge).into_iter().collect(),
+            None => self.networks.keys().copied().collect(),
+        }
+    }
+
+    fn overrun(&mut self, now: Instant) {
+        self.counters.overruns += 1;
+        self.dumps.look_at_everything(now);
+    }
+}
+
+fn place(network: &Network, config: &FibConfig, released: bool) -> Option<Place> {
+    let segment = network.segment?;
+    Some(Place { segment, released, protocol: config.protocol, known: network.known })
+}
+
+fn not_done() -> Fault {
+    Fault { errno: 0, text: Some("the kernel accepted it and did not do it".into()) }
+}

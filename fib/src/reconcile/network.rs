@@ -1,0 +1,283 @@
+//! One VNI: its devices and its three tables.
+
+use std::net::IpAddr;
+
+use bgp::types::{Mac, Vni};
+use evpn::dataplane::{Observation, WantedKey, WantedValue};
+
+use super::entry::{Entry, Marks, Table, Touch};
+use super::flood::FloodEntry;
+use super::mac::{MacEntry, RemoteMac};
+use super::neighbor::{NeighborEntry, WantedNeighbor};
+use super::place::{Place, Segment, Step};
+use crate::event::Row;
+use crate::op;
+
+/// What is wanted in a VNI and what the kernel has.
+#[derive(Debug, Default)]
+pub(super) struct Network {
+    /// The devices, while there are any.
+    pub(super) segment: Option<Segment>,
+    /// All their rows have been seen once.
+    pub(super) known: bool,
+    floods: Table<FloodEntry>,
+    macs: Table<MacEntry>,
+    neighbors: Table<NeighborEntry>,
+}
+
+/// What a row from the kernel meant.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seen {
+    pub(super) key: WantedKey,
+    /// To be queued.
+    pub(super) queue: bool,
+    /// Somebody wants it.
+    pub(super) wanted: bool,
+    /// Something else spoilt what was right.
+    pub(super) spoilt: bool,
+    /// For evpn.
+    pub(super) news: Option<Observation>,
+}
+
+/// The VNI that a key belongs to.
+pub(super) fn vni_of(key: &WantedKey) -> Vni {
+    match *key {
+        WantedKey::Flood { vni, .. } | WantedKey::Mac { vni, .. } | WantedKey::Neighbor { vni, .. } => vni,
+    }
+}
+
+impl Network {
+    /// Nothing is known or wanted.
+    pub(super) fn is_vacant(&self) -> bool {
+        let empty = self.floods.is_empty() && self.macs.is_empty() && self.neighbors.is_empty();
+        self.segment.is_none() && empty
+    }
+
+    /// Wants something else; `false` if it is what was wanted already, or not a value for such a key.
+    pub(super) fn want(&mut self, key: &WantedKey, value: Option<WantedValue>) -> bool {
+        match (*key, value) {
+            (WantedKey::Flood { vtep, .. }, None | Some(WantedValue::Flood)) => {
+                let entry = self.floods.entry(vtep);
+                let old = std::mem::replace(&mut entry.wanted, value.is_some());
+                claimed(entry, old != value.is_some())
+            }
+            (WantedKey::Mac { mac, .. }, None) => {
+                change(self.macs.entry(mac), |entry| &mut entry.wanted, None)
+            }
+            (WantedKey::Mac { mac, .. }, Some(WantedValue::Mac { vtep, sticky })) => {
+                let wanted = Some(RemoteMac { vtep, sticky });
+                change(self.macs.entry(mac), |entry| &mut entry.wanted, wanted)
+            }
+            (WantedKey::Neighbor { ip, .. }, value) => {
+                let wanted = value.and_then(NeighborEntry::wanted_from);
+                change(self.neighbors.entry(ip), |entry| &mut entry.wanted, wanted)
+            }
+            _ => false,
+        }
+    }
+
+    /// Takes a row in, or out.
+    pub(super) fn see(&mut self, vni: Vni, row: &Row, present: bool, place: &Place) -> Seen {
+        match row {
+            Row::Tunnel(row) if row.mac == Mac::ZERO => {
+                let touch = self.floods.see(row.vtep, place, |entry| entry.see(row, present, place));
+                seen(WantedKey::Flood { vni, vtep: row.vtep }, touch, None)
+            }
+            Row::Tunnel(row) => {
+                let touch = self.macs.see(row.mac, place, |entry| entry.see_tunnel(row, present, place));
+                mac_seen(vni, row.mac, touch)
+            }
+            Row::Bridge(row) => {
+                let touch = self.macs.see(row.mac, place, |entry| entry.see_bridge(row, present, place));
+                mac_seen(vni, row.mac, touch)
+            }
+            Row::Neighbor(row) => {
+                let touch = self.neighbors.see(row.ip, place, |entry| entry.see(row, present, place));
+                self.neighbor_seen(vni, row.ip, touch)
+            }
+        }
+    }
+
+    /// What comes next for a key; `None` if there is nothing under it.
+    pub(super) fn step(&self, key: &WantedKey, place: &Place) -> Option<Step> {
+        match *key {
+            WantedKey::Flood { vtep, .. } => self.floods.get(vtep).map(|entry| entry.step(vtep, place)),
+            WantedKey::Mac { mac, .. } => self.macs.get(mac).map(|entry| entry.step(mac, place)),
+            WantedKey::Neighbor { ip, .. } => self.neighbors.get(ip).map(|entry| entry.step(ip, place)),
+        }
+    }
+
+    /// A key's marks.
+    pub(super) fn marks(&mut self, key: &WantedKey) -> Option<&mut Marks> {
+        match *key {
+            WantedKey::Flood { vtep, .. } => self.floods.get_mut(vtep).map(Entry::marks),
+            WantedKey::Mac { mac, .. } => self.macs.get_mut(mac).map(Entry::marks),
+            WantedKey::Neighbor { ip, .. } => self.neighbors.get_mut(ip).map(Entry::marks),
+        }
+    }
+
+    /// What is wanted under a key.
+    pub(super) fn wanted(&self, key: &WantedKey) -> Option<WantedValue> {
+        match *key {
+            WantedKey::Flood { vtep, .. } => {
+                self.floods.get(vtep).filter(|entry| entry.wanted).map(|_| WantedValue::Flood)
+            }
+            WantedKey::Mac { mac, .. } => self.macs.get(mac)?.wanted.map(mac_value),
+            WantedKey::Neighbor { ip, .. } => self.neighbors.get(ip)?.wanted.map(neighbor_value),
+        }
+    }
+
+    /// Drops what says nothing any more under a key.
+    pub(super) fn tidy(&mut self, key: &WantedKey) {
+        match *key {
+            WantedKey::Flood { vtep, .. } => self.floods.tidy(vtep),
+            WantedKey::Mac { mac, .. } => self.macs.tidy(mac),
+            WantedKey::Neighbor { ip, .. } => self.neighbors.tidy(ip),
+        }
+    }
+
+    /// The devices are other ones.
+    pub(super) fn forget_rows(&mut self) {
+        self.known = false;
+        self.floods.forget_rows();
+        self.macs.forget_rows();
+        self.neighbors.forget_rows();
+    }
+
+    /// Every key that is wanted or ours.
+    pub(super) fn keys(&self, vni: Vni) -> impl Iterator<Item = WantedKey> + '_ {
+        let floods = self.floods.iter().filter(|(_, entry)| entry.wanted || entry.marks.ours);
+        let macs = self.macs.iter().filter(|(_, entry)| entry.wanted.is_some() || entry.marks.ours);
+        let neighbors = self.neighbors.iter().filter(|(_, entry)| entry.wanted.is_some() || entry.marks.ours);
+        let floods = floods.map(move |(vtep, _)| WantedKey::Flood { vni, vtep });
+        let macs = macs.map(move |(mac, _)| WantedKey::Mac { vni, mac });
+        floods.chain(macs).chain(neighbors.map(move |(ip, _)| WantedKey::Neighbor { vni, ip }))
+    }
+
+    /// Every host that is here.
+    pub(super) fn locals<'a>(&'a self, vni: Vni, place: &'a Place) -> impl Iterator<Item = Observation> + 'a {
+        let macs = self.macs.iter().filter_map(move |(mac, entry)| {
+            Some(Observation::LocalMac { vni, mac, sticky: entry.local(mac, place)? })
+        });
+        let neighbors = self.neighbors.iter().filter_map(move |(ip, entry)| {
+            let (mac, router) = entry.local(ip, place)?;
+            Some(Observation::LocalNeighbor { vni, ip, mac, router })
+        });
+        macs.chain(neighbors)
+    }
+
+    /// The MAC that a wanted neighbour leads to, if its rows are still to be looked at.
+    pub(super) fn unsettled_mac(&self, vni: Vni, ip: IpAddr) -> Option<WantedKey> {
+        let WantedNeighbor::Remote { mac, .. } = self.neighbors.get(ip)?.wanted? else { return None };
+        let dirty = self.macs.get(mac)?.marks.dirty;
+        dirty.then_some(WantedKey::Mac { vni, mac })
+    }
+
+    /// How the handing over of a neighbour to the kernel ended: what evpn is to be told, once. `failed`: the
+    /// kernel would not have it.
+    pub(super) fn conclude(&mut self, key: &WantedKey, place: &Place, failed: bool) -> Option<Observation> {
+        let WantedKey::Neighbor { vni, ip } = *key else { return None };
+        let entry = self.neighbors.get_mut(ip).filter(|entry| entry.awaited() && !entry.marks.in_flight)?;
+        if !failed && entry.step(ip, place) != Step::Rest {
+            return None;
+        }
+        let local = entry.local(ip, place).filter(|_| !failed);
+        entry.settle();
+        Some(neighbor_news(vni, ip, local))
+    }
+
+    /// A dump begins: its rows count as not seen.
+    pub(super) fn begin_dump(&mut self, table: op::Table) {
+        if table == op::Table::Fdb {
+            self.floods.begin_dump(|_| true);
+            self.macs.begin_dump(|_| true);
+        }
+        self.neighbors.begin_dump(|ip| is_in(table, ip));
+    }
+
+    /// A dump is complete: what it did not show is gone.
+    pub(super) fn end_dump(&mut self, vni: Vni, table: op::Table, place: &Place) -> Vec<Seen> {
+        let mut all = Vec::new();
+        if table == op::Table::Fdb {
+            for vtep in self.floods.missed(|_| true) {
+                let touch = self.floods.see(vtep, place, Entry::drop_unfresh);
+                all.push(seen(WantedKey::Flood { vni, vtep }, touch, None));
+            }
+            for mac in self.macs.missed(|_| true) {
+                let touch = self.macs.see(mac, place, Entry::drop_unfresh);
+                all.push(mac_seen(vni, mac, touch));
+            }
+        }
+        for ip in self.neighbors.missed(|ip| is_in(table, ip)) {
+            let touch = self.neighbors.see(ip, place, Entry::drop_unfresh);
+            all.push(self.neighbor_seen(vni, ip, touch));
+        }
+        all
+    }
+
+    /// Words a neighbour's change for evpn. A handing over that shows in the change is settled by it.
+    fn neighbor_seen(&mut self, vni: Vni, ip: IpAddr, touch: Touch<(Mac, bool)>) -> Seen {
+        let news = (touch.before != touch.after).then(|| neighbor_news(vni, ip, touch.after));
+        if news.is_some() && touch.after.is_some() {
+            self.neighbors.get_mut(ip).into_iter().for_each(NeighborEntry::settle);
+        }
+        seen(WantedKey::Neighbor { vni, ip }, touch, news)
+    }
+}
+
+/// Sets what an entry wants, and says whether that is new.
+fn change<E: Entry, W: PartialEq>(
+    entry: &mut E,
+    wanted: impl Fn(&mut E) -> &mut Option<W>,
+    value: Option<W>,
+) -> bool {
+    let is_new = *wanted(entry) != value;
+    *wanted(entry) = value;
+    claimed(entry, is_new)
+}
+
+fn claimed<E: Entry>(entry: &mut E, is_new: bool) -> bool {
+    if entry.is_wanted() {
+        entry.marks().claim();
+    }
+    is_new
+}
+
+fn is_in(table: op::Table, ip: &IpAddr) -> bool {
+    match table {
+        op::Table::Neighbors4 => ip.is_ipv4(),
+        op::Table::Neighbors6 => ip.is_ipv6(),
+        op::Table::Links | op::Table::Fdb => false,
+    }
+}
+
+fn seen<L: Copy>(key: WantedKey, touch: Touch<L>, news: Option<Observation>) -> Seen {
+    let Touch { queue, wanted, spoilt, .. } = touch;
+    Seen { key, queue, wanted, spoilt, news }
+}
+
+fn mac_seen(vni: Vni, mac: Mac, touch: Touch<bool>) -> Seen {
+    let news = (touch.before != touch.after).then_some(match touch.after {
+        Some(sticky) => Observation::LocalMac { vni, mac, sticky },
+        None => Observation::LocalMacGone { vni, mac },
+    });
+    seen(WantedKey::Mac { vni, mac }, touch, news)
+}
+
+fn neighbor_news(vni: Vni, ip: IpAddr, local: Option<(Mac, bool)>) -> Observation {
+    match local {
+        Some((mac, router)) => Observation::LocalNeighbor { vni, ip, mac, router },
+        None => Observation::LocalNeighborGone { vni, ip },
+    }
+}
+
+fn mac_value(wanted: RemoteMac) -> WantedValue {
+    WantedValue::Mac { vtep: wanted.vtep, sticky: wanted.sticky }
+}
+
+fn neighbor_value(wanted: WantedNeighbor) -> WantedValue {
+    match wanted {
+        WantedNeighbor::Remote { mac, router } => WantedValue::Neighbor { mac, router },
+        WantedNeighbor::Local { mac, .. } => WantedValue::LocalNeighbor { mac },
+    }
+}

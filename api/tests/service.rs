@@ -1,10 +1,5 @@
 //! The server and the client, with a core of a few lines between them.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test: there a panic is the report"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test: there a panic is the report")]
 
 use std::path::PathBuf;
 use std::time::Duration;

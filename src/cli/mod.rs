@@ -1,8 +1,8 @@
 //! The command line, `linnet`: asks linnetd over its API and shows the answer.
 //!
-//! - [`args`] is what can be typed; [`command`] is what each command asks for;
-//! - [`view`] is how each kind of row looks as a table, and the few views that are not tables;
-//! - [`output`] brings rows out in the chosen format, page by page, so that a million of them need no memory.
+//! - `args` is what can be typed; [`command`] is what each command asks for;
+//! - `view` is how each kind of row looks as a table, and the few views that are not tables;
+//! - `output` brings rows out in the chosen format, page by page, so that a million of them need no memory.
 //!
 //! Nothing is computed here: rows, filters and reasons are the daemon's, and JSON is the API's own messages.
 //!

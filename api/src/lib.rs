@@ -2,7 +2,8 @@
 //!
 //! - [`v1`] is generated from proto/, where each message and field is explained; [`json`] is its JSON form.
 //! - [`query`] is the border to the daemon's core: every request as one value, every answer as another.
-//! - [`server`] listens and forwards; it holds no state of its own. [`client`] connects and reads page by page.
+//! - [`server`] listens and forwards; it holds no state of its own. [`client`] connects and reads page by
+//!   page.
 //!
 //! What is NOT here: what an answer says. Core decides that, and how pages are cut. Nor any colour or column:
 //! the command line does those.

@@ -1,17 +1,17 @@
 //! The border between the gRPC service and the core of the daemon.
 //!
 //! A [`Query`] is one request, an [`Answer`] its answer; both are plain values, so that core can be asked
-//! without a server. A [`Request`] carries one query to the task that owns core, and the way back. The channel
-//! it travels on is bounded: a busy core makes readers wait, never the other way round.
+//! without a server. A [`Request`] carries one query to the task that owns core, and the way back. The
+//! channel it travels on is bounded: a busy core makes readers wait, never the other way round.
 //!
 //! # Watching
 //!
 //! A watch is a long poll, repeated. [`Query::Changes`] asks for what changed behind its `resume_token`. Core
-//! answers at once if there is something, and otherwise keeps the request until there is: the reader's place is
-//! its token, nothing else of it is kept. The server lets at most [`MAX_WATCHES`] streams be open, each with one
-//! request at a time. When a reader goes away its request's [`Request::is_abandoned`] becomes true: whoever
-//! keeps requests drops the abandoned ones whenever another comes to be kept, and then never keeps more than
-//! [`MAX_WATCHES`].
+//! answers at once if there is something, and otherwise keeps the request until there is: the reader's place
+//! is its token, nothing else of it is kept. The server lets at most [`MAX_WATCHES`] streams be open, each
+//! with one request at a time. When a reader goes away its request's [`Request::is_abandoned`] becomes true:
+//! whoever keeps requests drops the abandoned ones whenever another comes to be kept, and then never keeps
+//! more than [`MAX_WATCHES`].
 
 use tokio::sync::oneshot;
 

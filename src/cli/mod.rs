@@ -1,6 +1,6 @@
 //! The command line, `linnet`: asks linnetd over its API and shows the answer.
 //!
-//! - `args` is what can be typed; [`command`] is what each command asks for;
+//! - `args` is what can be typed; `command` is what each command asks for;
 //! - `view` is how each kind of row looks as a table, and the few views that are not tables;
 //! - `output` brings rows out in the chosen format, page by page, so that a million of them need no memory.
 //!

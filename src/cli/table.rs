@@ -1,7 +1,7 @@
 //! Tables of aligned columns, written page by page.
 //!
-//! The first rows are held back and measured before they are written, the others page by page: a table of up to
-//! [`HELD`] rows is aligned throughout, and a longer one needs no more memory than that. Widths only grow.
+//! The first rows are held back and measured before they are written, the others page by page: a table of up
+//! to [`HELD`] rows is aligned throughout, and a longer one needs no more memory than that. Widths only grow.
 
 use std::borrow::Cow;
 use std::io::{self, Write};

@@ -1,4 +1,5 @@
-//! The command line against a fake daemon: what it prints is compared, byte for byte, with the files in golden/.
+//! The command line against a fake daemon: what it prints is compared, byte for byte, with the files in
+//! golden/.
 //!
 //! `BLESS=1 cargo test --test cli` writes the files anew; the difference is then for a person to judge.
 #![expect(clippy::unwrap_used, reason = "a test: there a panic is the report")]

@@ -15,8 +15,9 @@ fn rfc3339(since_epoch: Duration) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
 }
 
-/// The Gregorian date of a day counted from 1970-01-01. Years are taken to begin in March, so that the leap day
-/// is the last of its year and the lengths of the months before it never change: 153 days are five months.
+/// The Gregorian date of a day counted from 1970-01-01. Years are taken to begin in March, so that the leap
+/// day is the last of its year and the lengths of the months before it never change: 153 days are five
+/// months.
 fn date(day: u64) -> (u64, u64, u64) {
     let day = day + 719_468;
     let (era, of_era) = (day / 146_097, day % 146_097);

@@ -1,0 +1,111 @@
+//! The services: each method forwards its request and returns the answer.
+
+use std::sync::Arc;
+
+use tokio::sync::{Semaphore, mpsc, oneshot, watch as signal};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::service::Routes;
+use tonic::{Response, Status, async_trait};
+
+use super::watch;
+use crate::query::{ApiError, Ask, MAX_WATCHES, Request};
+use crate::v1;
+
+/// What every method needs; cheap to clone.
+#[derive(Clone)]
+pub(super) struct Service {
+    asker: Asker,
+    watches: Arc<Semaphore>,
+    ended: signal::Receiver<()>,
+}
+
+/// The way to core.
+#[derive(Clone)]
+pub(super) struct Asker(mpsc::Sender<Request>);
+
+impl Asker {
+    /// Asks core and waits for its answer. Dropping the future abandons the request.
+    pub(super) async fn ask<Q: Ask>(&self, request: Q) -> Result<Q::Answer, Status> {
+        let ending = || Status::from(ApiError::Unavailable("linnetd is shutting down".into()));
+        let (reply, answer) = oneshot::channel();
+        self.0.send(Request { query: request.query(), reply }).await.map_err(|_| ending())?;
+        let answer = answer.await.map_err(|_| ending())??;
+        Q::pick(answer).ok_or_else(|| Status::internal("core answered another question"))
+    }
+}
+
+impl Service {
+    pub(super) fn new(requests: mpsc::Sender<Request>, ended: signal::Receiver<()>) -> Service {
+        Service { asker: Asker(requests), watches: Arc::new(Semaphore::new(MAX_WATCHES)), ended }
+    }
+
+    pub(super) fn routes(self) -> Routes {
+        Routes::new(v1::rib_server::RibServer::new(self.clone()))
+            .add_service(v1::neighbors_server::NeighborsServer::new(self.clone()))
+            .add_service(v1::evpn_server::EvpnServer::new(self.clone()))
+            .add_service(v1::fib_server::FibServer::new(self.clone()))
+            .add_service(v1::system_server::SystemServer::new(self.clone()))
+            .add_service(v1::monitor_server::MonitorServer::new(self))
+    }
+}
+
+/// Implements a generated service trait whose methods only forward.
+macro_rules! forward {
+    ($service:path { $($method:ident($request:ident) -> $response:ident;)+ }) => {
+        #[async_trait]
+        impl $service for Service {
+            $(async fn $method(
+                &self,
+                request: tonic::Request<v1::$request>,
+            ) -> Result<Response<v1::$response>, Status> {
+                self.asker.ask(request.into_inner()).await.map(Response::new)
+            })+
+        }
+    };
+}
+
+forward!(v1::rib_server::Rib {
+    list_paths(ListPathsRequest) -> ListPathsResponse;
+    summarize(SummarizeRequest) -> SummarizeResponse;
+    explain(ExplainRequest) -> ExplainResponse;
+});
+
+forward!(v1::neighbors_server::Neighbors {
+    list_neighbors(ListNeighborsRequest) -> ListNeighborsResponse;
+    get_neighbor(GetNeighborRequest) -> Neighbor;
+    reset_neighbor(ResetNeighborRequest) -> ResetNeighborResponse;
+    set_neighbor_admin(SetNeighborAdminRequest) -> SetNeighborAdminResponse;
+});
+
+forward!(v1::evpn_server::Evpn {
+    list_vnis(ListVnisRequest) -> ListVnisResponse;
+    list_macs(ListMacsRequest) -> ListMacsResponse;
+    list_arps(ListArpsRequest) -> ListArpsResponse;
+    list_vteps(ListVtepsRequest) -> ListVtepsResponse;
+});
+
+forward!(v1::fib_server::Fib {
+    list_fib_entries(ListFibEntriesRequest) -> ListFibEntriesResponse;
+});
+
+forward!(v1::system_server::System {
+    get_status(GetStatusRequest) -> Status;
+});
+
+#[async_trait]
+impl v1::monitor_server::Monitor for Service {
+    type WatchStream = ReceiverStream<Result<v1::WatchResponse, Status>>;
+
+    async fn watch(
+        &self,
+        request: tonic::Request<v1::WatchRequest>,
+    ) -> Result<Response<Self::WatchStream>, Status> {
+        let permit = Arc::clone(&self.watches).try_acquire_owned().map_err(|_| {
+            Status::from(ApiError::Exhausted(format!("{MAX_WATCHES} streams watch already, no more may")))
+        })?;
+        let (responses, stream) = mpsc::channel(1);
+        let (asker, ended) = (self.asker.clone(), self.ended.clone());
+        tokio::spawn(watch::run(asker, request.into_inner(), responses, ended, permit));
+        Ok(Response::new(ReceiverStream::new(stream)))
+    }
+}

@@ -1,0 +1,390 @@
+//! What can be typed.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use api::client::Endpoint;
+use api::v1;
+use bgp::types::{Family, Mac};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use ipnet::IpNet;
+
+/// Where linnetd listens unless its configuration says otherwise.
+pub const DEFAULT_SOCKET: &str = "/run/linnet/linnet.sock";
+
+const EXAMPLES: &str = "\
+Examples:
+  linnet neighbor                        sessions, one line for each family
+  linnet neighbor 10.0.1.1 softreset     ask for its routes again, and send ours again
+  linnet rib -a evpn macip --vni 100     MAC/IP routes of one network
+  linnet rib 10.244.1.0/24 --detail      every attribute of every path
+  linnet evpn mac --vni 100              where each MAC is, and whether the kernel knows
+  linnet fib diff                        where the kernel is not as it should be
+  linnet monitor neighbor rib            what changes, as it changes
+  linnet -o json evpn vni | jq           for scripts";
+
+/// Shows and steers linnetd.
+#[derive(Debug, Parser)]
+#[command(name = "linnet", version, after_help = EXAMPLES, max_term_width = 100)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+pub struct Cli {
+    /// For every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct Global {
+    /// Form of the output
+    #[arg(short, long, global = true, value_name = "FORMAT", default_value = "table")]
+    pub output: Format,
+    /// Unix socket of linnetd [env: LINNET_SOCKET] [default: /run/linnet/linnet.sock]
+    #[arg(long, global = true, value_name = "PATH", conflicts_with = "address")]
+    pub socket: Option<PathBuf>,
+    /// TCP address of linnetd [env: LINNET_ADDRESS]
+    #[arg(long, global = true, value_name = "HOST:PORT")]
+    pub address: Option<String>,
+    /// No colors; there are none in a pipe or with NO_COLOR set either
+    #[arg(long, global = true)]
+    pub no_color: bool,
+}
+
+impl Global {
+    /// Where linnetd is: an option beats the environment, `env`, which beats the default.
+    pub fn endpoint(&self, env: impl Fn(&str) -> Option<String>) -> Endpoint {
+        let unix = |path: &PathBuf| Endpoint::Unix(path.clone());
+        let set = |name| env(name).filter(|value| !value.is_empty());
+        self.socket
+            .as_ref()
+            .map(unix)
+            .or_else(|| self.address.clone().map(Endpoint::Tcp))
+            .or_else(|| set("LINNET_SOCKET").map(|path| Endpoint::Unix(path.into())))
+            .or_else(|| set("LINNET_ADDRESS").map(Endpoint::Tcp))
+            .unwrap_or_else(|| Endpoint::Unix(DEFAULT_SOCKET.into()))
+    }
+}
+
+/// A form of the output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Aligned columns
+    Table,
+    /// More columns
+    Wide,
+    /// One array, or one object
+    Json,
+    /// One object a line
+    Jsonl,
+    /// One sequence, or one mapping
+    Yaml,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// BGP neighbors: sessions, details, resets
+    #[command(visible_aliases = ["neighbors", "peers", "summary"])]
+    Neighbor(NeighborArgs),
+    /// The routing table: paths, one a line
+    Rib(RibArgs),
+    /// Why a path won and the others lost, and what the kernel made of it
+    Explain {
+        /// A prefix, an EVPN route, a MAC, or a host's address
+        key: String,
+    },
+    /// EVPN: networks, MACs, ARP and ND bindings, tunnel endpoints
+    #[command(subcommand)]
+    Evpn(EvpnCommand),
+    /// The kernel's state: what is wanted beside what is there
+    Fib(FibArgs),
+    /// Changes as they happen, after the present state
+    Monitor(MonitorArgs),
+    /// The daemon at a glance
+    Status,
+    /// Versions of this program and of linnetd
+    Version,
+    /// Prints a completion script for a shell
+    Completion {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+/// Arguments of `neighbor`.
+#[derive(Debug, Args)]
+pub struct NeighborArgs {
+    /// Only this neighbor, in detail
+    #[arg(value_name = "ADDR")]
+    pub neighbor: Option<IpAddr>,
+    /// What to do with it
+    #[arg(requires = "neighbor")]
+    pub action: Option<NeighborAction>,
+    /// With reset or shutdown: tell the neighbor why (RFC 9003)
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true, requires = "action")]
+    pub message: String,
+}
+
+/// What can be done with a neighbour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum NeighborAction {
+    /// End the session; it comes up anew
+    Reset,
+    /// Ask for its routes again, and send ours again
+    Softreset,
+    /// Ask for its routes again
+    Softresetin,
+    /// Send ours again
+    Softresetout,
+    /// End the session and keep it down
+    #[value(alias = "disable")]
+    Shutdown,
+    /// Let the session come up again
+    Enable,
+}
+
+/// Arguments of `rib`.
+#[derive(Debug, Args)]
+pub struct RibArgs {
+    /// `summary`; EVPN route types: macip, multicast, ead, es, prefix, or 1 to 5; or one destination
+    #[arg(value_name = "WHAT", value_delimiter = ',')]
+    pub what: Vec<RibWhat>,
+    /// Only these families: evpn, ipv4, ipv6
+    #[arg(short = 'a', long = "family", value_name = "FAMILY", value_delimiter = ',', value_parser = family)]
+    pub families: Vec<Family>,
+    /// Only this route distinguisher
+    #[arg(long)]
+    pub rd: Option<String>,
+    /// Only this VNI
+    #[arg(long, value_parser = vni())]
+    pub vni: Option<u32>,
+    /// Only this MAC
+    #[arg(long)]
+    pub mac: Option<Mac>,
+    /// Only this host address, or the originator of a multicast route
+    #[arg(long)]
+    pub ip: Option<IpAddr>,
+    /// Only paths from this neighbor; with `--adj out`, to it
+    #[arg(long, value_name = "ADDR")]
+    pub neighbor: Option<IpAddr>,
+    /// What a neighbor sent, what it is sent, or the best paths
+    #[arg(long, value_name = "TABLE", requires_if("in", "neighbor"), requires_if("out", "neighbor"))]
+    pub adj: Option<Adj>,
+    /// Every attribute of each path
+    #[arg(long)]
+    pub detail: bool,
+}
+
+/// A table of RFC 4271 section 3.2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Adj {
+    /// What a neighbor sent
+    In,
+    /// What a neighbor is sent
+    Out,
+    /// The best paths
+    Local,
+}
+
+/// What to show of the table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RibWhat {
+    /// Counts only.
+    Summary,
+    /// One EVPN route type.
+    Type(v1::RouteType),
+    /// One destination.
+    Destination(String),
+}
+
+impl FromStr for RibWhat {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        use v1::RouteType::{Ead, Es, Macip, Multicast, Prefix};
+        Ok(match text {
+            "summary" => RibWhat::Summary,
+            "ead" | "1" => RibWhat::Type(Ead),
+            "macip" | "macadv" | "2" => RibWhat::Type(Macip),
+            "multicast" | "imet" | "3" => RibWhat::Type(Multicast),
+            "es" | "4" => RibWhat::Type(Es),
+            "prefix" | "5" => RibWhat::Type(Prefix),
+            key if key.starts_with('[') => RibWhat::Destination(key.to_owned()),
+            prefix => RibWhat::Destination(
+                prefix
+                    .parse::<IpNet>()
+                    .map_err(
+                        |_| "expected summary, a route type (macip, multicast, ead, es, prefix), or a prefix",
+                    )?
+                    .trunc()
+                    .to_string(),
+            ),
+        })
+    }
+}
+
+/// Commands of `evpn`.
+#[derive(Debug, Subcommand)]
+pub enum EvpnCommand {
+    /// Networks
+    Vni(EvpnArgs),
+    /// MACs, local and remote
+    #[command(visible_alias = "macs")]
+    Mac(HostArgs),
+    /// ARP and ND bindings, local and remote
+    #[command(visible_aliases = ["arp-cache", "neigh"])]
+    Arp {
+        /// Which.
+        #[command(flatten)]
+        hosts: HostArgs,
+        /// Only this address
+        #[arg(long)]
+        ip: Option<IpAddr>,
+    },
+    /// Remote tunnel endpoints
+    #[command(visible_alias = "vteps")]
+    Vtep(EvpnArgs),
+}
+
+/// Arguments of `evpn vni` and `evpn vtep`.
+#[derive(Debug, Args)]
+pub struct EvpnArgs {
+    /// Only this network
+    #[arg(long, value_parser = vni())]
+    pub vni: Option<u32>,
+}
+
+/// Arguments that `evpn mac` and `evpn arp` have in common.
+#[derive(Debug, Args)]
+pub struct HostArgs {
+    /// Only this network
+    #[arg(long, value_parser = vni())]
+    pub vni: Option<u32>,
+    /// Only this MAC
+    #[arg(long)]
+    pub mac: Option<Mac>,
+    /// Only hosts behind this VTEP
+    #[arg(long, value_name = "ADDR")]
+    pub vtep: Option<IpAddr>,
+    /// Only hosts attached to this node
+    #[arg(long, conflicts_with = "remote")]
+    pub local: bool,
+    /// Only hosts elsewhere
+    #[arg(long)]
+    pub remote: bool,
+}
+
+/// Arguments of `fib`.
+#[derive(Debug, Args)]
+pub struct FibArgs {
+    /// Only where wanted and seen differ
+    pub diff: Option<Diff>,
+    /// Only this kind
+    #[arg(long, value_delimiter = ',')]
+    pub kind: Vec<FibKind>,
+    /// Only this network
+    #[arg(long, value_parser = vni())]
+    pub vni: Option<u32>,
+}
+
+/// The word `diff`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Diff {
+    /// Only where wanted and seen differ
+    Diff,
+}
+
+/// A kind of kernel state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FibKind {
+    /// Devices
+    Link,
+    /// Flood destinations
+    Flood,
+    /// Remote MACs
+    Mac,
+    /// ARP and ND suppression
+    Neighbor,
+    /// IP routes
+    Route,
+}
+
+/// Arguments of `monitor`.
+#[derive(Debug, Args)]
+pub struct MonitorArgs {
+    /// What to watch; everything if not given
+    #[arg(value_delimiter = ',')]
+    pub topics: Vec<Topic>,
+    /// Leave the present state out
+    #[arg(long)]
+    pub changes_only: bool,
+}
+
+/// What can be watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Topic {
+    /// Best paths
+    Rib,
+    /// Networks, MACs, ARP and ND bindings, VTEPs
+    Evpn,
+    /// Kernel state
+    Fib,
+    /// Sessions
+    Neighbor,
+}
+
+fn vni() -> impl clap::builder::TypedValueParser<Value = u32> {
+    clap::value_parser!(u32).range(0..=0xff_ffff)
+}
+
+/// The short names that every tool has, and the names of the configuration.
+fn family(text: &str) -> Result<Family, String> {
+    match text {
+        "evpn" => Ok(Family::L2vpnEvpn),
+        "ipv4" => Ok(Family::Ipv4Unicast),
+        "ipv6" => Ok(Family::Ipv6Unicast),
+        name => name.parse().map_err(|_| "expected evpn, ipv4 or ipv6".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn endpoint(arguments: &[&str], env: &[(&str, &str)]) -> String {
+        let cli = Cli::try_parse_from(["linnet", "status"].iter().chain(arguments)).unwrap();
+        let get = |name: &str| env.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+        cli.global.endpoint(get).to_string()
+    }
+
+    #[test]
+    fn the_definitions_agree() {
+        <Cli as clap::CommandFactory>::command().debug_assert();
+    }
+
+    #[test]
+    fn an_option_beats_the_environment_which_beats_the_default() {
+        let env = [("LINNET_SOCKET", "/env"), ("LINNET_ADDRESS", "env:1")];
+        assert_eq!(endpoint(&[], &[]), DEFAULT_SOCKET);
+        assert_eq!(endpoint(&[], &[("LINNET_SOCKET", "")]), DEFAULT_SOCKET);
+        assert_eq!(endpoint(&[], &env), "/env");
+        assert_eq!(endpoint(&[], &env[1..]), "env:1");
+        assert_eq!(endpoint(&["--address", "opt:1"], &env), "opt:1");
+        assert_eq!(endpoint(&["--socket", "/opt"], &env), "/opt");
+    }
+
+    #[test]
+    fn what_of_the_table() {
+        let what = |text: &str| text.parse::<RibWhat>();
+        assert_eq!(what("2"), Ok(RibWhat::Type(v1::RouteType::Macip)));
+        assert_eq!(what("10.1.2.3/16"), Ok(RibWhat::Destination("10.1.0.0/16".into())));
+        assert_eq!(what("[3]:[x]"), Ok(RibWhat::Destination("[3]:[x]".into())));
+        assert!(what("mcaip").is_err() && what("10.0.0.1").is_err());
+    }
+}

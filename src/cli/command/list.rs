@@ -1,0 +1,91 @@
+//! `evpn` and `fib`: lists with filters.
+
+use std::net::IpAddr;
+
+use anyhow::Result;
+use api::client::Client;
+use api::v1;
+
+use crate::cli::args::{EvpnCommand, FibArgs, FibKind, Format, HostArgs};
+use crate::cli::output::Output;
+
+/// `evpn vni`, `mac`, `arp`, `vtep`.
+pub(super) async fn evpn(
+    command: EvpnCommand,
+    client: &Client,
+    format: Format,
+    output: &mut Output<'_>,
+) -> Result<()> {
+    match command {
+        EvpnCommand::Vni(args) => {
+            let request = v1::ListVnisRequest { vni: args.vni, ..Default::default() };
+            output.rows(client.list(request), format).await
+        }
+        EvpnCommand::Vtep(args) => {
+            let request = v1::ListVtepsRequest { vni: args.vni, ..Default::default() };
+            output.rows(client.list(request), format).await
+        }
+        EvpnCommand::Mac(args) => output.rows(client.list(macs(&args)), format).await,
+        EvpnCommand::Arp { hosts, ip } => output.rows(client.list(arps(&hosts, ip)), format).await,
+    }
+}
+
+fn macs(args: &HostArgs) -> v1::ListMacsRequest {
+    v1::ListMacsRequest {
+        vni: args.vni,
+        mac: text(args.mac),
+        vtep: text(args.vtep),
+        r#type: host_type(args).into(),
+        ..Default::default()
+    }
+}
+
+fn arps(args: &HostArgs, ip: Option<IpAddr>) -> v1::ListArpsRequest {
+    v1::ListArpsRequest {
+        vni: args.vni,
+        ip: text(ip),
+        mac: text(args.mac),
+        vtep: text(args.vtep),
+        r#type: host_type(args).into(),
+        ..Default::default()
+    }
+}
+
+fn host_type(args: &HostArgs) -> v1::HostType {
+    match (args.local, args.remote) {
+        (true, _) => v1::HostType::Local,
+        (_, true) => v1::HostType::Remote,
+        _ => v1::HostType::Unspecified,
+    }
+}
+
+/// `fib` and `fib diff`.
+pub(super) async fn fib(
+    args: FibArgs,
+    client: &Client,
+    format: Format,
+    output: &mut Output<'_>,
+) -> Result<()> {
+    let request = v1::ListFibEntriesRequest {
+        kinds: args.kind.into_iter().map(|kind| fib_kind(kind).into()).collect(),
+        vni: args.vni,
+        diff: args.diff.is_some(),
+        ..Default::default()
+    };
+    output.rows(client.list(request), format).await
+}
+
+fn fib_kind(kind: FibKind) -> v1::FibKind {
+    match kind {
+        FibKind::Link => v1::FibKind::Link,
+        FibKind::Flood => v1::FibKind::Flood,
+        FibKind::Mac => v1::FibKind::Mac,
+        FibKind::Neighbor => v1::FibKind::Neighbor,
+        FibKind::Route => v1::FibKind::Route,
+    }
+}
+
+/// A filter in the API's form: empty if it is not set.
+pub(super) fn text<T: ToString>(filter: Option<T>) -> String {
+    filter.map(|value| value.to_string()).unwrap_or_default()
+}

@@ -1,0 +1,94 @@
+//! What each command asks for.
+
+mod list;
+mod monitor;
+mod neighbor;
+mod rib;
+
+use anyhow::Result;
+use api::client::Client;
+use api::v1;
+use clap::CommandFactory;
+use clap_complete::Shell;
+use serde::Serialize;
+
+use super::args::{Cli, Command, Format, Global};
+use super::output::{Output, Ready};
+use super::{text, view};
+
+/// Runs one command.
+pub(super) async fn run(cli: Cli, mut output: Output<'_>) -> Result<()> {
+    let Cli { global, command } = cli;
+    match command {
+        Command::Completion { shell } => return completion(shell, &mut output),
+        Command::Version => return version(&global, &mut output).await,
+        _ => {}
+    }
+    let client = connect(&global).await?;
+    dispatch(command, &client, global.output, &mut output).await
+}
+
+async fn dispatch(command: Command, client: &Client, format: Format, output: &mut Output<'_>) -> Result<()> {
+    match command {
+        Command::Neighbor(args) => neighbor::run(args, client, format, output).await,
+        Command::Rib(args) => rib::run(args, client, format, output).await,
+        Command::Evpn(command) => list::evpn(command, client, format, output).await,
+        Command::Fib(args) => list::fib(args, client, format, output).await,
+        Command::Monitor(args) => monitor::run(args, client, format, output).await,
+        Command::Explain { key } => explain(key, client, format, output).await,
+        Command::Status => status(client, format, output).await,
+        Command::Completion { .. } | Command::Version => Ok(()),
+    }
+}
+
+async fn connect(global: &Global) -> Result<Client> {
+    let endpoint = global.endpoint(|name| std::env::var(name).ok());
+    Ok(Client::connect(&endpoint).await?)
+}
+
+async fn explain(key: String, client: &Client, format: Format, output: &mut Output<'_>) -> Result<()> {
+    let answer = client.rib().explain(v1::ExplainRequest { key: key.clone() }).await?.into_inner();
+    if answer.explanations.is_empty() {
+        anyhow::bail!("nothing is known of {key}");
+    }
+    match format {
+        Format::Table | Format::Wide => {
+            Ok(answer.explanations.iter().try_for_each(|one| view::show_explanation(output, one))?)
+        }
+        _ => output.objects(Ready(Some(answer.explanations)), format).await,
+    }
+}
+
+async fn status(client: &Client, format: Format, output: &mut Output<'_>) -> Result<()> {
+    let status = client.system().get_status(v1::GetStatusRequest {}).await?.into_inner();
+    output.one(&status, format, view::show_status)
+}
+
+/// Versions of both programs; without `linnetd` where it does not run.
+#[derive(Serialize)]
+struct Versions {
+    linnet: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    linnetd: Option<String>,
+}
+
+async fn version(global: &Global, output: &mut Output<'_>) -> Result<()> {
+    let (linnetd, words) = match connect(global).await {
+        Ok(client) => {
+            let status = client.system().get_status(v1::GetStatusRequest {}).await?.into_inner();
+            (Some(status.version.clone()), format!("linnetd {}", status.version))
+        }
+        Err(error) => (None, error.to_string()),
+    };
+    let versions = Versions { linnet: env!("CARGO_PKG_VERSION"), linnetd };
+    output.one(&versions, global.output, |output, versions| {
+        writeln!(output.out, "linnet  {}\n{}", versions.linnet, text::printable(&words))
+    })
+}
+
+fn completion(shell: Shell, output: &mut Output<'_>) -> Result<()> {
+    // The generator panics when it cannot write: it writes here, and a closed pipe is met below.
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "linnet", &mut script);
+    Ok(output.out.write_all(&script)?)
+}

@@ -1,0 +1,84 @@
+//! The command line, `linnet`: asks linnetd over its API and shows the answer.
+//!
+//! - `args` is what can be typed; `command` is what each command asks for;
+//! - `view` is how each kind of row looks as a table, and the few views that are not tables;
+//! - `output` brings rows out in the chosen format, page by page, so that a million of them need no memory.
+//!
+//! Nothing is computed here: rows, filters and reasons are the daemon's, and JSON is the API's own messages.
+//!
+//! Exit codes: 0 done, 1 it failed, 2 it was asked wrongly. A reader that closes the pipe has seen enough: 0.
+
+pub mod args;
+mod command;
+mod output;
+mod table;
+mod text;
+mod view;
+
+use std::io::{self, BufWriter, ErrorKind, Write};
+use std::process::ExitCode;
+
+use anstream::{AutoStream, ColorChoice};
+use anyhow::Result;
+use clap::Parser;
+use tonic::Code;
+
+use args::Cli;
+use output::Output;
+
+/// Large enough that a table of a million lines is not written line by line.
+const BUFFER: usize = 64 << 10;
+
+/// The whole program: arguments from the process, output to its streams.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let colour = !cli.global.no_color && AutoStream::choice(&io::stdout()) != ColorChoice::Never;
+    let mut out = BufWriter::with_capacity(BUFFER, io::stdout().lock());
+    let done = run(cli, Output { out: &mut out, colour });
+    // What was written before an error is shown before the error.
+    match done.and(out.flush().map_err(Into::into)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => report(&error),
+    }
+}
+
+fn run(cli: Cli, output: Output<'_>) -> Result<()> {
+    // One worker fetches the next page while this thread writes the last.
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    runtime.block_on(command::run(cli, output))
+}
+
+fn report(error: &anyhow::Error) -> ExitCode {
+    if closed_pipe(error) {
+        return ExitCode::SUCCESS;
+    }
+    let (message, code) = match error.downcast_ref::<tonic::Status>() {
+        Some(status) if status.code() == Code::InvalidArgument => (status.message().to_owned(), 2),
+        Some(status) => (explain(status), 1),
+        None => (format!("{error:#}"), 1),
+    };
+    let style = anstyle::AnsiColor::Red.on_default().bold();
+    anstream::eprintln!("{style}error:{style:#} {}", text::printable(&message));
+    ExitCode::from(code)
+}
+
+/// A status that has words of the daemon speaks for itself; the transport's own do not.
+fn explain(status: &tonic::Status) -> String {
+    match status.code() {
+        Code::Unimplemented if status.message().is_empty() => {
+            "this linnetd does not know the request: is it older than this linnet?".into()
+        }
+        Code::Unknown | Code::Cancelled => "linnetd went away".into(),
+        _ => status.message().to_owned(),
+    }
+}
+
+fn closed_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let kind = match cause.downcast_ref::<serde_json::Error>() {
+            Some(json) => json.io_error_kind(),
+            None => cause.downcast_ref::<io::Error>().map(io::Error::kind),
+        };
+        kind == Some(ErrorKind::BrokenPipe)
+    })
+}

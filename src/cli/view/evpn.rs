@@ -1,0 +1,102 @@
+//! The EVPN tables.
+
+use std::iter::once;
+
+use api::{Word, v1};
+
+use super::{because, kernel, marks};
+use crate::cli::output::Row;
+use crate::cli::table::{Cell, Column, Tone};
+
+impl Row for v1::Vni {
+    type Line = Self;
+    const NAME: &'static str = "VNIs";
+    const COLUMNS: &'static [Column<Self>] = &[
+        Column::number("VNI", |vni| vni.vni.into()),
+        Column::text("VXLAN", |vni| (&vni.vxlan).into()),
+        Column::text("Bridge", |vni| (&vni.bridge).into()),
+        Column::text("Local-VTEP", |vni| (&vni.local_vtep).into()),
+        Column::number("MACs", |vni| (vni.local_macs + vni.remote_macs).into()),
+        Column::number("ARPs", |vni| (vni.local_neighbors + vni.remote_neighbors).into()),
+        Column::number("Remote-VTEPs", |vni| vni.remote_vteps.into()),
+        Column::wide_text("RD", |vni| (&vni.rd).into()),
+        Column::wide_text("Import-RT", |vni| vni.import_rts.join(",").into()),
+        Column::wide_text("Export-RT", |vni| vni.export_rts.join(",").into()),
+        Column::wide_text("Flood", |vni| (&vni.flood).into()),
+        Column::text("State", |vni| state(vni.state, &vni.reason)),
+    ];
+
+    fn lines(self) -> impl Iterator<Item = Self> {
+        once(self)
+    }
+}
+
+impl Row for v1::Mac {
+    type Line = Self;
+    const NAME: &'static str = "MACs";
+    const COLUMNS: &'static [Column<Self>] = &[
+        Column::number("VNI", |mac| mac.vni.into()),
+        Column::text("MAC", |mac| (&mac.mac).into()),
+        Column::text("Type", |mac| host_type(mac.r#type)),
+        Column::text("Port/VTEP", |mac| (if mac.port.is_empty() { &mac.vtep } else { &mac.port }).into()),
+        Column::text("Seq", |mac| sequences(mac.local_sequence, mac.remote_sequence)),
+        Column::text("Flags", |mac| {
+            marks([(mac.sticky, "sticky"), (mac.gateway, "gateway"), (mac.duplicate, "duplicate")]).into()
+        }),
+        Column::text("Kernel", |mac| kernel(mac.kernel, &mac.kernel_reason)),
+    ];
+
+    fn lines(self) -> impl Iterator<Item = Self> {
+        once(self)
+    }
+}
+
+impl Row for v1::Arp {
+    type Line = Self;
+    const NAME: &'static str = "ARP or ND bindings";
+    const COLUMNS: &'static [Column<Self>] = &[
+        Column::number("VNI", |arp| arp.vni.into()),
+        Column::text("IP", |arp| (&arp.ip).into()),
+        Column::text("Type", |arp| host_type(arp.r#type)),
+        Column::text("MAC", |arp| (&arp.mac).into()),
+        Column::text("VTEP", |arp| (&arp.vtep).into()),
+        Column::text("Seq", |arp| sequences(arp.local_sequence, arp.remote_sequence)),
+        Column::text("Flags", |arp| marks([(arp.router, "router")]).into()),
+        Column::text("Kernel", |arp| kernel(arp.kernel, &arp.kernel_reason)),
+    ];
+
+    fn lines(self) -> impl Iterator<Item = Self> {
+        once(self)
+    }
+}
+
+impl Row for v1::Vtep {
+    type Line = Self;
+    const NAME: &'static str = "remote VTEPs";
+    const COLUMNS: &'static [Column<Self>] = &[
+        Column::number("VNI", |vtep| vtep.vni.into()),
+        Column::text("VTEP", |vtep| (&vtep.vtep).into()),
+        Column::text("Flood", |vtep| (if vtep.flood { "yes" } else { "no" }).into()),
+        Column::number("MACs", |vtep| vtep.macs.into()),
+        Column::text("Kernel", |vtep| kernel(vtep.kernel, &vtep.kernel_reason)),
+    ];
+
+    fn lines(self) -> impl Iterator<Item = Self> {
+        once(self)
+    }
+}
+
+fn state(number: i32, reason: &str) -> Cell<'static> {
+    let up = number == v1::VniState::Up as i32;
+    let text = because(v1::VniState::word(number), reason);
+    Cell::from(text).tone(if up { Tone::Good } else { Tone::Bad })
+}
+
+fn host_type(number: i32) -> Cell<'static> {
+    v1::HostType::word(number).into_owned().into()
+}
+
+/// Local and remote, as FRR writes them: `3/2`.
+fn sequences(local: Option<u32>, remote: Option<u32>) -> Cell<'static> {
+    format!("{}/{}", local.unwrap_or_default(), remote.unwrap_or_default()).into()
+}

@@ -1,0 +1,51 @@
+//! How rows look to people: columns here mean what FRR's and GoBGP's users expect of them.
+
+mod evpn;
+mod explain;
+mod fib;
+mod monitor;
+mod neighbor;
+mod path;
+mod status;
+
+pub(crate) use explain::show_explanation;
+pub(crate) use monitor::show_change;
+pub(crate) use neighbor::show_neighbor;
+pub(crate) use path::show_path;
+pub(crate) use status::show_status;
+
+use std::borrow::Cow;
+use std::io::{self, Write};
+
+use api::{Word, v1};
+
+use super::table::{Cell, Tone};
+use super::text::printable;
+
+/// How the kernel stands to a row, and why: `failed: no such device`.
+fn kernel(number: i32, reason: &str) -> Cell<'static> {
+    Cell::from(because(v1::KernelState::word(number), reason)).tone(match v1::KernelState::try_from(number) {
+        Ok(v1::KernelState::Programmed) => Tone::Good,
+        Ok(v1::KernelState::Pending) => Tone::Waiting,
+        Ok(v1::KernelState::Failed | v1::KernelState::Conflict) => Tone::Bad,
+        _ => Tone::Plain,
+    })
+}
+
+/// A word and, if there is one, the reason for it.
+fn because(word: Cow<'_, str>, reason: &str) -> String {
+    if reason.is_empty() { word.into_owned() } else { format!("{word}: {reason}") }
+}
+
+/// A labelled line, such as `  Router ID     10.0.0.1`; none if there is nothing to say.
+fn field(out: &mut dyn Write, label: &str, text: &str) -> io::Result<()> {
+    if text.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "  {label:<14}{}", printable(text))
+}
+
+/// The words that apply, with commas between them.
+fn marks<const N: usize>(marks: [(bool, &'static str); N]) -> String {
+    marks.into_iter().filter_map(|(applies, word)| applies.then_some(word)).collect::<Vec<_>>().join(",")
+}

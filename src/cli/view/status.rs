@@ -1,0 +1,72 @@
+//! The daemon at a glance.
+
+use std::io;
+
+use api::v1;
+
+use super::field;
+use crate::cli::output::Output;
+use crate::cli::table::{Column, Table, Tone};
+use crate::cli::text::{bytes, duration};
+
+const TABLES: &[Column<v1::TableStatus>] = &[
+    Column::text("Table", |table| (&table.family).into()),
+    Column::number("Destinations", |table| table.destinations.into()),
+    Column::number("Paths", |table| table.paths.into()),
+    Column::number("Version", |table| table.version.into()),
+];
+
+/// The status.
+pub(crate) fn show_status(output: &mut Output<'_>, status: &v1::Status) -> io::Result<()> {
+    let out = &mut *output.out;
+    writeln!(out, "{}", Tone::Strong.paint(&format!("linnetd {}", status.version), output.colour))?;
+    field(out, "Process", &process(status))?;
+    field(out, "BGP", &bgp(status))?;
+    field(
+        out,
+        "Neighbors",
+        &format!("{} of {} established", status.neighbors_established, status.neighbors),
+    )?;
+    field(out, "EVPN", &evpn(status))?;
+    if let Some(fib) = &status.fib {
+        field(out, "Kernel", &kernel(fib))?;
+        field(out, "", &work(fib))?;
+    }
+    if status.tables.is_empty() {
+        return Ok(());
+    }
+    writeln!(out)?;
+    Table::new(TABLES, true, output.colour).indented("  ").all(&status.tables, out)
+}
+
+fn process(status: &v1::Status) -> String {
+    format!("pid {}, up {}, {}", status.pid, duration(status.uptime_seconds), bytes(status.memory_bytes))
+}
+
+fn bgp(status: &v1::Status) -> String {
+    let cluster = match status.cluster_id.as_str() {
+        "" => String::new(),
+        id if id == status.router_id => String::new(),
+        id => format!(", cluster {id}"),
+    };
+    format!("AS {}, router ID {}{cluster}", status.asn, status.router_id)
+}
+
+fn evpn(status: &v1::Status) -> String {
+    let v1::Status { vnis, macs, arps, vteps, .. } = status;
+    format!("{vnis} VNIs, {macs} MACs, {arps} ARP and ND bindings, {vteps} remote VTEPs")
+}
+
+fn kernel(fib: &v1::FibStatus) -> String {
+    let mut text = format!("{} of {} entries programmed", fib.programmed, fib.wanted);
+    for (count, word) in [(fib.pending, "pending"), (fib.failed, "failed"), (fib.conflicts, "in conflict")] {
+        if count > 0 {
+            text.push_str(&format!(", {count} {word}"));
+        }
+    }
+    text + if fib.synced { "" } else { ", not read in full yet" }
+}
+
+fn work(fib: &v1::FibStatus) -> String {
+    format!("operations {}, errors {}, overruns {}", fib.operations, fib.errors, fib.overruns)
+}

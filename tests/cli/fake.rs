@@ -1,0 +1,176 @@
+//! A daemon with fixed answers, behind the real API server.
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use api::server::{ListenConfig, Listeners, serve};
+use api::{Answer, ApiError, Query, Request, v1};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+use tokio::sync::mpsc;
+
+use crate::rows;
+
+/// How many rows a page has here: less than the lists have, so that pages follow pages.
+const PAGE: usize = 2;
+
+/// A running fake. Ends when dropped.
+pub(crate) struct Fake {
+    dir: TempDir,
+    _runtime: Runtime,
+}
+
+impl Fake {
+    /// One with the fixed rows.
+    pub(crate) fn start() -> Fake {
+        Fake::answering(answer)
+    }
+
+    /// One that answers as it is told.
+    pub(crate) fn answering(answer: fn(Query) -> Result<Answer, ApiError>) -> Fake {
+        let dir = tempfile::tempdir().unwrap();
+        let runtime = Runtime::new().unwrap();
+        let _inside = runtime.enter();
+        let socket = Some(dir.path().join("sock"));
+        let listeners = Listeners::bind(&ListenConfig { socket, tcp: None }).unwrap();
+        let (sender, mut requests) = mpsc::channel::<Request>(8);
+        runtime.spawn(serve(listeners, sender, std::future::pending()));
+        runtime.spawn(async move {
+            while let Some(request) = requests.recv().await {
+                let answered = answer(request.query.clone());
+                request.answer(answered);
+            }
+        });
+        Fake { dir, _runtime: runtime }
+    }
+
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.dir.path().join("sock")
+    }
+
+    /// The program, told where the fake is and nothing else.
+    pub(crate) fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_linnet"));
+        command.env_clear().env("LINNET_SOCKET", self.socket());
+        command
+    }
+
+    /// The program with these arguments, to its end.
+    pub(crate) fn run(&self, arguments: &str) -> Output {
+        self.command().args(arguments.split_whitespace()).output().unwrap()
+    }
+}
+
+fn answer(query: Query) -> Result<Answer, ApiError> {
+    Ok(match query {
+        Query::ListPaths(request) => paths(&request).into(),
+        Query::Summarize(_) => rows::summary().into(),
+        Query::Explain(request) => explain(&request)?.into(),
+        Query::ListNeighbors(request) => {
+            let (neighbors, next_page_token) = page(rows::neighbors(), &request.page_token);
+            v1::ListNeighborsResponse { neighbors, next_page_token }.into()
+        }
+        Query::GetNeighbor(request) => neighbor(&request.address)?.into(),
+        Query::ResetNeighbor(request) => {
+            neighbor(&request.address)?;
+            v1::ResetNeighborResponse {}.into()
+        }
+        Query::SetNeighborAdmin(request) => {
+            neighbor(&request.address)?;
+            v1::SetNeighborAdminResponse {}.into()
+        }
+        Query::ListVnis(request) => {
+            let (vnis, next_page_token) = page(vnis(&request), &request.page_token);
+            v1::ListVnisResponse { vnis, next_page_token }.into()
+        }
+        Query::ListMacs(request) => {
+            let (macs, next_page_token) = page(macs(&request), &request.page_token);
+            v1::ListMacsResponse { macs, next_page_token }.into()
+        }
+        Query::ListArps(request) => {
+            let (arps, next_page_token) = page(rows::arps(), &request.page_token);
+            v1::ListArpsResponse { arps, next_page_token }.into()
+        }
+        Query::ListVteps(request) => {
+            let (vteps, next_page_token) = page(rows::vteps(), &request.page_token);
+            v1::ListVtepsResponse { vteps, next_page_token }.into()
+        }
+        Query::ListFibEntries(request) => {
+            let (fib_entries, next_page_token) = page(fib_entries(&request), &request.page_token);
+            v1::ListFibEntriesResponse { fib_entries, next_page_token }.into()
+        }
+        Query::GetStatus(_) => rows::status().into(),
+        Query::Changes(request) => changes(&request.watch.resume_token)?.into(),
+    })
+}
+
+/// The page that `token` names; a token is where to begin.
+fn page<R>(rows: Vec<R>, token: &str) -> (Vec<R>, String) {
+    let begin = token.parse().unwrap_or(0);
+    let next = begin + PAGE;
+    let token = if next < rows.len() { next.to_string() } else { String::new() };
+    (rows.into_iter().skip(begin).take(PAGE).collect(), token)
+}
+
+fn paths(request: &v1::ListPathsRequest) -> v1::ListPathsResponse {
+    let mut paths = rows::paths();
+    paths.retain(|path| {
+        let one_of = |list: &[String], value: &String| list.is_empty() || list.contains(value);
+        one_of(&request.families, &path.family)
+            && (request.route_types.is_empty() || request.route_types.contains(&path.route_type))
+            && (request.vni.is_none() || request.vni == path.vni)
+            && (request.nlri.is_empty() || request.nlri == path.nlri)
+            && (request.mac.is_empty() || request.mac == path.mac)
+            && (request.neighbor.is_empty() || request.neighbor == path.neighbor)
+            && (request.table() != v1::Table::Local || path.best)
+    });
+    if !request.detail {
+        for path in &mut paths {
+            path.reason.clear();
+            path.unknown_attributes.clear();
+        }
+    }
+    let (paths, next_page_token) = page(paths, &request.page_token);
+    v1::ListPathsResponse { paths, next_page_token }
+}
+
+fn vnis(request: &v1::ListVnisRequest) -> Vec<v1::Vni> {
+    rows::vnis().into_iter().filter(|vni| request.vni.is_none_or(|wanted| wanted == vni.vni)).collect()
+}
+
+fn macs(request: &v1::ListMacsRequest) -> Vec<v1::Mac> {
+    let wanted = request.r#type;
+    rows::macs().into_iter().filter(|mac| wanted == 0 || wanted == mac.r#type).collect()
+}
+
+fn fib_entries(request: &v1::ListFibEntriesRequest) -> Vec<v1::FibEntry> {
+    let kinds = &request.kinds;
+    let mut entries = rows::fib_entries();
+    entries.retain(|entry| kinds.is_empty() || kinds.contains(&entry.kind));
+    entries.retain(|entry| !request.diff || entry.wanted != entry.seen);
+    entries
+}
+
+fn neighbor(address: &str) -> Result<v1::Neighbor, ApiError> {
+    let found = rows::neighbors().into_iter().find(|neighbor| neighbor.address == address);
+    found.ok_or_else(|| ApiError::NotFound(format!("no neighbor {address}")))
+}
+
+fn explain(request: &v1::ExplainRequest) -> Result<v1::ExplainResponse, ApiError> {
+    match request.key.as_str() {
+        "02:00:00:00:00:50" => Ok(v1::ExplainResponse { explanations: vec![rows::explanation()] }),
+        "10.9.9.9" => Ok(v1::ExplainResponse::default()),
+        key => Err(ApiError::InvalidArgument(format!("{key:?} is no prefix, EVPN route, MAC or address"))),
+    }
+}
+
+/// The present state, a change, the end of the daemon.
+fn changes(token: &str) -> Result<v1::WatchResponse, ApiError> {
+    let [present, later] = rows::changes();
+    let (changes, next) = match token {
+        "" => (present, "1"),
+        "1" => (later, "2"),
+        _ => return Err(ApiError::Unavailable("linnetd is shutting down".into())),
+    };
+    Ok(v1::WatchResponse { changes, synced: true, resume_token: next.into() })
+}

@@ -1,0 +1,257 @@
+//! The command line against a fake daemon: what it prints is compared, byte for byte, with the files in
+//! golden/.
+//!
+//! `BLESS=1 cargo test --test cli` writes the files anew; the difference is then for a person to judge.
+#![expect(clippy::unwrap_used, reason = "a test: there a panic is the report")]
+
+mod fake;
+mod rows;
+
+use std::fmt::Write as _;
+use std::io::Read;
+use std::path::Path;
+use std::process::{Output, Stdio};
+use std::{env, fs};
+
+use fake::Fake;
+
+/// Runs each command line and compares what all of them print with golden/`name`.txt.
+fn golden(name: &str, commands: &[&str]) {
+    let fake = Fake::start();
+    let mut text = String::new();
+    for arguments in commands {
+        write_run(arguments, &fake.run(arguments), &mut text);
+    }
+    let path =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/golden").join(name).with_extension("txt");
+    if env::var_os("BLESS").is_some() {
+        fs::write(&path, &text).unwrap();
+    }
+    let expected = fs::read_to_string(&path).unwrap_or_default();
+    assert!(expected == text, "{} has:\n{expected}\nbut this was printed:\n{text}", path.display());
+}
+
+fn write_run(arguments: &str, output: &Output, text: &mut String) {
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    write!(text, "$ linnet {arguments}\n{out}{err}").unwrap();
+    match output.status.code().unwrap() {
+        0 => text.push('\n'),
+        code => writeln!(text, "[exit {code}]\n").unwrap(),
+    }
+}
+
+#[test]
+fn neighbors() {
+    golden(
+        "neighbor",
+        &["neighbor", "summary -o wide", "neighbor 10.0.1.1", "peers 2001:db8::2", "neighbor 10.0.1.3"],
+    );
+}
+
+#[test]
+fn rib() {
+    golden(
+        "rib",
+        &[
+            "rib",
+            "rib -o wide",
+            "rib -a evpn 2",
+            "rib -a ipv4 --adj local",
+            "rib 10.244.2.0/24 --detail",
+            "rib -a evpn --detail",
+            "rib --mac 0200.0000.0099 --detail",
+            "rib summary",
+        ],
+    );
+}
+
+#[test]
+fn evpn() {
+    golden(
+        "evpn",
+        &[
+            "evpn vni",
+            "evpn vni -o wide --vni 20000",
+            "evpn mac",
+            "evpn mac --local",
+            "evpn mac -o wide --remote",
+            "evpn arp",
+            "evpn vtep",
+        ],
+    );
+}
+
+#[test]
+fn fib_status_and_explain() {
+    golden("system", &["fib", "fib diff", "status", "explain 02:00:00:00:00:50"]);
+}
+
+#[test]
+fn formats() {
+    golden(
+        "formats",
+        &[
+            "-o json rib summary",
+            "-o json rib summary -a evpn",
+            "-o jsonl rib summary",
+            "-o yaml rib summary",
+            "-o json rib 10.244.2.0/24",
+            "-o jsonl evpn mac",
+            "-o yaml evpn arp",
+            "-o json neighbor 10.0.1.3",
+            "-o json status",
+            "-o json evpn vni --vni 7",
+            "-o yaml evpn vni --vni 7",
+            "-o jsonl evpn vni --vni 7",
+            "-o jsonl explain 02:00:00:00:00:50",
+        ],
+    );
+}
+
+#[test]
+fn errors() {
+    golden(
+        "errors",
+        &[
+            "evpn vni --vni 7",
+            "neighbor 10.0.0.9",
+            "neighbor 10.0.0.9 reset",
+            "explain 10.9.9.9",
+            "explain nonsense",
+            "rib mcaip",
+            "rib --adj in",
+            "rib --vni 16777216",
+            "evpn mac --mac 02:00",
+            "evpn mac --local --remote",
+            "neighbor reset",
+            "neighbor 10.0.1.1 explode",
+            "frobnicate",
+        ],
+    );
+}
+
+#[test]
+fn help() {
+    golden("help", &["-h", "neighbor -h", "rib -h", "evpn arp -h"]);
+}
+
+#[test]
+fn a_monitor_shows_the_present_state_the_changes_and_the_end() {
+    let output = Fake::start().run("monitor");
+    let text = String::from_utf8(output.stdout).unwrap();
+    // The time of day is real: it is compared in shape only.
+    let lines: Vec<_> = text.lines().map(|line| line.split_once(' ').unwrap().1).collect();
+    assert!(
+        text.lines().filter(|line| !line.starts_with('-')).all(|line| line.find('.') == Some(8)),
+        "{text}"
+    );
+    let expected = [
+        "+ path      l2vpn-evpn [2]:[10.0.0.2:100]:[0]:[48]:[02:00:00:00:00:50]:[32]:[10.1.0.5] via 10.0.0.2 from 10.0.1.1",
+        "+ neighbor  2001:db8::2 active NOTIFICATION Cease: \\u{1b}[31mbye",
+        "+ vni       20000 down no VXLAN device has this VNI",
+        "+ mac       100 02:00:00:00:00:50 remote 10.0.0.2 seq 3 programmed",
+        "+ arp       100 10.1.0.5 02:00:00:00:00:50 remote 10.0.0.2 pending",
+        "+ vtep      100 10.0.0.2 programmed",
+        "+ fib       route 10.244.2.0/24 via 10.0.0.2 failed ENETUNREACH: no route to the gateway",
+        "synced --",
+        "- mac       100 02:00:00:00:00:50",
+    ];
+    assert_eq!(lines, expected);
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "error: linnetd is shutting down\n");
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn a_monitor_for_programs_is_one_object_a_line() {
+    let output = Fake::start().run("-o json monitor");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let objects: Vec<serde_json::Value> =
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(objects.len(), 9);
+    assert_eq!(objects[3]["mac"]["vtep"], "10.0.0.2");
+    assert_eq!(objects[7], serde_json::json!({ "synced": true }));
+    assert_eq!(objects[8]["kind"], "delete");
+}
+
+#[test]
+fn what_is_done_in_silence_succeeds() {
+    let fake = Fake::start();
+    for action in ["reset", "softreset", "softresetin", "softresetout", "shutdown --message bye", "enable"] {
+        let output = fake.run(&format!("neighbor 10.0.1.1 {action}"));
+        assert!(output.status.success() && output.stdout.is_empty() && output.stderr.is_empty(), "{action}");
+    }
+}
+
+#[test]
+fn a_closed_pipe_is_no_error() {
+    // Endless pages: only the closed pipe can end the program.
+    let fake = Fake::answering(|query| match query {
+        api::Query::ListPaths(_) => {
+            Ok(api::v1::ListPathsResponse { paths: rows::paths(), next_page_token: "more".into() }.into())
+        }
+        other => panic!("{other:?}"),
+    });
+    for format in ["table", "json", "jsonl", "yaml"] {
+        let mut command = fake.command();
+        let mut child = command
+            .args(["-o", format, "rib"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut first = [0; 16];
+        child.stdout.take().unwrap().read_exact(&mut first).unwrap();
+        let output = child.wait_with_output().unwrap();
+        let complaint = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), complaint.as_str()), (Some(0), ""), "{format}");
+    }
+}
+
+#[test]
+fn colours_are_for_terminals() {
+    let fake = Fake::start();
+    let coloured = |variables: &[(&str, &str)], arguments: &[&str]| {
+        let mut command = fake.command();
+        command.envs(variables.iter().copied()).args(["neighbor"]).args(arguments);
+        String::from_utf8(command.output().unwrap().stdout).unwrap().contains("\u{1b}[")
+    };
+    let forced = [("CLICOLOR_FORCE", "1")];
+    assert!(!coloured(&[], &[]), "a pipe");
+    assert!(coloured(&forced, &[]), "asked for");
+    assert!(!coloured(&[forced[0], ("NO_COLOR", "1")], &[]), "NO_COLOR");
+    assert!(!coloured(&forced, &["--no-color"]), "--no-color");
+}
+
+#[test]
+fn no_daemon_is_said_in_one_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let missing = dir.path().join("sock");
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_linnet"));
+    command.env_clear().args(["status", "--socket"]).arg(&missing);
+    let output = command.output().unwrap();
+    let expected = format!("error: linnetd is not running: no socket at {}\n", missing.display());
+    assert_eq!((output.status.code(), String::from_utf8(output.stderr).unwrap()), (Some(1), expected));
+}
+
+#[test]
+fn versions_of_both() {
+    let text = |output: Output| String::from_utf8(output.stdout).unwrap();
+    let fake = Fake::start();
+    let linnet = env!("CARGO_PKG_VERSION");
+    assert_eq!(text(fake.run("version")), format!("linnet  {linnet}\nlinnetd 9.9.9\n"));
+    assert_eq!(
+        text(fake.run("--socket /nowhere version")),
+        format!("linnet  {linnet}\nlinnetd is not running: no socket at /nowhere\n")
+    );
+}
+
+#[test]
+fn completions_need_no_daemon() {
+    for shell in ["bash", "zsh", "fish"] {
+        let output =
+            Fake::start().command().env("LINNET_SOCKET", "/nowhere").args(["completion", shell]).output();
+        let script = String::from_utf8(output.unwrap().stdout).unwrap();
+        assert!(script.contains("softreset") || shell == "fish", "{shell}");
+        assert!(script.contains("monitor"), "{shell}");
+    }
+}

@@ -1,3 +1,9 @@
-//! .
+//! linnetd, a BGP EVPN control-plane daemon, and linnet, its command line.
+//!
+//! - [`config`]: what the file may say, and what it means.
+//! - [`core`]: all routing state in one pure value, composed of the `bgp`, `evpn` and `fib` crates.
+//! - [`daemon`]: the tasks and sockets around it.
 
-pub mod cli;
+pub mod config;
+pub mod core;
+pub mod daemon;

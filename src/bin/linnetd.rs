@@ -1,2 +1,80 @@
-//! .
-fn main() {}
+//! The daemon.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Parser;
+use linnet::config::Config;
+use tracing_subscriber::EnvFilter;
+
+// Path attributes come and go by the million; glibc's allocator is several times slower at that.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// A BGP EVPN control-plane daemon for Linux hosts.
+#[derive(Parser)]
+#[command(name = "linnetd", version)]
+struct Arguments {
+    /// The configuration file.
+    #[arg(long, value_name = "FILE", default_value = "/etc/linnet/linnet.yaml")]
+    config: PathBuf,
+    /// Read the configuration, print every fault with its line and column, and touch nothing.
+    #[arg(long)]
+    check: bool,
+    /// Print the JSON Schema of the configuration.
+    #[arg(long)]
+    schema: bool,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("linnetd: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    if arguments.schema {
+        println!("{}", serde_json::to_string_pretty(&Config::schema())?);
+        return Ok(());
+    }
+    let config = read(&arguments.config)?;
+    if arguments.check {
+        println!("{}: the configuration is right", arguments.config.display());
+        return Ok(());
+    }
+    start_log();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers()).enable_all().build()?;
+    runtime.block_on(linnet::daemon::run(config))
+}
+
+fn read(path: &Path) -> anyhow::Result<Config> {
+    let name = path.display().to_string();
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {name}"))?;
+    Config::parse(&name, &text).map_err(|faults| {
+        let count = faults.list.len();
+        anyhow::anyhow!("{count} {} in the configuration\n{faults}", if count == 1 { "fault" } else { "faults" })
+    })
+}
+
+/// Core is one task; beside it decoding, the API and the kernel keep a few threads busy, and more only cost
+/// memory.
+fn workers() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from).clamp(2, 4)
+}
+
+fn start_log() {
+    let filter = EnvFilter::try_from_env("LINNET_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .init();
+}

@@ -109,11 +109,10 @@ pub(crate) fn neighbors() -> Vec<v1::Neighbor> {
 }
 
 fn established() -> v1::Neighbor {
-    let family = |name, received, version, in_sync| v1::NeighborFamily {
+    let family = |name, accepted, version, in_sync| v1::NeighborFamily {
         family: s(name),
         negotiated: true,
-        received,
-        accepted: received,
+        accepted,
         advertised: 2,
         in_sync,
         version,
@@ -280,11 +279,10 @@ pub(crate) fn vteps() -> Vec<v1::Vtep> {
         vni: 100,
         vtep: s("10.0.0.2"),
         flood: true,
-        macs: 2,
         kernel: v1::KernelState::Programmed.into(),
         ..Default::default()
     };
-    let quiet = v1::Vtep { vtep: s("10.0.0.3"), flood: false, macs: 1, kernel: 0, ..flooded.clone() };
+    let quiet = v1::Vtep { vtep: s("10.0.0.3"), flood: false, kernel: 0, ..flooded.clone() };
     vec![flooded, quiet]
 }
 

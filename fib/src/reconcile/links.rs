@@ -127,6 +127,11 @@ impl Links {
         self.serves.get(&device).copied()
     }
 
+    /// A device's name.
+    pub(super) fn name(&self, index: IfIndex) -> Option<&str> {
+        self.all.get(&index).map(|link| link.name.as_str())
+    }
+
     /// Those of the named devices that carry our mark.
     pub(super) fn ours(&self, names: [String; 2]) -> Vec<String> {
         let marked = |name: &String| self.all.values().any(|link| link.ours && link.name == *name);

@@ -22,6 +22,7 @@ mod network;
 mod place;
 mod queue;
 mod retry;
+mod show;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -41,6 +42,7 @@ use self::network::{Network, Seen, vni_of};
 use self::place::{Place, Step};
 use self::queue::Queue;
 use self::retry::Retries;
+pub use self::show::Devices;
 pub use self::status::{Counters, FibRow, Status};
 use crate::config::FibConfig;
 use crate::event::{KernelEvent, Row};

@@ -20,9 +20,9 @@ pub(super) struct Network {
     pub(super) segment: Option<Segment>,
     /// All their rows have been seen once.
     pub(super) known: bool,
-    floods: Table<FloodEntry>,
-    macs: Table<MacEntry>,
-    neighbors: Table<NeighborEntry>,
+    pub(super) floods: Table<FloodEntry>,
+    pub(super) macs: Table<MacEntry>,
+    pub(super) neighbors: Table<NeighborEntry>,
 }
 
 /// What a row from the kernel meant.

@@ -77,7 +77,6 @@ impl Row for v1::Vtep {
         Column::number("VNI", |vtep| vtep.vni.into()),
         Column::text("VTEP", |vtep| (&vtep.vtep).into()),
         Column::text("Flood", |vtep| (if vtep.flood { "yes" } else { "no" }).into()),
-        Column::number("MACs", |vtep| vtep.macs.into()),
         Column::text("Kernel", |vtep| kernel(vtep.kernel, &vtep.kernel_reason)),
     ];
 

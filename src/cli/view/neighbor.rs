@@ -27,7 +27,6 @@ impl Row for v1::Neighbor {
         Column::number("Up/Down", |line| since(&line.neighbor).into()),
         Column::text("State", |line| state(&line.neighbor)),
         Column::text("Family", |line| (&line.family.family).into()),
-        Column::number("Rcvd", |line| line.family.received.into()),
         Column::number("Acc", |line| line.family.accepted.into()),
         Column::number("Adv", |line| line.family.advertised.into()),
         Column::wide_text("InSync", |line| (if line.family.in_sync { "yes" } else { "no" }).into()),
@@ -93,6 +92,7 @@ pub(crate) fn show_neighbor(output: &mut Output<'_>, neighbor: &v1::Neighbor) ->
     field(out, "It announced", &neighbor.capabilities_received.join(", "))?;
     field(out, "Session lost", &times(neighbor.flaps))?;
     field(out, "Last error", &last_error(neighbor))?;
+    field(out, "Refused routes", &refused(neighbor))?;
     field(out, "Bad UPDATEs", &times(neighbor.faults_total))?;
     neighbor.faults.iter().try_for_each(|fault| field(out, "", &fault_line(fault)))?;
     section(out, FAMILIES, &neighbor.families, output.colour)?;
@@ -110,6 +110,11 @@ fn section<R>(
     }
     writeln!(out)?;
     Table::new(columns, true, colour).indented("  ").all(rows, out)
+}
+
+fn refused(neighbor: &v1::Neighbor) -> String {
+    let reasons = neighbor.rejected.iter().map(|row| format!("{} {}", row.routes, row.reason));
+    reasons.collect::<Vec<_>>().join(", ")
 }
 
 fn session_state(neighbor: &v1::Neighbor) -> String {
@@ -183,7 +188,6 @@ fn fault_line(fault: &v1::Fault) -> String {
 const FAMILIES: &[Column<v1::NeighborFamily>] = &[
     Column::text("Family", |family| (&family.family).into()),
     Column::text("Negotiated", |family| yes_or_no(family.negotiated)),
-    Column::number("Received", |family| family.received.into()),
     Column::number("Accepted", |family| family.accepted.into()),
     Column::number("Advertised", |family| family.advertised.into()),
     Column::text("In-Sync", |family| yes_or_no(family.in_sync)),

@@ -1,0 +1,307 @@
+//! What the keys mean together: groups and defaults applied, contradictions found.
+
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
+
+use bgp::session::RemoteAs;
+use bgp::types::{Asn, Family, FamilySet, RouterId, Vni};
+use evpn::ImportTarget;
+
+use super::fault::Path;
+use super::file::{self, EbgpDefault, RemoteAsWord};
+use super::{BgpConfig, Config, EvpnConfig, NeighborConfig, VniConfig};
+
+/// A fault of meaning, at a key; its place in the text is found later.
+pub(super) struct Finding {
+    pub(super) path: Path,
+    pub(super) message: String,
+}
+
+/// What the file means, and everything that is wrong with it.
+pub(super) fn check(file: file::File) -> (Config, Vec<Finding>) {
+    let mut checker = Checker { findings: Vec::new() };
+    let bgp = checker.bgp(file.bgp);
+    let evpn = file.evpn.map(|evpn| checker.evpn(evpn));
+    if let Some(listen) = file.api.listen
+        && !listen.ip().is_loopback()
+    {
+        let message = "only a loopback address: the API has no TLS yet, and whoever reaches it can change this speaker";
+        checker.find(Path::from("api").key("listen"), message);
+    }
+    (Config { bgp, evpn, api: file.api }, checker.findings)
+}
+
+struct Checker {
+    findings: Vec<Finding>,
+}
+
+impl Checker {
+    fn find(&mut self, path: Path, message: impl Into<String>) {
+        self.findings.push(Finding { path, message: message.into() });
+    }
+
+    fn bgp(&mut self, bgp: file::Bgp) -> BgpConfig {
+        let path = Path::from("bgp");
+        if bgp.router_id.is_unspecified() {
+            self.find(path.key("router_id"), "0.0.0.0 identifies nobody (RFC 6286); take an address of this node");
+        }
+        let listen = self.listen(&path, bgp.listen);
+        let groups = self.groups(&path, bgp.peer_groups);
+        let mut neighbors = Vec::new();
+        let mut seen = HashSet::new();
+        for (i, neighbor) in bgp.neighbors.into_iter().enumerate() {
+            let at = path.key("neighbors").index(i);
+            if !seen.insert(neighbor.address) {
+                self.find(at.key("address"), format!("{} is configured already", neighbor.address));
+            }
+            let context = Context { asn: bgp.asn.0, ebgp_default: bgp.ebgp_default, listens: !listen.is_empty() };
+            neighbors.push(self.neighbor(&at, neighbor, &groups, &context));
+        }
+        let router_id = RouterId(bgp.router_id);
+        let cluster_id = bgp.cluster_id.unwrap_or(bgp.router_id);
+        BgpConfig { asn: bgp.asn.0, router_id, cluster_id, listen, neighbors }
+    }
+
+    fn listen(&mut self, path: &Path, listen: Option<file::Listen>) -> Vec<std::net::SocketAddr> {
+        let Some(file::Listen { addresses, port: Some(port) }) = listen else { return Vec::new() };
+        if port == 0 {
+            self.find(path.key("listen").key("port"), "0 is no port to be found at; 179 is BGP's, null is none");
+        }
+        addresses.into_iter().map(|address| (address, port).into()).collect()
+    }
+
+    fn groups(&mut self, path: &Path, groups: Vec<file::PeerGroup>) -> HashMap<String, file::PeerGroup> {
+        let mut by_name = HashMap::new();
+        for (i, group) in groups.into_iter().enumerate() {
+            let at = path.key("peer_groups").index(i);
+            self.hold_time(&at, group.hold_time, group.keepalive);
+            if by_name.contains_key(&group.name) {
+                self.find(at.key("name"), format!("there is a group `{}` already", group.name));
+            } else {
+                by_name.insert(group.name.clone(), group);
+            }
+        }
+        by_name
+    }
+
+    fn neighbor(
+        &mut self,
+        at: &Path,
+        neighbor: file::Neighbor,
+        groups: &HashMap<String, file::PeerGroup>,
+        context: &Context,
+    ) -> NeighborConfig {
+        self.neighbor_addresses(at, &neighbor);
+        self.hold_time(at, neighbor.hold_time, neighbor.keepalive);
+        let group = neighbor.peer_group.as_ref().and_then(|name| {
+            let group = groups.get(name);
+            if group.is_none() {
+                self.find(at.key("peer_group"), format!("there is no group `{name}` in bgp.peer_groups"));
+            }
+            group
+        });
+        let remote_as = neighbor.remote_as.or(group.and_then(|g| g.remote_as));
+        if remote_as.is_none() {
+            self.find(at.clone(), "remote_as is given neither here nor in a group");
+        }
+        let remote_as = remote_as.map_or(RemoteAs::Internal, resolve_remote_as);
+        let internal = is_internal(remote_as, context.asn);
+        let families = neighbor.families.or_else(|| group.and_then(|g| g.families.clone()));
+        let config = NeighborConfig {
+            address: neighbor.address,
+            port: neighbor.port,
+            description: neighbor.description.unwrap_or_default(),
+            local_address: neighbor.local_address,
+            remote_as,
+            families: self.families(at, families),
+            passive: neighbor.passive.or(group.and_then(|g| g.passive)).unwrap_or(false),
+            route_reflector_client: neighbor
+                .route_reflector_client
+                .or(group.and_then(|g| g.route_reflector_client))
+                .unwrap_or(false),
+            hold_time: neighbor.hold_time.or(group.and_then(|g| g.hold_time)).unwrap_or(90),
+            keepalive: neighbor.keepalive.or(group.and_then(|g| g.keepalive)),
+            connect_retry: neighbor.connect_retry.or(group.and_then(|g| g.connect_retry)).unwrap_or(10),
+            multihop: neighbor.multihop.or(group.and_then(|g| g.multihop)).unwrap_or(1),
+            ebgp_accept: context.ebgp_default == EbgpDefault::Accept,
+        };
+        self.neighbor_whole(at, &config, internal, context.listens);
+        config
+    }
+
+    fn neighbor_addresses(&mut self, at: &Path, neighbor: &file::Neighbor) {
+        if neighbor.address.is_unspecified() || neighbor.address.is_multicast() {
+            self.find(at.key("address"), format!("{} is nobody's address", neighbor.address));
+        }
+        if neighbor.port == 0 {
+            self.find(at.key("port"), "0 is no port; 179 is BGP's");
+        }
+        if neighbor.local_address.is_some_and(|local| local.is_ipv4() != neighbor.address.is_ipv4()) {
+            self.find(at.key("local_address"), "of another family than the neighbour's address");
+        }
+    }
+
+    fn families(&mut self, at: &Path, families: Option<Vec<super::value::FamilyValue>>) -> FamilySet {
+        let Some(families) = families else { return FamilySet::from_iter([Family::Ipv4Unicast]) };
+        if families.is_empty() {
+            self.find(at.key("families"), "at least one family is needed");
+        }
+        families.into_iter().map(|f| f.0).collect()
+    }
+
+    fn hold_time(&mut self, at: &Path, hold_time: Option<u16>, keepalive: Option<u16>) {
+        if hold_time.is_some_and(|t| t == 1 || t == 2) {
+            self.find(at.key("hold_time"), "0 (never), or at least 3 seconds (RFC 4271 section 4.2)");
+        }
+        if let (Some(hold), Some(keepalive)) = (hold_time, keepalive)
+            && hold != 0
+            && keepalive >= hold
+        {
+            let message = format!("must be below the hold time of {hold} seconds; a third of it is usual");
+            self.find(at.key("keepalive"), message);
+        }
+    }
+
+    fn neighbor_whole(&mut self, at: &Path, config: &NeighborConfig, internal: Option<bool>, listens: bool) {
+        if config.passive && !listens {
+            self.find(at.clone(), "passive, but linnetd listens nowhere: set bgp.listen");
+        }
+        if config.route_reflector_client && internal == Some(false) {
+            self.find(at.clone(), "route_reflector_client is for neighbours in this AS (RFC 4456)");
+        }
+        if config.multihop == 0 {
+            self.find(at.key("multihop"), "1 (on the link) to 255");
+        }
+        if config.connect_retry == 0 {
+            self.find(at.key("connect_retry"), "at least 1 second");
+        }
+    }
+
+    fn evpn(&mut self, evpn: file::Evpn) -> EvpnConfig {
+        let path = Path::from("evpn");
+        if evpn.vtep.is_unspecified() || evpn.vtep.is_multicast() {
+            self.find(path.key("vtep"), "the address of this node that tunnels end at");
+        }
+        if !evpn.advertise_all_vni && evpn.vnis.is_empty() {
+            self.find(path.clone(), "takes no VNI: set advertise_all_vni: true, or list them in vnis");
+        }
+        let mut taken = Taken::default();
+        let vnis = evpn
+            .vnis
+            .into_iter()
+            .enumerate()
+            .map(|(i, section)| self.vni(&path.key("vnis").index(i), section, evpn.vtep, &mut taken))
+            .collect();
+        EvpnConfig { vtep: evpn.vtep, advertise_all_vni: evpn.advertise_all_vni, vnis }
+    }
+
+    fn vni(&mut self, at: &Path, section: file::VniSection, vtep: IpAddr, taken: &mut Taken) -> VniConfig {
+        let vni = Vni::new(section.vni).filter(|vni| vni.get() != 0);
+        if vni.is_none() {
+            self.find(at.key("vni"), "1 to 16777215 (24 bits)");
+        }
+        if !taken.vnis.insert(section.vni) {
+            self.find(at.key("vni"), format!("VNI {} is configured already", section.vni));
+        }
+        if section.port == 0 {
+            self.find(at.key("port"), "0 is no port; 4789 is VXLAN's");
+        }
+        let vxlan = section.vxlan.or_else(|| section.create.then(|| format!("vxlan{}", section.vni)));
+        let bridge = section.bridge.or_else(|| section.create.then(|| format!("br{}", section.vni)));
+        self.device(at, "vxlan", vxlan.as_deref(), taken);
+        self.device(at, "bridge", bridge.as_deref(), taken);
+        if let Some(rd) = section.rd.0
+            && !taken.rds.insert(rd)
+        {
+            self.find(at.key("rd"), format!("{rd} is another VNI's already"));
+        }
+        for (key, list) in [("import_rt", &section.import_rt.0), ("export_rt", &section.export_rt.0)] {
+            if list.as_ref().is_some_and(Vec::is_empty) {
+                self.find(at.key(key), "an empty list takes part in nothing; `auto`, or at least one");
+            }
+        }
+        if section.mtu.0.is_some_and(|mtu| mtu < min_mtu(vtep)) {
+            self.find(at.key("mtu"), format!("at least {}", min_mtu(vtep)));
+        }
+        let export_rt = self.exact_targets(at, section.export_rt.0);
+        VniConfig {
+            vni: vni.unwrap_or_default(),
+            vxlan,
+            bridge,
+            create: section.create,
+            port: section.port,
+            mtu: section.mtu.0,
+            rd: section.rd.0,
+            import_rt: section.import_rt.0,
+            export_rt,
+        }
+    }
+
+    fn exact_targets(
+        &mut self,
+        at: &Path,
+        targets: Option<Vec<ImportTarget>>,
+    ) -> Option<Vec<bgp::wire::RouteTarget>> {
+        let mut exact = Vec::new();
+        for target in targets? {
+            match target {
+                ImportTarget::Exact(target) => exact.push(target),
+                ImportTarget::AnyAs(_) => {
+                    self.find(at.key("export_rt"), "`*` stands for any AS and can only be imported");
+                }
+            }
+        }
+        Some(exact)
+    }
+
+    fn device(&mut self, at: &Path, key: &str, name: Option<&str>, taken: &mut Taken) {
+        let Some(name) = name else { return };
+        // IFNAMSIZ is 16 with the closing zero.
+        let right = (1..=15).contains(&name.len()) && !name.contains(['/', ' ', ':']) && name != "." && name != "..";
+        if !right {
+            self.find(at.key(key), format!("`{name}` is no device name: 1 to 15 characters, without / : or spaces"));
+        }
+        if !taken.devices.insert(name.to_owned()) {
+            self.find(at.key(key), format!("`{name}` is another VNI's already"));
+        }
+    }
+}
+
+/// What of the whole file a neighbour's meaning depends on.
+struct Context {
+    asn: Asn,
+    ebgp_default: EbgpDefault,
+    listens: bool,
+}
+
+/// What one VNI can have and no second.
+#[derive(Default)]
+struct Taken {
+    vnis: HashSet<u32>,
+    devices: HashSet<String>,
+    rds: HashSet<bgp::types::Rd>,
+}
+
+fn resolve_remote_as(remote_as: file::RemoteAs) -> RemoteAs {
+    match remote_as {
+        file::RemoteAs::Number(asn) => RemoteAs::Number(asn.0),
+        file::RemoteAs::Word(RemoteAsWord::Internal) => RemoteAs::Internal,
+        file::RemoteAs::Word(RemoteAsWord::External) => RemoteAs::External,
+        file::RemoteAs::Word(RemoteAsWord::Any) => RemoteAs::Any,
+    }
+}
+
+/// `None` where only the OPEN will tell.
+fn is_internal(remote_as: RemoteAs, local: Asn) -> Option<bool> {
+    match remote_as {
+        RemoteAs::Number(asn) => Some(asn == local),
+        RemoteAs::Internal => Some(true),
+        RemoteAs::External => Some(false),
+        RemoteAs::Any => None,
+    }
+}
+
+/// What IP itself asks of a link: RFC 791 for IPv4; RFC 8200 section 5 for IPv6.
+fn min_mtu(vtep: IpAddr) -> u16 {
+    if vtep.is_ipv4() { 68 } else { 1280 }
+}

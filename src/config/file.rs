@@ -1,0 +1,227 @@
+//! The configuration file as it is written: one struct a section, one field a key.
+//!
+//! These types say what may be written and what each key means (`linnetd --schema` prints that). What the
+//! keys mean together, with groups and defaults applied, is [`super::Config`].
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::value::{AsnValue, FamilyValue, MtuValue, RdValue, RtValue};
+
+/// The whole file.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct File {
+    /// BGP: this speaker and its neighbours.
+    pub bgp: Bgp,
+    /// EVPN over VXLAN. Without this section EVPN routes are kept and reflected, and the kernel is left alone.
+    pub evpn: Option<Evpn>,
+    /// Where the gRPC API is served.
+    #[serde(default)]
+    pub api: Api,
+}
+
+/// This speaker and its neighbours.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Bgp {
+    /// The local AS.
+    pub asn: AsnValue,
+    /// The BGP identifier, four octets written like an IPv4 address.
+    pub router_id: Ipv4Addr,
+    /// Where connections are accepted. Without it linnetd only connects.
+    pub listen: Option<Listen>,
+    /// The cluster of a route reflector (RFC 4456); the router_id unless given.
+    pub cluster_id: Option<Ipv4Addr>,
+    /// What an eBGP neighbour without a policy may do (RFC 8212).
+    #[serde(default)]
+    pub ebgp_default: EbgpDefault,
+    /// Settings that several neighbours share.
+    #[serde(default)]
+    pub peer_groups: Vec<PeerGroup>,
+    /// The neighbours.
+    #[serde(default)]
+    pub neighbors: Vec<Neighbor>,
+}
+
+/// Where connections are accepted.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Listen {
+    /// Local addresses; `0.0.0.0` and `::` take all.
+    #[serde(default = "all_addresses")]
+    pub addresses: Vec<IpAddr>,
+    /// TCP port; null: never accept.
+    #[serde(default = "bgp_port_some")]
+    pub port: Option<u16>,
+}
+
+/// What an eBGP neighbour without a policy may do (RFC 8212).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EbgpDefault {
+    /// Nothing is taken and nothing is sent.
+    #[default]
+    Reject,
+    /// Everything is taken and sent.
+    Accept,
+}
+
+/// Settings that several neighbours share.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PeerGroup {
+    /// What neighbours call it.
+    pub name: String,
+    /// The neighbours' AS: a number, `internal`, `external` or `any`.
+    pub remote_as: Option<RemoteAs>,
+    /// Families to negotiate.
+    pub families: Option<Vec<FamilyValue>>,
+    /// Wait to be connected to.
+    pub passive: Option<bool>,
+    /// Reflect routes to and from the neighbour (RFC 4456).
+    pub route_reflector_client: Option<bool>,
+    /// Proposed hold time, seconds: 0, or 3 and more.
+    pub hold_time: Option<u16>,
+    /// Seconds between keepalives; a third of the hold time unless given.
+    pub keepalive: Option<u16>,
+    /// Seconds between attempts to connect.
+    pub connect_retry: Option<u16>,
+    /// Hops that an eBGP neighbour may be away; 1 is on the link.
+    pub multihop: Option<u8>,
+}
+
+/// A neighbour. What is not given here is its group's.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Neighbor {
+    /// Its address.
+    pub address: IpAddr,
+    /// The group whose settings it takes.
+    pub peer_group: Option<String>,
+    /// A word for the operator.
+    pub description: Option<String>,
+    /// Its AS: a number, `internal`, `external` or `any`.
+    pub remote_as: Option<RemoteAs>,
+    /// Its TCP port.
+    #[serde(default = "bgp_port")]
+    pub port: u16,
+    /// The local address to connect from.
+    pub local_address: Option<IpAddr>,
+    /// Families to negotiate; ipv4-unicast unless given.
+    pub families: Option<Vec<FamilyValue>>,
+    /// Wait to be connected to.
+    pub passive: Option<bool>,
+    /// Reflect routes to and from it (RFC 4456).
+    pub route_reflector_client: Option<bool>,
+    /// Proposed hold time, seconds: 0, or 3 and more. 90 unless given.
+    pub hold_time: Option<u16>,
+    /// Seconds between keepalives; a third of the hold time unless given.
+    pub keepalive: Option<u16>,
+    /// Seconds between attempts to connect. 10 unless given.
+    pub connect_retry: Option<u16>,
+    /// Hops that an eBGP neighbour may be away; 1, on the link, unless given.
+    pub multihop: Option<u8>,
+}
+
+/// The AS that a neighbour must be in.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(untagged, expecting = "expected an AS number, or internal, external or any")]
+pub enum RemoteAs {
+    /// One of the words.
+    Word(RemoteAsWord),
+    /// That number.
+    Number(AsnValue),
+}
+
+/// The AS that a neighbour must be in, without a number.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RemoteAsWord {
+    /// This speaker's.
+    Internal,
+    /// Any but this speaker's.
+    External,
+    /// Any.
+    Any,
+}
+
+/// EVPN over VXLAN.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Evpn {
+    /// The local tunnel address, IPv4 or IPv6.
+    pub vtep: IpAddr,
+    /// Take every VXLAN device that is on a bridge.
+    #[serde(default)]
+    pub advertise_all_vni: bool,
+    /// The networks that are taken, or given settings of their own.
+    #[serde(default)]
+    pub vnis: Vec<VniSection>,
+}
+
+/// One network.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct VniSection {
+    /// Its number, 1 to 16777215.
+    pub vni: u32,
+    /// The VXLAN device; any of this VNI unless given. With `create`, `vxlanVNI` unless given.
+    pub vxlan: Option<String>,
+    /// The bridge; the one that the VXLAN device is on unless given. With `create`, `brVNI` unless given.
+    pub bridge: Option<String>,
+    /// Make the bridge and the VXLAN device where they are missing.
+    #[serde(default)]
+    pub create: bool,
+    /// UDP port of a device to be made.
+    #[serde(default = "vxlan_port")]
+    pub port: u16,
+    /// MTU of a device to be made: `auto` is the underlay's less the encapsulation.
+    #[serde(default)]
+    pub mtu: MtuValue,
+    /// Route distinguisher: `auto` (router_id:index), or one such as "10.0.0.1:100".
+    #[serde(default)]
+    pub rd: RdValue,
+    /// Route targets imported: `auto` (any AS with this VNI), or a list such as ["65000:100", "*:100"].
+    #[serde(default)]
+    pub import_rt: RtValue,
+    /// Route targets exported: `auto` (AS:VNI), or a list.
+    #[serde(default)]
+    pub export_rt: RtValue,
+}
+
+/// Where the gRPC API is served.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Api {
+    /// Unix socket; null: none.
+    pub socket: Option<PathBuf>,
+    /// TCP address such as 127.0.0.1:50151. Only loopback: there is no TLS.
+    pub listen: Option<std::net::SocketAddr>,
+}
+
+impl Default for Api {
+    fn default() -> Self {
+        Api { socket: Some("/run/linnet/linnet.sock".into()), listen: None }
+    }
+}
+
+fn all_addresses() -> Vec<IpAddr> {
+    vec![Ipv4Addr::UNSPECIFIED.into(), std::net::Ipv6Addr::UNSPECIFIED.into()]
+}
+
+fn bgp_port() -> u16 {
+    179
+}
+
+fn bgp_port_some() -> Option<u16> {
+    Some(bgp_port())
+}
+
+/// IANA's port for VXLAN (RFC 7348 section 5).
+fn vxlan_port() -> u16 {
+    4789
+}

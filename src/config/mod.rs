@@ -1,0 +1,152 @@
+//! The configuration: what the file may say ([`file`]), and what it means ([`Config`]).
+//!
+//! Reading finds every fault at once, each with its line, column and key; a file with a fault gives no
+//! configuration. Nothing is touched by reading: the daemon acts on a [`Config`], which is right by type.
+
+mod check;
+pub mod fault;
+pub mod file;
+mod locate;
+mod read;
+#[cfg(test)]
+mod tests;
+mod value;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use bgp::session::RemoteAs;
+use bgp::types::{Asn, FamilySet, Rd, RouterId, Vni};
+use bgp::wire::RouteTarget;
+use evpn::ImportTarget;
+
+pub use fault::{Fault, Faults};
+
+/// What a configuration means, with groups and defaults applied.
+#[derive(Debug)]
+pub struct Config {
+    /// This speaker and its neighbours.
+    pub bgp: BgpConfig,
+    /// EVPN over VXLAN, where it is asked for.
+    pub evpn: Option<EvpnConfig>,
+    /// Where the API is served.
+    pub api: file::Api,
+}
+
+/// This speaker and its neighbours.
+#[derive(Clone, Debug)]
+pub struct BgpConfig {
+    /// The local AS.
+    pub asn: Asn,
+    /// The BGP identifier.
+    pub router_id: RouterId,
+    /// The reflector's cluster (RFC 4456 section 7).
+    pub cluster_id: Ipv4Addr,
+    /// Where connections are accepted; empty: nowhere.
+    pub listen: Vec<SocketAddr>,
+    /// The neighbours, each with its group's settings merged in.
+    pub neighbors: Vec<NeighborConfig>,
+}
+
+/// A neighbour.
+#[derive(Clone, Debug)]
+pub struct NeighborConfig {
+    /// Its address: what identifies it.
+    pub address: IpAddr,
+    /// Its TCP port.
+    pub port: u16,
+    /// The operator's word for it; may be empty.
+    pub description: String,
+    /// The address to connect from.
+    pub local_address: Option<IpAddr>,
+    /// The AS it must be in.
+    pub remote_as: RemoteAs,
+    /// Families to negotiate.
+    pub families: FamilySet,
+    /// Never connect, only be connected to.
+    pub passive: bool,
+    /// Reflect to and from it.
+    pub route_reflector_client: bool,
+    /// Proposed hold time, seconds; 0: never.
+    pub hold_time: u16,
+    /// Seconds between keepalives; `None`: a third of the negotiated hold time.
+    pub keepalive: Option<u16>,
+    /// Seconds between attempts to connect.
+    pub connect_retry: u16,
+    /// Time to live of packets to an eBGP neighbour.
+    pub multihop: u8,
+    /// Whether an eBGP neighbour is served without a policy (RFC 8212).
+    pub ebgp_accept: bool,
+}
+
+/// EVPN over VXLAN.
+#[derive(Clone, Debug)]
+pub struct EvpnConfig {
+    /// The local tunnel address.
+    pub vtep: IpAddr,
+    /// Take every VXLAN device that is on a bridge.
+    pub advertise_all_vni: bool,
+    /// VNIs with settings of their own.
+    pub vnis: Vec<VniConfig>,
+}
+
+/// One VNI's settings; `None` is `auto`.
+#[derive(Clone, Debug)]
+pub struct VniConfig {
+    /// Its number.
+    pub vni: Vni,
+    /// The VXLAN device's name.
+    pub vxlan: Option<String>,
+    /// The bridge's name.
+    pub bridge: Option<String>,
+    /// Make the devices where they are missing.
+    pub create: bool,
+    /// UDP port of a device to be made.
+    pub port: u16,
+    /// MTU of devices to be made, octets.
+    pub mtu: Option<u16>,
+    /// Route distinguisher.
+    pub rd: Option<Rd>,
+    /// Route targets to import.
+    pub import_rt: Option<Vec<ImportTarget>>,
+    /// Route targets to export.
+    pub export_rt: Option<Vec<RouteTarget>>,
+}
+
+impl Config {
+    /// Reads a configuration; `name` is what its faults call the file.
+    ///
+    /// # Errors
+    /// Every fault of the text, in the order of their places.
+    pub fn parse(name: &str, text: &str) -> Result<Config, Faults> {
+        let mut read = read::read(text);
+        let mut list = std::mem::take(&mut read.faults);
+        let mut config = None;
+        if let Some(file) = read.file.take() {
+            let (checked, findings) = check::check(file);
+            list.extend(findings.into_iter().filter_map(|finding| placed(&read, text, finding)));
+            config = Some(checked);
+        }
+        match config {
+            Some(config) if list.is_empty() => Ok(config),
+            _ => {
+                list.sort_by_key(|fault| fault.position);
+                Err(Faults { file: name.to_owned(), text: text.to_owned(), list })
+            }
+        }
+    }
+
+    /// The JSON Schema of the file.
+    pub fn schema() -> schemars::Schema {
+        schemars::schema_for!(file::File)
+    }
+}
+
+/// A finding at its place; `None` where it speaks of a value that only stands in for a faulty one.
+fn placed(read: &read::Read, text: &str, finding: check::Finding) -> Option<Fault> {
+    let path = read.original(&finding.path);
+    if !read.is_genuine(&path) {
+        return None;
+    }
+    let position = locate::locate(text, &path, locate::Part::Value);
+    Some(Fault { path, position, message: finding.message })
+}

@@ -1,0 +1,160 @@
+use super::*;
+
+fn faults(text: &str) -> String {
+    match Config::parse("t.yaml", text) {
+        Ok(_) => panic!("accepted:\n{text}"),
+        Err(faults) => faults.to_string(),
+    }
+}
+
+fn config(text: &str) -> Config {
+    Config::parse("t.yaml", text).unwrap_or_else(|faults| panic!("{faults}"))
+}
+
+#[test]
+fn a_whole_file() {
+    let config = config(
+        r#"
+bgp:
+  asn: "65000.10"
+  router_id: 10.0.0.1
+  listen: { addresses: ["0.0.0.0", "::"] }
+  peer_groups:
+    - { name: reflectors, remote_as: internal, families: [l2vpn-evpn], hold_time: 9, keepalive: 3 }
+  neighbors:
+    - { address: 10.0.1.1, peer_group: reflectors, description: spine1, hold_time: 30 }
+    - { address: fd00::2, remote_as: 65001, passive: true, families: [ipv4-unicast, ipv6-unicast] }
+evpn:
+  vtep: 10.0.0.1
+  vnis:
+    - { vni: 100, create: true, import_rt: ["*:100", "65000:7"], export_rt: auto, rd: "10.0.0.1:9", mtu: 1450 }
+    - { vni: 200, vxlan: vx, bridge: br }
+api: { socket: /tmp/l.sock, listen: "127.0.0.1:50151" }
+"#,
+    );
+    assert_eq!(config.bgp.asn, Asn(65000 << 16 | 10));
+    assert_eq!(config.bgp.cluster_id, config.bgp.router_id.0);
+    assert_eq!(config.bgp.listen.len(), 2);
+    let [spine, other] = &config.bgp.neighbors[..] else { panic!() };
+    assert_eq!((spine.hold_time, spine.keepalive, spine.remote_as), (30, Some(3), RemoteAs::Internal));
+    assert_eq!((other.hold_time, other.passive, other.families.iter().count()), (90, true, 2));
+    let evpn = config.evpn.unwrap();
+    assert_eq!(evpn.vnis[0].vxlan.as_deref(), Some("vxlan100"));
+    assert_eq!((evpn.vnis[0].mtu, evpn.vnis[1].create), (Some(1450), false));
+    assert_eq!(evpn.vnis[0].import_rt.as_ref().map(Vec::len), Some(2));
+}
+
+#[test]
+fn every_fault_at_once_each_at_its_place() {
+    let text = r#"bgp:
+  asn: 65000.10
+  router_id: 10.0.0
+  neighbours: []
+  neighbors:
+    - address: 10.0.1.1
+      remote_as: 65000
+      hold_time: 2
+    - remote_as: elsewhere
+    - 7
+    - { address: 10.0.1.1, peer_group: nobody }
+evpn:
+  vtep: 10.0.0.1
+"#;
+    let expected = r#"t.yaml:2:8: bgp.asn: an AS number in dotted notation needs quotes: "65000.1"
+    2 |   asn: 65000.10
+      |        ^
+t.yaml:3:14: bgp.router_id: invalid IPv4 address syntax
+    3 |   router_id: 10.0.0
+      |              ^
+t.yaml:4:3: bgp.neighbours: unknown key; expected one of `asn`, `router_id`, `listen`, `cluster_id`, `ebgp_default`, `peer_groups`, `neighbors`
+    4 |   neighbours: []
+      |   ^
+t.yaml:8:18: bgp.neighbors[0].hold_time: 0 (never), or at least 3 seconds (RFC 4271 section 4.2)
+    8 |       hold_time: 2
+      |                  ^
+t.yaml:9:7: bgp.neighbors[1].address: the key `address` is missing
+    9 |     - remote_as: elsewhere
+      |       ^
+t.yaml:9:18: bgp.neighbors[1].remote_as: expected an AS number, or internal, external or any
+    9 |     - remote_as: elsewhere
+      |                  ^
+t.yaml:10:7: bgp.neighbors[2]: invalid type: integer `7`, expected struct Neighbor
+   10 |     - 7
+      |       ^
+t.yaml:11:7: bgp.neighbors[3]: remote_as is given neither here nor in a group
+   11 |     - { address: 10.0.1.1, peer_group: nobody }
+      |       ^
+t.yaml:11:18: bgp.neighbors[3].address: 10.0.1.1 is configured already
+   11 |     - { address: 10.0.1.1, peer_group: nobody }
+      |                  ^
+t.yaml:11:40: bgp.neighbors[3].peer_group: there is no group `nobody` in bgp.peer_groups
+   11 |     - { address: 10.0.1.1, peer_group: nobody }
+      |                                        ^
+t.yaml:13:3: evpn: takes no VNI: set advertise_all_vni: true, or list them in vnis
+   13 |   vtep: 10.0.0.1
+      |   ^"#;
+    assert_eq!(faults(text), expected);
+}
+
+#[test]
+fn no_yaml_is_one_fault() {
+    assert!(faults("bgp: [").starts_with("t.yaml:2:1: "), "{}", faults("bgp: ["));
+    assert_eq!(
+        faults("bgp:\n  asn: 1\n  asn: 2\n"),
+        "t.yaml:3:3: this key stands here twice\n    3 |   asn: 2\n      |   ^"
+    );
+}
+
+#[test]
+fn an_empty_file_says_what_is_missing() {
+    assert!(faults("").contains("the key `bgp` is missing"), "{}", faults(""));
+}
+
+#[test]
+fn a_list_in_place_of_a_mapping_ends() {
+    assert!(faults("- 1\n- 2\n").contains("t.yaml"), "{}", faults("- 1\n"));
+}
+
+#[test]
+fn ebgp_and_vni_contradictions() {
+    let text = r#"
+bgp:
+  asn: 1
+  router_id: 1.1.1.1
+  neighbors:
+    - { address: 10.0.0.2, remote_as: 2, route_reflector_client: true, passive: true, multihop: 0 }
+evpn:
+  vtep: 10.0.0.1
+  vnis:
+    - { vni: 0 }
+    - { vni: 5, create: true, vxlan: this-name-is-too-long, export_rt: ["*:5"], import_rt: [] }
+    - { vni: 5, bridge: br5, mtu: 60 }
+api: { listen: "10.0.0.1:50151" }
+"#;
+    let faults = faults(text);
+    for part in [
+        "neighbours in this AS (RFC 4456)",
+        "listens nowhere",
+        "1 (on the link) to 255",
+        "vnis[0].vni: 1 to 16777215",
+        "is no device name",
+        "can only be imported",
+        "takes part in nothing",
+        "VNI 5 is configured already",
+        "`br5` is another VNI's already",
+        "at least 68",
+        "only a loopback address",
+    ] {
+        assert!(faults.contains(part), "{part}\n{faults}");
+    }
+}
+
+#[test]
+fn defaults_are_the_documented_ones() {
+    let config = config("bgp: { asn: 1, router_id: 1.1.1.1, neighbors: [{ address: 10.0.0.2, remote_as: 1 }] }");
+    let neighbor = &config.bgp.neighbors[0];
+    assert_eq!((neighbor.hold_time, neighbor.keepalive, neighbor.connect_retry), (90, None, 10));
+    assert_eq!((neighbor.port, neighbor.multihop, neighbor.ebgp_accept), (179, 1, false));
+    assert!(config.bgp.listen.is_empty() && config.evpn.is_none());
+    assert_eq!(config.api.socket.as_deref(), Some(std::path::Path::new("/run/linnet/linnet.sock")));
+}

@@ -1,0 +1,172 @@
+//! Values that YAML has no type for: AS numbers, families, route targets. Each knows how it is written and
+//! says so when it is written otherwise.
+
+use std::fmt;
+
+use bgp::types::{Asn, Family, Rd};
+use evpn::ImportTarget;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::{self, Deserialize, Deserializer, Visitor};
+
+/// An AS number: a number, or asdot in quotes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AsnValue(pub Asn);
+
+/// A family by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FamilyValue(pub Family);
+
+/// An MTU, or `auto`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MtuValue(pub Option<u16>);
+
+/// A route distinguisher, or `auto`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RdValue(pub Option<Rd>);
+
+/// Route targets, or `auto`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RtValue(pub Option<Vec<ImportTarget>>);
+
+impl<'de> Deserialize<'de> for AsnValue {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AsnVisitor)
+    }
+}
+
+struct AsnVisitor;
+
+impl Visitor<'_> for AsnVisitor {
+    type Value = AsnValue;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an AS number such as 65000, or \"65000.10\" in quotes")
+    }
+
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<AsnValue, E> {
+        match u32::try_from(number) {
+            Ok(number) if number > 0 => Ok(AsnValue(Asn(number))),
+            _ => Err(E::invalid_value(de::Unexpected::Unsigned(number), &"an AS number, 1 to 4294967295")),
+        }
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<AsnValue, E> {
+        match text.parse() {
+            Ok(Asn(0)) | Err(_) => Err(E::invalid_value(de::Unexpected::Str(text), &self)),
+            Ok(asn) => Ok(AsnValue(asn)),
+        }
+    }
+
+    // 65000.10 and 65000.1 are the same float: the text is lost by the time it gets here.
+    fn visit_f64<E: de::Error>(self, number: f64) -> Result<AsnValue, E> {
+        Err(E::custom(format_args!("an AS number in dotted notation needs quotes: \"{number}\"")))
+    }
+}
+
+impl<'de> Deserialize<'de> for FamilyValue {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map(FamilyValue).map_err(|e| de::Error::custom(format_args!("unknown family `{text}`: {e}")))
+    }
+}
+
+impl<'de> Deserialize<'de> for MtuValue {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(serde::Deserialize)]
+        #[serde(untagged, expecting = "expected auto or a number of octets, 68 to 65535")]
+        enum Raw {
+            Number(u16),
+            Word(Auto),
+        }
+        Ok(MtuValue(match Raw::deserialize(deserializer)? {
+            Raw::Number(mtu) => Some(mtu),
+            Raw::Word(Auto::Auto) => None,
+        }))
+    }
+}
+
+impl<'de> Deserialize<'de> for RdValue {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if text == "auto" {
+            return Ok(RdValue(None));
+        }
+        text.parse().map(|rd| RdValue(Some(rd))).map_err(|e| de::Error::custom(format_args!("`{text}`: {e}, or auto")))
+    }
+}
+
+impl<'de> Deserialize<'de> for RtValue {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(serde::Deserialize)]
+        #[serde(untagged, expecting = "expected auto or a list such as [\"65000:100\"]")]
+        enum Raw {
+            Word(Auto),
+            List(Vec<String>),
+        }
+        let texts = match Raw::deserialize(deserializer)? {
+            Raw::Word(Auto::Auto) => return Ok(RtValue(None)),
+            Raw::List(texts) => texts,
+        };
+        let parse = |text: String| text.parse().map_err(|e| de::Error::custom(format_args!("`{text}`: {e}")));
+        texts.into_iter().map(parse).collect::<Result<_, _>>().map(|list| RtValue(Some(list)))
+    }
+}
+
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Auto {
+    Auto,
+}
+
+impl JsonSchema for AsnValue {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Asn".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"anyOf": [
+            {"type": "integer", "minimum": 1, "maximum": 4_294_967_295_u32},
+            {"type": "string", "pattern": "^[0-9]+(\\.[0-9]+)?$"},
+        ]})
+    }
+}
+
+impl JsonSchema for FamilyValue {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Family".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"enum": Family::ALL.map(Family::name)})
+    }
+}
+
+impl JsonSchema for MtuValue {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Mtu".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"anyOf": [{"const": "auto"}, {"type": "integer", "minimum": 68, "maximum": 65535}]})
+    }
+}
+
+impl JsonSchema for RdValue {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "RouteDistinguisher".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string"})
+    }
+}
+
+impl JsonSchema for RtValue {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "RouteTargets".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"anyOf": [{"const": "auto"}, {"type": "array", "items": {"type": "string"}}]})
+    }
+}

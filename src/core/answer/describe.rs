@@ -1,0 +1,200 @@
+//! A route in the API's words.
+
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use api::v1;
+use bgp::types::{Family, Mac, Rd};
+use bgp::wire::{Attrs, EvpnBody, EvpnKey, Nlri, Origin, PmsiTunnel, UnknownAttr};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+
+use super::row::{hex, text, texts};
+
+/// A key of any family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AnyNlri {
+    Prefix(IpNet),
+    Evpn(EvpnKey),
+}
+
+impl FromStr for AnyNlri {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<AnyNlri, Self::Err> {
+        if let Ok(prefix) = text.parse::<IpNet>() {
+            return Ok(AnyNlri::Prefix(prefix.trunc()));
+        }
+        text.parse().map(AnyNlri::Evpn).map_err(|_| {
+            "expected a prefix such as 10.1.0.0/16, or an EVPN key such as [2]:[10.0.0.1:1]:[0]:[48]:[02:00:00:00:00:50]"
+        })
+    }
+}
+
+/// What a key says, as far as filters ask for it.
+#[derive(Default)]
+pub(super) struct Described {
+    pub(super) route_type: v1::RouteType,
+    pub(super) rd: Option<Rd>,
+    pub(super) mac: Option<Mac>,
+    pub(super) ip: Option<IpAddr>,
+}
+
+/// A key that rows can be made of.
+pub(super) trait Describe: Nlri {
+    /// As filters see it.
+    fn described(&self) -> Described;
+
+    /// The VNI of a route, where it has one.
+    fn vni(body: &Self::Body, attrs: &Attrs) -> Option<u32>;
+
+    /// Writes what key and body say into the row.
+    fn fill_in(&self, body: &Self::Body, row: &mut v1::Path);
+
+    /// This key, if it is of this family.
+    fn from_any(nlri: &AnyNlri) -> Option<Self>;
+}
+
+impl Describe for Ipv4Net {
+    fn described(&self) -> Described {
+        Described::default()
+    }
+
+    fn vni(_: &(), _: &Attrs) -> Option<u32> {
+        None
+    }
+
+    fn fill_in(&self, _: &(), row: &mut v1::Path) {
+        row.prefix = self.to_string();
+    }
+
+    fn from_any(nlri: &AnyNlri) -> Option<Self> {
+        match nlri {
+            AnyNlri::Prefix(IpNet::V4(prefix)) => Some(*prefix),
+            _ => None,
+        }
+    }
+}
+
+impl Describe for Ipv6Net {
+    fn described(&self) -> Described {
+        Described::default()
+    }
+
+    fn vni(_: &(), _: &Attrs) -> Option<u32> {
+        None
+    }
+
+    fn fill_in(&self, _: &(), row: &mut v1::Path) {
+        row.prefix = self.to_string();
+    }
+
+    fn from_any(nlri: &AnyNlri) -> Option<Self> {
+        match nlri {
+            AnyNlri::Prefix(IpNet::V6(prefix)) => Some(*prefix),
+            _ => None,
+        }
+    }
+}
+
+impl Describe for EvpnKey {
+    fn described(&self) -> Described {
+        use v1::RouteType;
+        let of = |route_type, rd, mac, ip| Described { route_type, rd: Some(rd), mac, ip };
+        match *self {
+            EvpnKey::EthernetAd { rd, .. } => of(RouteType::Ead, rd, None, None),
+            EvpnKey::MacIp { rd, mac, ip, .. } => of(RouteType::Macip, rd, Some(mac), ip),
+            EvpnKey::Imet { rd, originator, .. } => of(RouteType::Multicast, rd, None, Some(originator)),
+            EvpnKey::EthernetSegment { rd, originator, .. } => {
+                of(RouteType::Es, rd, None, Some(originator))
+            }
+            EvpnKey::IpPrefix { rd, .. } => of(RouteType::Prefix, rd, None, None),
+        }
+    }
+
+    fn vni(body: &EvpnBody, attrs: &Attrs) -> Option<u32> {
+        match &attrs.pmsi {
+            Some(pmsi) => Some(pmsi.vni.get()),
+            None => (body.label.get() != 0).then_some(body.label.get()),
+        }
+    }
+
+    fn fill_in(&self, body: &EvpnBody, row: &mut v1::Path) {
+        let described = self.described();
+        row.route_type = described.route_type.into();
+        row.rd = text(described.rd);
+        row.mac = text(described.mac);
+        row.ip = text(described.ip);
+        row.ethernet_tag = match *self {
+            EvpnKey::EthernetAd { tag, .. }
+            | EvpnKey::MacIp { tag, .. }
+            | EvpnKey::Imet { tag, .. }
+            | EvpnKey::IpPrefix { tag, .. } => Some(tag.0),
+            EvpnKey::EthernetSegment { .. } => None,
+        };
+        let esi = match *self {
+            EvpnKey::EthernetAd { esi, .. } | EvpnKey::EthernetSegment { esi, .. } => esi,
+            _ => body.esi,
+        };
+        row.esi = text((!esi.is_zero()).then_some(esi));
+        if let EvpnKey::IpPrefix { prefix, .. } = *self {
+            row.prefix = prefix.to_string();
+        }
+        row.l3vni = body.label2.map(|vni| vni.get());
+        row.gateway = text(body.gateway);
+    }
+
+    fn from_any(nlri: &AnyNlri) -> Option<Self> {
+        match nlri {
+            AnyNlri::Evpn(key) => Some(*key),
+            AnyNlri::Prefix(_) => None,
+        }
+    }
+}
+
+/// A route with its attributes, without what only its table knows.
+pub(super) fn path_row<N: Describe>(key: &N, body: &N::Body, attrs: &Attrs) -> v1::Path {
+    let mut row = v1::Path {
+        family: Family::name(N::FAMILY).to_owned(),
+        nlri: key.to_string(),
+        vni: N::vni(body, attrs),
+        next_hop: attrs.next_hop.address().to_string(),
+        origin: origin(attrs.origin).into(),
+        as_path: Some(attrs.as_path.to_string()),
+        med: attrs.med,
+        local_pref: attrs.local_pref,
+        communities: texts(&attrs.communities),
+        ext_communities: texts(&attrs.ext_communities),
+        large_communities: texts(&attrs.large_communities),
+        originator_id: text(attrs.originator_id),
+        cluster_list: texts(&attrs.cluster_list),
+        pmsi: attrs.pmsi.as_deref().map(pmsi),
+        ..v1::Path::default()
+    };
+    key.fill_in(body, &mut row);
+    row
+}
+
+/// An attribute that is passed on without being known.
+pub(super) fn unknown_row(attribute: &UnknownAttr) -> v1::UnknownAttribute {
+    v1::UnknownAttribute {
+        code: attribute.kind.into(),
+        flags: attribute.flags.into(),
+        hex: hex(&attribute.value),
+    }
+}
+
+fn origin(origin: Origin) -> v1::Origin {
+    match origin {
+        Origin::Igp => v1::Origin::Igp,
+        Origin::Egp => v1::Origin::Egp,
+        Origin::Incomplete => v1::Origin::Incomplete,
+    }
+}
+
+fn pmsi(pmsi: &PmsiTunnel) -> v1::Pmsi {
+    v1::Pmsi {
+        r#type: pmsi.type_name(),
+        vni: pmsi.vni.get(),
+        endpoint: text(pmsi.ingress_endpoint()),
+    }
+}

@@ -1,0 +1,256 @@
+//! EVPN's tables: networks, MACs, ARP and ND bindings, VTEPs.
+
+use std::net::IpAddr;
+
+use ::evpn::dataplane::WantedKey;
+use ::evpn::{Evpn, MacRow, NeighborRow, Place, RowId, VniRow, VniState, VtepRow};
+use ::fib::Fib;
+use api::query::{ApiError, page_size};
+use api::v1;
+use bgp::types::{Mac, Vni};
+
+use crate::core::Core;
+use crate::core::forward::Forwarding;
+
+use super::row::{text, texts};
+use super::{Answered, parse_filter, parse_token, token};
+
+/// Rows looked at for one page.
+const SCANNED: usize = 8192;
+
+impl Core {
+    pub(super) fn list_vnis(&self, query: &v1::ListVnisRequest) -> Answered<v1::ListVnisResponse> {
+        let forwarding = self.forwarding()?;
+        let [from] = parse_token(&query.page_token)?;
+        let wanted = |row: &VniRow| query.vni.is_none_or(|vni| row.vni.get() == vni);
+        let rows = forwarding.evpn.vnis().filter(|row| row.vni.get() >= from).filter(wanted);
+        let (rows, next) = page(rows, page_size(query.page_size), |row| row.vni.get());
+        let vnis = rows.iter().map(|row| vni_row(forwarding, row)).collect();
+        Ok(v1::ListVnisResponse { vnis, next_page_token: next.map(|vni| token([vni])).unwrap_or_default() })
+    }
+
+    pub(super) fn list_macs(&self, query: &v1::ListMacsRequest) -> Answered<v1::ListMacsResponse> {
+        let forwarding = self.forwarding()?;
+        let filter = HostFilter {
+            mac: parse_filter("mac", &query.mac)?,
+            ip: None,
+            vtep: parse_filter("vtep", &query.vtep)?,
+            place: v1::HostType::try_from(query.r#type).unwrap_or_default(),
+        };
+        let mut rows = Vec::new();
+        let next = walk(&forwarding.evpn, query.vni, &query.page_token, |vni, from, left| {
+            let mut end = None;
+            for row in forwarding.evpn.macs(vni, from) {
+                if rows.len() >= page_size(query.page_size) || *left == 0 {
+                    end = Some(row.id);
+                    break;
+                }
+                *left -= 1;
+                if filter.takes(row.place, Some(row.mac), None) {
+                    rows.push(mac_row(&forwarding.fib, &row));
+                }
+            }
+            end
+        })?;
+        Ok(v1::ListMacsResponse { macs: rows, next_page_token: next })
+    }
+
+    pub(super) fn list_arps(&self, query: &v1::ListArpsRequest) -> Answered<v1::ListArpsResponse> {
+        let forwarding = self.forwarding()?;
+        let filter = HostFilter {
+            mac: parse_filter("mac", &query.mac)?,
+            ip: parse_filter("ip", &query.ip)?,
+            vtep: parse_filter("vtep", &query.vtep)?,
+            place: v1::HostType::try_from(query.r#type).unwrap_or_default(),
+        };
+        let mut rows = Vec::new();
+        let next = walk(&forwarding.evpn, query.vni, &query.page_token, |vni, from, left| {
+            let mut end = None;
+            for row in forwarding.evpn.neighbors(vni, from) {
+                if rows.len() >= page_size(query.page_size) || *left == 0 {
+                    end = Some(row.id);
+                    break;
+                }
+                *left -= 1;
+                if filter.takes(row.place, Some(row.mac), Some(row.ip)) {
+                    rows.push(arp_row(forwarding, &row));
+                }
+            }
+            end
+        })?;
+        Ok(v1::ListArpsResponse { arps: rows, next_page_token: next })
+    }
+
+    pub(super) fn list_vteps(&self, query: &v1::ListVtepsRequest) -> Answered<v1::ListVtepsResponse> {
+        let forwarding = self.forwarding()?;
+        let vtep: Option<IpAddr> = parse_filter("vtep", &query.vtep)?;
+        let [from] = parse_token(&query.page_token)?;
+        let wanted = |vni: &Vni| query.vni.is_none_or(|wanted| vni.get() == wanted);
+        let all = forwarding.evpn.vnis().map(|row| row.vni).filter(wanted);
+        let all = all.flat_map(|vni| forwarding.evpn.vteps(vni)).filter(|row| vtep.is_none_or(|v| row.vtep == v));
+        let size = page_size(query.page_size);
+        let mut rows: Vec<_> = all.skip(from as usize).take(size + 1).map(|row| vtep_row(&forwarding.fib, &row)).collect();
+        let more = rows.len() > size;
+        rows.truncate(size);
+        let next_page_token = if more { token([from + size as u32]) } else { String::new() };
+        Ok(v1::ListVtepsResponse { vteps: rows, next_page_token })
+    }
+
+    /// EVPN and the kernel, if the configuration asks for them.
+    pub(super) fn forwarding(&self) -> Answered<&Forwarding> {
+        let missing = "EVPN is not configured: there is no `evpn` section";
+        self.forwarding.as_ref().ok_or_else(|| ApiError::FailedPrecondition(missing.to_owned()))
+    }
+}
+
+/// Which hosts are asked for.
+struct HostFilter {
+    mac: Option<Mac>,
+    ip: Option<IpAddr>,
+    vtep: Option<IpAddr>,
+    place: v1::HostType,
+}
+
+impl HostFilter {
+    fn takes(&self, place: Place, mac: Option<Mac>, ip: Option<IpAddr>) -> bool {
+        let placed = match self.place {
+            v1::HostType::Unspecified => true,
+            wanted => host_type(place) == wanted,
+        };
+        placed
+            && (self.mac.is_none() || self.mac == mac)
+            && (self.ip.is_none() || self.ip == ip)
+            && self.vtep.is_none_or(|vtep| place == Place::Remote(vtep))
+    }
+}
+
+/// Walks a table that each VNI has one of, from where the token says; `visit` says where it stopped.
+fn walk(
+    evpn: &Evpn,
+    only: Option<u32>,
+    page_token: &str,
+    mut visit: impl FnMut(Vni, RowId, &mut usize) -> Option<RowId>,
+) -> Answered<String> {
+    let [first, from] = parse_token(page_token)?;
+    let mut left = SCANNED;
+    let mut from = RowId(from);
+    let vnis = evpn.vnis().map(|row| row.vni).filter(|vni| vni.get() >= first);
+    for vni in vnis.filter(|vni| only.is_none_or(|only| vni.get() == only)) {
+        if vni.get() != first {
+            from = RowId::default();
+        }
+        if let Some(stopped) = visit(vni, from, &mut left) {
+            return Ok(token([vni.get(), stopped.0]));
+        }
+    }
+    Ok(String::new())
+}
+
+/// The first `size` rows, and the position of the next.
+fn page<R>(rows: impl Iterator<Item = R>, size: usize, position: impl Fn(&R) -> u32) -> (Vec<R>, Option<u32>) {
+    let mut rows: Vec<R> = rows.take(size + 1).collect();
+    let next = if rows.len() > size { rows.pop().as_ref().map(position) } else { None };
+    (rows, next)
+}
+
+/// A network's row.
+pub(in crate::core) fn vni_row(forwarding: &Forwarding, row: &VniRow) -> v1::Vni {
+    let devices = forwarding.fib.devices(row.vni);
+    let (state, reason) = match row.state {
+        VniState::Active => (v1::VniState::Up, ""),
+        VniState::NoDevice => (v1::VniState::Down, "no VXLAN device of this VNI is on a bridge and up"),
+        VniState::NoVtep => (v1::VniState::Down, "no local tunnel address: set evpn.vtep, or the device's local"),
+        VniState::NoRd => (v1::VniState::Down, "no route distinguisher is left"),
+    };
+    v1::Vni {
+        vni: row.vni.get(),
+        state: state.into(),
+        reason: reason.to_owned(),
+        vxlan: text(devices.map(|devices| devices.vxlan)),
+        bridge: text(devices.map(|devices| devices.bridge)),
+        rd: text(row.rd),
+        import_rts: texts(&row.import_rt),
+        export_rts: texts(&row.export_rt),
+        local_vtep: text(row.vtep),
+        local_macs: row.local_macs as u64,
+        remote_macs: row.remote_macs as u64,
+        local_neighbors: row.local_neighbors as u64,
+        remote_neighbors: row.remote_neighbors as u64,
+        remote_vteps: row.vteps as u64,
+        flood: "ingress-replication".to_owned(),
+    }
+}
+
+/// A MAC's row.
+pub(in crate::core) fn mac_row(fib: &Fib, row: &MacRow) -> v1::Mac {
+    let (kernel, kernel_reason) = kernel(fib, &WantedKey::Mac { vni: row.vni, mac: row.mac });
+    v1::Mac {
+        vni: row.vni.get(),
+        mac: row.mac.to_string(),
+        r#type: host_type(row.place).into(),
+        vtep: vtep_text(row.place),
+        port: if row.place == Place::Local { text(fib.port(row.vni, row.mac)) } else { String::new() },
+        local_sequence: row.local_seq,
+        remote_sequence: row.remote_seq,
+        sticky: row.sticky,
+        gateway: row.gateway,
+        duplicate: row.duplicate,
+        kernel,
+        kernel_reason,
+    }
+}
+
+/// A binding's row.
+pub(in crate::core) fn arp_row(forwarding: &Forwarding, row: &NeighborRow) -> v1::Arp {
+    let (kernel, kernel_reason) = kernel(&forwarding.fib, &WantedKey::Neighbor { vni: row.vni, ip: row.ip });
+    let mac = forwarding.evpn.mac(row.vni, row.mac);
+    v1::Arp {
+        vni: row.vni.get(),
+        ip: row.ip.to_string(),
+        mac: row.mac.to_string(),
+        r#type: host_type(row.place).into(),
+        vtep: vtep_text(row.place),
+        router: row.router,
+        local_sequence: mac.and_then(|mac| mac.local_seq),
+        remote_sequence: mac.and_then(|mac| mac.remote_seq),
+        kernel,
+        kernel_reason,
+    }
+}
+
+/// A VTEP's row.
+pub(in crate::core) fn vtep_row(fib: &Fib, row: &VtepRow) -> v1::Vtep {
+    let (kernel, kernel_reason) = kernel(fib, &WantedKey::Flood { vni: row.vni, vtep: row.vtep });
+    v1::Vtep {
+        vni: row.vni.get(),
+        vtep: row.vtep.to_string(),
+        flood: row.flood,
+        kernel,
+        kernel_reason,
+    }
+}
+
+fn kernel(fib: &Fib, key: &WantedKey) -> (i32, String) {
+    match fib.status(key) {
+        Some(status) => {
+            let (state, reason) = super::fib::state(&status);
+            (state.into(), reason)
+        }
+        None => (v1::KernelState::Unspecified.into(), String::new()),
+    }
+}
+
+fn host_type(place: Place) -> v1::HostType {
+    match place {
+        Place::Local => v1::HostType::Local,
+        Place::Remote(_) => v1::HostType::Remote,
+        Place::Nowhere => v1::HostType::Unspecified,
+    }
+}
+
+fn vtep_text(place: Place) -> String {
+    match place {
+        Place::Remote(vtep) => vtep.to_string(),
+        Place::Local | Place::Nowhere => String::new(),
+    }
+}

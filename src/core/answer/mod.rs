@@ -1,0 +1,101 @@
+//! Answers to the API: pages of rows made from what core holds, at the moment of asking.
+//!
+//! A page costs a bounded piece of a turn, whatever the table's size and however few rows its filters let
+//! through: it may hold fewer rows than asked for and still name the next page.
+
+mod evpn;
+mod describe;
+mod explain;
+mod fib;
+mod neighbors;
+mod paths;
+mod row;
+mod status;
+
+use std::fmt::Display;
+use std::str::FromStr;
+use std::time::Instant;
+
+use api::query::ApiError;
+use api::{Answer, Query, Request};
+
+use super::Core;
+
+/// What answering gives.
+pub(super) type Answered<T> = Result<T, ApiError>;
+
+impl Core {
+    /// Answers a request, or keeps it where it waits for changes.
+    pub(super) fn request(&mut self, now: Instant, request: Request) {
+        if let Query::Changes(changes) = &request.query {
+            let changes = changes.clone();
+            self.watch(now, changes, request);
+            return;
+        }
+        let answer = self.answer(now, &request.query);
+        request.answer(answer);
+    }
+
+    fn answer(&mut self, now: Instant, query: &Query) -> Answered<Answer> {
+        Ok(match query {
+            Query::ListPaths(query) => self.list_paths(now, query)?.into(),
+            Query::Summarize(_) => self.summarize().into(),
+            Query::Explain(query) => self.explain(now, query)?.into(),
+            Query::ListNeighbors(query) => self.list_neighbors(now, query)?.into(),
+            Query::GetNeighbor(query) => self.get_neighbor(now, query)?.into(),
+            Query::ResetNeighbor(query) => self.reset_neighbor(query)?.into(),
+            Query::SetNeighborAdmin(query) => self.set_neighbor_admin(query)?.into(),
+            Query::ListVnis(query) => self.list_vnis(query)?.into(),
+            Query::ListMacs(query) => self.list_macs(query)?.into(),
+            Query::ListArps(query) => self.list_arps(query)?.into(),
+            Query::ListVteps(query) => self.list_vteps(query)?.into(),
+            Query::ListFibEntries(query) => self.list_fib_entries(query)?.into(),
+            Query::GetStatus(_) => self.status(now).into(),
+            // Kept by `request`, which never hands it on.
+            Query::Changes(_) => return Err(ApiError::InvalidArgument("a watch is no list".to_owned())),
+        })
+    }
+}
+
+/// Reads a field of a request; the error names the field and what would be right.
+fn parse<T: FromStr<Err: Display>>(field: &str, text: &str) -> Answered<T> {
+    text.parse().map_err(|error| ApiError::InvalidArgument(format!("{field}: `{text}`: {error}")))
+}
+
+/// Reads a field of a request that is a filter: empty lets everything through.
+fn parse_filter<T: FromStr<Err: Display>>(field: &str, text: &str) -> Answered<Option<T>> {
+    if text.is_empty() { Ok(None) } else { parse(field, text).map(Some) }
+}
+
+/// Reads a page token: the positions that an earlier page ended at; all zero for the first page.
+fn parse_token<const N: usize>(token: &str) -> Answered<[u32; N]> {
+    let mut positions = [0; N];
+    if token.is_empty() {
+        return Ok(positions);
+    }
+    let error = || ApiError::InvalidArgument(format!("page_token: `{token}` is not from an earlier page"));
+    let mut parts = token.split('.');
+    for position in &mut positions {
+        *position = parts.next().and_then(|part| part.parse().ok()).ok_or_else(error)?;
+    }
+    if parts.next().is_some() { Err(error()) } else { Ok(positions) }
+}
+
+/// The token for the page that begins at these positions.
+fn token<const N: usize>(positions: [u32; N]) -> String {
+    positions.map(|position| position.to_string()).join(".")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_lead_back() {
+        assert_eq!(parse_token::<2>(&token([3, 70_000])), Ok([3, 70_000]));
+        assert_eq!(parse_token::<2>(""), Ok([0, 0]));
+        for wrong in ["3", "3.x", "1.2.3", "-1.2"] {
+            assert!(parse_token::<2>(wrong).is_err(), "{wrong}");
+        }
+    }
+}

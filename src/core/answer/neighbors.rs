@@ -1,0 +1,244 @@
+//! Neighbours: their sessions, and what operators do to these.
+
+use std::net::IpAddr;
+use std::time::Instant;
+
+use api::query::{ApiError, page_size};
+use api::v1;
+use bgp::rib::Rejected;
+use bgp::session::{Down, MessageCounts, RemoteAs, StateName};
+use bgp::types::Family;
+use bgp::wire::{Fault, Verdict};
+
+use crate::core::peer::Peer;
+use crate::core::{Action, Core, SessionCommand};
+
+use super::row::{hex, seconds, seconds_since, texts};
+use super::{Answered, parse, parse_token, token};
+
+/// The longest text that goes into a NOTIFICATION (RFC 9003 section 2).
+const MESSAGE_OCTETS: usize = 255;
+
+/// Why routes of an eBGP neighbour are refused where nothing says what may be taken (RFC 8212).
+const NO_POLICY: &str = "no-policy";
+
+impl Core {
+    /// The neighbour with this address.
+    pub(super) fn neighbor(&self, address: &str) -> Answered<&Peer> {
+        let parsed: IpAddr = parse("address", address)?;
+        let missing = || ApiError::NotFound(format!("no neighbour has the address {address}"));
+        self.peers.by_address(parsed.to_canonical()).ok_or_else(missing)
+    }
+
+    pub(super) fn list_neighbors(
+        &self,
+        now: Instant,
+        query: &v1::ListNeighborsRequest,
+    ) -> Answered<v1::ListNeighborsResponse> {
+        let [from] = parse_token(&query.page_token)?;
+        let wanted = |peer: &&Peer| query.states.is_empty() || query.states.contains(&state(peer.state()).into());
+        let mut sorted: Vec<&Peer> = self.peers.iter().filter(wanted).collect();
+        sorted.sort_by_key(|peer| peer.config.address);
+        let size = page_size(query.page_size);
+        let rows = sorted.iter().skip(from as usize).take(size).map(|peer| self.neighbor_row(now, peer)).collect();
+        let next = from as usize + size;
+        let next_page_token = if next < sorted.len() { token([next as u32]) } else { String::new() };
+        Ok(v1::ListNeighborsResponse { neighbors: rows, next_page_token })
+    }
+
+    pub(super) fn get_neighbor(&self, now: Instant, query: &v1::GetNeighborRequest) -> Answered<v1::Neighbor> {
+        Ok(self.neighbor_row(now, self.neighbor(&query.address)?))
+    }
+
+    pub(super) fn reset_neighbor(
+        &mut self,
+        query: &v1::ResetNeighborRequest,
+    ) -> Answered<v1::ResetNeighborResponse> {
+        use v1::ResetKind;
+        let text = message(&query.message)?;
+        let peer = self.neighbor(&query.address)?;
+        let id = peer.id;
+        let kind = ResetKind::try_from(query.kind).unwrap_or_default();
+        if matches!(kind, ResetKind::Hard | ResetKind::Unspecified) {
+            self.command(id, SessionCommand::Reset(text));
+            return Ok(v1::ResetNeighborResponse {});
+        }
+        let families = match &peer.session {
+            Some(session) => session.agreed.families,
+            None => {
+                let error = format!("the session with {} is not established", query.address);
+                return Err(ApiError::FailedPrecondition(error));
+            }
+        };
+        if matches!(kind, ResetKind::Soft | ResetKind::SoftIn) {
+            families.iter().for_each(|family| self.command(id, SessionCommand::RequestRefresh(family)));
+        }
+        if matches!(kind, ResetKind::Soft | ResetKind::SoftOut) {
+            families.iter().for_each(|family| self.export.refresh(&mut self.rib, id, family));
+        }
+        Ok(v1::ResetNeighborResponse {})
+    }
+
+    pub(super) fn set_neighbor_admin(
+        &mut self,
+        query: &v1::SetNeighborAdminRequest,
+    ) -> Answered<v1::SetNeighborAdminResponse> {
+        use v1::AdminState;
+        let text = message(&query.message)?;
+        let id = self.neighbor(&query.address)?.id;
+        let command = match AdminState::try_from(query.admin_state).unwrap_or_default() {
+            AdminState::Shutdown => SessionCommand::Shutdown(text),
+            AdminState::Enabled => SessionCommand::Enable,
+            AdminState::Unspecified => {
+                return Err(ApiError::InvalidArgument("admin_state: expected shutdown or enabled".to_owned()));
+            }
+        };
+        if let Some(peer) = self.peers.get_mut(id) {
+            peer.shut_down = matches!(command, SessionCommand::Shutdown(_));
+        }
+        self.watches.neighbor_changed(id);
+        self.command(id, command);
+        Ok(v1::SetNeighborAdminResponse {})
+    }
+
+    fn command(&mut self, peer: bgp::types::PeerId, command: SessionCommand) {
+        self.actions.push_back(Action::Session { peer, command });
+    }
+
+    /// A neighbour's row.
+    pub(in crate::core) fn neighbor_row(&self, now: Instant, peer: &Peer) -> v1::Neighbor {
+        let mut row = v1::Neighbor {
+            address: peer.config.address.to_string(),
+            remote_as: match peer.config.remote_as {
+                RemoteAs::Number(asn) => asn.0,
+                RemoteAs::Internal => self.config.asn.0,
+                RemoteAs::External | RemoteAs::Any => 0,
+            },
+            local_as: self.config.asn.0,
+            description: peer.config.description.clone(),
+            state: state(peer.state()).into(),
+            admin_state: admin_state(peer).into(),
+            since_seconds: peer.down_since.map(|since| seconds_since(now, since)),
+            remote_port: peer.config.port.into(),
+            families: self.family_rows(peer),
+            flaps: peer.flaps,
+            route_reflector_client: peer.config.route_reflector_client,
+            ..v1::Neighbor::default()
+        };
+        row.rejected = self.rejected_rows(peer);
+        fill_in_session(now, peer, &mut row);
+        fill_in_info(now, peer, &mut row);
+        if let Some(down) = &peer.last_down {
+            row.last_error = down.to_string();
+            row.last_error_by = ended_by(down).into();
+        }
+        row
+    }
+
+    fn rejected_rows(&self, peer: &Peer) -> Vec<v1::RejectedRoutes> {
+        let counts = self.rib.rejected(peer.id);
+        let refused = Rejected::ALL.into_iter().map(|reason| (reason.name(), counts.get(reason)));
+        let rows = refused.chain([(NO_POLICY, peer.refused_for_policy)]).filter(|(_, routes)| *routes > 0);
+        rows.map(|(reason, routes)| v1::RejectedRoutes { reason: reason.to_owned(), routes }).collect()
+    }
+
+    fn family_rows(&self, peer: &Peer) -> Vec<v1::NeighborFamily> {
+        let negotiated = peer.session.as_ref().map(|session| session.agreed.families).unwrap_or_default();
+        let families = Family::ALL.into_iter().filter(|f| peer.config.families.contains(*f));
+        families.map(|family| self.family_row(peer, family, negotiated.contains(family))).collect()
+    }
+
+    fn family_row(&self, peer: &Peer, family: Family, negotiated: bool) -> v1::NeighborFamily {
+        let status = self.export.status(&self.rib, peer.id, family);
+        v1::NeighborFamily {
+            family: family.name().to_owned(),
+            negotiated,
+            accepted: self.rib.counts(peer.id, family).paths as u64,
+            advertised: status.map_or(0, |status| status.advertised as u64),
+            in_sync: status.is_some_and(|status| status.in_sync),
+            version: status.map_or(0, |status| status.cursor.0),
+            end_of_rib_received: peer.has_sent_all(family),
+            end_of_rib_sent: status.is_some_and(|status| status.in_sync),
+        }
+    }
+}
+
+/// What an established session agreed on.
+fn fill_in_session(now: Instant, peer: &Peer, row: &mut v1::Neighbor) {
+    let Some(session) = &peer.session else { return };
+    let agreed = &session.agreed;
+    row.remote_as = agreed.remote_asn.0;
+    row.since_seconds = Some(seconds_since(now, session.since));
+    row.router_id = agreed.remote_router_id.to_string();
+    row.local_address = agreed.local.ip().to_string();
+    row.local_port = agreed.local.port().into();
+    row.remote_port = agreed.remote.port().into();
+    row.hold_time_seconds = seconds(agreed.hold_time);
+    row.keepalive_seconds = seconds(agreed.keepalive);
+    row.capabilities_received = texts(&agreed.capabilities_received);
+    row.capabilities_sent = texts(&agreed.capabilities_sent);
+}
+
+/// What the session's task counts.
+fn fill_in_info(now: Instant, peer: &Peer, row: &mut v1::Neighbor) {
+    let Some(info) = &peer.info else { return };
+    row.messages_received = Some(counts(&info.received));
+    row.messages_sent = Some(counts(&info.sent));
+    row.faults_total = info.fault_count;
+    row.faults = info.faults.iter().rev().map(|(at, fault)| fault_row(now, *at, fault)).collect();
+}
+
+fn fault_row(now: Instant, at: Instant, fault: &Fault) -> v1::Fault {
+    let verdict = match fault.verdict {
+        Verdict::Discard => "attribute-discard",
+        Verdict::TreatAsWithdraw => "treat-as-withdraw",
+    };
+    v1::Fault {
+        verdict: verdict.to_owned(),
+        attribute: fault.attribute_name(),
+        text: fault.what.to_owned(),
+        hex: hex(&fault.octets),
+        age_seconds: seconds_since(now, at),
+    }
+}
+
+fn counts(counts: &MessageCounts) -> v1::MessageCounts {
+    v1::MessageCounts {
+        open: counts.open,
+        update: counts.update,
+        notification: counts.notification,
+        keepalive: counts.keepalive,
+        route_refresh: counts.refresh,
+    }
+}
+
+fn state(state: StateName) -> v1::NeighborState {
+    match state {
+        StateName::Idle => v1::NeighborState::Idle,
+        StateName::Connect => v1::NeighborState::Connect,
+        StateName::Active => v1::NeighborState::Active,
+        StateName::OpenSent => v1::NeighborState::Opensent,
+        StateName::OpenConfirm => v1::NeighborState::Openconfirm,
+        StateName::Established => v1::NeighborState::Established,
+    }
+}
+
+fn admin_state(peer: &Peer) -> v1::AdminState {
+    if peer.shut_down { v1::AdminState::Shutdown } else { v1::AdminState::Enabled }
+}
+
+fn ended_by(down: &Down) -> v1::EndedBy {
+    match down {
+        Down::Local(_) => v1::EndedBy::Local,
+        Down::Remote(_) => v1::EndedBy::Remote,
+        Down::Transport(_) => v1::EndedBy::Network,
+    }
+}
+
+fn message(text: &str) -> Answered<Option<String>> {
+    if text.len() > MESSAGE_OCTETS {
+        let error = format!("message: {} octets; at most {MESSAGE_OCTETS} (RFC 9003)", text.len());
+        return Err(ApiError::InvalidArgument(error));
+    }
+    Ok((!text.is_empty()).then(|| text.to_owned()))
+}

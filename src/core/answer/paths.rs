@@ -1,0 +1,252 @@
+//! Paths: pages of the routing table.
+
+use std::net::IpAddr;
+use std::time::Instant;
+
+use api::query::{ApiError, page_size};
+use api::v1;
+use bgp::export::Advertised;
+use bgp::rib::{Destination, DestinationId, Path, Table};
+use bgp::types::{Family, Mac, PeerId, Rd};
+use bgp::wire::Attrs;
+
+use crate::core::Core;
+
+use super::describe::{AnyNlri, Describe, path_row, unknown_row};
+use super::{Answered, parse, parse_filter, parse_token, token};
+
+/// Destinations looked at for one page. A filter that lets few through must not hold up the routes.
+const SCANNED: usize = 8192;
+
+impl Core {
+    pub(super) fn list_paths(
+        &self,
+        now: Instant,
+        query: &v1::ListPathsRequest,
+    ) -> Answered<v1::ListPathsResponse> {
+        let filter = self.path_filter(query)?;
+        let size = page_size(query.page_size);
+        let mut page = Page { rows: Vec::new(), size, now: self.clock(now), detail: query.detail };
+        let [mut family, mut from] = parse_token(&query.page_token)?;
+        while let Some(&current) = Family::ALL.get(family as usize) {
+            let asked = filter.families.is_empty() || filter.families.contains(&current);
+            let end = match (asked, filter.adj_out) {
+                (false, _) => None,
+                (true, Some(peer)) => self.fill_from_sent(current, peer, from, &filter, &mut page),
+                (true, None) => self.fill_from_table(current, from, &filter, &mut page),
+            };
+            if let Some(next) = end {
+                return Ok(v1::ListPathsResponse { paths: page.rows, next_page_token: token([family, next]) });
+            }
+            (family, from) = (family + 1, 0);
+        }
+        Ok(v1::ListPathsResponse { paths: page.rows, next_page_token: String::new() })
+    }
+
+    pub(super) fn summarize(&self) -> v1::SummarizeResponse {
+        let row = |family: Family, destinations: usize, paths: usize| v1::RibSummary {
+            family: family.name().to_owned(),
+            destinations: destinations as u64,
+            paths: paths as u64,
+        };
+        let rib = &self.rib;
+        let families = [
+            row(Family::Ipv4Unicast, rib.ipv4.destinations(), rib.ipv4.paths()),
+            row(Family::Ipv6Unicast, rib.ipv6.destinations(), rib.ipv6.paths()),
+            row(Family::L2vpnEvpn, rib.evpn.destinations(), rib.evpn.paths()),
+        ];
+        v1::SummarizeResponse { families: families.into() }
+    }
+
+    /// Adds rows of a table, from the destination `from` on; says where it stopped, if before the end.
+    fn fill_from_table(&self, family: Family, from: u32, filter: &PathFilter, page: &mut Page) -> Option<u32> {
+        match family {
+            Family::Ipv4Unicast => self.fill(&self.rib.ipv4, from, filter, page),
+            Family::Ipv6Unicast => self.fill(&self.rib.ipv6, from, filter, page),
+            Family::L2vpnEvpn => self.fill(&self.rib.evpn, from, filter, page),
+        }
+    }
+
+    /// As `fill_from_table`, of what a peer has been sent.
+    fn fill_from_sent(
+        &self,
+        family: Family,
+        peer: PeerId,
+        from: u32,
+        filter: &PathFilter,
+        page: &mut Page,
+    ) -> Option<u32> {
+        let (rib, start, limit) = (&self.rib, DestinationId(from), page.size.min(SCANNED));
+        match family {
+            Family::Ipv4Unicast => {
+                self.add_sent(&rib.ipv4, &self.export.advertised_ipv4(rib, peer, start, limit), peer, filter, page);
+            }
+            Family::Ipv6Unicast => {
+                self.add_sent(&rib.ipv6, &self.export.advertised_ipv6(rib, peer, start, limit), peer, filter, page);
+            }
+            Family::L2vpnEvpn => {
+                self.add_sent(&rib.evpn, &self.export.advertised_evpn(rib, peer, start, limit), peer, filter, page);
+            }
+        }
+        let end = match family {
+            Family::Ipv4Unicast => rib.ipv4.id_limit(),
+            Family::Ipv6Unicast => rib.ipv6.id_limit(),
+            Family::L2vpnEvpn => rib.evpn.id_limit(),
+        };
+        let reached = from.saturating_add(limit as u32);
+        (reached < end.0).then_some(reached)
+    }
+
+    fn add_sent<N: Describe>(
+        &self,
+        table: &Table<N>,
+        sent: &[Advertised<N>],
+        peer: PeerId,
+        filter: &PathFilter,
+        page: &mut Page,
+    ) {
+        for route in sent {
+            if !filter.key_matches(&route.nlri) || !filter.vni_matches::<N>(&route.body, &route.attrs) {
+                continue;
+            }
+            let mut row = path_row(&route.nlri, &route.body, &route.attrs);
+            row.neighbor = self.source_name(peer);
+            (row.best, row.valid) = (true, true);
+            if let Some(destination) = table.by_id(route.id) {
+                row.version = destination.version().0;
+                row.age_seconds = destination.best().map_or(0, |best| page.now.saturating_sub(best.learned).into());
+            }
+            page.rows.push(row);
+        }
+    }
+
+    fn fill<N: Describe>(
+        &self,
+        table: &Table<N>,
+        from: u32,
+        filter: &PathFilter,
+        page: &mut Page,
+    ) -> Option<u32> {
+        if let Some(nlri) = &filter.nlri {
+            if let Some((_, destination)) = N::from_any(nlri).and_then(|key| table.get(key)) {
+                self.add(table, destination, filter, page);
+            }
+            return None;
+        }
+        for (id, destination) in table.page(DestinationId(from), SCANNED) {
+            if page.rows.len() >= page.size {
+                return Some(id.0);
+            }
+            self.add(table, destination, filter, page);
+        }
+        let reached = from.saturating_add(SCANNED as u32);
+        (reached < table.id_limit().0).then_some(reached)
+    }
+
+    fn add<N: Describe>(
+        &self,
+        table: &Table<N>,
+        destination: &Destination<N>,
+        filter: &PathFilter,
+        page: &mut Page,
+    ) {
+        let key = destination.nlri();
+        if !filter.key_matches(&key) {
+            return;
+        }
+        for (position, path) in destination.paths().enumerate() {
+            let from_asked = filter.neighbor.is_none_or(|peer| path.source == peer);
+            if !from_asked || !filter.vni_matches::<N>(&path.body, &path.attrs) {
+                continue;
+            }
+            let mut row = self.path_row(&key, path, page.now, page.detail);
+            row.best = position == 0;
+            row.stale = table.is_stale(path);
+            row.version = destination.version().0;
+            page.rows.push(row);
+        }
+    }
+
+    fn path_filter(&self, query: &v1::ListPathsRequest) -> Answered<PathFilter> {
+        let families = query.families.iter().map(|f| parse("families", f)).collect::<Answered<_>>()?;
+        let table = v1::Table::try_from(query.table).unwrap_or_default();
+        let neighbor = match &query.neighbor[..] {
+            "" if table != v1::Table::Unspecified => {
+                return Err(ApiError::InvalidArgument("an Adj-RIB is one neighbour's: name it in neighbor".into()));
+            }
+            "" => None,
+            "local" => Some(PeerId::LOCAL),
+            address => Some(self.neighbor(address)?.id),
+        };
+        let out = table == v1::Table::Out;
+        Ok(PathFilter {
+            families,
+            route_types: query.route_types.clone(),
+            rd: parse_filter("rd", &query.rd)?,
+            vni: query.vni,
+            mac: parse_filter("mac", &query.mac)?,
+            ip: parse_filter("ip", &query.ip)?,
+            nlri: parse_filter("nlri", &query.nlri)?,
+            neighbor: neighbor.filter(|_| !out),
+            adj_out: neighbor.filter(|_| out),
+        })
+    }
+
+    /// The row of one path, but for what only its destination knows.
+    pub(super) fn path_row<N: Describe>(
+        &self,
+        key: &N,
+        path: &Path<N>,
+        now: u32,
+        detail: bool,
+    ) -> v1::Path {
+        let mut row = path_row(key, &path.body, &path.attrs);
+        row.neighbor = self.source_name(path.source);
+        row.valid = true;
+        row.path_id = (path.path_id.0 != 0).then_some(path.path_id.0);
+        row.age_seconds = now.saturating_sub(path.learned).into();
+        if detail {
+            row.unknown_attributes = path.attrs.unknown.iter().map(unknown_row).collect();
+        }
+        row
+    }
+}
+
+/// What is collected for one page.
+struct Page {
+    rows: Vec<v1::Path>,
+    size: usize,
+    /// Core's clock.
+    now: u32,
+    detail: bool,
+}
+
+/// Which paths are asked for.
+struct PathFilter {
+    families: Vec<Family>,
+    route_types: Vec<i32>,
+    rd: Option<Rd>,
+    vni: Option<u32>,
+    mac: Option<Mac>,
+    ip: Option<IpAddr>,
+    nlri: Option<AnyNlri>,
+    /// From this source only.
+    neighbor: Option<PeerId>,
+    /// Not what was received, but what this peer has been sent.
+    adj_out: Option<PeerId>,
+}
+
+impl PathFilter {
+    fn key_matches<N: Describe>(&self, key: &N) -> bool {
+        let described = key.described();
+        (self.route_types.is_empty() || self.route_types.contains(&described.route_type.into()))
+            && self.rd.is_none_or(|rd| described.rd == Some(rd))
+            && self.mac.is_none_or(|mac| described.mac == Some(mac))
+            && self.ip.is_none_or(|ip| described.ip == Some(ip))
+            && self.nlri.is_none_or(|nlri| N::from_any(&nlri).as_ref() == Some(key))
+    }
+
+    fn vni_matches<N: Describe>(&self, body: &N::Body, attrs: &Attrs) -> bool {
+        self.vni.is_none_or(|vni| N::vni(body, attrs) == Some(vni))
+    }
+}

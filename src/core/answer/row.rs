@@ -1,0 +1,42 @@
+//! Small pieces that rows are made of.
+
+use std::time::{Duration, Instant};
+
+use bgp::types::PeerId;
+
+use crate::core::Core;
+
+/// Whole seconds since `then`.
+pub(super) fn seconds_since(now: Instant, then: Instant) -> u64 {
+    now.saturating_duration_since(then).as_secs()
+}
+
+/// Whole seconds, as the API's 32-bit fields hold them.
+pub(super) fn seconds(duration: Duration) -> u32 {
+    duration.as_secs().try_into().unwrap_or(u32::MAX)
+}
+
+/// Octets in hexadecimal.
+pub(super) fn hex(octets: &[u8]) -> String {
+    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+}
+
+/// Every element as text.
+pub(super) fn texts<T: ToString>(list: &[T]) -> Vec<String> {
+    list.iter().map(T::to_string).collect()
+}
+
+/// Some text, or the empty one.
+pub(super) fn text<T: ToString>(value: Option<T>) -> String {
+    value.map(|value| value.to_string()).unwrap_or_default()
+}
+
+impl Core {
+    /// A path's source, as rows name it.
+    pub(super) fn source_name(&self, source: PeerId) -> String {
+        match self.peers.get(source) {
+            Some(peer) => peer.config.address.to_string(),
+            None => "local".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! The daemon at a glance.
+
+use std::time::Instant;
+
+use ::fib::Status;
+use api::v1;
+use bgp::rib::Table;
+use bgp::wire::Nlri;
+
+use crate::core::Core;
+use crate::core::forward::Forwarding;
+
+use super::row::seconds_since;
+
+impl Core {
+    /// Memory and process are left to whoever can see them.
+    pub(super) fn status(&self, now: Instant) -> v1::Status {
+        let rib = &self.rib;
+        let mut status = v1::Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            router_id: self.config.router_id.to_string(),
+            asn: self.config.asn.0,
+            cluster_id: self.config.cluster_id.to_string(),
+            uptime_seconds: seconds_since(now, self.started),
+            neighbors: self.peers.iter().count() as u64,
+            neighbors_established: self.peers.iter().filter(|peer| peer.session.is_some()).count() as u64,
+            tables: vec![table(&rib.ipv4), table(&rib.ipv6), table(&rib.evpn)],
+            ..v1::Status::default()
+        };
+        if let Some(forwarding) = &self.forwarding {
+            fill_in_forwarding(forwarding, &mut status);
+        }
+        status
+    }
+}
+
+fn fill_in_forwarding(forwarding: &Forwarding, status: &mut v1::Status) {
+    for row in forwarding.evpn.vnis() {
+        status.vnis += 1;
+        status.macs += (row.local_macs + row.remote_macs) as u64;
+        status.arps += (row.local_neighbors + row.remote_neighbors) as u64;
+        status.vteps += row.vteps as u64;
+    }
+    let counters = forwarding.fib.counters();
+    let mut fib = v1::FibStatus {
+        synced: forwarding.is_synced(),
+        operations: counters.ops,
+        errors: counters.failures,
+        overruns: counters.overruns,
+        ..v1::FibStatus::default()
+    };
+    for row in forwarding.fib.rows() {
+        fib.wanted += u64::from(row.wanted.is_some());
+        match row.status {
+            Status::Programmed => fib.programmed += 1,
+            Status::Pending | Status::Stale => fib.pending += 1,
+            Status::Failed(_) => fib.failed += 1,
+            Status::Conflict(_) => fib.conflicts += 1,
+        }
+    }
+    status.fib = Some(fib);
+}
+
+fn table<N: Nlri>(table: &Table<N>) -> v1::TableStatus {
+    v1::TableStatus {
+        family: N::FAMILY.name().to_owned(),
+        version: table.head().0,
+        destinations: table.destinations() as u64,
+        paths: table.paths() as u64,
+    }
+}

@@ -1,0 +1,118 @@
+//! What core is told and what it asks for: its border to the tasks.
+
+use std::sync::Arc;
+
+use bgp::export::Batch;
+use bgp::session::{Down, Established, Info, Received};
+use bgp::types::{Family, PeerId};
+use evpn::Notice;
+use fib::{KernelEvent, Op};
+
+/// News for core.
+#[derive(Debug)]
+pub enum Event {
+    /// From a peer's task, in the order in which it happened.
+    Peer {
+        /// Which.
+        peer: PeerId,
+        /// What.
+        news: Vec<PeerNews>,
+    },
+    /// The task of a peer has died: a defect, which costs this one session.
+    PeerDied {
+        /// Which.
+        peer: PeerId,
+    },
+    /// From the kernel's task.
+    Kernel(Vec<KernelEvent>),
+    /// From the API.
+    Request(api::Request),
+}
+
+/// What happened on one peer's session.
+#[derive(Debug)]
+pub enum PeerNews {
+    /// It is established, for the `number`th time.
+    Up {
+        /// Tells this session from earlier ones.
+        number: u32,
+        /// What was agreed.
+        agreed: Box<Established>,
+    },
+    /// It ended.
+    Down(Down),
+    /// Routes.
+    Routes(Received),
+    /// The peer has sent all it had.
+    EndOfRib(Family),
+    /// The peer wants everything again.
+    Refresh(Family),
+    /// So many batches have been written.
+    Credit(u32),
+    /// An attempt to connect ended. For the log.
+    Failed(Down),
+    /// The session's picture changed.
+    Info(Box<Info>),
+}
+
+/// What core wants done.
+#[derive(Debug)]
+pub enum Action {
+    /// Send routes.
+    Batch {
+        /// To this peer.
+        peer: PeerId,
+        /// On its session of this number only.
+        session: u32,
+        /// These.
+        batch: Arc<Batch>,
+    },
+    /// Act on a session.
+    Session {
+        /// Of this peer.
+        peer: PeerId,
+        /// So.
+        command: SessionCommand,
+    },
+    /// Change the kernel.
+    Kernel(Vec<Op>),
+    /// Write a line into the log.
+    Log(LogLine),
+}
+
+/// What an operator wants of a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SessionCommand {
+    /// End it; it comes back by itself. With a word for the peer's operator (RFC 9003).
+    Reset(Option<String>),
+    /// End it and stay down. With a word as well.
+    Shutdown(Option<String>),
+    /// Let it come up again.
+    Enable,
+    /// Ask the peer for all its routes of a family again (RFC 2918).
+    RequestRefresh(Family),
+}
+
+/// Something to be written into the log.
+#[derive(Debug)]
+pub enum LogLine {
+    /// A session came up.
+    Up(PeerId, Box<Established>),
+    /// A session ended.
+    Down(PeerId, Down),
+    /// An attempt to connect failed.
+    Failed(PeerId, Down),
+    /// EVPN noticed something.
+    Evpn(Notice),
+    /// Rows that a former run left in the kernel may go now.
+    StaleReleased(ReleaseReason),
+}
+
+/// Why what a former run left in the kernel is no longer kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReleaseReason {
+    /// Every EVPN neighbour has sent all it had.
+    EndOfRib,
+    /// Some have not, and it has been long enough.
+    Deadline,
+}

@@ -1,0 +1,265 @@
+//! Core: all routing state of the daemon, owned by one value and touched by one task.
+//!
+//! It is pure: no socket, no clock, no task. [`Core::handle`] takes news, [`Core::settle`] does what follows
+//! from them within a budget, [`Core::poll_action`] says what is to be done outside, [`Core::poll_timeout`] when
+//! it wants to be woken. What is not done yet stays state (a cursor behind the head, a dirty key), never a
+//! queue of messages, so it can only shrink to what still matters.
+//!
+//! The way of a route: a peer's news put it into the [`Rib`], which decides and writes its change log. Cursors
+//! read the log: the update groups of [`Export`], and [`forward`], which feeds EVPN and through it the
+//! kernel. What EVPN originates goes into the Rib as a route of this speaker's own, and so out to the peers.
+//!
+//! Nothing here waits. What leaves is limited by credits that come back: a peer has so many batches, the kernel
+//! so many operations under way.
+
+mod answer;
+mod event;
+mod forward;
+mod peer;
+mod watch;
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use bgp::export::{Export, MemberSpec, Role};
+use bgp::rib::{Budget, LocalIdentity, Rib, Source, SourceKind};
+use bgp::session::{Down, Established, Received};
+use bgp::types::{Family, FamilySet, PeerId};
+use bgp::wire::NextHop;
+use bgp::wire::update::PeerKind;
+
+use crate::config::{BgpConfig, Config};
+
+pub use event::{Action, Event, LogLine, PeerNews, ReleaseReason, SessionCommand};
+use forward::Forwarding;
+use peer::{LiveSession, Peers};
+use watch::Watches;
+
+/// Batches that a peer may have under way. Two keep the socket busy while the next is made; more only hold
+/// memory for a slow peer.
+pub const BATCH_CREDIT: u32 = 4;
+
+/// How long rows of a former run are kept in the kernel for neighbours that do not send End-of-RIB: the
+/// restart time that RFC 4724 speakers commonly announce.
+const STALE_DEADLINE: Duration = Duration::from_secs(120);
+
+/// All routing state.
+#[derive(Debug)]
+pub struct Core {
+    started: Instant,
+    config: BgpConfig,
+    peers: Peers,
+    rib: Rib,
+    export: Export,
+    /// EVPN and the kernel, where the configuration asks for them.
+    forwarding: Option<Forwarding>,
+    watches: Watches,
+    actions: VecDeque<Action>,
+}
+
+impl Core {
+    /// Nothing is known yet. `seed` is for hash functions.
+    pub fn new(now: Instant, config: &Config, seed: u64) -> Core {
+        let bgp = config.bgp.clone();
+        let identity = LocalIdentity {
+            asn: bgp.asn,
+            router_id: bgp.router_id,
+            cluster_id: bgp.cluster_id,
+            addresses: config.evpn.iter().map(|evpn| evpn.vtep).collect(),
+        };
+        let mut rib = Rib::new(identity, seed);
+        let forwarding = config.evpn.as_ref().map(|evpn| Forwarding::new(&bgp, evpn, &mut rib));
+        Core {
+            started: now,
+            peers: Peers::new(&bgp.neighbors),
+            config: bgp,
+            rib,
+            export: Export::default(),
+            forwarding,
+            watches: Watches::default(),
+            actions: VecDeque::new(),
+        }
+    }
+
+    /// Every neighbour, with the id that its task and its news are known by.
+    pub fn neighbors(&self) -> impl Iterator<Item = (PeerId, &crate::config::NeighborConfig)> {
+        self.peers.iter().map(|peer| (peer.id, &peer.config))
+    }
+
+    /// Takes news.
+    pub fn handle(&mut self, now: Instant, event: Event) {
+        match event {
+            Event::Peer { peer, news } => news.into_iter().for_each(|news| self.peer_news(now, peer, news)),
+            Event::PeerDied { peer } => self.peer_died(now, peer),
+            Event::Kernel(events) => {
+                if let Some(forwarding) = &mut self.forwarding {
+                    forwarding.kernel(now, events);
+                }
+            }
+            Event::Request(request) => self.request(now, request),
+        }
+    }
+
+    /// Does what follows from the news, as much as the budget allows. Says whether there is more to do that
+    /// waits for nothing from outside.
+    pub fn settle(&mut self, now: Instant, budget: &mut Budget) -> bool {
+        let mut more = self.rib.sweep(budget);
+        if let Some(forwarding) = &mut self.forwarding {
+            more |= forwarding.settle(now, self.started, &mut self.rib, budget, &mut self.actions);
+        }
+        self.release_stale(now);
+        more |= self.export.pump(&mut self.rib, budget);
+        while let Some((peer, batch)) = self.export.poll_batch() {
+            if let Some(session) = self.peers.get(peer).and_then(|p| p.session.as_ref()) {
+                self.actions.push_back(Action::Batch { peer, session: session.number, batch });
+            }
+        }
+        self.serve_watches(now);
+        more
+    }
+
+    /// The next thing to do outside.
+    pub fn poll_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// When [`Core::settle`] is to be called though nothing happened.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let forwarding = self.forwarding.as_ref()?;
+        let stale = forwarding.keeps_stale().then(|| self.started + STALE_DEADLINE);
+        forwarding.poll_timeout().into_iter().chain(stale).min()
+    }
+
+    fn peer_news(&mut self, now: Instant, id: PeerId, news: PeerNews) {
+        match news {
+            PeerNews::Up { number, agreed } => self.peer_up(now, id, number, agreed),
+            PeerNews::Down(down) => self.peer_down(now, id, down),
+            PeerNews::Routes(routes) => self.routes(now, id, &routes),
+            PeerNews::EndOfRib(family) => {
+                if let Some(session) = self.peers.get_mut(id).and_then(|peer| peer.session.as_mut()) {
+                    session.end_of_rib.insert(family);
+                    self.watches.neighbor_changed(id);
+                }
+            }
+            PeerNews::Refresh(family) => self.export.refresh(&mut self.rib, id, family),
+            PeerNews::Credit(batches) => self.export.credit(id, batches),
+            PeerNews::Failed(down) => {
+                if let Some(peer) = self.peers.get_mut(id) {
+                    peer.last_down = Some(down.clone());
+                }
+                self.log(LogLine::Failed(id, down));
+            }
+            PeerNews::Info(info) => {
+                if let Some(peer) = self.peers.get_mut(id) {
+                    peer.info = Some(info);
+                    self.watches.neighbor_changed(id);
+                }
+            }
+        }
+    }
+
+    fn routes(&mut self, now: Instant, id: PeerId, routes: &Received) {
+        let learned = self.clock(now);
+        let Some(peer) = self.peers.get_mut(id) else { return };
+        if !peer.imports() {
+            peer.refused_for_policy += routes.reach.iter().map(|(_, routes)| routes.len() as u64).sum::<u64>();
+            return;
+        }
+        routes.unreach.iter().for_each(|routes| self.rib.withdraw(id, routes));
+        for (attrs, routes) in &routes.reach {
+            // A refusal is counted by the Rib and shown with the neighbour.
+            let _ = self.rib.announce(id, learned, attrs, routes);
+        }
+    }
+
+    fn peer_up(&mut self, now: Instant, id: PeerId, number: u32, agreed: Box<Established>) {
+        let Some(peer) = self.peers.get_mut(id) else { return };
+        let client = peer.config.route_reflector_client;
+        let ebgp_accept = peer.config.ebgp_accept;
+        let source = source(&agreed, client);
+        self.rib.peer_up(id, source);
+        let spec = member_spec(&agreed, client, ebgp_accept, self.config.asn);
+        for family in agreed.families.iter() {
+            self.export.join(&mut self.rib, id, family, &spec);
+        }
+        self.export.credit(id, BATCH_CREDIT);
+        peer.session =
+            Some(LiveSession { number, agreed: agreed.clone(), since: now, end_of_rib: FamilySet::EMPTY });
+        self.watches.neighbor_changed(id);
+        self.log(LogLine::Up(id, agreed));
+    }
+
+    fn peer_down(&mut self, now: Instant, id: PeerId, down: Down) {
+        let Some(peer) = self.peers.get_mut(id) else { return };
+        if peer.session.take().is_none() {
+            return;
+        }
+        peer.flaps += 1;
+        peer.down_since = Some(now);
+        peer.last_down = Some(down.clone());
+        self.export.leave(&mut self.rib, id);
+        self.rib.peer_down(id);
+        self.watches.neighbor_changed(id);
+        self.log(LogLine::Down(id, down));
+    }
+
+    /// Its task is gone, so its session is.
+    fn peer_died(&mut self, now: Instant, id: PeerId) {
+        self.peer_down(now, id, Down::Transport(bgp::session::TransportFault::Closed));
+        if let Some(peer) = self.peers.get_mut(id) {
+            peer.info = None;
+        }
+    }
+
+    /// Rows that a former run left in the kernel may go once every EVPN neighbour has said all it has, or
+    /// when there was time enough to.
+    fn release_stale(&mut self, now: Instant) {
+        let Some(forwarding) = &mut self.forwarding else { return };
+        if !forwarding.keeps_stale() {
+            return;
+        }
+        let evpn_peers = || self.peers.iter().filter(|p| p.config.families.contains(Family::L2vpnEvpn));
+        let complete = evpn_peers().all(|peer| peer.has_sent_all(Family::L2vpnEvpn)) && forwarding.is_current(&self.rib);
+        let late = now >= self.started + STALE_DEADLINE;
+        if complete || late {
+            forwarding.release_stale();
+            self.log(LogLine::StaleReleased(if complete { ReleaseReason::EndOfRib } else { ReleaseReason::Deadline }));
+        }
+    }
+
+    fn log(&mut self, line: LogLine) {
+        self.actions.push_back(Action::Log(line));
+    }
+
+    /// The clock that paths are dated by: seconds since start.
+    fn clock(&self, now: Instant) -> u32 {
+        now.saturating_duration_since(self.started).as_secs() as u32
+    }
+}
+
+fn source(agreed: &Established, client: bool) -> Source {
+    Source {
+        kind: match agreed.kind {
+            PeerKind::Ibgp => SourceKind::Ibgp,
+            PeerKind::Ebgp => SourceKind::Ebgp,
+        },
+        asn: agreed.remote_asn,
+        router_id: agreed.remote_router_id,
+        address: agreed.remote.ip(),
+        client: client && agreed.kind == PeerKind::Ibgp,
+    }
+}
+
+fn member_spec(agreed: &Established, client: bool, ebgp_accept: bool, asn: bgp::types::Asn) -> MemberSpec {
+    let role = match agreed.kind {
+        PeerKind::Ibgp if client => Role::Client,
+        PeerKind::Ibgp => Role::NonClient,
+        PeerKind::Ebgp => Role::Ebgp { local_as: asn },
+    };
+    let next_hop = match agreed.local.ip() {
+        std::net::IpAddr::V4(address) => NextHop::Ipv4(address),
+        std::net::IpAddr::V6(address) => NextHop::Ipv6(address),
+    };
+    let export = agreed.kind == PeerKind::Ibgp || ebgp_accept;
+    MemberSpec { role, next_hop, encoding: agreed.send, export }
+}

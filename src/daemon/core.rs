@@ -1,0 +1,119 @@
+//! The core task: hands events to [`Core`], lets it settle, and carries out what it asks for.
+//!
+//! It never waits for anybody but for events: an outward channel has room for every credit that core can hold,
+//! so sending cannot fail for want of room. Events are taken many at a time, and settling is cut into turns, so
+//! that batches grow under load and a request is never far from its turn.
+
+use std::time::{Duration, Instant};
+
+use bgp::rib::Budget;
+use bgp::types::PeerId;
+use tokio::sync::mpsc;
+use tracing::error;
+
+use crate::core::{Action, Core, Event, SessionCommand};
+
+use super::log;
+
+/// Events taken before core settles.
+const EVENTS: usize = 64;
+
+/// What core may look at in one turn, in destinations: about 2 ms of work.
+const TURN: usize = 8192;
+
+/// Taking events ends after this long, so that what they changed goes out.
+const GATHER: Duration = Duration::from_millis(2);
+
+/// The inward ends of everybody that core speaks to.
+pub(super) struct Outlets {
+    /// By peer id.
+    pub(super) peers: Vec<PeerOutlet>,
+    /// To the kernel's task.
+    pub(super) kernel: Option<mpsc::Sender<Vec<fib::Op>>>,
+}
+
+/// To one peer's task.
+pub(super) struct PeerOutlet {
+    pub(super) batches: mpsc::Sender<(u32, std::sync::Arc<bgp::export::Batch>)>,
+    pub(super) commands: mpsc::Sender<SessionCommand>,
+    /// For the log.
+    pub(super) name: String,
+}
+
+/// Runs until nobody can send events any more, or until `stop`.
+pub(super) async fn run(
+    mut core: Core,
+    mut events: mpsc::Receiver<Event>,
+    outlets: &Outlets,
+    mut stop: mpsc::Receiver<()>,
+) -> Core {
+    let mut more = true;
+    loop {
+        if !more {
+            let wake = core.poll_timeout().map(tokio::time::Instant::from_std);
+            tokio::select! {
+                event = events.recv() => match event {
+                    Some(event) => core.handle(Instant::now(), event),
+                    None => return core,
+                },
+                () = sleep_until(wake) => {}
+                _ = stop.recv() => return core,
+            }
+        } else if stop.try_recv().is_ok() {
+            return core;
+        }
+        gather(&mut core, &mut events);
+        more = core.settle(Instant::now(), &mut Budget::new(TURN));
+        while let Some(action) = core.poll_action() {
+            perform(action, outlets);
+        }
+        // The other tasks of this thread have their turn, too.
+        tokio::task::yield_now().await;
+    }
+}
+
+fn gather(core: &mut Core, events: &mut mpsc::Receiver<Event>) {
+    let began = Instant::now();
+    for _ in 0..EVENTS {
+        let Ok(event) = events.try_recv() else { return };
+        let now = Instant::now();
+        core.handle(now, event);
+        if now.duration_since(began) > GATHER {
+            return;
+        }
+    }
+}
+
+fn perform(action: Action, outlets: &Outlets) {
+    match action {
+        Action::Batch { peer, session, batch } => to_peer(outlets, peer, |o| o.batches.try_send((session, batch)).is_ok()),
+        Action::Session { peer, command } => to_peer(outlets, peer, |o| o.commands.try_send(command).is_ok()),
+        Action::Kernel(ops) => {
+            let sent = outlets.kernel.as_ref().is_some_and(|kernel| kernel.try_send(ops).is_ok());
+            if !sent {
+                error!("the kernel's task takes no operations");
+            }
+        }
+        Action::Log(line) => log::write(line, |peer| name(outlets, peer)),
+    }
+}
+
+fn to_peer(outlets: &Outlets, peer: PeerId, send: impl FnOnce(&PeerOutlet) -> bool) {
+    // Credits leave room, and commands are an operator's, a few at a time: a failure means that the task died,
+    // which its watcher reports.
+    let sent = outlets.peers.get(peer.0 as usize).is_some_and(send);
+    if !sent {
+        tracing::debug!(peer = name(outlets, peer), "the session's task takes nothing");
+    }
+}
+
+fn name(outlets: &Outlets, peer: PeerId) -> &str {
+    outlets.peers.get(peer.0 as usize).map_or("?", |outlet| &outlet.name)
+}
+
+async fn sleep_until(wake: Option<tokio::time::Instant>) {
+    match wake {
+        Some(wake) => tokio::time::sleep_until(wake).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,29 @@
+//! What core has to say, as lines of the log.
+
+use bgp::types::PeerId;
+use tracing::{debug, info, warn};
+
+use crate::core::{LogLine, ReleaseReason};
+
+/// Writes a line; `name` tells a neighbour's address.
+pub(super) fn write<'n>(line: LogLine, name: impl Fn(PeerId) -> &'n str) {
+    match line {
+        LogLine::Up(peer, agreed) => info!(
+            neighbor = name(peer),
+            asn = agreed.remote_asn.0,
+            router_id = %agreed.remote_router_id,
+            families = ?agreed.families,
+            hold_time = agreed.hold_time.as_secs(),
+            "session established"
+        ),
+        LogLine::Down(peer, down) => warn!(neighbor = name(peer), reason = %down, "session ended"),
+        LogLine::Failed(peer, down) => debug!(neighbor = name(peer), reason = %down, "no session"),
+        LogLine::Evpn(notice) => warn!("{notice}"),
+        LogLine::StaleReleased(ReleaseReason::EndOfRib) => {
+            info!("every EVPN neighbour has sent all it has: entries of a former run may go");
+        }
+        LogLine::StaleReleased(ReleaseReason::Deadline) => {
+            warn!("not every EVPN neighbour has sent all it has, and it has been long: entries of a former run may go");
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! The daemon: tasks, channels, sockets. It wires the pure parts together and decides nothing itself.
+//!
+//! One task owns [`Core`]; one task a neighbour drives its session; one task speaks with the kernel; one serves
+//! the API; one accepts connections. Every channel is bounded (see `core` for why none overflows).
+
+mod connection;
+mod core;
+mod kernel;
+mod listen;
+mod log;
+mod peer;
+mod socket;
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use api::server::{ListenConfig, Listeners};
+use bgp::session::{RemoteAs, Session, SessionConfig};
+use bgp::types::PeerId;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+use tracing::{error, info};
+
+use crate::config::{BgpConfig, Config, NeighborConfig};
+use crate::core::{BATCH_CREDIT, Core, Event};
+
+use self::core::{Outlets, PeerOutlet};
+use peer::{Mailbox, Peer};
+use socket::Route;
+
+/// Messages that may wait for core. A peer's message is what it read at a time, 64 KiB at most; with all of
+/// these waiting, core is a quarter of a second behind.
+const EVENTS: usize = 64;
+
+/// Batches of the session that has just ended may still be under way when a new one gets its own.
+const BATCHES: usize = 2 * BATCH_CREDIT as usize;
+
+/// An operator's commands for one session.
+const COMMANDS: usize = 16;
+
+/// Connections from one neighbour that its task has not looked at.
+const ACCEPTED: usize = 2;
+
+/// API requests that wait for core.
+const REQUESTS: usize = 64;
+
+/// How long sessions may take to say goodbye.
+const GOODBYE: Duration = Duration::from_secs(2);
+
+/// Runs the daemon until SIGTERM or SIGINT.
+///
+/// # Errors
+/// What keeps it from starting: an address that cannot be listened on, a socket that is taken, no right to
+/// change the kernel's tables.
+pub async fn run(config: Config) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let listeners = Listeners::bind(&ListenConfig { socket: config.api.socket.clone(), tcp: config.api.listen })?;
+
+    let (events, inbox) = mpsc::channel(EVENTS);
+    let seed = RandomState::new().hash_one(std::process::id());
+    let core = Core::new(Instant::now(), &config, seed);
+    let kernel = kernel::start(config.evpn.is_some(), &events).context("cannot open the kernel's tables")?;
+    let (peers, doors, sessions) = start_peers(&core, &config.bgp, &events, seed);
+    listen::start(&config.bgp.listen, &doors)?;
+    let (api_ended, api_end) = mpsc::channel(1);
+    let api = tokio::spawn(serve_api(listeners, events.clone(), api_end));
+
+    info!(version = env!("CARGO_PKG_VERSION"), router_id = %config.bgp.router_id, asn = %config.bgp.asn, "linnetd runs");
+    let outlets = Outlets { peers, kernel };
+    let (stop, stopped) = mpsc::channel(1);
+    let running = tokio::spawn(async move {
+        core::run(core, inbox, &outlets, stopped).await;
+    });
+    let mut running = running;
+    let outcome = tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        _ = interrupt.recv() => Ok(()),
+        ended = &mut running => Err(ended),
+    };
+    if let Err(ended) = outcome {
+        ended.context("core has died; the kernel keeps what it has")?;
+        return Ok(());
+    }
+    info!("ending");
+    drop(api_ended);
+    // Core goes first, and with it the commands' ends: that is what tells the sessions to close.
+    let _ = stop.send(()).await;
+    let _ = running.await;
+    let goodbye = async {
+        for session in sessions {
+            let _ = session.await;
+        }
+        let _ = api.await;
+    };
+    let _ = tokio::time::timeout(GOODBYE, goodbye).await;
+    Ok(())
+}
+
+type Sessions = Vec<tokio::task::JoinHandle<()>>;
+
+/// Starts a task for each neighbour, and a watcher that tells core if it dies.
+fn start_peers(
+    core: &Core,
+    bgp: &BgpConfig,
+    events: &mpsc::Sender<Event>,
+    seed: u64,
+) -> (Vec<PeerOutlet>, listen::Doors, Sessions) {
+    let (mut outlets, mut doors, mut sessions) = (Vec::new(), HashMap::new(), Vec::new());
+    for (id, neighbor) in core.neighbors() {
+        let (batches, batches_in) = mpsc::channel(BATCHES);
+        let (commands, commands_in) = mpsc::channel(COMMANDS);
+        let (accepted, accepted_in) = mpsc::channel(ACCEPTED);
+        let mailbox =
+            Mailbox { batches: batches_in, commands: commands_in, accepted: accepted_in, core: events.clone() };
+        let session = Session::new(session_config(bgp, neighbor), seed.wrapping_add(id.0.into()));
+        let task = tokio::spawn(Peer::new(id, route(bgp, neighbor), session, mailbox).run());
+        sessions.push(tokio::spawn(watch(id, neighbor.address.to_string(), task, events.clone())));
+        doors.insert(neighbor.address, accepted);
+        outlets.push(PeerOutlet { batches, commands, name: neighbor.address.to_string() });
+    }
+    (outlets, Arc::new(doors), sessions)
+}
+
+/// A peer's task that dies is a session that is down, and nothing more.
+async fn watch(peer: PeerId, name: String, task: tokio::task::JoinHandle<()>, events: mpsc::Sender<Event>) {
+    if let Err(died) = task.await {
+        error!(neighbor = name, error = %died, "the session's task has died: a defect of linnetd, please report it");
+        let _ = events.send(Event::PeerDied { peer }).await;
+    }
+}
+
+async fn serve_api(listeners: Listeners, events: mpsc::Sender<Event>, mut end: mpsc::Receiver<()>) {
+    let (requests, mut inbox) = mpsc::channel(REQUESTS);
+    let forward = tokio::spawn(async move {
+        while let Some(request) = inbox.recv().await {
+            if events.send(Event::Request(request)).await.is_err() {
+                return;
+            }
+        }
+    });
+    let ended = async move {
+        end.recv().await;
+    };
+    if let Err(error) = api::server::serve(listeners, requests, ended).await {
+        error!(%error, "the API has ended");
+    }
+    forward.abort();
+}
+
+fn session_config(bgp: &BgpConfig, neighbor: &NeighborConfig) -> SessionConfig {
+    SessionConfig {
+        hold_time: neighbor.hold_time,
+        keepalive: neighbor.keepalive,
+        connect_retry: Duration::from_secs(neighbor.connect_retry.into()),
+        passive: neighbor.passive,
+        ..SessionConfig::new(bgp.asn, bgp.router_id, neighbor.remote_as, neighbor.families)
+    }
+}
+
+fn route(bgp: &BgpConfig, neighbor: &NeighborConfig) -> Route {
+    let internal = match neighbor.remote_as {
+        RemoteAs::Number(asn) => asn == bgp.asn,
+        RemoteAs::Internal => true,
+        RemoteAs::External => false,
+        // Whoever may be in this AS may be hops away.
+        RemoteAs::Any => true,
+    };
+    Route {
+        remote: SocketAddr::new(neighbor.address, neighbor.port),
+        local: neighbor.local_address,
+        ttl: (!internal).then_some(neighbor.multihop),
+    }
+}

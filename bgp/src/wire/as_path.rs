@@ -14,7 +14,7 @@ use nom::number::complete::be_u8;
 
 use crate::types::{Asn, ParseError};
 
-use super::parse::{Malformed, Parsed, fail};
+use super::parse::{Malformed, Parsed, fail, run};
 
 /// An AS_PATH in its four-octet wire form: segments of type, count and AS numbers.
 ///
@@ -170,11 +170,7 @@ impl AsPath {
     pub(super) fn parse(value: &[u8], width: Width) -> Result<AsPath, Malformed<'_>> {
         let mut rest = value;
         while !rest.is_empty() {
-            rest = match segment(rest, width) {
-                Ok((rest, _)) => rest,
-                Err(nom::Err::Error(e) | nom::Err::Failure(e)) => return Err(e),
-                Err(nom::Err::Incomplete(_)) => return Err(Malformed { at: rest, what: "ends too early" }),
-            };
+            (rest, ()) = run(|input| segment(input, width), rest)?;
         }
         Ok(AsPath { octets: if width == Width::Four { value.into() } else { widened(value) } })
     }
@@ -203,8 +199,8 @@ impl AsPath {
     }
 }
 
-/// One segment's octets, checked.
-fn segment(input: &[u8], width: Width) -> Parsed<'_, &[u8]> {
+/// Steps over one segment, checking it.
+fn segment(input: &[u8], width: Width) -> Parsed<'_, ()> {
     let (rest, (kind, count)) = (be_u8, be_u8).parse(input)?;
     if SegmentKind::new(kind).is_none() {
         return fail(input, "unknown segment type");
@@ -212,11 +208,11 @@ fn segment(input: &[u8], width: Width) -> Parsed<'_, &[u8]> {
     if count == 0 {
         return fail(input, "empty segment");
     }
-    let (rest, octets) = take(usize::from(count) * width.octets()).parse(rest)?;
+    let (rest, octets) = take(usize::from(count) * width.octets())(rest)?;
     if octets.chunks_exact(width.octets()).any(|asn| asn.iter().all(|octet| *octet == 0)) {
         return fail(input, "AS 0");
     }
-    Ok((rest, octets))
+    Ok((rest, ()))
 }
 
 /// The four-octet form of a well-formed two-octet path.

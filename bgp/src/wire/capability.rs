@@ -8,13 +8,13 @@
 use bytes::{BufMut, BytesMut};
 use nom::Parser;
 use nom::combinator::map_opt;
-use nom::multi::{length_data, many0};
+use nom::multi::many0;
 use nom::number::complete::{be_u8, be_u16, be_u32};
 
 use crate::types::{Afi, Asn, Safi};
 
 use super::emit::with_u8_length;
-use super::parse::{Malformed, Parsed, octets, whole};
+use super::parse::{Malformed, Parsed, octets, sized_u8, whole};
 
 /// One capability. Families stay numbers here: those not spoken are kept and shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,7 +86,7 @@ impl Capability {
     /// One capability. A value that its code cannot have makes the capability one that is not understood:
     /// RFC 5492 section 3 lets a speaker ignore those.
     pub(super) fn parse(input: &[u8]) -> Parsed<'_, Capability> {
-        let (rest, (code, value)) = (be_u8, length_data(be_u8)).parse(input)?;
+        let (rest, (code, value)) = (be_u8, sized_u8).parse(input)?;
         let capability =
             known(code, value).unwrap_or_else(|_| Capability::Unknown { code, value: value.to_vec() });
         Ok((rest, capability))

@@ -9,13 +9,12 @@ use std::fmt;
 
 use bytes::{BufMut, BytesMut};
 use nom::combinator::{map, rest};
-use nom::multi::length_data;
 use nom::number::complete::be_u8;
 
 use super::codes::Name;
 use super::error::WireError;
 use super::header::{self, HEADER_LEN, MessageType};
-use super::parse::{Malformed, whole};
+use super::parse::{Malformed, sized_u8, whole};
 
 /// The last message of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,7 +104,7 @@ impl Notification {
     /// What the peer's operator wants to say (RFC 9003), unless it is not UTF-8.
     pub fn text(&self) -> Option<&str> {
         let shutdown = self.code == Self::CEASE && matches!(self.subcode, 2 | 4);
-        let text = shutdown.then(|| whole(length_data(be_u8), &self.data).ok()).flatten()?;
+        let text = shutdown.then(|| whole(sized_u8, &self.data).ok()).flatten()?;
         std::str::from_utf8(text).ok().filter(|text| !text.is_empty())
     }
 

@@ -8,16 +8,15 @@
 //! ```
 
 use bytes::{BufMut, BytesMut};
-use nom::Parser;
 use nom::combinator::{rest, verify};
-use nom::multi::{length_data, many0};
+use nom::multi::many0;
 use nom::number::complete::{be_u8, be_u16};
 
 use crate::types::{Asn, RouterId};
 
 use super::emit::{with_u8_length, with_u16_length};
 use super::header::{self, MAX_MESSAGE, MessageType};
-use super::parse::{Malformed, Parsed, ipv4, offset_in, whole};
+use super::parse::{Malformed, Parsed, ipv4, offset_in, sized_u8, sized_u16, whole};
 use super::{Capability, WireError};
 
 /// The first message of a session: who speaks and what he can.
@@ -161,16 +160,16 @@ fn parameters(input: &[u8]) -> Result<Parameters<'_>, Malformed<'_>> {
     match input {
         // RFC 9072 section 2: any length but zero may stand before the mark.
         [length, EXTENDED, extended @ ..] if *length != 0 => {
-            let value = whole(length_data(be_u16), extended)?;
-            whole(many0((be_u8, length_data(be_u16))), value)
+            let value = whole(sized_u16, extended)?;
+            whole(many0((be_u8, sized_u16)), value)
         }
         _ => whole(plain_parameters, input),
     }
 }
 
 fn plain_parameters(input: &[u8]) -> Parsed<'_, Parameters<'_>> {
-    let (rest, value) = length_data(be_u8).parse(input)?;
-    let one = verify((be_u8, length_data(be_u8)), |(kind, _): &(u8, &[u8])| *kind != EXTENDED);
+    let (rest, value) = sized_u8(input)?;
+    let one = verify((be_u8, sized_u8), |(kind, _): &(u8, &[u8])| *kind != EXTENDED);
     match whole(many0(one), value) {
         Ok(parameters) => Ok((rest, parameters)),
         Err(e) => Err(nom::Err::Error(e)),

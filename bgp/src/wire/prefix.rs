@@ -9,7 +9,6 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use bytes::BytesMut;
 use ipnet::{Ipv4Net, Ipv6Net};
-use nom::Parser;
 use nom::bytes::complete::take;
 use nom::number::complete::be_u8;
 
@@ -46,7 +45,7 @@ const TOO_LONG: &str = "a prefix longer than its family's addresses";
 fn prefix<const N: usize>(input: &[u8]) -> Parsed<'_, ([u8; N], u8)> {
     let overrun = |_: Malformed<'_>| Malformed { at: input, what: "a prefix overruns its field" };
     let (rest, bits) = be_u8(input)?;
-    let (rest, octets) = take(usize::from(bits).div_ceil(8)).parse(rest).map_err(|e| e.map(overrun))?;
+    let (rest, octets) = take(usize::from(bits).div_ceil(8))(rest).map_err(|e| e.map(overrun))?;
     let mut address = [0; N];
     match address.get_mut(..octets.len()) {
         Some(head) => head.copy_from_slice(octets),

@@ -2,13 +2,12 @@
 
 use bytes::{BufMut, BytesMut};
 use nom::number::complete::{be_u8, be_u16};
-use nom::{Finish, Parser};
 
 use crate::types::{Afi, Family, Safi};
 
 use super::WireError;
 use super::header::{self, HEADER_LEN, MessageType};
-use super::parse::Malformed;
+use super::parse::run;
 
 /// A request to send all routes of a family again, or a mark around such a resend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,8 +28,7 @@ impl RouteRefresh {
 
     /// Reads a body. A request may be longer (RFC 5291): the filters are not asked for and not looked at.
     pub fn parse(body: &[u8]) -> Result<RouteRefresh, WireError> {
-        let fields = (be_u16, be_u8, be_u8).parse(body).finish();
-        let (rest, (afi, subtype, safi)) = fields.map_err(|_: Malformed<'_>| bad_length(body))?;
+        let (rest, (afi, subtype, safi)) = run((be_u16, be_u8, be_u8), body).map_err(|_| bad_length(body))?;
         if !rest.is_empty() && matches!(subtype, 1 | 2) {
             return Err(bad_length(body));
         }

@@ -1,7 +1,7 @@
 //! Path attributes: the set that paths share.
 //!
 //! Here are the types. `code` has the numbers, `rules` the table of what RFC 7606 asks of each attribute,
-//! `parse` and `emit` the way from and to octets.
+//! `parse` and `emit` the way from and to octets, `mp` that of the attributes which carry routes.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -12,6 +12,7 @@ use super::{AsPath, Community, ExtCommunity, LargeCommunity, PmsiTunnel, RouteTa
 
 pub(super) mod code;
 pub(super) mod emit;
+pub(super) mod mp;
 pub(super) mod parse;
 mod rules;
 

@@ -3,19 +3,20 @@
 
 use std::net::Ipv4Addr;
 
+use nom::Parser;
 use nom::bytes::complete::take;
-use nom::combinator::{consumed, rest};
+use nom::combinator::consumed;
 use nom::number::complete::{be_u8, be_u16, be_u32};
-use nom::{Finish, Parser};
 
-use crate::types::{Afi, Asn, RouterId, Safi};
+use crate::types::{Asn, FamilySet, RouterId};
 use crate::wire::as_path::Width;
 use crate::wire::error::Verdict;
 use crate::wire::faults::Faults;
-use crate::wire::parse::{Malformed, Parsed, ipv4, whole};
+use crate::wire::parse::{Malformed, Parsed, ipv4, run, whole};
 use crate::wire::{AsPath, Community, ExtCommunity, LargeCommunity, PmsiTunnel, WireError};
 
 use super::code::{self, EXTENDED_LENGTH, OPTIONAL, PARTIAL, TRANSITIVE};
+use super::mp::{MpReach, MpUnreach};
 use super::rules::{From, Rule, rule};
 use super::{Aggregator, Attrs, NextHop, Origin, UnknownAttr};
 
@@ -26,6 +27,8 @@ pub(in crate::wire) struct Setting {
     pub(in crate::wire) as4: bool,
     /// The peer is in this AS.
     pub(in crate::wire) internal: bool,
+    /// What was negotiated.
+    pub(in crate::wire) families: FamilySet,
 }
 
 /// The attributes of an UPDATE, before anybody has asked whether they suffice.
@@ -41,27 +44,6 @@ pub(in crate::wire) struct Found<'a> {
     pub(in crate::wire) seen: Codes,
     as4_path: Option<AsPath>,
     as4_aggregator: Option<Aggregator>,
-}
-
-/// MP_REACH_NLRI (RFC 4760 section 3), its routes unread.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::wire) struct MpReach<'a> {
-    pub(in crate::wire) afi: Afi,
-    pub(in crate::wire) safi: Safi,
-    pub(in crate::wire) next_hop: &'a [u8],
-    pub(in crate::wire) nlri: &'a [u8],
-    /// The whole attribute.
-    pub(in crate::wire) octets: &'a [u8],
-}
-
-/// MP_UNREACH_NLRI (RFC 4760 section 4), its routes unread.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::wire) struct MpUnreach<'a> {
-    pub(in crate::wire) afi: Afi,
-    pub(in crate::wire) safi: Safi,
-    pub(in crate::wire) nlri: &'a [u8],
-    /// The whole attribute.
-    pub(in crate::wire) octets: &'a [u8],
 }
 
 /// A set of attribute type codes.
@@ -121,7 +103,7 @@ pub(in crate::wire) fn attributes<'a>(
 ) -> Result<Found<'a>, WireError> {
     let mut found = Found::new();
     while !input.is_empty() {
-        match attribute(input).finish() {
+        match run(attribute, input) {
             Ok((rest, raw)) => {
                 found.take(raw, setting, faults)?;
                 input = rest;
@@ -145,7 +127,7 @@ fn header_and_value(input: &[u8]) -> Parsed<'_, (u8, u8, &[u8])> {
     let (rest, (flags, code)) = (be_u8, be_u8).parse(input)?;
     let (rest, length) =
         if flags & EXTENDED_LENGTH != 0 { be_u16(rest)? } else { be_u8.map(u16::from).parse(rest)? };
-    let (rest, value) = take(length).parse(rest)?;
+    let (rest, value) = take(length)(rest)?;
     Ok((rest, (flags, code, value)))
 }
 
@@ -237,8 +219,10 @@ impl<'a> Found<'a> {
             code::COMMUNITIES => attrs.communities = list(value, |o| Community(u32::from_be_bytes(o))),
             code::ORIGINATOR_ID => attrs.originator_id = Some(RouterId(whole(ipv4, value)?)),
             code::CLUSTER_LIST => attrs.cluster_list = list(value, |o: [u8; 4]| Ipv4Addr::from(o)),
-            code::MP_REACH_NLRI => self.mp_reach = Some(mp_reach(raw)?),
-            code::MP_UNREACH_NLRI => self.mp_unreach = Some(mp_unreach(raw)?),
+            code::MP_REACH_NLRI => self.mp_reach = Some(MpReach::parse(value, raw.octets, setting.families)?),
+            code::MP_UNREACH_NLRI => {
+                self.mp_unreach = Some(MpUnreach::parse(value, raw.octets, setting.families)?);
+            }
             code::EXTENDED_COMMUNITIES => attrs.ext_communities = list(value, ExtCommunity),
             code::AS4_PATH => self.as4_path = Some(as_path(value, Width::Four, true)?),
             code::AS4_AGGREGATOR => self.as4_aggregator = Some(aggregator(value, Width::Four)?),
@@ -322,22 +306,6 @@ fn aggregator(value: &[u8], width: Width) -> Result<Aggregator, Refusal> {
         0 => Err(Refusal { subcode: 9, what: "AS 0" }),
         _ => Ok(Aggregator { asn: Asn(asn), router_id }),
     }
-}
-
-fn mp_reach(raw: Raw<'_>) -> Result<MpReach<'_>, Refusal> {
-    let (rest, (afi, safi, length)) = (be_u16, be_u8, be_u8).parse(raw.value).finish().map_err(short)?;
-    let fields = (take(length), be_u8, nom::combinator::rest);
-    let (next_hop, _reserved, nlri) = whole(fields, rest)?;
-    Ok(MpReach { afi: Afi(afi), safi: Safi(safi), next_hop, nlri, octets: raw.octets })
-}
-
-fn mp_unreach(raw: Raw<'_>) -> Result<MpUnreach<'_>, Refusal> {
-    let (afi, safi, nlri) = whole((be_u16, be_u8, rest), raw.value)?;
-    Ok(MpUnreach { afi: Afi(afi), safi: Safi(safi), nlri, octets: raw.octets })
-}
-
-fn short(e: Malformed<'_>) -> Refusal {
-    e.into()
 }
 
 /// A list of things of `N` octets; that the octets come out even was seen to before.

@@ -19,11 +19,10 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use nom::Parser;
 use nom::combinator::{eof, opt};
-use nom::multi::length_data;
 use nom::number::complete::{be_u8, be_u32};
 
 use crate::types::{Esi, EthernetTag, Mac, Rd, Vni};
-use crate::wire::parse::{Flaw, Malformed, Parsed, fail, ipv4, ipv6, octets};
+use crate::wire::parse::{Flaw, Malformed, Parsed, fail, ipv4, ipv6, octets, sized_u8};
 
 use super::{EvpnBody, EvpnKey, route_type};
 
@@ -35,8 +34,7 @@ type Labels = (Vni, Option<Vni>);
 /// One NLRI. An error means that its extent is unknown.
 pub(in crate::wire) fn nlri(input: &[u8]) -> Parsed<'_, Decoded> {
     let overrun = |_: Malformed<'_>| Malformed { at: input, what: "an EVPN route overruns its field" };
-    let (rest, (kind, value)) =
-        (be_u8, length_data(be_u8)).parse(input).map_err(|e: nom::Err<_>| e.map(overrun))?;
+    let (rest, (kind, value)) = (be_u8, sized_u8).parse(input).map_err(|e: nom::Err<_>| e.map(overrun))?;
     Ok((rest, route(kind, value)))
 }
 

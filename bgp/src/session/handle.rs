@@ -102,15 +102,10 @@ impl Session {
     /// Handles the first message of `octets`; returns its length, or nothing if there is none or it was the
     /// last one.
     fn receive_one(&mut self, now: Instant, side: Side, octets: &[u8]) -> Option<usize> {
-        let max = self.connection(side).max_message();
-        let (event, length) = match connection::message(octets, max) {
-            Ok(framed) => {
-                let (kind, body, length) = framed?;
-                *self.out.received.of(kind) += 1;
-                (Event::Message(kind, body), length)
-            }
-            Err(error) => (Event::Malformed(error), 0),
-        };
+        let (event, length) = connection::first_event(octets, self.connection(side).max_message())?;
+        if let Event::Message(kind, _) = event {
+            *self.out.received.of(kind) += 1;
+        }
         self.step(now, side, event);
         self.connection(side).is_connected().then_some(length)
     }

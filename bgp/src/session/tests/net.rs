@@ -174,7 +174,7 @@ impl Net {
                 }
             }
             // Answered where the packet arrives.
-            Action::Accept | Action::Refuse(_) => unreachable!("only after a Syn"),
+            Action::Accept | Action::Refuse(_) => panic!("only after a dial"),
             _ => {
                 let at = self.elapsed();
                 self.end(who).log.push((at, action));

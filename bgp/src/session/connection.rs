@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use bytes::BytesMut;
 
-use super::StateName;
 use super::fsm::{Event, State};
 use super::timers::{Timer, Timers};
+use super::words::StateName;
 use crate::wire::message::{self, HEADER_LEN, MAX_MESSAGE};
 
 /// A connection, made or wanted.

@@ -6,11 +6,13 @@ use std::time::Instant;
 use bytes::Buf;
 
 use super::backoff::Backoff;
-use super::event::{Action, Input, Side, StopReason};
+use super::down::{self, Reason};
+use super::event::{Action, Input};
 use super::fsm::Event;
 use super::negotiate::Offer;
 use super::timers::Timer;
-use super::{Reason, Session, StateName, connection, down};
+use super::words::{Side, StateName, StopReason};
+use super::{Session, connection};
 
 /// How many messages one `Received` handles, and after how many octets it stops: both are a few hundred
 /// microseconds of work.

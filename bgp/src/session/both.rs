@@ -7,10 +7,11 @@ use bytes::BytesMut;
 
 use super::connection::Connection;
 use super::context::Context;
-use super::event::Side;
+use super::down::{Down, Reason};
 use super::fsm::Event;
 use super::timers::Timer;
-use super::{Down, Reason, Session, StateName, collision};
+use super::words::{Side, StateName};
+use super::{Session, collision};
 
 /// How long a connection yields. Some round trips: the OPEN that is waited for was sent when the connection
 /// came up.

@@ -1,6 +1,8 @@
 //! Connection collision (RFC 4271 section 6.8): of two connections with one peer, which is kept.
 
-use super::{Established, SessionConfig, Side};
+use super::config::SessionConfig;
+use super::established::Established;
+use super::words::Side;
 
 /// The side that is kept: the one dialled by the speaker with the higher identifier, and where the identifiers
 /// are equal, which only speakers of different ASes may have, by the one in the higher AS (RFC 6286

@@ -4,11 +4,10 @@ use std::time::Instant;
 
 use bytes::BytesMut;
 
-use super::StateName;
-use super::fsm::State;
+use super::fsm::{Event, State};
 use super::timers::{Timer, Timers};
-use crate::wire::WireError;
-use crate::wire::message::{self, HEADER_LEN, MAX_MESSAGE, MessageType};
+use super::words::StateName;
+use crate::wire::message::{self, HEADER_LEN, MAX_MESSAGE};
 
 /// A connection, made or wanted.
 #[derive(Debug, Default)]
@@ -46,8 +45,11 @@ impl Connection {
     }
 }
 
-/// The first message of `octets`: its type, its body, its length with the header.
-pub(super) fn message(octets: &[u8], max: u16) -> Result<Option<(MessageType, &[u8], usize)>, WireError> {
-    let framed = message::frame(octets, max)?;
-    Ok(framed.and_then(|(kind, length)| Some((kind, octets.get(HEADER_LEN..length)?, length))))
+/// The first thing that `octets` say, and how many of them say it; `None` where more are needed.
+pub(super) fn first_event(octets: &[u8], max_message: u16) -> Option<(Event<'_>, usize)> {
+    match message::frame(octets, max_message) {
+        Ok(None) => None,
+        Ok(Some((kind, length))) => Some((Event::Message(kind, octets.get(HEADER_LEN..length)?), length)),
+        Err(error) => Some((Event::Malformed(error), 0)),
+    }
 }

@@ -2,12 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use super::event::{Action, Side};
+use super::config::SessionConfig;
+use super::down::Down;
+use super::established::Established;
+use super::event::Action;
 use super::jitter::Jitter;
 use super::negotiate::Offer;
 use super::output::Output;
 use super::timers::{Timer, Timers};
-use super::{Down, Established, SessionConfig, StateName};
+use super::words::{Side, StateName};
 
 /// One connection's view of its session, for the length of one transition.
 pub(super) struct Context<'a> {

@@ -2,7 +2,8 @@
 
 use std::{fmt, io};
 
-use super::{RemoteAs, StateName, StopReason};
+use super::config::RemoteAs;
+use super::words::{StateName, StopReason};
 use crate::types::{Asn, Family, FamilySet, RouterId};
 use crate::wire::message::MessageType;
 use crate::wire::{Notification, WireError};

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::Side;
+use super::words::Side;
 use crate::types::{Asn, FamilySet, RouterId};
 use crate::wire::Capability;
 use crate::wire::update::{Encoding, PeerKind};

@@ -1,4 +1,4 @@
-//! What a session is told and what it answers: its border to the driver.
+//! What a session is told and what it asks for: its border to the driver.
 
 use std::io;
 use std::net::SocketAddr;
@@ -6,18 +6,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{Down, Established};
+use super::down::Down;
+use super::established::Established;
+use super::words::{Side, StopReason};
 use crate::types::Family;
 use crate::wire::{Attrs, Nlris};
-
-/// One of the two connections that a session may have at a time, by who dialled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Side {
-    /// This speaker dialled.
-    Outgoing,
-    /// The peer dialled.
-    Incoming,
-}
 
 /// News for a session.
 ///
@@ -66,20 +59,6 @@ pub enum Input {
     Timeout,
 }
 
-/// Why a session is ended from this side.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum StopReason {
-    /// An operator shut it down, perhaps with a word to the peer's operator (RFC 9003).
-    Shutdown(Option<String>),
-    /// An operator wants it anew, perhaps with a word: it comes back by itself.
-    Reset(Option<String>),
-    /// The peer is no longer configured.
-    Deconfigured,
-    /// The daemon leaves and means to be back: the connection is closed without a Cease, so that a peer that
-    /// does graceful restart keeps the routes (RFC 4724 section 4).
-    GoingDown,
-}
-
 /// What a session wants done, in this order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
@@ -115,33 +94,4 @@ pub struct Received {
     pub reach: Vec<(Arc<Attrs>, Nlris)>,
     /// Withdrawn.
     pub unreach: Vec<Nlris>,
-}
-
-impl Side {
-    /// Both, in the order in which they are looked at.
-    pub const ALL: [Side; 2] = [Side::Outgoing, Side::Incoming];
-
-    /// The other one.
-    #[must_use]
-    pub fn other(self) -> Side {
-        match self {
-            Side::Outgoing => Side::Incoming,
-            Side::Incoming => Side::Outgoing,
-        }
-    }
-
-    /// Its name, as shown.
-    pub fn name(self) -> &'static str {
-        match self {
-            Side::Outgoing => "outgoing",
-            Side::Incoming => "incoming",
-        }
-    }
-}
-
-impl StopReason {
-    /// Whether the session comes back by itself.
-    pub fn restarts(&self) -> bool {
-        matches!(self, StopReason::Reset(_))
-    }
 }

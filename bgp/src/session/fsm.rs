@@ -17,11 +17,14 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::collision;
 use super::context::Context;
-use super::event::{Action, Side};
+use super::down::{Down, Reason, TransportFault};
+use super::established::Established;
+use super::event::Action;
 use super::negotiate::{self, OpenSent};
 use super::timers::Timer;
-use super::{Down, Established, Reason, StateName, TransportFault, collision};
+use super::words::{Side, StateName};
 use crate::types::Family;
 use crate::wire::message::MessageType;
 use crate::wire::update::UpdateContext;

@@ -6,11 +6,13 @@ use std::time::Instant;
 use bytes::Buf;
 
 use super::backoff::Backoff;
-use super::event::{Action, Input, Side, StopReason};
+use super::down::{self, Reason};
+use super::event::{Action, Input};
 use super::fsm::Event;
 use super::negotiate::Offer;
 use super::timers::Timer;
-use super::{Reason, Session, StateName, connection, down};
+use super::words::{Side, StateName, StopReason};
+use super::{Session, connection};
 
 /// How many messages one `Received` handles, and after how many octets it stops: both are a few hundred
 /// microseconds of work.
@@ -102,15 +104,10 @@ impl Session {
     /// Handles the first message of `octets`; returns its length, or nothing if there is none or it was the
     /// last one.
     fn receive_one(&mut self, now: Instant, side: Side, octets: &[u8]) -> Option<usize> {
-        let max = self.connection(side).max_message();
-        let (event, length) = match connection::message(octets, max) {
-            Ok(framed) => {
-                let (kind, body, length) = framed?;
-                *self.out.received.of(kind) += 1;
-                (Event::Message(kind, body), length)
-            }
-            Err(error) => (Event::Malformed(error), 0),
-        };
+        let (event, length) = connection::first_event(octets, self.connection(side).max_message())?;
+        if let Event::Message(kind, _) = event {
+            *self.out.received.of(kind) += 1;
+        }
         self.step(now, side, event);
         self.connection(side).is_connected().then_some(length)
     }

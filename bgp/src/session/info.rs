@@ -2,28 +2,12 @@
 
 use std::time::Instant;
 
+use super::down::{Down, Reason};
+use super::established::Established;
 use super::timers::Timer;
-use super::{Down, Established, Reason, Side};
+use super::words::{Side, StateName};
 use crate::wire::Fault;
 use crate::wire::message::MessageType;
-
-/// The state of a session, of six (RFC 4271 section 8.2.2). Where its two connections differ, the further one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum StateName {
-    /// Stopped, or pausing after an error.
-    #[default]
-    Idle,
-    /// Waiting: for the peer to dial, or for the time to dial again.
-    Active,
-    /// Dialling.
-    Connect,
-    /// An OPEN was sent.
-    OpenSent,
-    /// OPENs were exchanged.
-    OpenConfirm,
-    /// Routes flow.
-    Established,
-}
 
 /// A picture of a session.
 #[derive(Clone, Debug)]
@@ -95,20 +79,6 @@ pub struct MessageCounts {
     pub keepalive: u64,
     /// ROUTE-REFRESH.
     pub refresh: u64,
-}
-
-impl StateName {
-    /// The name, as RFC 4271 writes it.
-    pub fn name(self) -> &'static str {
-        match self {
-            StateName::Idle => "Idle",
-            StateName::Active => "Active",
-            StateName::Connect => "Connect",
-            StateName::OpenSent => "OpenSent",
-            StateName::OpenConfirm => "OpenConfirm",
-            StateName::Established => "Established",
-        }
-    }
 }
 
 impl MessageCounts {

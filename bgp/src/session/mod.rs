@@ -7,7 +7,7 @@
 //! session and why.
 //!
 //! A driver's loop, for every event: `handle`, then `poll_action` until there is none, then set the one timer
-//! to `poll_timeout`. To read, it fills [`Session::buffer`] and says `Received`; while
+//! to `poll_timeout`. To read, it fills [`Session::buffer`], if there is one, and says `Received`; while
 //! [`Session::has_buffered`] holds it says `Received` again, after others had their turn, and reads no more.
 //! That keeps the buffer to one message and one read, and a peer that talks much from starving the others.
 //!
@@ -42,6 +42,7 @@ mod jitter;
 mod negotiate;
 mod output;
 mod timers;
+mod words;
 
 #[cfg(test)]
 mod tests;
@@ -53,9 +54,10 @@ use bytes::BytesMut;
 pub use config::{RemoteAs, SessionConfig};
 pub use down::{Down, Reason, Refusal, TransportFault};
 pub use established::Established;
-pub use event::{Action, Input, Received, Side, StopReason};
-pub use info::{Info, MessageCounts, StateName};
+pub use event::{Action, Input, Received};
+pub use info::{Info, MessageCounts};
 pub use timers::Timer;
+pub use words::{Side, StateName, StopReason};
 
 use backoff::Backoff;
 use connection::Connection;
@@ -109,10 +111,12 @@ impl Session {
         tables.into_iter().filter_map(Timers::earliest).min()
     }
 
-    /// Where to read a connection's octets into; `None` if there is no such connection.
+    /// Where to read a connection's octets into; `None` if there is no such connection or it is not to be read
+    /// now, because it yields.
     pub fn buffer(&mut self, side: Side) -> Option<&mut BytesMut> {
+        let may_read = !(self.yields(side) && self.connection(side).has_message());
         let connection = self.connection_mut(side);
-        connection.is_connected().then_some(&mut connection.buffer)
+        (connection.is_connected() && may_read).then_some(&mut connection.buffer)
     }
 
     /// Whether the buffer holds something that `Received` would handle now.

@@ -8,7 +8,10 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::{Established, Refusal, SessionConfig, Side};
+use super::config::SessionConfig;
+use super::down::Refusal;
+use super::established::Established;
+use super::words::Side;
 use crate::types::{Family, FamilySet};
 use crate::wire::message::{MAX_EXTENDED_MESSAGE, MAX_MESSAGE};
 use crate::wire::update::{Encoding, PeerKind};

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
-use super::Down;
-use super::event::{Action, Received, Side};
+use super::down::Down;
+use super::event::{Action, Received};
 use super::info::MessageCounts;
+use super::words::Side;
 use crate::intern::Interner;
 use crate::wire::message::{self, MessageType};
 use crate::wire::{Attrs, Fault, Notification, Open, Update};

@@ -385,6 +385,7 @@ fn yielding() -> Alone {
     a.receive(Side::Outgoing, &open_b());
     assert_eq!(a.receive(Side::Outgoing, message::keepalive()), []);
     assert_eq!(a.session.state(), StateName::OpenConfirm);
+    assert!(a.session.buffer(Side::Outgoing).is_none(), "nor is more to be read");
     a
 }
 

@@ -5,7 +5,7 @@
 //! written. A dial is answered by the kernel before the daemon hears of it. A cut network swallows everything,
 //! and the links it swallowed from are dead for good. The seed decides all that is random.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use super::*;
 
@@ -72,6 +72,8 @@ pub(super) struct Net {
     under_way: BTreeMap<(Instant, u64), (LinkId, Who, Packet)>,
     /// When the last packet that is under way arrives: none overtakes it.
     latest: HashMap<(LinkId, Who), Instant>,
+    /// What has arrived and was not read yet.
+    unread: HashMap<(LinkId, Who), VecDeque<Packet>>,
     count: u64,
     jitter: Jitter,
 }
@@ -91,6 +93,7 @@ impl Net {
             is_cut: false,
             under_way: BTreeMap::new(),
             latest: HashMap::new(),
+            unread: HashMap::new(),
             count: 0,
             jitter: Jitter::new(seed),
         }
@@ -145,6 +148,7 @@ impl Net {
             let now = self.now;
             if self.end(who).session.poll_timeout().is_some_and(|due| due <= now) {
                 self.input(who, Input::Timeout);
+                self.read(who);
             }
         }
     }
@@ -174,7 +178,7 @@ impl Net {
                 }
             }
             // Answered where the packet arrives.
-            Action::Accept | Action::Refuse(_) => unreachable!("only after a Syn"),
+            Action::Accept | Action::Refuse(_) => panic!("only after a dial"),
             _ => {
                 let at = self.elapsed();
                 self.end(who).log.push((at, action));
@@ -214,20 +218,39 @@ impl Net {
         match packet {
             Packet::Syn => {
                 self.send(link, to.other(), Packet::SynAck);
-                return self.send(link, to, Packet::Accept);
+                self.send(link, to, Packet::Accept);
             }
-            Packet::Accept => return self.accept(link, to),
-            _ => {}
+            Packet::Accept => self.accept(link, to),
+            Packet::SynAck if self.end(to).links[slot(Side::Outgoing)] == Some(link) => {
+                self.input(to, Input::Connected { local: end(1), remote: end(2) });
+            }
+            Packet::SynAck => {}
+            packet => self.unread.entry((link, to)).or_default().push_back(packet),
         }
-        let side = if self.dialled[link] == to { Side::Outgoing } else { Side::Incoming };
-        if self.end(to).links[slot(side)] != Some(link) {
-            return;
+        Who::BOTH.into_iter().for_each(|who| self.read(who));
+    }
+
+    /// What has arrived and the session is willing to read.
+    fn read(&mut self, who: Who) {
+        for side in Side::ALL {
+            while let Some(packet) = self.next_to_read(who, side) {
+                self.read_one(who, side, packet);
+            }
         }
-        match packet {
-            Packet::Syn | Packet::Accept => {}
-            Packet::SynAck => self.input(to, Input::Connected { local: end(1), remote: end(2) }),
-            Packet::Octets(octets) => self.arrive_octets(to, side, &octets),
-            Packet::Fin => self.input(to, Input::Closed(side)),
+    }
+
+    fn next_to_read(&mut self, who: Who, side: Side) -> Option<Packet> {
+        let link = self.end(who).links[slot(side)]?;
+        self.end(who).session.buffer(side)?;
+        self.unread.get_mut(&(link, who))?.pop_front()
+    }
+
+    fn read_one(&mut self, who: Who, side: Side, packet: Packet) {
+        let Packet::Octets(octets) = packet else { return self.input(who, Input::Closed(side)) };
+        self.end(who).session.buffer(side).unwrap().extend_from_slice(&octets);
+        self.input(who, Input::Received(side));
+        while self.end(who).session.has_buffered(side) {
+            self.input(who, Input::Received(side));
         }
     }
 
@@ -243,15 +266,6 @@ impl Net {
                 }
                 action => self.act(to, action),
             }
-        }
-    }
-
-    fn arrive_octets(&mut self, to: Who, side: Side, octets: &[u8]) {
-        let buffer = self.end(to).session.buffer(side).expect("a session that holds a link has a buffer");
-        buffer.extend_from_slice(octets);
-        self.input(to, Input::Received(side));
-        while self.end(to).session.has_buffered(side) {
-            self.input(to, Input::Received(side));
         }
     }
 }

@@ -9,17 +9,13 @@ fn net(a: SessionConfig, b: SessionConfig) -> Net {
     Net::new(a, b, Delays::all(10), 1)
 }
 
-fn passive(config: SessionConfig) -> SessionConfig {
-    SessionConfig { passive: true, ..config }
-}
-
 fn is_up(net: &Net) -> bool {
     [&net.a, &net.b].into_iter().all(|end| end.session.state() == StateName::Established)
 }
 
 #[test]
 fn one_dials_the_other_waits() {
-    let mut net = net(config_a(), passive(config_b()));
+    let mut net = net(config_a(), SessionConfig { passive: true, ..config_b() });
     net.start();
     net.run(secs(1));
     assert!(is_up(&net));

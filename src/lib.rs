@@ -3,7 +3,9 @@
 //! - [`config`]: what the file may say, and what it means.
 //! - [`core`]: all routing state in one pure value, composed of the `bgp`, `evpn` and `fib` crates.
 //! - [`daemon`]: the tasks and sockets around it.
+//! - [`cli`]: the `linnet` command.
 
+pub mod cli;
 pub mod config;
 pub mod core;
 pub mod daemon;

@@ -102,7 +102,7 @@ impl Checker {
         });
         let remote_as = neighbor.remote_as.or(group.and_then(|g| g.remote_as));
         if remote_as.is_none() {
-            self.find(at.clone(), "remote_as is given neither here nor in a group");
+            self.find(at.key("remote_as"), "is given neither here nor in a group");
         }
         let remote_as = remote_as.map_or(RemoteAs::Internal, resolve_remote_as);
         let internal = is_internal(remote_as, context.asn);

@@ -48,6 +48,12 @@ impl Path {
         self.with(Step::Index(index))
     }
 
+    /// One step back.
+    #[must_use]
+    pub fn parent(&self) -> Path {
+        Path(self.0.split_last().map(|(_, parent)| parent.to_vec()).unwrap_or_default())
+    }
+
     fn with(&self, step: Step) -> Path {
         let mut steps = self.0.clone();
         steps.push(step);

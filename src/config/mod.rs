@@ -147,6 +147,8 @@ fn placed(read: &read::Read, text: &str, finding: check::Finding) -> Option<Faul
     if !read.is_genuine(&path) {
         return None;
     }
-    let position = locate::locate(text, &path, locate::Part::Value);
+    // What is missing is shown where it should be.
+    let position = locate::locate(text, &path, locate::Part::Value)
+        .or_else(|| locate::locate(text, &path.parent(), locate::Part::Value));
     Some(Fault { path, position, message: finding.message })
 }

@@ -173,7 +173,7 @@ impl Wrong {
 
 /// A mapping that lacks a key is shown by the key that it stands behind; an element of a list by itself.
 fn locate_parent(text: &str, path: &Path) -> Option<Position> {
-    let parent = Path(path.0.split_last().map(|(_, parent)| parent.to_vec()).unwrap_or_default());
+    let parent = path.parent();
     let part = if matches!(parent.0.last(), Some(Step::Key(_))) { Part::Key } else { Part::Value };
     locate::locate(text, &parent, part)
 }

@@ -81,7 +81,7 @@ t.yaml:9:18: bgp.neighbors[1].remote_as: expected an AS number, or internal, ext
 t.yaml:10:7: bgp.neighbors[2]: invalid type: integer `7`, expected struct Neighbor
    10 |     - 7
       |       ^
-t.yaml:11:7: bgp.neighbors[3]: remote_as is given neither here nor in a group
+t.yaml:11:7: bgp.neighbors[3].remote_as: is given neither here nor in a group
    11 |     - { address: 10.0.1.1, peer_group: nobody }
       |       ^
 t.yaml:11:18: bgp.neighbors[3].address: 10.0.1.1 is configured already

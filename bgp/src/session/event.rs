@@ -53,6 +53,9 @@ pub enum Input {
     SendBlocked(Side),
     /// The socket took bytes again. If some are still left, `SendBlocked` is to follow.
     SendProgress(Side),
+    /// Ask the peer for all its routes of a family again (RFC 2918). Nothing where the session is not
+    /// established, the family is not spoken, or the peer does not know how.
+    RequestRefresh(Family),
     /// The time that [`Session::poll_timeout`](super::Session::poll_timeout) named has come. A driver that
     /// shares its thread reads the socket once more first: a message that waits there is a sign of life that
     /// must count before the hold timer does.

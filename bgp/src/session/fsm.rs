@@ -251,7 +251,7 @@ fn update(agreed: Box<Established>, body: &[u8], cx: &mut Context<'_>) -> State 
     let context = UpdateContext { encoding: agreed.receive, kind: agreed.kind, families: agreed.families };
     match Update::parse(body, &context) {
         Ok(update) => {
-            cx.out.deliver(update);
+            cx.out.deliver(cx.now, update);
             heard(agreed, cx)
         }
         Err(error) => State::Established(agreed).end(Reason::Malformed(error).into(), cx),

@@ -13,6 +13,8 @@ use super::negotiate::Offer;
 use super::timers::Timer;
 use super::words::{Side, StateName, StopReason};
 use super::{Session, connection};
+use crate::types::Family;
+use crate::wire::{Capability, RouteRefresh};
 
 /// How many messages one `Received` handles, and after how many octets it stops: both are a few hundred
 /// microseconds of work.
@@ -35,9 +37,19 @@ impl Session {
             Input::Sent { side, messages } => self.step(now, side, Event::Sent(messages)),
             Input::SendBlocked(side) => self.step(now, side, Event::Blocked),
             Input::SendProgress(side) => self.step(now, side, Event::Progress),
+            Input::RequestRefresh(family) => self.request_refresh(family),
             Input::Timeout => self.timeout(now),
         }
         self.settle(now);
+    }
+
+    fn request_refresh(&mut self, family: Family) {
+        let Some(agreed) = self.established() else { return };
+        let side = agreed.side;
+        if agreed.families.contains(family) && agreed.capabilities_received.contains(&Capability::RouteRefresh) {
+            let request = RouteRefresh { afi: family.afi(), safi: family.safi(), subtype: 0 };
+            self.out.send_refresh(side, &request);
+        }
     }
 
     fn start(&mut self, now: Instant) {

@@ -33,7 +33,7 @@ pub struct Info {
     /// Faults survived (RFC 7606), since the beginning.
     pub fault_count: u64,
     /// The last of them, oldest first; at most sixteen.
-    pub faults: Vec<Fault>,
+    pub faults: Vec<(Instant, Fault)>,
     /// The timers that run: of one connection, or of the session.
     pub timers: Vec<(Option<Side>, Timer, Instant)>,
 }

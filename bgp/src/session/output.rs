@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 
@@ -11,7 +12,7 @@ use super::info::MessageCounts;
 use super::words::Side;
 use crate::intern::Interner;
 use crate::wire::message::{self, MessageType};
-use crate::wire::{Attrs, Fault, Notification, Open, Update};
+use crate::wire::{Attrs, Fault, Notification, Open, RouteRefresh, Update};
 
 /// What both connections of a session write to.
 ///
@@ -30,7 +31,7 @@ pub(super) struct Output {
 #[derive(Debug, Default)]
 pub(super) struct Faults {
     pub(super) count: u64,
-    pub(super) last: VecDeque<Fault>,
+    pub(super) last: VecDeque<(Instant, Fault)>,
 }
 
 impl Output {
@@ -50,6 +51,10 @@ impl Output {
         self.send(side, MessageType::Notification, encoded(|out| notification.emit(out)));
     }
 
+    pub(super) fn send_refresh(&mut self, side: Side, request: &RouteRefresh) {
+        self.send(side, MessageType::RouteRefresh, encoded(|out| request.emit(out)));
+    }
+
     /// Turns the connection away that was just accepted.
     pub(super) fn refuse(&mut self, notification: &Notification) {
         *self.sent.of(MessageType::Notification) += 1;
@@ -57,8 +62,8 @@ impl Output {
     }
 
     /// Passes an UPDATE on.
-    pub(super) fn deliver(&mut self, update: Update) {
-        update.faults.into_iter().for_each(|fault| self.faults.record(fault));
+    pub(super) fn deliver(&mut self, now: Instant, update: Update) {
+        update.faults.into_iter().for_each(|fault| self.faults.record(now, fault));
         let interner = &mut self.interner;
         let reach = update.reach.into_iter().map(|r| (interner.intern(r.attrs), r.nlri));
         let received = Received { reach: reach.collect::<Vec<(Arc<Attrs>, _)>>(), unreach: update.unreach };
@@ -92,11 +97,11 @@ impl Faults {
     /// How many are kept to be shown.
     const KEPT: usize = 16;
 
-    fn record(&mut self, fault: Fault) {
+    fn record(&mut self, now: Instant, fault: Fault) {
         self.count += 1;
         if self.last.len() == Self::KEPT {
             self.last.pop_front();
         }
-        self.last.push_back(fault);
+        self.last.push_back((now, fault));
     }
 }

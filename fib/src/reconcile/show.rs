@@ -36,7 +36,7 @@ impl Fib {
 
     /// What the kernel was seen to have under a key, much as `bridge` and `ip` print it; `None` where it has
     /// nothing.
-    pub fn seen(&self, key: &WantedKey) -> Option<String> {
+    pub fn seen_text(&self, key: &WantedKey) -> Option<String> {
         let network = self.networks.get(&vni_of(key))?;
         match *key {
             WantedKey::Flood { vtep, .. } => {

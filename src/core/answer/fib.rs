@@ -41,7 +41,7 @@ pub(in crate::core) fn entry(fib: &Fib, row: &FibRow) -> v1::FibEntry {
         vni: Some(vni),
         key,
         wanted: row.wanted.as_ref().map(value).unwrap_or_default(),
-        seen: fib.seen(&row.key).unwrap_or_default(),
+        seen: fib.seen_text(&row.key).unwrap_or_default(),
         state: state.into(),
         reason,
     }

@@ -181,7 +181,7 @@ impl Instance {
     /// A route of the claim no longer says this. If it was the best one, another is, or the claim is over.
     fn lower_claim(&mut self, id: MacId, origin: OriginId, traits: Traits) {
         let Some(entry) = self.macs.get(id) else { return };
-        let Some(claim) = entry.claim(origin).filter(|claim| claim.best.rank() <= traits.rank()) else {
+        let Some(claim) = entry.claim(origin).filter(|claim| claim.best.weight() <= traits.weight()) else {
             return;
         };
         let best = self.best_route(entry, id, origin, claim.mac_only, claim.best);
@@ -206,7 +206,7 @@ impl Instance {
         let mut best: Option<Traits> = None;
         for traits in mac_only.into_iter().chain(neighbors.map(Traits::of_mac)) {
             best = Some(best.map_or(traits, |best| best.max(traits)));
-            if traits.rank() >= bound.rank() {
+            if traits.weight() >= bound.weight() {
                 break;
             }
         }

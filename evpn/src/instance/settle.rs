@@ -16,6 +16,10 @@ use crate::mobility::{Rank, Traits, order};
 use crate::neigh::{Binding, NeighborEntry, NeighborId, Told};
 use crate::origin::Origins;
 
+/// How good a binding is: its MAC's sequence, its VTEP (`None`, our own, sorts before every address), and what tells
+/// two of one place apart.
+type Weight = (u32, Reverse<Option<IpAddr>>, Reverse<Mac>, bool);
+
 impl Instance {
     /// Decides anew who has a MAC, and tells what that changes.
     pub(super) fn settle_mac(&mut self, cx: &mut Context<'_>, id: MacId) {
@@ -159,12 +163,7 @@ impl Instance {
     }
 
     /// What would be made of a binding, if its MAC is where it says, and how much it weighs.
-    fn weigh(
-        &self,
-        origins: &Origins,
-        entry: &NeighborEntry,
-        binding: &Binding,
-    ) -> Option<(impl Ord + Copy + use<>, Told)> {
+    fn weigh(&self, origins: &Origins, entry: &NeighborEntry, binding: &Binding) -> Option<(Weight, Told)> {
         let MacEntry { mac, winner, .. } = self.macs.get(binding.mac)?;
         let (mac, router) = (*mac, binding.traits.router);
         let (seq, vtep, told) = match (*winner, binding.origin) {
@@ -182,7 +181,6 @@ impl Instance {
             }
             _ => return None,
         };
-        // `None`, our own, sorts before every address. Two MACs of one place are told apart by their value.
         Some(((seq, Reverse(vtep), Reverse(mac), router), told))
     }
 
@@ -222,7 +220,7 @@ pub(super) fn best_claim<'a>(
         let vtep = origins.vtep(claim.origin)?;
         Some((order(claim.best.rank(), vtep), claim))
     });
-    ordered.max_by_key(|(place, _)| *place)
+    ordered.max_by_key(|(place, claim)| (*place, claim.best.weight()))
 }
 
 fn wanted_mac(origins: &Origins, winner: Winner) -> Option<WantedValue> {

@@ -308,7 +308,7 @@ fn apply(network: &mut Network, event: &Event) {
 }
 
 pub(crate) fn cases(seed: u64) -> Cases {
-    Cases { cases: 400, rng_seed: RngSeed::Fixed(seed), failure_persistence: None, ..Cases::default() }
+    Cases { cases: 250, rng_seed: RngSeed::Fixed(seed), failure_persistence: None, ..Cases::default() }
 }
 
 proptest! {

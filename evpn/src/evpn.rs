@@ -21,8 +21,8 @@ use crate::rows::{MacRow, NeighborRow, RowId, VniRow, VniState, VtepRow};
 /// EVPN's state.
 ///
 /// Driven as everything is: news goes in by [`observe`](Self::observe), [`route`](Self::route) and
-/// [`reconfigure`](Self::reconfigure), and after each the actions come out of [`poll_action`](Self::poll_action).
-/// It has no timers.
+/// [`reconfigure`](Self::reconfigure), and after each the actions come out of
+/// [`poll_action`](Self::poll_action). It has no timers.
 #[derive(Debug)]
 pub struct Evpn {
     config: Config,
@@ -55,8 +55,8 @@ impl Evpn {
         evpn
     }
 
-    /// Takes a new configuration. Only what it changes is touched: a VNI whose settings come out the same does
-    /// not notice. Of VNIs that were not served before, the dataplane is to report what is local.
+    /// Takes a new configuration. Only what it changes is touched: a VNI whose settings come out the same
+    /// does not notice. Of VNIs that were not served before, the dataplane is to report what is local.
     pub fn reconfigure(&mut self, now: Instant, config: Config) {
         self.listed = listed(&config);
         self.config = config;
@@ -92,7 +92,8 @@ impl Evpn {
         }
     }
 
-    /// Takes the new best path of a route, or that it has none any more. One that has not changed does nothing.
+    /// Takes the new best path of a route, or that it has none any more. One that has not changed does
+    /// nothing.
     pub fn route(&mut self, now: Instant, key: &EvpnKey, route: Option<Remote<'_>>) {
         let (EvpnKey::MacIp { rd, .. } | EvpnKey::Imet { rd, .. }) = *key else { return };
         let route = route.filter(|route| !route.local);
@@ -112,7 +113,8 @@ impl Evpn {
         self.out.take(&mut self.origins)
     }
 
-    /// Which VNIs' route targets take a route, and what keeps each from using it: for explaining, changes nothing.
+    /// Which VNIs' route targets take a route, and what keeps each from using it: for explaining, changes
+    /// nothing.
     pub fn explain(&self, key: &EvpnKey, route: Remote<'_>) -> Vec<(Vni, Option<Unusable>)> {
         let takers = self.imports.matching(route.attrs);
         let instances = takers.into_iter().filter_map(|vni| self.instances.get(&vni));

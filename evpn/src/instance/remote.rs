@@ -61,8 +61,8 @@ impl Instance {
         }
     }
 
-    /// The VTEP of a Type 2 or the tunnel endpoint of a Type 3, if it can be used. `None` for other types, and
-    /// while this node has no address in the VNI.
+    /// The VTEP of a Type 2 or the tunnel endpoint of a Type 3, if it can be used. `None` for other types,
+    /// and while this node has no address in the VNI.
     fn check(&self, key: &EvpnKey, route: &Remote<'_>) -> Option<Result<IpAddr, Unusable>> {
         let ours = self.active_vtep()?;
         match *key {
@@ -192,8 +192,8 @@ impl Instance {
         }
     }
 
-    /// The best of what a source says of a MAC. None is better than `bound`, so one as good ends the search: in
-    /// all but odd cases the first one does, however many addresses the MAC has.
+    /// The best of what a source says of a MAC. None is better than `bound`, so one as good ends the search:
+    /// in all but odd cases the first one does, however many addresses the MAC has.
     fn best_route(
         &self,
         entry: &MacEntry,

@@ -1,7 +1,7 @@
 //! Who has a MAC, who has an address, and what BGP and the dataplane are told of it.
 //!
-//! What the dataplane is told is in an order that it can follow blindly: a MAC's row before the neighbours that
-//! point to it, and the neighbours away before the MAC's row.
+//! What the dataplane is told is in an order that it can follow blindly: a MAC's row before the neighbours
+//! that point to it, and the neighbours away before the MAC's row.
 
 use std::cmp::Reverse;
 use std::net::IpAddr;
@@ -16,8 +16,8 @@ use crate::mobility::{Rank, Traits, order};
 use crate::neigh::{Binding, NeighborEntry, NeighborId, Told};
 use crate::origin::Origins;
 
-/// How good a binding is: its MAC's sequence, its VTEP (`None`, our own, sorts before every address), and what tells
-/// two of one place apart.
+/// How good a binding is: its MAC's sequence, its VTEP (`None`, our own, sorts before every address), and
+/// what tells two of one place apart.
 type Weight = (u32, Reverse<Option<IpAddr>>, Reverse<Mac>, bool);
 
 impl Instance {
@@ -77,8 +77,9 @@ impl Instance {
         }
     }
 
-    /// The election among claims (RFC 7432 section 15.1). A local claim that had lost and wins again, because the
-    /// other was let go of, keeps its sequence: nobody saw the host come back, so if the other returns it wins.
+    /// The election among claims (RFC 7432 section 15.1). A local claim that had lost and wins again, because
+    /// the other was let go of, keeps its sequence: nobody saw the host come back, so if the other returns it
+    /// wins.
     fn elect_mac(&self, origins: &Origins, entry: &MacEntry) -> Winner {
         // The bridge's own MAC is every node's own: no host's, and never to be sent elsewhere.
         let Some(vtep) = self.active_vtep().filter(|_| entry.mac != self.device.bridge_mac) else {
@@ -142,8 +143,8 @@ impl Instance {
         }
     }
 
-    /// What a MAC brought along was a guess. Once it is not the best any more, because the MAC has gone on or the
-    /// address has, nothing speaks for it.
+    /// What a MAC brought along was a guess. Once it is not the best any more, because the MAC has gone on or
+    /// the address has, nothing speaks for it.
     fn drop_refuted_guess(&mut self, id: NeighborId) {
         let Some(entry) = self.neighbors.get_mut(id) else { return };
         if entry.verifying

@@ -1,5 +1,5 @@
-//! Of remote routes only the last word counts: however they came, changed and went, what follows from them is what
-//! follows from the final ones handed to a node that never heard the others.
+//! Of remote routes only the last word counts: however they came, changed and went, what follows from them is
+//! what follows from the final ones handed to a node that never heard the others.
 
 use std::collections::BTreeMap;
 

@@ -122,7 +122,7 @@ impl fmt::Display for Notice {
             Notice::Unusable { vni, key, reason } => write!(f, "VNI {vni}: {key} is not used: {reason}"),
             Notice::EndpointDiffers { vni, originator, endpoint } => write!(
                 f,
-                "VNI {vni}: the Type 3 of {originator} names the endpoint {endpoint}: flooding to {originator}"
+                "VNI {vni}: the Type 3 of {originator} names endpoint {endpoint}: flooding to {originator}"
             ),
             Notice::VtepDiffers { vni, configured, device } => write!(
                 f,

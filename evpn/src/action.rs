@@ -39,9 +39,9 @@ pub enum Action {
         /// What.
         key: WantedKey,
     },
-    /// Hand in the best path of every EVPN route once more (`Evpn::route`), and what has gone meanwhile: a VNI
-    /// wants routes that it did not want when they came. Never more than one is waiting; a route that is handed
-    /// in unchanged costs a look-up.
+    /// Hand in the best path of every EVPN route once more (`Evpn::route`), and what has gone meanwhile: a
+    /// VNI wants routes that it did not want when they came. Never more than one is waiting; a route that is
+    /// handed in unchanged costs a look-up.
     Replay,
     /// Something that a person should know.
     Notice(Notice),
@@ -122,7 +122,7 @@ impl fmt::Display for Notice {
             Notice::Unusable { vni, key, reason } => write!(f, "VNI {vni}: {key} is not used: {reason}"),
             Notice::EndpointDiffers { vni, originator, endpoint } => write!(
                 f,
-                "VNI {vni}: the Type 3 of {originator} names the tunnel endpoint {endpoint}: flooding to {originator}"
+                "VNI {vni}: the Type 3 of {originator} names endpoint {endpoint}: flooding to {originator}"
             ),
             Notice::VtepDiffers { vni, configured, device } => write!(
                 f,
@@ -131,7 +131,7 @@ impl fmt::Display for Notice {
             Notice::NoVtep { vni } => {
                 write!(
                     f,
-                    "VNI {vni}: neither the configuration nor the VXLAN device has a tunnel address: not served"
+                    "VNI {vni}: neither configuration nor VXLAN device has a tunnel address: not served"
                 )
             }
             Notice::NoRd { vni } => {

@@ -49,8 +49,8 @@ pub enum ImportTarget {
     /// Exactly this one.
     Exact(RouteTarget),
     /// `*:VNI`: the automatic target of this VNI from any AS, in every form in which speakers write it:
-    /// AS:VNI, AS:(0x10000000 | VNI) (RFC 8365 section 5.1.2.1), and the forms whose number has two octets, where
-    /// the VNI fits.
+    /// AS:VNI, AS:(0x10000000 | VNI) (RFC 8365 section 5.1.2.1), and the forms whose number has two octets,
+    /// where the VNI fits.
     AnyAs(Vni),
 }
 

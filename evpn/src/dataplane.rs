@@ -53,9 +53,9 @@ pub enum WantedValue {
         router: bool,
     },
     /// Under [`WantedKey::Neighbor`]: a host that has just moved here with its MAC. The remote entry is to
-    /// become an ordinary local neighbour which the dataplane verifies, so that the binding follows at once. The
-    /// answer is one of [`Observation::LocalNeighbor`] and [`Observation::LocalNeighborGone`]; after either, this
-    /// is unwanted again, which leaves the ordinary neighbour alone.
+    /// become an ordinary local neighbour which the dataplane verifies, so that the binding follows at once.
+    /// The answer is one of [`Observation::LocalNeighbor`] and [`Observation::LocalNeighborGone`]; after
+    /// either, this is unwanted again, which leaves the ordinary neighbour alone.
     LocalNeighbor {
         /// The host's MAC.
         mac: Mac,
@@ -63,9 +63,10 @@ pub enum WantedValue {
 }
 
 /// What the dataplane was seen to have. All but `Vni` and `VniGone` speak of what came from elsewhere than
-/// from us: hosts attached here. Only what differs from what was reported before is reported, and a VNI before what
-/// is in it. What gives way to something wanted (a MAC learnt here that is now wanted behind a VTEP, a neighbour
-/// that is now answered for) is gone, and is reported so; if traffic brings it back, that is news again.
+/// from us: hosts attached here. Only what differs from what was reported before is reported, and a VNI
+/// before what is in it. What gives way to something wanted (a MAC learnt here that is now wanted behind a
+/// VTEP, a neighbour that is now answered for) is gone, and is reported so; if traffic brings it back, that
+/// is news again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Observation {
     /// A VNI can be served: its bridge and VXLAN device are there and up. Also when a property changed.
@@ -82,8 +83,9 @@ pub enum Observation {
         /// The network.
         vni: Vni,
     },
-    /// A MAC was learnt on, or set on, a port of the VNI's bridge other than the VXLAN device. Reported again when
-    /// it takes back the place of a remote one, and when the operator's wish changes; not when the port does.
+    /// A MAC was learnt on, or set on, a port of the VNI's bridge other than the VXLAN device. Reported again
+    /// when it takes back the place of a remote one, and when the operator's wish changes; not when the port
+    /// does.
     LocalMac {
         /// The network.
         vni: Vni,
@@ -99,7 +101,8 @@ pub enum Observation {
         /// The host.
         mac: Mac,
     },
-    /// The VNI's bridge (its SVI) has a usable neighbour that we did not put there, or it has another MAC now.
+    /// The VNI's bridge (its SVI) has a usable neighbour that we did not put there, or it has another MAC
+    /// now.
     LocalNeighbor {
         /// The network.
         vni: Vni,

@@ -21,8 +21,8 @@ use crate::rows::{MacRow, NeighborRow, RowId, VniRow, VniState, VtepRow};
 /// EVPN's state.
 ///
 /// Driven as everything is: news goes in by [`observe`](Self::observe), [`route`](Self::route) and
-/// [`reconfigure`](Self::reconfigure), and after each the actions come out of [`poll_action`](Self::poll_action).
-/// It has no timers.
+/// [`reconfigure`](Self::reconfigure), and after each the actions come out of
+/// [`poll_action`](Self::poll_action). It has no timers.
 #[derive(Debug)]
 pub struct Evpn {
     config: Config,
@@ -55,8 +55,8 @@ impl Evpn {
         evpn
     }
 
-    /// Takes a new configuration. Only what it changes is touched: a VNI whose settings come out the same does
-    /// not notice. Of VNIs that were not served before, the dataplane is to report what is local.
+    /// Takes a new configuration. Only what it changes is touched: a VNI whose settings come out the same
+    /// does not notice. Of VNIs that were not served before, the dataplane is to report what is local.
     pub fn reconfigure(&mut self, now: Instant, config: Config) {
         self.listed = listed(&config);
         self.config = config;
@@ -92,7 +92,8 @@ impl Evpn {
         }
     }
 
-    /// Takes the new best path of a route, or that it has none any more. One that has not changed does nothing.
+    /// Takes the new best path of a route, or that it has none any more. One that has not changed does
+    /// nothing.
     pub fn route(&mut self, now: Instant, key: &EvpnKey, route: Option<Remote<'_>>) {
         let (EvpnKey::MacIp { rd, .. } | EvpnKey::Imet { rd, .. }) = *key else { return };
         let route = route.filter(|route| !route.local);
@@ -101,10 +102,9 @@ impl Evpn {
         for vni in losers.collect::<import::Vnis>() {
             self.tell(now, vni, |instance, cx| instance.withdraw(cx, key));
         }
-        for (vni, route) in takers.into_iter().zip(std::iter::repeat(route)) {
-            if let Some(route) = route {
-                self.tell(now, vni, |instance, cx| instance.import(cx, key, &route));
-            }
+        let Some(route) = route else { return };
+        for vni in takers {
+            self.tell(now, vni, |instance, cx| instance.import(cx, key, &route));
         }
     }
 
@@ -113,7 +113,8 @@ impl Evpn {
         self.out.take(&mut self.origins)
     }
 
-    /// Which VNIs' route targets take a route, and what keeps each from using it: for explaining, changes nothing.
+    /// Which VNIs' route targets take a route, and what keeps each from using it: for explaining, changes
+    /// nothing.
     pub fn explain(&self, key: &EvpnKey, route: Remote<'_>) -> Vec<(Vni, Option<Unusable>)> {
         let takers = self.imports.matching(route.attrs);
         let instances = takers.into_iter().filter_map(|vni| self.instances.get(&vni));
@@ -246,4 +247,76 @@ fn listed(config: &Config) -> BTreeMap<Vni, VniConfig> {
 
 fn imports(listed: &VniConfig) -> Vec<ImportTarget> {
     listed.import_rt.clone().unwrap_or_else(|| vec![ImportTarget::AnyAs(listed.vni)])
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+    use std::sync::Arc;
+
+    use bgp::types::{Asn, EthernetTag, Rd, RouterId};
+    use bgp::wire::{Attrs, EvpnBody, NextHop};
+
+    use super::*;
+
+    fn key(n: u8, ip: bool) -> EvpnKey {
+        let ip = ip.then(|| Ipv4Addr::new(10, 1, 0, n).into());
+        EvpnKey::MacIp { rd: Rd([n % 3; 8]), tag: EthernetTag(0), mac: Mac([2, 0, 0, 0, 0, n]), ip }
+    }
+
+    fn evpn() -> Evpn {
+        let us = Ipv4Addr::new(10, 0, 0, 1);
+        let (asn, router_id) = (Asn(1), RouterId(us));
+        let (vtep, vnis) = (Some(us.into()), vec![VniConfig::auto(Vni::default())]);
+        let mut evpn = Evpn::new(Config { asn, router_id, vtep, advertise_all_vni: false, vnis });
+        let (vni, bridge_mac) = (Vni::default(), Mac([2; 6]));
+        evpn.observe(Instant::now(), Observation::Vni { vni, local: None, bridge_mac });
+        for n in 0..100 {
+            hear(&mut evpn, &key(n, false), true);
+            hear(&mut evpn, &key(n, true), true);
+            hear(&mut evpn, &imet(n), true);
+        }
+        assert_eq!(evpn.origins.len(), 3 + 100);
+        evpn
+    }
+
+    fn imet(n: u8) -> EvpnKey {
+        let originator = Ipv4Addr::new(10, 9, 0, n).into();
+        EvpnKey::Imet { rd: Rd([n % 3; 8]), tag: EthernetTag(0), originator }
+    }
+
+    fn hear(evpn: &mut Evpn, key: &EvpnKey, there: bool) {
+        let mut attrs = Attrs::new(NextHop::Ipv4(Ipv4Addr::new(10, 0, 0, 2)));
+        attrs.ext_communities = [RouteTarget::As2(1, 0).into()].into();
+        let (attrs, body) = (Arc::new(attrs), EvpnBody::default());
+        let route = there.then_some(Remote { attrs: &attrs, body, local: false });
+        evpn.route(Instant::now(), key, route);
+        while evpn.poll_action().is_some() {}
+    }
+
+    #[test]
+    fn withdrawn_routes_leave_no_origins() {
+        let mut evpn = evpn();
+        for n in 0..100 {
+            [key(n, true), imet(n), key(n, false)].iter().for_each(|key| hear(&mut evpn, key, false));
+        }
+        assert_eq!(evpn.origins.len(), 0);
+    }
+
+    #[test]
+    fn a_vni_that_goes_leaves_no_origins() {
+        let mut evpn = evpn();
+        evpn.observe(Instant::now(), Observation::VniGone { vni: Vni::default() });
+        assert_eq!(evpn.origins.len(), 3 + 100, "it goes bit by bit");
+        while evpn.poll_action().is_some() {}
+        assert_eq!(evpn.origins.len(), 0);
+    }
+
+    #[test]
+    fn routes_may_come_after_the_vni_went() {
+        let mut evpn = evpn();
+        evpn.observe(Instant::now(), Observation::VniGone { vni: Vni::default() });
+        hear(&mut evpn, &key(7, true), true);
+        assert_eq!(evpn.origins.len(), 0);
+    }
 }

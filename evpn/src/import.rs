@@ -131,8 +131,8 @@ pub(crate) fn check_mac_ip(
     Ok(vtep)
 }
 
-/// The tunnel endpoint that a Type 3 names, if frames of `vni`, whose own VTEP is `ours`, can be flooded to its
-/// originator.
+/// The tunnel endpoint that a Type 3 names, if frames of `vni`, whose own VTEP is `ours`, can be flooded to
+/// its originator.
 pub(crate) fn check_imet(
     vni: Vni,
     ours: IpAddr,
@@ -144,7 +144,8 @@ pub(crate) fn check_imet(
     check_tag_and_encapsulation(tag, attrs)?;
     let pmsi = attrs.pmsi.as_deref().ok_or(Unusable::Pmsi)?;
     let endpoint = pmsi.ingress_endpoint().ok_or(Unusable::Pmsi)?;
-    // Label 0 cannot be a VNI of its own choosing: it is left out by speakers that mean the VNI of the routes.
+    // Label 0 cannot be a VNI of its own choosing: it is left out by speakers that mean the VNI of the
+    // routes.
     if pmsi.vni != vni && pmsi.vni != Vni::default() {
         return Err(Unusable::Label);
     }

@@ -1,8 +1,8 @@
 //! One MAC of a VNI: who claims it and who was found to have it.
 //!
-//! A claim is what one source says about the MAC. It may say so in several routes, MAC-only and one for each IP
-//! address; the claim stands as long as one of them does, and is as good as the best of them. Withdrawing a
-//! MAC+IP route so never takes the MAC with it while another route stands.
+//! A claim is what one source says about the MAC. It may say so in several routes, MAC-only and one for each
+//! IP address; the claim stands as long as one of them does, and is as good as the best of them. Withdrawing
+//! a MAC+IP route so never takes the MAC with it while another route stands.
 
 use bgp::types::Mac;
 use smallvec::SmallVec;

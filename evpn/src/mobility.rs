@@ -47,9 +47,14 @@ impl Traits {
         Traits { router: false, ..self }
     }
 
+    /// The order among what is said of one place: by rank, and so that no two that differ are equal.
+    pub(crate) fn weight(self) -> (Rank, bool, bool) {
+        (self.rank(), self.gateway, self.sticky)
+    }
+
     /// The better of two of one place.
     pub(crate) fn max(self, other: Traits) -> Traits {
-        if other.rank() > self.rank() { other } else { self }
+        if other.weight() > self.weight() { other } else { self }
     }
 }
 

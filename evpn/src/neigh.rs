@@ -1,7 +1,7 @@
 //! One IP address of a VNI: who says which MAC has it, and what follows from that.
 //!
-//! A binding is good only while its MAC is where the binding's source is: an address is never answered for, or
-//! advertised, with a MAC that has moved elsewhere.
+//! A binding is good only while its MAC is where the binding's source is: an address is never answered for,
+//! or advertised, with a MAC that has moved elsewhere.
 
 use std::net::IpAddr;
 
@@ -35,8 +35,8 @@ pub(crate) struct Binding {
     pub(crate) mac: MacId,
     /// Who says so; `None` is this node.
     pub(crate) origin: Option<OriginId>,
-    /// What the route says. Of a local binding: whether it is a router, and the lowest sequence that its MAC is
-    /// to be advertised with, because the address was taken over from another MAC.
+    /// What the route says. Of a local binding: whether it is a router, and the lowest sequence that its MAC
+    /// is to be advertised with, because the address was taken over from another MAC.
     pub(crate) traits: Traits,
 }
 

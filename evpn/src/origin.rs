@@ -2,8 +2,8 @@
 //!
 //! A route names its source by eight octets of route distinguisher and a VTEP address. Ten thousand routes of
 //! a VNI come from a handful of sources, so a claim holds a four-octet [`OriginId`] instead. The same book
-//! answers which VNIs hold anything under a route distinguisher, which is what a withdrawal must know: it does
-//! not repeat the route targets that once let the route in.
+//! answers which VNIs hold anything under a route distinguisher, which is what a withdrawal must know: it
+//! does not repeat the route targets that once let the route in.
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;

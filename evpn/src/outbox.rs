@@ -1,7 +1,7 @@
 //! What is to be done, in order, until the driver takes it.
 //!
-//! A VNI that goes away leaves a [`Teardown`], which makes its actions one at a time as they are taken: a hundred
-//! thousand hosts are let go of without a hundred thousand actions waiting.
+//! A VNI that goes away leaves a [`Teardown`], which makes its actions one at a time as they are taken: a
+//! hundred thousand hosts are let go of without a hundred thousand actions waiting.
 
 use std::collections::VecDeque;
 

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bgp::types::{Rd, RouterId, Vni};
 
-/// One number for each VNI. A VNI keeps its number when its device goes and comes back, so that its routes keep
-/// their identity; numbers of VNIs that are gone are given away only when no other is left.
+/// One number for each VNI. A VNI keeps its number when its device goes and comes back, so that its routes
+/// keep their identity; numbers of VNIs that are gone are given away only when no other is left.
 #[derive(Debug, Default)]
 pub(crate) struct RdPool {
     numbers: BTreeMap<Vni, u16>,
@@ -14,8 +14,9 @@ pub(crate) struct RdPool {
 }
 
 impl RdPool {
-    /// The automatic route distinguisher of a VNI (RFC 7432 section 7.9): the router id and its number, never the
-    /// VNI, which may need more than two octets. `None` if all numbers belong to VNIs that `in_use` holds on to.
+    /// The automatic route distinguisher of a VNI (RFC 7432 section 7.9): the router id and its number, never
+    /// the VNI, which may need more than two octets. `None` if all numbers belong to VNIs that `in_use` holds
+    /// on to.
     pub(crate) fn rd(&mut self, router_id: RouterId, vni: Vni, in_use: impl Fn(Vni) -> bool) -> Option<Rd> {
         let number = match self.numbers.get(&vni) {
             Some(number) => *number,

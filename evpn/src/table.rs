@@ -1,7 +1,7 @@
 //! A table of hosts: entries found by key, held at small numbers that stay theirs.
 //!
-//! Entries lie in chunks, so growing neither copies them nor doubles the memory, and the hash index holds four
-//! octets an entry. A number is valid until its entry is removed; then another entry may get it.
+//! Entries lie in chunks, so growing neither copies them nor doubles the memory, and the hash index holds
+//! four octets an entry. A number is valid until its entry is removed; then another entry may get it.
 
 use std::hash::{BuildHasher, Hash};
 

@@ -24,7 +24,8 @@ impl Instance {
     pub(crate) fn apply(&mut self, cx: &mut Context<'_>, plan: Plan) -> bool {
         self.notice_vtep(cx, &plan);
         self.set_device(cx, plan.device);
-        let takes_more = plan.import.iter().any(|target| !self.import.contains(target));
+        // What is let in now must come, and what is not any more must be found out.
+        let takes_others = self.import != plan.import;
         self.import = plan.import;
         self.set_state(cx, plan.identity.as_ref().err().copied().unwrap_or(VniState::Active));
         let vtep = self.ours.as_ref().map(|ours| ours.identity().vtep);
@@ -32,7 +33,7 @@ impl Instance {
             Ok(identity) => self.become_active(cx, identity),
             Err(_) => self.become_inactive(cx),
         }
-        self.ours.as_ref().is_some_and(|ours| takes_more || Some(ours.identity().vtep) != vtep)
+        self.ours.as_ref().is_some_and(|ours| takes_others || Some(ours.identity().vtep) != vtep)
     }
 
     /// The route targets that let routes in: none while it is inactive.

@@ -69,8 +69,8 @@ impl Instance {
         self.sweep_mac(old.mac);
     }
 
-    /// The sequence that a MAC must have for an address that was seen with it: above that of the other MAC which
-    /// had the address elsewhere, so that everybody follows the address (RFC 9135 section 7).
+    /// The sequence that a MAC must have for an address that was seen with it: above that of the other MAC
+    /// which had the address elsewhere, so that everybody follows the address (RFC 9135 section 7).
     fn taken_over(&self, mac: MacId, id: NeighborId) -> u32 {
         let Some(entry) = self.neighbors.get(id) else { return 0 };
         let kept = entry.local().filter(|binding| binding.mac == mac).map_or(0, |binding| binding.traits.seq);

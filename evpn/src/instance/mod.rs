@@ -1,9 +1,10 @@
 //! One VNI: its hosts, its flood list, and who this node is in it.
 //!
-//! An instance lives as long as the dataplane has the VNI and the configuration wants it served. News comes from
-//! three sides, each with its file: [`local`] (the dataplane saw something), [`remote`] (BGP did), [`identity`]
-//! (the operator or the device changed who we are). All of them only write down what they heard and then call
-//! [`settle`], the one place that decides who has a MAC or an address, and tells BGP and the dataplane of it.
+//! An instance lives as long as the dataplane has the VNI and the configuration wants it served. News comes
+//! from three sides, each with its file: [`local`] (the dataplane saw something), [`remote`] (BGP did),
+//! [`identity`] (the operator or the device changed who we are). All of them only write down what they heard
+//! and then call [`settle`], the one place that decides who has a MAC or an address, and tells BGP and the
+//! dataplane of it.
 //!
 //! What was told last stands with each MAC and address, so what is told is always the difference.
 

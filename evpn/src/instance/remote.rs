@@ -61,8 +61,8 @@ impl Instance {
         }
     }
 
-    /// The VTEP of a Type 2 or the tunnel endpoint of a Type 3, if it can be used. `None` for other types, and
-    /// while this node has no address in the VNI.
+    /// The VTEP of a Type 2 or the tunnel endpoint of a Type 3, if it can be used. `None` for other types,
+    /// and while this node has no address in the VNI.
     fn check(&self, key: &EvpnKey, route: &Remote<'_>) -> Option<Result<IpAddr, Unusable>> {
         let ours = self.active_vtep()?;
         match *key {
@@ -181,7 +181,7 @@ impl Instance {
     /// A route of the claim no longer says this. If it was the best one, another is, or the claim is over.
     fn lower_claim(&mut self, id: MacId, origin: OriginId, traits: Traits) {
         let Some(entry) = self.macs.get(id) else { return };
-        let Some(claim) = entry.claim(origin).filter(|claim| claim.best.rank() <= traits.rank()) else {
+        let Some(claim) = entry.claim(origin).filter(|claim| claim.best.weight() <= traits.weight()) else {
             return;
         };
         let best = self.best_route(entry, id, origin, claim.mac_only, claim.best);
@@ -192,8 +192,8 @@ impl Instance {
         }
     }
 
-    /// The best of what a source says of a MAC. None is better than `bound`, so one as good ends the search: in
-    /// all but odd cases the first one does, however many addresses the MAC has.
+    /// The best of what a source says of a MAC. None is better than `bound`, so one as good ends the search:
+    /// in all but odd cases the first one does, however many addresses the MAC has.
     fn best_route(
         &self,
         entry: &MacEntry,
@@ -206,7 +206,7 @@ impl Instance {
         let mut best: Option<Traits> = None;
         for traits in mac_only.into_iter().chain(neighbors.map(Traits::of_mac)) {
             best = Some(best.map_or(traits, |best| best.max(traits)));
-            if traits.rank() >= bound.rank() {
+            if traits.weight() >= bound.weight() {
                 break;
             }
         }

@@ -1,7 +1,7 @@
 //! Who has a MAC, who has an address, and what BGP and the dataplane are told of it.
 //!
-//! What the dataplane is told is in an order that it can follow blindly: a MAC's row before the neighbours that
-//! point to it, and the neighbours away before the MAC's row.
+//! What the dataplane is told is in an order that it can follow blindly: a MAC's row before the neighbours
+//! that point to it, and the neighbours away before the MAC's row.
 
 use std::cmp::Reverse;
 use std::net::IpAddr;
@@ -15,6 +15,10 @@ use crate::mac_table::{Claim, MacEntry, MacId, Winner};
 use crate::mobility::{Rank, Traits, order};
 use crate::neigh::{Binding, NeighborEntry, NeighborId, Told};
 use crate::origin::Origins;
+
+/// How good a binding is: its MAC's sequence, its VTEP (`None`, our own, sorts before every address), and
+/// what tells two of one place apart.
+type Weight = (u32, Reverse<Option<IpAddr>>, Reverse<Mac>, bool);
 
 impl Instance {
     /// Decides anew who has a MAC, and tells what that changes.
@@ -73,8 +77,9 @@ impl Instance {
         }
     }
 
-    /// The election among claims (RFC 7432 section 15.1). A local claim that had lost and wins again, because the
-    /// other was let go of, keeps its sequence: nobody saw the host come back, so if the other returns it wins.
+    /// The election among claims (RFC 7432 section 15.1). A local claim that had lost and wins again, because
+    /// the other was let go of, keeps its sequence: nobody saw the host come back, so if the other returns it
+    /// wins.
     fn elect_mac(&self, origins: &Origins, entry: &MacEntry) -> Winner {
         // The bridge's own MAC is every node's own: no host's, and never to be sent elsewhere.
         let Some(vtep) = self.active_vtep().filter(|_| entry.mac != self.device.bridge_mac) else {
@@ -138,8 +143,8 @@ impl Instance {
         }
     }
 
-    /// What a MAC brought along was a guess. Once it is not the best any more, because the MAC has gone on or the
-    /// address has, nothing speaks for it.
+    /// What a MAC brought along was a guess. Once it is not the best any more, because the MAC has gone on or
+    /// the address has, nothing speaks for it.
     fn drop_refuted_guess(&mut self, id: NeighborId) {
         let Some(entry) = self.neighbors.get_mut(id) else { return };
         if entry.verifying
@@ -159,12 +164,7 @@ impl Instance {
     }
 
     /// What would be made of a binding, if its MAC is where it says, and how much it weighs.
-    fn weigh(
-        &self,
-        origins: &Origins,
-        entry: &NeighborEntry,
-        binding: &Binding,
-    ) -> Option<(impl Ord + Copy + use<>, Told)> {
+    fn weigh(&self, origins: &Origins, entry: &NeighborEntry, binding: &Binding) -> Option<(Weight, Told)> {
         let MacEntry { mac, winner, .. } = self.macs.get(binding.mac)?;
         let (mac, router) = (*mac, binding.traits.router);
         let (seq, vtep, told) = match (*winner, binding.origin) {
@@ -182,7 +182,6 @@ impl Instance {
             }
             _ => return None,
         };
-        // `None`, our own, sorts before every address. Two MACs of one place are told apart by their value.
         Some(((seq, Reverse(vtep), Reverse(mac), router), told))
     }
 
@@ -222,7 +221,7 @@ pub(super) fn best_claim<'a>(
         let vtep = origins.vtep(claim.origin)?;
         Some((order(claim.best.rank(), vtep), claim))
     });
-    ordered.max_by_key(|(place, _)| *place)
+    ordered.max_by_key(|(place, claim)| (*place, claim.best.weight()))
 }
 
 fn wanted_mac(origins: &Origins, winner: Winner) -> Option<WantedValue> {

@@ -79,7 +79,8 @@ fn the_bridges_own_mac_may_change() {
     assert!(node.routes.contains_key(&mac_key(rd(1), mac(1))));
 }
 
-/// RFC 7432 section 10: with the address, once the MAC is known to be here too, in whatever order they are seen.
+/// RFC 7432 section 10: with the address, once the MAC is known to be here too, in whatever order they are
+/// seen.
 #[test]
 fn a_mac_ip_route_waits_for_its_mac() {
     let key = mac_ip_key(rd(1), mac(1), "10.1.0.1");

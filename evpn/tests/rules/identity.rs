@@ -131,6 +131,23 @@ fn another_import_target() {
     assert_eq!(node.flooded(), [vtep(2)]);
 }
 
+/// One import target less lets nothing new in, and yet what it let in must go.
+#[test]
+fn an_import_target_less() {
+    let listed = |targets: &[ImportTarget]| {
+        let listed = VniConfig { import_rt: Some(targets.to_vec()), ..VniConfig::auto(vni(100)) };
+        Config { vnis: vec![listed], ..config(1) }
+    };
+    let [a, b] = [ImportTarget::AnyAs(vni(100)), ImportTarget::AnyAs(vni(7))];
+    let mut node = Node::with(listed(&[a, b]));
+    node.see(device(100)).hear(&Said::imet(2));
+    node.replays = 0;
+    node.reconfigure(listed(&[b]));
+    assert_eq!(node.replays, 1);
+    node.hear(&Said::imet(2));
+    assert!(node.flooded().is_empty());
+}
+
 /// Another router id: another route distinguisher, so the same routes under another name.
 #[test]
 fn another_router_id() {

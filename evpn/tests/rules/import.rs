@@ -1,5 +1,5 @@
-//! Which remote routes are taken, and what keeps them from being used (RFC 7432 sections 9.2, 10 and 11, RFC 8365
-//! section 5).
+//! Which remote routes are taken, and what keeps them from being used (RFC 7432 sections 9.2, 10 and 11, RFC
+//! 8365 section 5).
 
 use bgp::types::{Asn, EthernetTag, Mac};
 use bgp::wire::{EvpnKey, ExtCommunity, NextHop};

@@ -1,6 +1,8 @@
 //! EVPN by its public face: the rules of the RFCs one by one, and networks of nodes at random.
 
 #[cfg(test)]
+mod history;
+#[cfg(test)]
 mod hosts;
 #[cfg(test)]
 mod identity;

@@ -120,8 +120,8 @@ fn a_sticky_mac_does_not_move_away() {
     assert_eq!(place(&node, 7), Place::Remote(vtep(2)), "no longer sticky");
 }
 
-/// A claim that had lost and still stands is good again when the winner lets go. Nobody saw the host come back, so
-/// the sequence stays: if the winner had only lost a session, it wins again when it returns.
+/// A claim that had lost and still stands is good again when the winner lets go. Nobody saw the host come
+/// back, so the sequence stays: if the winner had only lost a session, it wins again when it returns.
 #[test]
 fn the_winner_lets_go() {
     let mut node = Node::new(1);

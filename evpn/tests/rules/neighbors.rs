@@ -82,8 +82,8 @@ fn a_neighbour_whose_mac_is_remote_is_not_ours() {
     assert_eq!(answered(&node), Some(7));
 }
 
-/// RFC 9135 section 7: an address that is seen here with a new MAC is followed, because that MAC's sequence goes
-/// above the old one's.
+/// RFC 9135 section 7: an address that is seen here with a new MAC is followed, because that MAC's sequence
+/// goes above the old one's.
 #[test]
 fn an_address_comes_with_a_new_mac() {
     let mut node = Node::new(2);

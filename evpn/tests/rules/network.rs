@@ -1,5 +1,5 @@
-//! Networks of nodes at random: whatever was seen and in whatever order news travelled, once it has arrived all
-//! nodes agree, and each wants exactly what a computation from scratch says.
+//! Networks of nodes at random: whatever was seen and in whatever order news travelled, once it has arrived
+//! all nodes agree, and each wants exactly what a computation from scratch says.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
@@ -18,8 +18,8 @@ use crate::words::*;
 /// What travels: a route as its origin has it now, or that it is gone.
 type News = (EvpnKey, Option<(EvpnBody, Arc<Attrs>)>);
 
-/// Nodes that hear each other's routes through links that keep their order but not their pace. As with any BGP
-/// table, a link carries only the newest state of a route.
+/// Nodes that hear each other's routes through links that keep their order but not their pace. As with any
+/// BGP table, a link carries only the newest state of a route.
 pub(crate) struct Network {
     pub(crate) nodes: Vec<Node>,
     /// `links[from][to]`.
@@ -75,8 +75,8 @@ impl Network {
         }
     }
 
-    /// Puts on the links what has changed of a node's routes. A neighbour that the node wants verified is none
-    /// of its dataplane's until it is.
+    /// Puts on the links what has changed of a node's routes. A neighbour that the node wants verified is
+    /// none of its dataplane's until it is.
     fn announce(&mut self, from: usize) {
         for done in self.nodes[from].done() {
             if let Done::Want(WantedKey::Neighbor { ip, .. }, WantedValue::LocalNeighbor { .. }) = done {
@@ -143,7 +143,8 @@ fn rank(attrs: &Attrs) -> (bool, u32) {
     mobility.unwrap_or_default()
 }
 
-/// Everything that a node ought to want, computed from what all have announced and what the node itself claims.
+/// Everything that a node ought to want, computed from what all have announced and what the node itself
+/// claims.
 struct Model<'a> {
     network: &'a Network,
     node: usize,
@@ -308,7 +309,7 @@ fn apply(network: &mut Network, event: &Event) {
 }
 
 pub(crate) fn cases(seed: u64) -> Cases {
-    Cases { cases: 400, rng_seed: RngSeed::Fixed(seed), failure_persistence: None, ..Cases::default() }
+    Cases { cases: 250, rng_seed: RngSeed::Fixed(seed), failure_persistence: None, ..Cases::default() }
 }
 
 proptest! {

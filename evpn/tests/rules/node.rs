@@ -1,5 +1,5 @@
-//! One node under test: takes what the actions say into plain tables, and refuses actions that say nothing or come
-//! in an order that a dataplane could not follow.
+//! One node under test: takes what the actions say into plain tables, and refuses actions that say nothing or
+//! come in an order that a dataplane could not follow.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

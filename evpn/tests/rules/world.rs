@@ -1,5 +1,5 @@
-//! Hosts that move between nodes with kernels: once all has settled and every host has spoken, everybody knows
-//! where every host is, whatever happened before.
+//! Hosts that move between nodes with kernels: once all has settled and every host has spoken, everybody
+//! knows where every host is, whatever happened before.
 //!
 //! The kernel here keeps the promises that `evpn::dataplane` asks of a dataplane, and is as slow as it likes.
 
@@ -91,7 +91,8 @@ impl Kernel {
         self.news.push_back(Observation::LocalNeighbor { vni: vni(100), ip, mac, router: false });
     }
 
-    /// Rows of hosts that are not here are forgotten, neighbours that do not answer too; what is probed is decided.
+    /// Rows of hosts that are not here are forgotten, neighbours that do not answer too; what is probed is
+    /// decided.
     fn age(&mut self, is_here: impl Fn(Mac) -> bool, has: impl Fn(IpAddr, Mac) -> bool) {
         for (mac, row) in self.fdb.clone() {
             if row == Row::Local && !is_here(mac) {

@@ -16,7 +16,8 @@ use crate::wire::Attrs;
 /// The attribute sets of one session.
 #[derive(Debug)]
 pub struct Interner {
-    sets: HashTable<Arc<Attrs>>,
+    /// Each set with its hash: growing the table then touches no set.
+    sets: HashTable<(u64, Arc<Attrs>)>,
     /// Seeded anew in every process, so that no peer can choose sets that collide. Nothing that can be
     /// observed depends on the seed.
     hasher: RandomState,
@@ -45,10 +46,14 @@ impl Interner {
             self.sweep();
         }
         let hash = self.hasher.hash_one(&attrs);
-        let rehash = |set: &Arc<Attrs>| self.hasher.hash_one(&**set);
-        match self.sets.entry(hash, |set| **set == attrs, rehash) {
-            Entry::Occupied(found) => Arc::clone(found.get()),
-            Entry::Vacant(room) => Arc::clone(room.insert(Arc::new(attrs)).get()),
+        let same = |(other, set): &(u64, Arc<Attrs>)| *other == hash && **set == attrs;
+        match self.sets.entry(hash, same, |(hash, _)| *hash) {
+            Entry::Occupied(found) => Arc::clone(&found.get().1),
+            Entry::Vacant(room) => {
+                let set = Arc::new(attrs);
+                room.insert((hash, Arc::clone(&set)));
+                set
+            }
         }
     }
 
@@ -65,9 +70,9 @@ impl Interner {
     /// Lets go of the sets that nobody else holds. The next sweep is due when as many have come as have
     /// stayed: so a set costs a constant share of sweeping, and at most half of the table is dead.
     fn sweep(&mut self) {
-        self.sets.retain(|set| Arc::strong_count(set) > 1);
+        self.sets.retain(|(_, set)| Arc::strong_count(set) > 1);
         self.sweep_at = (self.sets.len() * 2).max(MIN_SWEEP);
-        self.sets.shrink_to(self.sweep_at, |set| self.hasher.hash_one(&**set));
+        self.sets.shrink_to(self.sweep_at, |(hash, _)| *hash);
     }
 }
 

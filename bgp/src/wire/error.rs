@@ -20,7 +20,8 @@ pub struct WireError {
     pub offset: u16,
     /// What is wrong, for the log.
     pub what: &'static str,
-    /// NOTIFICATION data: what the error defines (RFC 4271 section 6), shortened if need be.
+    /// NOTIFICATION data: what the error defines (RFC 4271 section 6) or the octets at fault, as much of it as
+    /// an [`Excerpt`] holds.
     pub data: Excerpt,
 }
 

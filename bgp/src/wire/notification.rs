@@ -14,7 +14,7 @@ use nom::number::complete::be_u8;
 use super::codes::Name;
 use super::error::WireError;
 use super::header::{self, HEADER_LEN, MessageType};
-use super::parse::{Malformed, sized_u8, whole};
+use super::parse::{Malformed, run, sized_u8, whole};
 
 /// The last message of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,7 +104,7 @@ impl Notification {
     /// What the peer's operator wants to say (RFC 9003), unless it is not UTF-8.
     pub fn text(&self) -> Option<&str> {
         let shutdown = self.code == Self::CEASE && matches!(self.subcode, 2 | 4);
-        let text = shutdown.then(|| whole(sized_u8, &self.data).ok()).flatten()?;
+        let (_, text) = shutdown.then(|| run(sized_u8, &self.data).ok()).flatten()?;
         std::str::from_utf8(text).ok().filter(|text| !text.is_empty())
     }
 
@@ -163,4 +163,66 @@ fn put_hex(f: &mut fmt::Formatter<'_>, data: &[u8]) -> fmt::Result {
     f.write_str(", data")?;
     data.iter().take(SHOWN).try_for_each(|octet| write!(f, " {octet:02x}"))?;
     if data.len() > SHOWN { write!(f, " and {} more octets", data.len() - SHOWN) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names() {
+        for (code, subcode, text) in [
+            (4, 0, "Hold Timer Expired"),
+            (6, 7, "Cease: Connection Collision Resolution"),
+            (6, 10, "Cease: BFD Down"),
+            (3, 7, "UPDATE Message Error: subcode 7"),
+            (3, 200, "UPDATE Message Error: subcode 200"),
+            (8, 0, "Send Hold Timer Expired"),
+            (9, 1, "code 9, subcode 1"),
+            (0, 0, "code 0, subcode 0"),
+        ] {
+            assert_eq!(Notification::new(code, subcode).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn shutdown_texts_are_shown_safely() {
+        let text = "reboot \u{1b}[2J\n\u{202e}now";
+        let shown = r#"Cease: Administrative Shutdown, "reboot \u{1b}[2J\n\u{202e}now""#;
+        assert_eq!(Notification::shutdown(text).to_string(), shown);
+        assert_eq!(Notification::shutdown(text).text(), Some(text));
+    }
+
+    #[test]
+    fn shutdown_texts_are_cut_between_characters() {
+        let cut = Notification::reset(&"\u{e9}".repeat(200));
+        assert_eq!(cut.text().map(str::len), Some(254));
+        assert_eq!(cut.data.len(), 255);
+    }
+
+    #[test]
+    fn what_is_no_text_is_shown_as_octets() {
+        for (data, shown) in [
+            (&[5, b'a'][..], ", data 05 61"),
+            (&[1, 0xff], ", data 01 ff"),
+            (&[0], ", data 00"),
+            (
+                &[0xab; 34],
+                ", data ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab \
+             ab ab ab ab and 2 more octets",
+            ),
+        ] {
+            let notification = Notification { data: data.to_vec(), ..Notification::ADMINISTRATIVE_SHUTDOWN };
+            assert_eq!(notification.to_string(), format!("Cease: Administrative Shutdown{shown}"));
+        }
+    }
+
+    #[test]
+    fn hard_resets_say_what_they_are_about() {
+        let hard = Notification::shutdown("bye").hard();
+        assert!(hard.is_hard_reset());
+        assert_eq!(hard.inner(), Some(Notification::shutdown("bye")));
+        assert_eq!(hard.to_string(), "Cease: Hard Reset (Cease: Administrative Shutdown, \"bye\")");
+        assert_eq!(Notification::new(6, 9).to_string(), "Cease: Hard Reset");
+    }
 }

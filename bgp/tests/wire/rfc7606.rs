@@ -226,8 +226,8 @@ fn rfc_5065_confederations_end_at_the_border() {
 #[test]
 fn section_7_3_next_hop() {
     withdrawn(&replacing(NEXT_HOP, "400303 0a0000"), 3);
-    for (address, attribute) in [("00000000", 0), ("7f000001", 0), ("e0000001", 0), ("ffffffff", 0)] {
-        withdrawn(&replacing(NEXT_HOP, &format!("400304 {address}")), attribute);
+    for address in ["00000000", "7f000001", "e0000001", "ffffffff"] {
+        withdrawn(&replacing(NEXT_HOP, &format!("400304 {address}")), 3);
     }
 }
 

@@ -186,7 +186,7 @@ fn messages_are_filled() {
     let attrs = Attrs::new(bgp::wire::NextHop::Ipv4([10, 0, 0, 1].into()));
     let mut out = BytesMut::new();
     let fitting = update::announce(&mut out, &Encoding::default(), &attrs, &routes);
-    assert_eq!(out.len() + 4 > 4096, true, "another route would have fitted: {}", out.len());
+    assert!(out.len() + 4 > 4096, "another route would have fitted: {}", out.len());
     // ORIGIN 4, an empty AS_PATH 3, NEXT_HOP 7, and two lengths of two octets behind the header.
     assert_eq!(fitting, (4096 - 19 - 4 - 14) / 4);
 }

@@ -37,13 +37,21 @@ pub(in crate::wire) struct Found<'a> {
     /// What is to be shared by the routes. Its next hop means nothing yet.
     pub(in crate::wire) attrs: Attrs,
     /// NEXT_HOP, which holds for the routes in the NLRI field.
-    pub(in crate::wire) next_hop: Option<Ipv4Addr>,
+    pub(in crate::wire) next_hop: Option<FieldNextHop<'a>>,
     pub(in crate::wire) mp_reach: Option<MpReach<'a>>,
     pub(in crate::wire) mp_unreach: Option<MpUnreach<'a>>,
     /// Which attributes are there, malformed ones included.
     pub(in crate::wire) seen: Codes,
     as4_path: Option<AsPath>,
     as4_aggregator: Option<Aggregator>,
+}
+
+/// NEXT_HOP.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::wire) struct FieldNextHop<'a> {
+    pub(in crate::wire) address: Ipv4Addr,
+    /// The whole attribute.
+    pub(in crate::wire) octets: &'a [u8],
 }
 
 /// A set of attribute type codes.
@@ -211,7 +219,10 @@ impl<'a> Found<'a> {
         match raw.code {
             code::ORIGIN => attrs.origin = origin(value)?,
             code::AS_PATH => attrs.as_path = as_path(value, width, setting.internal)?,
-            code::NEXT_HOP => self.next_hop = Some(whole(ipv4, value)?),
+            code::NEXT_HOP => {
+                let address = whole(ipv4, value)?;
+                self.next_hop = Some(FieldNextHop { address, octets: raw.octets });
+            }
             code::MULTI_EXIT_DISC => attrs.med = Some(whole(be_u32, value)?),
             code::LOCAL_PREF => attrs.local_pref = Some(whole(be_u32, value)?),
             code::ATOMIC_AGGREGATE => attrs.atomic_aggregate = true,

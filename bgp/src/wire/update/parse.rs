@@ -107,8 +107,9 @@ struct Reader<'a> {
 
 /// Announced routes before it is known whether they may be used.
 struct Announced<'a> {
-    place: Place<'a>,
     next_hop: Option<NextHop>,
+    /// The attribute that has the next hop, and its type code.
+    next_hop_at: (u8, &'a [u8]),
     nlri: Nlris,
 }
 
@@ -174,20 +175,22 @@ impl Reader<'_> {
     /// The routes of the NLRI field.
     fn field<'a>(
         &mut self,
-        fields: &Fields<'a>,
-        found: &Found<'_>,
+        fields: &Fields<'_>,
+        found: &Found<'a>,
     ) -> Result<Option<Announced<'a>>, WireError> {
-        let place = Place::field(fields.nlri);
-        let next_hop = found.next_hop.map(NextHop::Ipv4);
-        Ok(self.ipv4_routes(place)?.map(|nlri| Announced { place, next_hop, nlri }))
+        let next_hop = found.next_hop.map(|at| NextHop::Ipv4(at.address));
+        let next_hop_at = (code::NEXT_HOP, found.next_hop.map_or(&[][..], |at| at.octets));
+        let nlri = self.ipv4_routes(Place::field(fields.nlri))?;
+        Ok(nlri.map(|nlri| Announced { next_hop, next_hop_at, nlri }))
     }
 
     /// The routes of MP_REACH_NLRI.
     fn mp_reach<'a>(&mut self, found: &Found<'a>) -> Result<Option<Announced<'a>>, WireError> {
         let Some(mp) = found.mp_reach else { return Ok(None) };
         let (family, next_hop) = mp.spoken.unzip();
-        let place = mp.into();
-        Ok(self.routes(family, place)?.map(|nlri| Announced { place, next_hop, nlri }))
+        let next_hop_at = (code::MP_REACH_NLRI, mp.octets);
+        let nlri = self.routes(family, mp.into())?;
+        Ok(nlri.map(|nlri| Announced { next_hop, next_hop_at, nlri }))
     }
 
     /// RFC 7606 section 5.2: attributes with a fault that would cost routes, and no routes in sight.
@@ -216,7 +219,7 @@ impl Reader<'_> {
     /// A next hop that cannot be costs the routes (RFC 7606 section 7.3).
     fn check_next_hop(&mut self, announced: &Announced<'_>) {
         if !announced.has_usable_next_hop() {
-            let Place { attribute, octets, .. } = announced.place;
+            let (attribute, octets) = announced.next_hop_at;
             self.faults.withdraw(8, attribute, octets, "a next hop that no host can have");
         }
     }

@@ -21,11 +21,11 @@ pub struct SessionConfig {
     /// Seconds between keepalives; `None` for a third of the negotiated hold time, which is also the most
     /// that is ever used (RFC 4271 section 4.4).
     pub keepalive: Option<u16>,
-    /// How long a dial may take, and the pause after one that failed (RFC 4271 section 8.2.2).
+    /// How long a dial may take, and the pause after one that failed (RFC 4271 section 8.2.2). Not zero.
     pub connect_retry: Duration,
     /// Never dial; wait for the peer to do it.
     pub passive: bool,
-    /// How long the peer may leave our bytes unread; `None` for what RFC 9687 section 4 recommends: eight
+    /// How long the peer may leave our bytes unread; `None` for what RFC 9687 recommends: eight
     /// minutes or twice the hold time, whichever is longer.
     pub send_hold: Option<Duration>,
 }

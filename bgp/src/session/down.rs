@@ -87,7 +87,7 @@ impl Reason {
             Reason::Refused(refusal) => refusal.notification(),
             Reason::Unexpected(kind, state) => unexpected(*kind, *state),
             Reason::HoldTimer | Reason::OpenTimer => Notification::HOLD_TIMER_EXPIRED,
-            // It could not be written: that is the trouble (RFC 9687 section 3.3).
+            // It could not be written: that is the trouble (RFC 9687).
             Reason::SendHoldTimer => return None,
             Reason::Stopped(stop) => return stop.notification(),
             Reason::Collision | Reason::Replaced => Notification::COLLISION,
@@ -139,7 +139,7 @@ pub(super) fn turned_away(state: StateName) -> Notification {
     }
 }
 
-/// RFC 6608 section 3: a subcode for each state, and the type of the message as data.
+/// RFC 6608 sections 3 and 4: a subcode for each state, and the type of the message as data.
 fn unexpected(kind: MessageType, state: StateName) -> Notification {
     let notification = match state {
         StateName::Established => Notification::UNEXPECTED_IN_ESTABLISHED,

@@ -75,7 +75,7 @@ pub(super) enum Event<'a> {
 /// How long to wait for an OPEN (RFC 4271 section 8.2.2 suggests four minutes).
 const OPEN_WAIT: Duration = Duration::from_secs(240);
 
-/// The least that RFC 9687 section 4 recommends for the send hold time.
+/// The least that RFC 9687 recommends for the send hold time.
 const MIN_SEND_HOLD: Duration = Duration::from_secs(8 * 60);
 
 impl State {

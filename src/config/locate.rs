@@ -41,7 +41,8 @@ fn position_of<'de, S: DeserializeSeed<'de>>(text: &'de str, seed: S) -> Option<
 
 const FOUND: &str = "found";
 
-/// Follows the steps; raises the error at the last.
+/// Follows the steps; raises the error at the last. Where they lead nowhere, everything is read to its end,
+/// as what is left over would be an error of another kind.
 struct Walk<'p> {
     steps: &'p [Step],
     part: Part,
@@ -67,9 +68,10 @@ impl<'de> Visitor<'de> for Walk<'_> {
         let raise_at_key = rest.is_empty() && self.part == Part::Key;
         while let Some(is_it) = map.next_key_seed(KeyIs { wanted, raise: raise_at_key })? {
             if is_it {
-                return map.next_value_seed(Walk { steps: rest, part: self.part });
+                map.next_value_seed(Walk { steps: rest, part: self.part })?;
+            } else {
+                map.next_value::<IgnoredAny>()?;
             }
-            map.next_value::<IgnoredAny>()?;
         }
         Ok(())
     }
@@ -79,7 +81,9 @@ impl<'de> Visitor<'de> for Walk<'_> {
         for _ in 0..*wanted {
             seq.next_element::<IgnoredAny>()?;
         }
-        seq.next_element_seed(Walk { steps: rest, part: self.part }).map(|_| ())
+        seq.next_element_seed(Walk { steps: rest, part: self.part })?;
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(())
     }
 }
 

@@ -318,30 +318,96 @@ impl FromStr for AsPath {
         let err = ParseError { expected: "an AS path such as 65001 65002 {65003,65004}" };
         let mut builder = Builder::default();
         let mut rest = s.trim();
-        while let Some(first) = rest.chars().next() {
-            let (kind, close) = match first {
-                '{' => (SegmentKind::Set, '}'),
-                '(' => (SegmentKind::ConfedSequence, ')'),
-                '[' => (SegmentKind::ConfedSet, ']'),
-                _ => (SegmentKind::Sequence, ' '),
-            };
-            let inner = if kind == SegmentKind::Sequence { rest } else { rest.get(1..).ok_or(err)? };
-            let (text, after) = match inner.split_once(close) {
-                Some(parts) => parts,
-                None if kind == SegmentKind::Sequence => (inner, ""),
-                None => return Err(err),
-            };
-            let asns: Vec<Asn> = text
-                .split([' ', ','])
-                .filter(|part| !part.is_empty())
-                .map(|part| part.parse().ok().filter(|asn| *asn != Asn(0)).ok_or(err))
-                .collect::<Result<_, _>>()?;
-            if asns.is_empty() {
-                return Err(err);
-            }
+        while !rest.is_empty() {
+            let (kind, asns, after) = text_segment(rest).ok_or(err)?;
             builder.segment(kind, asns.into_iter());
             rest = after.trim_start();
         }
         Ok(builder.finish())
+    }
+}
+
+/// The first segment of a text (of a sequence, only its first number) and what stands behind it.
+fn text_segment(text: &str) -> Option<(SegmentKind, Vec<Asn>, &str)> {
+    let (kind, inner, close) = match text.split_at_checked(1)? {
+        ("{", inner) => (SegmentKind::Set, inner, '}'),
+        ("(", inner) => (SegmentKind::ConfedSequence, inner, ')'),
+        ("[", inner) => (SegmentKind::ConfedSet, inner, ']'),
+        _ => (SegmentKind::Sequence, text, ' '),
+    };
+    let (inner, after) = match inner.split_once(close) {
+        None if kind == SegmentKind::Sequence => (inner, ""),
+        parts => parts?,
+    };
+    let numbers = inner.split([' ', ',']).filter(|part| !part.is_empty());
+    let asns: Option<Vec<Asn>> = numbers.map(|part| part.parse().ok().filter(|asn| *asn != Asn(0))).collect();
+    Some((kind, asns.filter(|asns| !asns.is_empty())?, after))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(text: &str) -> AsPath {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn text_leads_back() {
+        for text in ["", "65001", "65001 4200000000 {65002,65003}", "(1 2) [3,4] 5 {6} {7} 8"] {
+            assert_eq!(path(text).to_string(), text);
+        }
+        for text in ["{}", "{1", "65001 x", "0", "1 -2"] {
+            assert!(text.parse::<AsPath>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn hops() {
+        for (text, hops) in [("", 0), ("1 2 3", 3), ("1 {2,3,4}", 2), ("(1 2) [3,4] 5", 1), ("{1} {2}", 2)] {
+            assert_eq!(path(text).hops(), hops, "{text}");
+        }
+    }
+
+    #[test]
+    fn neighbor() {
+        for (text, neighbor) in
+            [("", None), ("7 8", Some(7)), ("{7} 8", None), ("(1) [2] 7", Some(7)), ("(1)", None)]
+        {
+            assert_eq!(path(text).neighbor(), neighbor.map(Asn), "{text}");
+        }
+    }
+
+    #[test]
+    fn prepending() {
+        assert_eq!(path("1 2").prepend(Asn(9), 2).to_string(), "9 9 1 2");
+        assert_eq!(path("{1,2}").prepend(Asn(9), 1).to_string(), "9 {1,2}");
+        assert_eq!(path("").prepend(Asn(9), 1), path("9"));
+        assert_eq!(path("1").prepend(Asn(9), 0), path("1"));
+    }
+
+    #[test]
+    fn a_full_segment_is_not_prepended_to() {
+        let full = AsPath::sequence((1..=255).map(Asn));
+        assert_eq!(full.segments().count(), 1);
+        let longer = full.prepend(Asn(9), 1);
+        assert_eq!((longer.segments().count(), longer.hops()), (2, 256));
+        assert_eq!(AsPath::parse(longer.octets(), Width::Four).as_ref(), Ok(&longer));
+        let longest = AsPath::sequence((1..=1000).map(Asn)).prepend(Asn(9), 255);
+        assert_eq!(longest.hops(), 1255);
+        assert_eq!(AsPath::parse(longest.octets(), Width::Four).as_ref(), Ok(&longest));
+    }
+
+    #[test]
+    fn numbers_in_order() {
+        let asns: Vec<u32> = path("1 2 {3,4} 5").asns().map(|asn| asn.0).collect();
+        assert_eq!(asns, [1, 2, 3, 4, 5]);
+    }
+
+    #[test]
+    fn narrow_and_wide() {
+        let narrow = path("1 65535 {2,3}");
+        assert_eq!(AsPath::parse(&narrow.two_octet(), Width::Two), Ok(narrow.clone()));
+        assert!(!narrow.needs_four_octets() && path("1 {65536}").needs_four_octets());
     }
 }

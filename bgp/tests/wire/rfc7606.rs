@@ -184,7 +184,7 @@ fn section_5_4_broken_routes_of_known_types() {
     // A MAC of 40 bits: whose route it is cannot be told.
     let mac = "0221 00010a0000010001 00000000000000000000 00000000 28 020000000050 00 000064";
     let update = internal("", &(base() + "800e2c 001946 04 0a000001 00" + mac), "").unwrap();
-    assert_eq!((update.reach[0].nlri.len(), update.unreach.len()), (0, 0));
+    assert_eq!((update.reach.len(), update.unreach.len()), (0, 0));
     assert_eq!(update.faults[0].verdict, Verdict::Discard);
     // A label of two octets: it can.
     let label = "0220 00010a0000010001 00000000000000000000 00000000 30 020000000050 00 0064";

@@ -178,3 +178,52 @@ impl NextHop {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(communities: &[&str]) -> Attrs {
+        let ext_communities = communities.iter().map(|text| text.parse().unwrap()).collect();
+        Attrs { ext_communities, ..Attrs::new(NextHop::Ipv4(Ipv4Addr::new(10, 0, 0, 1))) }
+    }
+
+    #[test]
+    fn what_extended_communities_say() {
+        let attrs = with(&["ET:8", "RT:65000:1", "MM:7,sticky", "RT:10.0.0.1:2", "ET:2"]);
+        let targets: Vec<_> = attrs.route_targets().map(|target| target.to_string()).collect();
+        assert_eq!(targets, ["65000:1", "10.0.0.1:2"]);
+        assert_eq!(attrs.mac_mobility(), (true, 7));
+        assert_eq!(attrs.encapsulation(), Some(TunnelType::VXLAN));
+    }
+
+    #[test]
+    fn what_their_absence_says() {
+        let attrs = with(&["0x0009fde800000001"]);
+        assert_eq!(attrs.route_targets().count(), 0);
+        assert_eq!(attrs.mac_mobility(), (false, 0));
+        assert_eq!(attrs.encapsulation(), None);
+    }
+
+    #[test]
+    fn next_hops_that_hosts_can_have() {
+        for (text, host) in [
+            ("10.0.0.1", true),
+            ("0.0.0.1", false),
+            ("127.0.0.1", false),
+            ("224.0.0.1", false),
+            ("255.255.255.255", false),
+            ("2001:db8::1", true),
+            ("fe80::1", true),
+            ("::", false),
+            ("::1", false),
+            ("ff02::1", false),
+        ] {
+            let next_hop = match text.parse().unwrap() {
+                IpAddr::V4(a) => NextHop::Ipv4(a),
+                IpAddr::V6(a) => NextHop::Ipv6(a),
+            };
+            assert_eq!(next_hop.is_host(), host, "{text}");
+        }
+    }
+}

@@ -229,13 +229,13 @@ impl Reader<'_> {
         self.routes(family, place)
     }
 
-    /// The routes of one place. `None` where there is nothing, or nothing that was agreed to be spoken about
-    /// (RFC 4760 section 7: to be ignored).
+    /// The routes of one place. `None` where there is none that can be used: nothing stands there, it was not
+    /// agreed to be spoken about (RFC 4760 section 7: to be ignored), or every single one is broken.
     fn routes(&mut self, spoken: Option<Family>, place: Place<'_>) -> Result<Option<Nlris>, WireError> {
         if place.nlri.is_empty() {
             return Ok(None);
         }
-        Ok(Some(match spoken {
+        let routes = match spoken {
             Some(Family::Ipv4Unicast) => self.list::<Ipv4Net>(place)?,
             Some(Family::Ipv6Unicast) => self.list::<Ipv6Net>(place)?,
             Some(Family::L2vpnEvpn) => self.list::<EvpnKey>(place)?,
@@ -243,7 +243,8 @@ impl Reader<'_> {
                 self.faults.discard(place.attribute, place.octets, "routes of a family not negotiated");
                 return Ok(None);
             }
-        }))
+        };
+        Ok(Some(routes).filter(|routes| !routes.is_empty()))
     }
 
     fn list<N: Decode>(&mut self, place: Place<'_>) -> Result<Nlris, WireError> {

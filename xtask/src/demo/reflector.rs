@@ -38,6 +38,7 @@ pub(super) fn node(reflector: Reflector, nursery: &Nursery) -> Result<Node> {
 const LINNET: &str = "bgp:
   asn: 65000
   router_id: 10.0.0.100
+  listen: { addresses: [10.0.0.100] }
   peer_groups:
     - { name: leaves, remote_as: 65000, families: [l2vpn-evpn], connect_retry: 1 }
   neighbors:

@@ -70,10 +70,10 @@ impl Kernel {
             closing.store(true, Ordering::Release);
             result.and(writer.wake_reader())
         })?;
-        // The writer ends when `ops` is closed and then wakes the reader; the reader ends by itself only where
-        // there is nobody left to write for either.
-        let result = read.await.unwrap_or(Ok(()));
-        written.await.unwrap_or(Ok(())).and(result)
+        // The writer ends when `ops` is closed and then wakes the reader. A reader that fails is told at once,
+        // while the writer waits for ops: without answers there will be none.
+        read.await.unwrap_or(Ok(()))?;
+        written.await.unwrap_or(Ok(()))
     }
 }
 

@@ -53,10 +53,17 @@ fn receive(
         Ok(_) => batch.extend(messages(datagram).filter_map(event)),
         Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => batch.push(KernelEvent::Overrun),
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
-        Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+        Err(error) if is_passing(&error) => {}
         Err(error) => return Err(error),
     }
     Ok(true)
+}
+
+/// Whether the next call will tell more. Reading carries a dump on that the kernel has begun to answer; where it
+/// ended on the writer's side at that very moment, the reader is told EINVAL, and has missed nothing
+/// (`netlink_dump` in the kernel's af_netlink.c).
+fn is_passing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::InvalidInput)
 }
 
 /// What a message says; `None` for what does not matter here.

@@ -51,6 +51,8 @@ pub(super) struct Peer {
     news: Vec<PeerNews>,
     /// The session's state as last told, and when.
     told: Option<(session::StateName, Instant)>,
+    /// Something has happened since.
+    stirred: bool,
     /// The number of the established session, or of the last.
     number: u32,
     established: Option<Side>,
@@ -84,7 +86,7 @@ impl Connections {
     }
 }
 
-/// How old the core's picture of a session may be when something happens on it: what counters show.
+/// How far the core's picture of a session may be behind: what counters and faults show.
 const PICTURE_AGE: Duration = Duration::from_secs(1);
 
 /// An attempt to connect that is under way.
@@ -99,6 +101,7 @@ enum Wake {
     Command(Option<SessionCommand>),
     Told,
     Timer,
+    PictureDue,
 }
 
 impl Peer {
@@ -113,6 +116,7 @@ impl Peer {
             dial: None,
             news: Vec::new(),
             told: None,
+            stirred: true,
             number: 0,
             established: None,
         }
@@ -126,7 +130,11 @@ impl Peer {
             self.tell_info();
             match self.wake().await {
                 Wake::Command(None) => break,
-                wake => self.on(wake),
+                Wake::Told | Wake::PictureDue => {}
+                wake => {
+                    self.stirred = true;
+                    self.on(wake);
+                }
             }
         }
         self.handle(Input::Stop(StopReason::GoingDown));
@@ -135,7 +143,8 @@ impl Peer {
     /// Waits for whatever comes first. News go first, so that little is held here; then what the operator and
     /// the clock want; then bytes.
     async fn wake(&mut self) -> Wake {
-        let deadline = self.session.poll_timeout().map(tokio::time::Instant::from_std);
+        let deadline = self.session.poll_timeout();
+        let picture_due = self.told.filter(|_| self.stirred).map(|(_, at)| at + PICTURE_AGE);
         // While news wait for the core, nothing is read that could add to them.
         let read = self.news.is_empty();
         let takes_batches = !self.connections.any_blocked();
@@ -155,6 +164,7 @@ impl Peer {
             (side, ready) = connections.ready(read) => Wake::Socket(side, ready),
             stream = dialled(dial) => Wake::Dialled(stream),
             Some(stream) = mailbox.accepted.recv() => Wake::Accepted(stream),
+            () = sleep_until(picture_due) => Wake::PictureDue,
         }
     }
 
@@ -166,7 +176,7 @@ impl Peer {
             Wake::Batch(session, batch) => self.on_batch(session, &batch),
             Wake::Command(Some(command)) => self.on_command(command),
             Wake::Timer => self.on_timer(),
-            Wake::Command(None) | Wake::Told => {}
+            Wake::Command(None) | Wake::Told | Wake::PictureDue => {}
         }
     }
 
@@ -180,7 +190,9 @@ impl Peer {
     }
 
     fn read(&mut self, side: Side) {
-        let (Some(connection), Some(buffer)) = (self.connections.slot(side).as_mut(), self.session.buffer(side)) else {
+        let (Some(connection), Some(buffer)) =
+            (self.connections.slot(side).as_mut(), self.session.buffer(side))
+        else {
             return;
         };
         match connection.read(buffer) {
@@ -216,7 +228,9 @@ impl Peer {
 
     fn on_accepted(&mut self, stream: TcpStream) {
         let prepared = socket::prepare_accepted(&stream, &self.route).and_then(|()| Connection::new(stream));
-        let Ok((connection, (local, remote))) = prepared.and_then(|c| c.addresses().map(|a| (c, a))) else { return };
+        let Ok((connection, (local, remote))) = prepared.and_then(|c| c.addresses().map(|a| (c, a))) else {
+            return;
+        };
         self.newcomer = Some(connection);
         self.handle(Input::Accepted { local, remote });
     }
@@ -247,7 +261,9 @@ impl Peer {
         self.session.handle(Instant::now(), input);
         while let Some(action) = self.session.poll_action() {
             match action {
-                session::Action::Connect => self.dial = Some(tokio::spawn(socket::connect(self.route.clone()))),
+                session::Action::Connect => {
+                    self.dial = Some(tokio::spawn(socket::connect(self.route.clone())))
+                }
                 session::Action::Send(side, bytes) => self.send(side, bytes),
                 session::Action::Close(side) => self.close(side),
                 session::Action::Accept => self.connections.incoming = self.newcomer.take(),
@@ -329,20 +345,21 @@ impl Peer {
         }
     }
 
-    /// Tells the core how the session looks, when its state has changed or the picture has grown old.
+    /// Tells the core how the session looks: at once when its state has changed, and else in time.
     fn tell_info(&mut self) {
         let (now, state) = (Instant::now(), self.session.state());
         let fresh = self.told.is_some_and(|(told, at)| told == state && now.duration_since(at) < PICTURE_AGE);
-        if !fresh {
+        if self.stirred && !fresh {
             self.told = Some((state, now));
+            self.stirred = false;
             self.news.push(PeerNews::Info(Box::new(self.session.info())));
         }
     }
 }
 
-async fn sleep_until(deadline: Option<tokio::time::Instant>) {
+async fn sleep_until(deadline: Option<Instant>) {
     match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
         None => pending().await,
     }
 }

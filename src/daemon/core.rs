@@ -40,29 +40,38 @@ pub(super) struct PeerOutlet {
     pub(super) name: String,
 }
 
-/// Runs until nobody can send events any more, or until `stop`.
-pub(super) async fn run(
-    mut core: Core,
-    mut events: mpsc::Receiver<Event>,
-    outlets: &Outlets,
-    mut stop: mpsc::Receiver<()>,
-) -> Core {
+/// What comes to core.
+pub(super) struct Inlets {
+    /// From the peers' tasks and the kernel's.
+    pub(super) events: mpsc::Receiver<Event>,
+    /// From the API. Apart from the events, so that a person who asks does not wait behind a full table.
+    pub(super) requests: mpsc::Receiver<api::Request>,
+    /// To end.
+    pub(super) stop: mpsc::Receiver<()>,
+}
+
+/// Runs until nobody can send events any more, or until it is told to stop.
+pub(super) async fn run(mut core: Core, mut inlets: Inlets, outlets: &Outlets) {
     let mut more = true;
     loop {
         if !more {
             let wake = core.poll_timeout().map(tokio::time::Instant::from_std);
             tokio::select! {
-                event = events.recv() => match event {
+                event = inlets.events.recv() => match event {
                     Some(event) => core.handle(Instant::now(), event),
-                    None => return core,
+                    None => return,
                 },
+                Some(request) = inlets.requests.recv() => core.handle(Instant::now(), Event::Request(request)),
                 () = sleep_until(wake) => {}
-                _ = stop.recv() => return core,
+                _ = inlets.stop.recv() => return,
             }
-        } else if stop.try_recv().is_ok() {
-            return core;
+        } else if inlets.stop.try_recv().is_ok() {
+            return;
         }
-        gather(&mut core, &mut events);
+        if let Ok(request) = inlets.requests.try_recv() {
+            core.handle(Instant::now(), Event::Request(request));
+        }
+        gather(&mut core, &mut inlets.events);
         more = core.settle(Instant::now(), &mut Budget::new(TURN));
         while let Some(action) = core.poll_action() {
             perform(action, outlets);

@@ -28,7 +28,7 @@ use tracing::{error, info};
 use crate::config::{BgpConfig, Config, NeighborConfig};
 use crate::core::{BATCH_CREDIT, Core, Event};
 
-use self::core::{Outlets, PeerOutlet};
+use self::core::{Inlets, Outlets, PeerOutlet};
 use peer::{Mailbox, Peer};
 use socket::Route;
 
@@ -68,15 +68,14 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let (peers, doors, sessions) = start_peers(&core, &config.bgp, &events, seed);
     listen::start(&config.bgp.listen, &doors)?;
     let (api_ended, api_end) = mpsc::channel(1);
-    let api = tokio::spawn(serve_api(listeners, events.clone(), api_end));
+    let (requests, asked) = mpsc::channel(REQUESTS);
+    let api = tokio::spawn(serve_api(listeners, requests, api_end));
 
     info!(version = env!("CARGO_PKG_VERSION"), router_id = %config.bgp.router_id, asn = %config.bgp.asn, "linnetd runs");
     let outlets = Outlets { peers, kernel };
     let (stop, stopped) = mpsc::channel(1);
-    let running = tokio::spawn(async move {
-        core::run(core, inbox, &outlets, stopped).await;
-    });
-    let mut running = running;
+    let inlets = Inlets { events: inbox, requests: asked, stop: stopped };
+    let mut running = tokio::spawn(async move { core::run(core, inlets, &outlets).await });
     let outcome = tokio::select! {
         _ = terminate.recv() => Ok(()),
         _ = interrupt.recv() => Ok(()),
@@ -134,22 +133,13 @@ async fn watch(peer: PeerId, name: String, task: tokio::task::JoinHandle<()>, ev
     }
 }
 
-async fn serve_api(listeners: Listeners, events: mpsc::Sender<Event>, mut end: mpsc::Receiver<()>) {
-    let (requests, mut inbox) = mpsc::channel(REQUESTS);
-    let forward = tokio::spawn(async move {
-        while let Some(request) = inbox.recv().await {
-            if events.send(Event::Request(request)).await.is_err() {
-                return;
-            }
-        }
-    });
+async fn serve_api(listeners: Listeners, requests: mpsc::Sender<api::Request>, mut end: mpsc::Receiver<()>) {
     let ended = async move {
         end.recv().await;
     };
     if let Err(error) = api::server::serve(listeners, requests, ended).await {
         error!(%error, "the API has ended");
     }
-    forward.abort();
 }
 
 fn session_config(bgp: &BgpConfig, neighbor: &NeighborConfig) -> SessionConfig {

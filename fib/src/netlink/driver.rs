@@ -1,10 +1,10 @@
 //! The loop: write a run, take what the kernel has to say, hand it over.
 //!
-//! Reading follows writing on one thread. A reader of its own would be woken by nearly every row of a run, which
-//! costs more than the rows do; and the time that reading takes is what the kernel's worker needs to let a
-//! VXLAN device's table grow.
+//! Reading follows writing on one thread: a reader of its own would be woken by nearly every row of a run, which
+//! costs more than the rows do.
 
-use std::io;
+use std::time::Duration;
+use std::{io, thread};
 
 use netlink_sys::Socket;
 use tokio::io::unix::AsyncFd;
@@ -16,6 +16,9 @@ use super::run::Run;
 use super::socket::{self, Borrowed};
 use crate::event::KernelEvent;
 use crate::op::{Action, Op};
+
+/// The time that the kernel's worker gets, after a full run of new rows, to let a VXLAN device's table grow.
+const BREATHER: Duration = Duration::from_micros(100);
 
 /// Why the loop ended.
 pub(super) enum End {
@@ -99,7 +102,10 @@ impl<'a> Driver<'a> {
                 return Err(error.into());
             }
         }
-        self.run.clear();
+        if self.run.clear() {
+            // The thread has nothing else to do.
+            thread::sleep(BREATHER);
+        }
         self.read().await
     }
 

@@ -68,6 +68,10 @@ mod tests {
 
     const OWN: u32 = 4711;
 
+    fn shift(number: u32, octet: &u8) -> u32 {
+        number << 8 | u32::from(*octet)
+    }
+
     /// What the kernel makes of the program.
     fn passes(datagram: &[u8]) -> bool {
         let program = program(OWN);
@@ -78,10 +82,8 @@ mod tests {
             let skip = |holds| usize::from(if holds { jt } else { jf });
             next += 1;
             match code {
-                LOAD_WORD => accumulator = u32::from_be_bytes(datagram[at..at + 4].try_into().unwrap()),
-                LOAD_HALF => {
-                    accumulator = u16::from_be_bytes(datagram[at..at + 2].try_into().unwrap()).into()
-                }
+                LOAD_WORD => accumulator = datagram[at..at + 4].iter().fold(0, shift),
+                LOAD_HALF => accumulator = datagram[at..at + 2].iter().fold(0, shift),
                 LOAD_BYTE => accumulator = datagram[at].into(),
                 JUMP_IF_EQUAL => next += skip(accumulator == k),
                 JUMP_IF_ANY => next += skip(accumulator & k != 0),

@@ -77,9 +77,11 @@ impl Run {
         &self.bytes
     }
 
-    /// The run has been sent: the next one begins.
-    pub(super) fn clear(&mut self) {
+    /// The run has been sent: the next one begins. Says whether the kernel should be given a breather first.
+    pub(super) fn clear(&mut self) -> bool {
+        let grew_much = self.sort == Sort::Growing && self.bytes.len() >= SMALL;
         self.bytes.clear();
+        grew_much
     }
 }
 

@@ -200,7 +200,7 @@ impl Fib {
 
     /// Nothing is left to do or to wait for, retries aside.
     pub fn is_settled(&self) -> bool {
-        self.flights.is_empty() && self.dumps.is_idle() && self.queue.is_empty()
+        self.flights.is_empty() && self.dumps.is_idle() && self.chores.are_waiting() && self.queue.is_empty()
     }
 
     fn place(&self, vni: Vni) -> Option<Place> {

@@ -175,12 +175,15 @@ impl Lab {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let (ops, ops_out) = mpsc::channel(CREDIT);
         let (events_in, events) = mpsc::channel(16);
-        let kernel =
-            runtime.block_on(async { tokio::spawn(Kernel::open().unwrap().run(ops_out, events_in)) });
+        let kernel = {
+            let _inside = runtime.enter();
+            tokio::spawn(Kernel::open().unwrap().run(ops_out, events_in))
+        };
         let (observed, log) = (Vec::new(), Vec::new());
         let ops = Some(ops);
         let mut lab = Lab { fib: Fib::new(config), runtime, ops, events, kernel, observed, log };
         lab.until("synced", |lab| lab.observed.contains(&Observation::Synced));
+        lab.settle();
         lab
     }
 
@@ -192,7 +195,12 @@ impl Lab {
     pub(crate) fn until(&mut self, what: &str, mut done: impl FnMut(&Lab) -> bool) {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            self.drain();
+            // Whoever waits for an observation is in evpn's place, and may want something else before more ops.
+            self.observed.extend(std::iter::from_fn(|| self.fib.poll_observation()));
+            if done(self) {
+                return;
+            }
+            self.send_ops();
             if done(self) {
                 return;
             }
@@ -208,8 +216,7 @@ impl Lab {
         }
     }
 
-    fn drain(&mut self) {
-        self.observed.extend(std::iter::from_fn(|| self.fib.poll_observation()));
+    fn send_ops(&mut self) {
         let now = Instant::now();
         let batch: Vec<Op> = std::iter::from_fn(|| self.fib.poll_op(now)).collect();
         if !batch.is_empty() {
@@ -224,8 +231,8 @@ impl Lab {
     }
 
     /// Drives until a key stands like that.
-    pub(crate) fn until_status(&mut self, key: WantedKey, status: Option<Status>) {
-        self.until(&format!("{key:?} {status:?}"), |lab| lab.fib.status(&key) == status);
+    pub(crate) fn until_status(&mut self, key: WantedKey, status: &Status) {
+        self.until(&format!("{key:?} {status:?}"), |lab| lab.fib.status(&key).as_ref() == Some(status));
         self.settle();
     }
 

@@ -35,6 +35,8 @@ pub(super) struct Marks {
     pub(super) dirty: bool,
     /// Has an op under way. It gets no second one before that is over.
     pub(super) in_flight: bool,
+    /// The kernel reported a row of it since that op was given out.
+    pub(super) touched: bool,
     /// What the kernel has under this key is ours to delete: it was wanted, or a former run left it.
     pub(super) ours: bool,
     /// A former run left it and it was not wanted since.
@@ -60,6 +62,17 @@ impl Marks {
     pub(super) fn forget(&mut self, wanted: bool) {
         self.ours = wanted;
         self.found = false;
+    }
+
+    /// An op is given out.
+    pub(super) fn launch(&mut self) {
+        self.in_flight = true;
+        self.touched = false;
+    }
+
+    /// It is over.
+    pub(super) fn land(&mut self) {
+        self.in_flight = false;
     }
 
     pub(super) fn busy(&self) -> bool {
@@ -123,6 +136,7 @@ impl<E: Entry> Table<E> {
         let before = entry.local(key, place);
         change(entry);
         let after = entry.local(key, place);
+        entry.marks().touched = true;
         let idle = !entry.marks().busy();
         let acts = idle && matches!(entry.step(key, place), Step::Act(_));
         entry.marks().dirty |= acts;

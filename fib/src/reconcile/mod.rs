@@ -4,8 +4,10 @@
 //! are compared ([`Step`]); a difference becomes an op, and until that is answered the key gets no other. So a
 //! key that changes often costs one op for the newest state, not one for each.
 //!
-//! What the kernel is seen to have is only ever taken from rows that the kernel reports. An op that was
-//! accepted and left the difference as it was counts as refused. What is ours to delete: what was wanted in
+//! What the kernel has is taken from the rows that it reports, and from ops that it accepted: if it reported
+//! nothing else about the key while the op was under way, it has what the op said. If it did, the two may have
+//! crossed, and the op is given out once more: all of them may be done twice. What was to go away has gone only
+//! when the kernel says so. What is ours to delete: what was wanted in
 //! this run, and the rows with a control plane's mark that were there when a network was first looked at. Those
 //! wait for [`Fib::release_stale`].
 
@@ -36,6 +38,7 @@ use hashbrown::HashMap;
 
 use self::chore::{Chore, Chores};
 use self::dumps::{Dumps, Ended};
+use self::entry::Marks;
 use self::flight::{Flight, Flights, Target};
 use self::links::Links;
 use self::network::{Network, Seen, vni_of};
@@ -199,7 +202,7 @@ impl Fib {
 
     /// Nothing is left to do or to wait for, retries aside.
     pub fn is_settled(&self) -> bool {
-        self.flights.is_empty() && self.dumps.is_idle() && self.queue.is_empty()
+        self.flights.is_empty() && self.dumps.is_idle() && self.chores.are_waiting() && self.queue.is_empty()
     }
 
     fn place(&self, vni: Vni) -> Option<Place> {
@@ -295,7 +298,7 @@ impl Fib {
         if let Some(Step::Act(action)) = step
             && !self.retries.holds(now, key)
         {
-            network.marks(key)?.in_flight = true;
+            network.marks(key)?.launch();
             return Some(action);
         }
         self.tidy(key);
@@ -329,15 +332,24 @@ impl Fib {
         }
     }
 
-    /// An op on a row is over. If the same op would come next, it was refused, said so or not; unless news was
-    /// lost, and what comes next is not known yet.
+    /// An op on a row is over. If the same op would come next, it was refused, said so or not; unless the
+    /// kernel spoke of the key meanwhile, or is being looked at.
     fn row_over(&mut self, now: Instant, key: WantedKey, action: &Action, fault: Option<Fault>) {
+        let looking = !self.dumps.is_idle();
         let Some(network) = self.networks.get_mut(&vni_of(&key)) else { return };
-        let Some(marks) = network.marks(&key) else { return };
-        marks.in_flight = false;
         let place = place(network, &self.config, self.released);
+        let Some(marks) = network.marks(&key) else { return };
+        let crossed = marks.touched || looking;
+        if let Some(place) = place.filter(|_| fault.is_none() && !crossed) {
+            self.news.extend(network.assume(&key, action, &place));
+        }
+        network.marks(&key).into_iter().for_each(Marks::land);
         match place.and_then(|place| network.step(&key, &place)) {
-            Some(Step::Act(next)) if next == *action && self.dumps.is_idle() => {
+            Some(Step::Act(next)) if next == *action && fault.is_none() && crossed => {
+                self.retries.spoilt(now, key);
+                self.mark_dirty(key);
+            }
+            Some(Step::Act(next)) if next == *action => {
                 self.retries.refused(now, key, fault.unwrap_or_else(not_done));
                 self.conclude(&key, true);
             }

@@ -11,7 +11,7 @@ use super::mac::{MacEntry, RemoteMac};
 use super::neighbor::{NeighborEntry, WantedNeighbor};
 use super::place::{Place, Segment, Step};
 use crate::event::Row;
-use crate::op;
+use crate::op::{self, Action};
 
 /// What is wanted in a VNI and what the kernel has.
 #[derive(Debug, Default)]
@@ -96,6 +96,14 @@ impl Network {
                 self.neighbor_seen(vni, row.ip, touch)
             }
         }
+    }
+
+    /// Takes in the rows that an accepted op made. Returns what evpn is to hear of it. To be called while the
+    /// key's op still counts as under way: of two rows, the first is not a reason to act.
+    pub(super) fn assume(&mut self, key: &WantedKey, action: &Action, place: &Place) -> Option<Observation> {
+        let rows = action.rows(place.segment.bridge);
+        let news = rows.map(|row| self.see(vni_of(key), &row, true, place).news);
+        news.fold(None, |last, news| news.or(last)).filter(|_| place.segment.up)
     }
 
     /// What comes next for a key; `None` if there is nothing under it.

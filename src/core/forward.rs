@@ -29,10 +29,10 @@ pub(super) struct Forwarding {
 }
 
 impl Forwarding {
-    pub(super) fn new(bgp: &BgpConfig, config: &EvpnConfig, rib: &mut Rib) -> Forwarding {
+    pub(super) fn new(bgp: &BgpConfig, config: &EvpnConfig, rib: &mut Rib, seed: u64) -> Forwarding {
         Forwarding {
             evpn: Evpn::new(evpn_config(bgp, config)),
-            fib: Fib::new(fib_config(config)),
+            fib: Fib::new(fib_config(config), seed),
             cursor: rib.evpn.open_cursor(Version::default()),
             keeps_stale: true,
             synced: false,

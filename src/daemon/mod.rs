@@ -3,13 +3,13 @@
 //! One task owns [`Core`]; one task a neighbour drives its session; one task speaks with the kernel; one serves
 //! the API; one accepts connections. Every channel is bounded (see `core` for why none overflows).
 
-mod connection;
 mod core;
 mod kernel;
 mod listen;
 mod log;
 mod peer;
 mod socket;
+mod stream;
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use api::server::{ListenConfig, Listeners};
-use bgp::session::{RemoteAs, Session, SessionConfig};
+use bgp::session::{RemoteAs, Session};
 use bgp::types::PeerId;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -27,6 +27,7 @@ use tracing::{error, info};
 
 use crate::config::{BgpConfig, Config, NeighborConfig};
 use crate::core::{BATCH_CREDIT, Core, Event};
+use crate::peer::session_config;
 
 use self::core::{Inlets, Outlets, PeerOutlet};
 use peer::{Mailbox, Peer};
@@ -139,16 +140,6 @@ async fn serve_api(listeners: Listeners, requests: mpsc::Sender<api::Request>, m
     };
     if let Err(error) = api::server::serve(listeners, requests, ended).await {
         error!(%error, "the API has ended");
-    }
-}
-
-fn session_config(bgp: &BgpConfig, neighbor: &NeighborConfig) -> SessionConfig {
-    SessionConfig {
-        hold_time: neighbor.hold_time,
-        keepalive: neighbor.keepalive,
-        connect_retry: Duration::from_secs(neighbor.connect_retry.into()),
-        passive: neighbor.passive,
-        ..SessionConfig::new(bgp.asn, bgp.router_id, neighbor.remote_as, neighbor.families)
     }
 }
 

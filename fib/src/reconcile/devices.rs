@@ -31,7 +31,7 @@ impl Fib {
             return;
         }
         let waiting = self.links.assign(vni, old.as_ref(), new.as_ref());
-        self.networks.entry(vni).or_default().segment = new;
+        self.network(vni).segment = new;
         self.devices_changed(vni, old, new);
         waiting.into_iter().for_each(|other| self.look_at_devices(other));
     }

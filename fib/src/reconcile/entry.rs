@@ -2,6 +2,7 @@
 
 use std::hash::Hash;
 
+use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 use super::place::{Place, Step};
@@ -98,16 +99,14 @@ pub(super) struct Touch<L: Copy> {
 /// The entries of one kind in one network.
 #[derive(Debug)]
 pub(super) struct Table<E: Entry> {
-    entries: HashMap<E::Key, E>,
-}
-
-impl<E: Entry> Default for Table<E> {
-    fn default() -> Self {
-        Table { entries: HashMap::new() }
-    }
+    entries: HashMap<E::Key, E, FixedState>,
 }
 
 impl<E: Entry> Table<E> {
+    pub(super) fn new(hasher: &FixedState) -> Self {
+        Table { entries: HashMap::with_hasher(hasher.clone()) }
+    }
+
     pub(super) fn get(&self, key: E::Key) -> Option<&E> {
         self.entries.get(&key)
     }

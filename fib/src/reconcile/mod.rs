@@ -34,6 +34,7 @@ use std::time::Instant;
 
 use bgp::types::Vni;
 use evpn::dataplane::{Observation, WantedKey, WantedValue};
+use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 use self::chore::{Chore, Chores};
@@ -59,7 +60,7 @@ pub const CREDIT: usize = 4096;
 pub struct Fib {
     config: FibConfig,
     links: Links,
-    networks: HashMap<Vni, Network>,
+    networks: HashMap<Vni, Network, FixedState>,
     queue: Queue,
     flights: Flights,
     retries: Retries,
@@ -74,12 +75,13 @@ pub struct Fib {
 }
 
 impl Fib {
-    /// A reconciler that knows nothing of the kernel yet: its first ops are dumps.
-    pub fn new(config: FibConfig) -> Fib {
+    /// A reconciler that knows nothing of the kernel yet: its first ops are dumps. The seed is for its hash
+    /// functions, and decides in which order rows are taken that have none.
+    pub fn new(config: FibConfig, seed: u64) -> Fib {
         Fib {
             config,
             links: Links::default(),
-            networks: HashMap::new(),
+            networks: HashMap::with_hasher(FixedState::with_seed(seed)),
             queue: Queue::default(),
             flights: Flights::default(),
             retries: Retries::default(),
@@ -97,7 +99,7 @@ impl Fib {
     /// A [`WantedValue::LocalNeighbor`] is answered by exactly one `LocalNeighbor` or `LocalNeighborGone` at
     /// least, as soon as its outcome shows.
     pub fn want(&mut self, key: WantedKey, value: Option<WantedValue>) {
-        let network = self.networks.entry(vni_of(&key)).or_default();
+        let network = self.network(vni_of(&key));
         if network.want(&key, value) {
             self.retries.clear(&key);
             self.conclude(&key, false);
@@ -203,6 +205,12 @@ impl Fib {
     /// Nothing is left to do or to wait for, retries aside.
     pub fn is_settled(&self) -> bool {
         self.flights.is_empty() && self.dumps.is_idle() && self.chores.are_waiting() && self.queue.is_empty()
+    }
+
+    /// A VNI's tables, made if there are none.
+    fn network(&mut self, vni: Vni) -> &mut Network {
+        let hasher = self.networks.hasher().clone();
+        self.networks.entry(vni).or_insert_with(|| Network::new(&hasher))
     }
 
     fn place(&self, vni: Vni) -> Option<Place> {

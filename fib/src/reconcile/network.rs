@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use bgp::types::{Mac, Vni};
 use evpn::dataplane::{Observation, WantedKey, WantedValue};
+use foldhash::fast::FixedState;
 
 use super::entry::{Entry, Marks, Table, Touch};
 use super::flood::FloodEntry;
@@ -14,7 +15,7 @@ use crate::event::Row;
 use crate::op::{self, Action};
 
 /// What is wanted in a VNI and what the kernel has.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Network {
     /// The devices, while there are any.
     pub(super) segment: Option<Segment>,
@@ -48,6 +49,17 @@ pub(super) fn vni_of(key: &WantedKey) -> Vni {
 
 impl Network {
     /// Nothing is known or wanted.
+    pub(super) fn new(hasher: &FixedState) -> Network {
+        Network {
+            segment: None,
+            known: false,
+            floods: Table::new(hasher),
+            macs: Table::new(hasher),
+            neighbors: Table::new(hasher),
+        }
+    }
+
+    /// Nothing is known or wanted any more.
     pub(super) fn is_vacant(&self) -> bool {
         let empty = self.floods.is_empty() && self.macs.is_empty() && self.neighbors.is_empty();
         self.segment.is_none() && empty

@@ -101,7 +101,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (ops, ops_out) = mpsc::channel(CREDIT);
     let (events_in, events) = mpsc::channel(16);
     tokio::spawn(Kernel::open()?.run(ops_out, events_in));
-    let mut daemon = Daemon { fib: Fib::new(FibConfig::default()), ops, events };
+    let mut daemon = Daemon { fib: Fib::new(FibConfig::default(), 1), ops, events };
     daemon
         .until(|fib| std::iter::from_fn(|| fib.poll_observation()).any(|seen| seen == Observation::Synced))
         .await?;

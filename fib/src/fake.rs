@@ -299,8 +299,8 @@ impl FakeKernel {
             let links = self.links.values().cloned().map(|link| KernelEvent::LinkSeen(Box::new(link)));
             self.events.extend(links);
         }
-        let rows = self.rows.values().filter(|row| self.is_in(dump, row));
-        self.events.extend(rows.map(|row| KernelEvent::RowSeen(*row)));
+        let rows: Vec<Row> = self.rows.values().filter(|row| self.is_in(dump, row)).copied().collect();
+        self.events.extend(rows.into_iter().map(KernelEvent::RowSeen));
         Ok(())
     }
 

@@ -181,7 +181,7 @@ impl Lab {
         };
         let (observed, log) = (Vec::new(), Vec::new());
         let ops = Some(ops);
-        let mut lab = Lab { fib: Fib::new(config), runtime, ops, events, kernel, observed, log };
+        let mut lab = Lab { fib: Fib::new(config, 1), runtime, ops, events, kernel, observed, log };
         lab.until("synced", |lab| lab.observed.contains(&Observation::Synced));
         lab.settle();
         lab

@@ -118,6 +118,18 @@ impl Core {
         more
     }
 
+    /// Ends: the kernel is to be left without what is ours. The sessions are the caller's to close.
+    pub fn end(&mut self) {
+        if let Some(forwarding) = &mut self.forwarding {
+            forwarding.end();
+        }
+    }
+
+    /// Whether there is nothing left to be done after [`Core::end`].
+    pub fn has_ended(&self) -> bool {
+        self.forwarding.as_ref().is_none_or(Forwarding::has_ended)
+    }
+
     /// The next thing to do outside.
     pub fn poll_action(&mut self) -> Option<Action> {
         self.actions.pop_front()

@@ -24,6 +24,9 @@ const TURN: usize = 8192;
 /// Taking events ends after this long, so that what they changed goes out.
 const GATHER: Duration = Duration::from_millis(2);
 
+/// How long the kernel may take to let go of what is ours at the end.
+const ENDING: Duration = Duration::from_secs(10);
+
 /// The inward ends of everybody that core speaks to.
 pub(super) struct Outlets {
     /// By peer id.
@@ -50,34 +53,53 @@ pub(super) struct Inlets {
     pub(super) stop: mpsc::Receiver<()>,
 }
 
-/// Runs until nobody can send events any more, or until it is told to stop.
-pub(super) async fn run(mut core: Core, mut inlets: Inlets, outlets: &Outlets) {
-    let mut more = true;
-    loop {
-        if !more {
-            let wake = core.poll_timeout().map(tokio::time::Instant::from_std);
-            tokio::select! {
-                event = inlets.events.recv() => match event {
-                    Some(event) => core.handle(Instant::now(), event),
-                    None => return,
-                },
-                Some(request) = inlets.requests.recv() => core.handle(Instant::now(), Event::Request(request)),
-                () = sleep_until(wake) => {}
-                _ = inlets.stop.recv() => return,
+/// Runs until it is told to stop and the kernel has nothing of ours any more, or until nobody is left to
+/// send events.
+pub(super) async fn run(mut core: Core, mut inlets: Inlets, mut outlets: Outlets) {
+    let (mut more, mut deadline) = (true, None);
+    while deadline.is_none_or(|deadline| !core.has_ended() && Instant::now() < deadline) {
+        let wait = if more { Some(Instant::now()) } else { core.poll_timeout().into_iter().chain(deadline).min() };
+        match inlets.next(wait, deadline.is_some()).await {
+            Next::Event(event) => core.handle(Instant::now(), event),
+            Next::Time => {}
+            Next::Stop => {
+                // The commands' ends go, and that is what tells the sessions to close.
+                outlets.peers.clear();
+                core.end();
+                deadline = Some(Instant::now() + ENDING);
             }
-        } else if inlets.stop.try_recv().is_ok() {
-            return;
-        }
-        if let Ok(request) = inlets.requests.try_recv() {
-            core.handle(Instant::now(), Event::Request(request));
+            Next::Nobody => return,
         }
         gather(&mut core, &mut inlets.events);
         more = core.settle(Instant::now(), &mut Budget::new(TURN));
         while let Some(action) = core.poll_action() {
-            perform(action, outlets);
+            perform(action, &outlets);
         }
         // The other tasks of this thread have their turn, too.
         tokio::task::yield_now().await;
+    }
+}
+
+/// What wakes core.
+#[expect(clippy::large_enum_variant, reason = "lives for one hand-over and is never stored")]
+enum Next {
+    Event(Event),
+    Time,
+    Stop,
+    Nobody,
+}
+
+impl Inlets {
+    /// The next thing to happen: a request before an event, and an event before the time has come, so that
+    /// somebody who asks waits for one turn at most.
+    async fn next(&mut self, wake: Option<Instant>, ending: bool) -> Next {
+        tokio::select! {
+            biased;
+            _ = self.stop.recv(), if !ending => Next::Stop,
+            Some(request) = self.requests.recv() => Next::Event(Event::Request(request)),
+            event = self.events.recv() => event.map_or(Next::Nobody, Next::Event),
+            () = sleep_until(wake.map(tokio::time::Instant::from_std)) => Next::Time,
+        }
     }
 }
 

@@ -23,7 +23,7 @@ use bgp::session::{RemoteAs, Session};
 use bgp::types::PeerId;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use crate::config::{BgpConfig, Config, NeighborConfig};
 use crate::core::{BATCH_CREDIT, Core, Event};
@@ -52,14 +52,14 @@ const REQUESTS: usize = 64;
 /// How long sessions may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(2);
 
-/// Runs the daemon until SIGTERM or SIGINT.
+/// Runs the daemon until SIGTERM or SIGINT. Then the sessions are closed, and what is ours goes from the kernel:
+/// without graceful restart nobody keeps our routes, so neither do we keep theirs.
 ///
 /// # Errors
 /// What keeps it from starting: an address that cannot be listened on, a socket that is taken, no right to
 /// change the kernel's tables.
 pub async fn run(config: Config) -> anyhow::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+    let told_to_end = end_signal()?;
     let listeners = Listeners::bind(&ListenConfig { socket: config.api.socket.clone(), tcp: config.api.listen })?;
 
     let (events, inbox) = mpsc::channel(EVENTS);
@@ -76,19 +76,14 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let outlets = Outlets { peers, kernel };
     let (stop, stopped) = mpsc::channel(1);
     let inlets = Inlets { events: inbox, requests: asked, stop: stopped };
-    let mut running = tokio::spawn(async move { core::run(core, inlets, &outlets).await });
-    let outcome = tokio::select! {
-        _ = terminate.recv() => Ok(()),
-        _ = interrupt.recv() => Ok(()),
-        ended = &mut running => Err(ended),
-    };
-    if let Err(ended) = outcome {
-        ended.context("core has died; the kernel keeps what it has")?;
-        return Ok(());
+    let mut running = tokio::spawn(async move { core::run(core, inlets, outlets).await });
+    tokio::select! {
+        () = told_to_end => {}
+        ended = &mut running => return ended.context("core has died; the kernel keeps what it has"),
     }
-    info!("ending");
+    info!("ending: the sessions are closed, and what is ours goes from the kernel");
     drop(api_ended);
-    // Core goes first, and with it the commands' ends: that is what tells the sessions to close.
+    // Who cannot be told has ended already.
     let _ = stop.send(()).await;
     let _ = running.await;
     let goodbye = async {
@@ -99,6 +94,22 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     };
     let _ = tokio::time::timeout(GOODBYE, goodbye).await;
     Ok(())
+}
+
+/// SIGTERM or SIGINT. SIGHUP is noticed, so that it ends nothing.
+fn end_signal() -> std::io::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    Ok(async move {
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => return,
+                _ = interrupt.recv() => return,
+                _ = hangup.recv() => warn!("SIGHUP: this version cannot reload its configuration; restart it to apply one"),
+            }
+        }
+    })
 }
 
 type Sessions = Vec<tokio::task::JoinHandle<()>>;

@@ -132,7 +132,7 @@ impl<S: Stream> Driver<S> {
 
     /// Says goodbye: the process ends.
     pub fn stop(&mut self, now: Instant) {
-        self.handle(now, Input::Stop(StopReason::GoingDown));
+        self.handle(now, Input::Stop(StopReason::Shutdown(None)));
     }
 
     /// Does what an operator wants.

@@ -174,7 +174,8 @@ impl Core {
         let learned = self.clock(now);
         let Some(peer) = self.peers.get_mut(id) else { return };
         if !peer.imports() {
-            peer.refused_for_policy += routes.reach.iter().map(|(_, routes)| routes.len() as u64).sum::<u64>();
+            peer.refused_for_policy +=
+                routes.reach.iter().map(|(_, routes)| routes.len() as u64).sum::<u64>();
             return;
         }
         routes.unreach.iter().for_each(|routes| self.rib.withdraw(id, routes));
@@ -231,11 +232,16 @@ impl Core {
             return;
         }
         let evpn_peers = || self.peers.iter().filter(|p| p.config.families.contains(Family::L2vpnEvpn));
-        let complete = evpn_peers().all(|peer| peer.has_sent_all(Family::L2vpnEvpn)) && forwarding.is_current(&self.rib);
+        let complete =
+            evpn_peers().all(|peer| peer.has_sent_all(Family::L2vpnEvpn)) && forwarding.is_current(&self.rib);
         let late = now >= self.started + STALE_DEADLINE;
         if complete || late {
             forwarding.release_stale();
-            self.log(LogLine::StaleReleased(if complete { ReleaseReason::EndOfRib } else { ReleaseReason::Deadline }));
+            self.log(LogLine::StaleReleased(if complete {
+                ReleaseReason::EndOfRib
+            } else {
+                ReleaseReason::Deadline
+            }));
         }
     }
 

@@ -58,7 +58,8 @@ pub(super) struct Inlets {
 pub(super) async fn run(mut core: Core, mut inlets: Inlets, mut outlets: Outlets) {
     let (mut more, mut deadline) = (true, None);
     while deadline.is_none_or(|deadline| !core.has_ended() && Instant::now() < deadline) {
-        let wait = if more { Some(Instant::now()) } else { core.poll_timeout().into_iter().chain(deadline).min() };
+        let wait =
+            if more { Some(Instant::now()) } else { core.poll_timeout().into_iter().chain(deadline).min() };
         match inlets.next(wait, deadline.is_some()).await {
             Next::Event(event) => core.handle(Instant::now(), event),
             Next::Time => {}
@@ -117,7 +118,9 @@ fn gather(core: &mut Core, events: &mut mpsc::Receiver<Event>) {
 
 fn perform(action: Action, outlets: &Outlets) {
     match action {
-        Action::Batch { peer, session, batch } => to_peer(outlets, peer, |o| o.batches.try_send((session, batch)).is_ok()),
+        Action::Batch { peer, session, batch } => {
+            to_peer(outlets, peer, |o| o.batches.try_send((session, batch)).is_ok())
+        }
         Action::Session { peer, command } => to_peer(outlets, peer, |o| o.commands.try_send(command).is_ok()),
         Action::Kernel(ops) => {
             let sent = outlets.kernel.as_ref().is_some_and(|kernel| kernel.try_send(ops).is_ok());

@@ -4,6 +4,7 @@
 //! the API; one accepts connections. Every channel is bounded (see `core` for why none overflows).
 
 mod core;
+mod keep;
 mod kernel;
 mod listen;
 mod log;
@@ -19,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use api::server::{ListenConfig, Listeners};
-use bgp::session::{RemoteAs, Session};
+use bgp::session::{RemoteAs, Session, SessionConfig};
 use bgp::types::PeerId;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -60,7 +61,8 @@ const GOODBYE: Duration = Duration::from_secs(2);
 /// change the kernel's tables.
 pub async fn run(config: Config) -> anyhow::Result<()> {
     let told_to_end = end_signal()?;
-    let listeners = Listeners::bind(&ListenConfig { socket: config.api.socket.clone(), tcp: config.api.listen })?;
+    let listeners =
+        Listeners::bind(&ListenConfig { socket: config.api.socket.clone(), tcp: config.api.listen })?;
 
     let (events, inbox) = mpsc::channel(EVENTS);
     let seed = RandomState::new().hash_one(std::process::id());
@@ -114,7 +116,7 @@ fn end_signal() -> std::io::Result<impl Future<Output = ()>> {
 
 type Sessions = Vec<tokio::task::JoinHandle<()>>;
 
-/// Starts a task for each neighbour, and a watcher that tells core if it dies.
+/// Starts a task for each neighbour.
 fn start_peers(
     core: &Core,
     bgp: &BgpConfig,
@@ -126,22 +128,29 @@ fn start_peers(
         let (batches, batches_in) = mpsc::channel(BATCHES);
         let (commands, commands_in) = mpsc::channel(COMMANDS);
         let (accepted, accepted_in) = mpsc::channel(ACCEPTED);
-        let mailbox =
-            Mailbox { batches: batches_in, commands: commands_in, accepted: accepted_in, core: events.clone() };
-        let session = Session::new(session_config(bgp, neighbor), seed.wrapping_add(id.0.into()));
-        let task = tokio::spawn(Peer::new(id, route(bgp, neighbor), session, mailbox).run());
-        sessions.push(tokio::spawn(watch(id, neighbor.address.to_string(), task, events.clone())));
+        let mailbox = Mailbox {
+            batches: batches_in,
+            commands: commands_in,
+            accepted: accepted_in,
+            core: events.clone(),
+        };
+        let config = session_config(bgp, neighbor);
+        let seed = seed.wrapping_add(id.0.into());
+        sessions.push(tokio::spawn(serve_neighbor(id, route(bgp, neighbor), config, seed, mailbox)));
         doors.insert(neighbor.address, accepted);
         outlets.push(PeerOutlet { batches, commands, name: neighbor.address.to_string() });
     }
     (outlets, Arc::new(doors), sessions)
 }
 
-/// A peer's task that dies is a session that is down, and nothing more.
-async fn watch(peer: PeerId, name: String, task: tokio::task::JoinHandle<()>, events: mpsc::Sender<Event>) {
-    if let Err(died) = task.await {
-        error!(neighbor = name, error = %died, "the session's task has died: a defect of linnetd, please report it");
-        let _ = events.send(Event::PeerDied { peer }).await;
+async fn serve_neighbor(id: PeerId, route: Route, config: SessionConfig, seed: u64, mut mailbox: Mailbox) {
+    let (name, core) = (route.remote.ip().to_string(), mailbox.core.clone());
+    loop {
+        let session = Session::new(config.clone(), seed);
+        let peer = Peer::new(id, route.clone(), session, &mut mailbox);
+        if !keep::dies(id, &name, &core, peer.run()).await {
+            return;
+        }
     }
 }
 

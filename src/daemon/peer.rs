@@ -36,11 +36,11 @@ pub(super) struct Mailbox {
 }
 
 /// One neighbour's task.
-pub(super) struct Peer {
+pub(super) struct Peer<'m> {
     id: PeerId,
     route: Route,
     driver: Driver<TcpStream>,
-    mailbox: Mailbox,
+    mailbox: &'m mut Mailbox,
     dialling: Dialling,
 }
 
@@ -58,8 +58,8 @@ enum Wake {
     Timer,
 }
 
-impl Peer {
-    pub(super) fn new(id: PeerId, route: Route, session: Session, mailbox: Mailbox) -> Peer {
+impl<'m> Peer<'m> {
+    pub(super) fn new(id: PeerId, route: Route, session: Session, mailbox: &'m mut Mailbox) -> Peer<'m> {
         Peer { id, route, driver: Driver::new(id, session), mailbox, dialling: None }
     }
 

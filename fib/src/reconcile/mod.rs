@@ -112,7 +112,8 @@ impl Fib {
 
     /// Wants nothing any more, and keeps nothing of a former run: what is ours in the kernel is to go.
     pub fn want_nothing(&mut self) {
-        let wanted: Vec<WantedKey> = self.rows().filter(|row| row.wanted.is_some()).map(|row| row.key).collect();
+        let wanted: Vec<WantedKey> =
+            self.rows().filter(|row| row.wanted.is_some()).map(|row| row.key).collect();
         wanted.into_iter().for_each(|key| self.want(key, None));
         self.release_stale();
     }

@@ -58,9 +58,8 @@ pub(super) struct Inlets {
 pub(super) async fn run(mut core: Core, mut inlets: Inlets, mut outlets: Outlets) {
     let (mut more, mut deadline) = (true, None);
     while deadline.is_none_or(|deadline| !core.has_ended() && Instant::now() < deadline) {
-        let wait =
-            if more { Some(Instant::now()) } else { core.poll_timeout().into_iter().chain(deadline).min() };
-        match inlets.next(wait, deadline.is_some()).await {
+        let wake = core.poll_timeout().into_iter().chain(deadline).min();
+        match inlets.next(more, wake, deadline.is_some()).await {
             Next::Event(event) => core.handle(Instant::now(), event),
             Next::Time => {}
             Next::Stop => {
@@ -93,13 +92,13 @@ enum Next {
 impl Inlets {
     /// The next thing to happen: a request before an event, and an event before the time has come, so that
     /// somebody who asks waits for one turn at most.
-    async fn next(&mut self, wake: Option<Instant>, ending: bool) -> Next {
+    async fn next(&mut self, more: bool, wake: Option<Instant>, ending: bool) -> Next {
         tokio::select! {
             biased;
             _ = self.stop.recv(), if !ending => Next::Stop,
             Some(request) = self.requests.recv() => Next::Event(Event::Request(request)),
             event = self.events.recv() => event.map_or(Next::Nobody, Next::Event),
-            () = sleep_until(wake.map(tokio::time::Instant::from_std)) => Next::Time,
+            () = idle(more, wake) => Next::Time,
         }
     }
 }
@@ -119,7 +118,7 @@ fn gather(core: &mut Core, events: &mut mpsc::Receiver<Event>) {
 fn perform(action: Action, outlets: &Outlets) {
     match action {
         Action::Batch { peer, session, batch } => {
-            to_peer(outlets, peer, |o| o.batches.try_send((session, batch)).is_ok())
+            to_peer(outlets, peer, |o| o.batches.try_send((session, batch)).is_ok());
         }
         Action::Session { peer, command } => to_peer(outlets, peer, |o| o.commands.try_send(command).is_ok()),
         Action::Kernel(ops) => {
@@ -145,9 +144,12 @@ fn name(outlets: &Outlets, peer: PeerId) -> &str {
     outlets.peers.get(peer.0 as usize).map_or("?", |outlet| &outlet.name)
 }
 
-async fn sleep_until(wake: Option<tokio::time::Instant>) {
+/// Until it is time, or not at all where there is more to do: a timer, even one that is due, costs a
+/// millisecond.
+async fn idle(more: bool, wake: Option<Instant>) {
     match wake {
-        Some(wake) => tokio::time::sleep_until(wake).await,
+        _ if more => {}
+        Some(wake) => tokio::time::sleep_until(wake.into()).await,
         None => std::future::pending().await,
     }
 }

@@ -41,17 +41,10 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    pub(crate) fn new(seed: u64) -> Clock {
+    pub(crate) fn new(rng: Rng) -> Clock {
         // The one real instant: all that matters is the distance from it.
         let start = Instant::now();
-        Clock {
-            start,
-            now: start,
-            scheduled: 0,
-            due: BTreeMap::new(),
-            turns: BTreeMap::new(),
-            rng: Rng::new(seed),
-        }
+        Clock { start, now: start, scheduled: 0, due: BTreeMap::new(), turns: BTreeMap::new(), rng }
     }
 
     pub(crate) fn now(&self) -> Instant {

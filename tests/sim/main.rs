@@ -92,7 +92,7 @@ fn after_trouble(topology: &Topology, seed: u64) -> Sim {
     if rng.one_in(2) {
         topology = topology.with_passive(rng.pick(&links));
     }
-    let mut sim = Sim::new(topology, seed);
+    let mut sim = Sim::new(topology, rng);
     sim.begin_trouble(STEPS);
     sim.run_trouble();
     sim.run_until_aged();

@@ -63,7 +63,7 @@ impl Node {
         let config = Config::parse("sim", &self.spec.yaml(self.number)).expect("a configuration");
         let (now, seed) = {
             let clock = &mut self.net.borrow_mut().clock;
-            (clock.now(), clock.rng.next())
+            (clock.now(), clock.rng.next() ^ self.number as u64)
         };
         let core = Core::new(now, &config, seed);
         let mut peers = Vec::new();

@@ -2,18 +2,24 @@
 
 use std::time::Duration;
 
-/// SplitMix64: small, and good enough to shake a simulation.
+/// SplitMix64: small, and good enough to shake a simulation. Or calm: then everything takes as long, and as
+/// much is done at a time, as ever can be, so that what is measured changes only when what is measured does.
 #[derive(Clone, Debug)]
-pub(crate) struct Rng(u64);
+pub(crate) struct Rng(Option<u64>);
 
 impl Rng {
     pub(crate) fn new(seed: u64) -> Rng {
-        Rng(seed)
+        Rng(Some(seed))
+    }
+
+    pub(crate) fn calm() -> Rng {
+        Rng(None)
     }
 
     pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
+        let Some(state) = &mut self.0 else { return u64::MAX };
+        *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = *state;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ (z >> 31)
@@ -21,7 +27,10 @@ impl Rng {
 
     /// Less than `end`, which is not 0.
     pub(crate) fn below(&mut self, end: usize) -> usize {
-        (self.next() % end as u64) as usize
+        match self.0 {
+            Some(_) => (self.next() % end as u64) as usize,
+            None => end - 1,
+        }
     }
 
     /// From `low` to `high`, both included.

@@ -26,8 +26,8 @@ pub(crate) struct Sim {
 
 impl Sim {
     /// All daemons have just been started.
-    pub(crate) fn new(topology: Topology, seed: u64) -> Sim {
-        let net: Shared = Rc::new(RefCell::new(Net::new(Clock::new(seed))));
+    pub(crate) fn new(topology: Topology, rng: Rng) -> Sim {
+        let net: Shared = Rc::new(RefCell::new(Net::new(Clock::new(rng))));
         let specs = topology.nodes.iter().enumerate();
         let mut nodes: Vec<Node> =
             specs.map(|(number, spec)| Node::new(number, spec.clone(), &net)).collect();

@@ -8,6 +8,7 @@ use std::{env, fs};
 use bgp::types::Vni;
 
 use crate::hosts::Place;
+use crate::rng::Rng;
 use crate::sim::Sim;
 use crate::topology::Topology;
 
@@ -27,7 +28,7 @@ struct Cost {
 fn sweep() {
     let mut text = String::from("topology                step       ms  UPDATEs  kernel ops\n");
     for topology in Topology::all() {
-        let mut sim = Sim::new(topology.clone(), 1);
+        let mut sim = Sim::new(topology.clone(), Rng::calm());
         let start = cost(&mut sim, |sim| {
             settle_hosts(sim);
         });

@@ -85,7 +85,7 @@ impl Kernel {
     pub(crate) fn turn(&mut self, has_room: bool) -> Option<Vec<KernelEvent>> {
         let (now, most) = {
             let clock = &mut self.net.borrow_mut().clock;
-            (clock.now(), clock.rng.between(1, 20))
+            (clock.now(), if clock.rng.one_in(2) { clock.rng.between(1, 3) } else { 20 })
         };
         self.tables.age(now);
         self.publish();
@@ -152,10 +152,10 @@ impl Kernel {
         let rows: Vec<_> = all.into_iter().skip(walk.position).take(DUMPED).collect();
         walk.position += rows.len();
         let (id, ended) = (walk.id, rows.len() < DUMPED);
-        rows.into_iter().for_each(|event| socket.push(event));
+        rows.into_iter().for_each(|event| socket.push_dumped(event));
         if ended {
             self.walks.pop_front();
-            socket.push(KernelEvent::DumpEnd { id, intact: true });
+            socket.push_dumped(KernelEvent::DumpEnd { id, intact: true });
         }
     }
 }

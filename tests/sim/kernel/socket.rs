@@ -33,8 +33,9 @@ impl Socket {
         Socket { queue: VecDeque::new(), limit, congested: false, overrun: false }
     }
 
+    /// Puts news or an answer in. That the first was lost is told, and told once.
     pub(super) fn push(&mut self, event: KernelEvent) {
-        if self.queue.len() >= self.limit {
+        if self.queue.len() >= self.limit && !self.congested {
             (self.congested, self.overrun) = (true, true);
         }
         if !self.congested {
@@ -42,7 +43,11 @@ impl Socket {
         }
     }
 
-    /// Puts a piece of a dump in, which the kernel makes only when there is room.
+    /// Puts a piece of a dump in, which is made only when there is room, and is never lost.
+    pub(super) fn push_dumped(&mut self, event: KernelEvent) {
+        self.queue.push_back(event);
+    }
+
     pub(super) fn has_room(&self) -> bool {
         self.queue.len() < self.limit.saturating_sub(DUMPED + 1)
     }

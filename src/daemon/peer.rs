@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::core::{Event, SessionCommand};
-use crate::peer::{Connection, Dial, Driver};
+use crate::peer::{Dial, Driver};
 
 use super::socket::{self, Route};
 use super::stream;
@@ -158,16 +158,15 @@ async fn sleep_until(deadline: Option<tokio::time::Instant>) {
 
 /// The side whose socket is ready first.
 async fn first_ready(driver: &Driver<TcpStream>) -> (Side, io::Result<Ready>) {
-    let read = driver.may_read();
     tokio::select! {
-        ready = ready(driver.connection(Side::Outgoing), read) => (Side::Outgoing, ready),
-        ready = ready(driver.connection(Side::Incoming), read) => (Side::Incoming, ready),
+        ready = ready(driver, Side::Outgoing) => (Side::Outgoing, ready),
+        ready = ready(driver, Side::Incoming) => (Side::Incoming, ready),
     }
 }
 
-async fn ready(connection: Option<&Connection<TcpStream>>, read: bool) -> io::Result<Ready> {
-    match connection {
-        Some(connection) => stream::ready(connection, read).await,
+async fn ready(driver: &Driver<TcpStream>, side: Side) -> io::Result<Ready> {
+    match driver.connection(side) {
+        Some(connection) => stream::ready(connection, driver.may_read(side)).await,
         None => pending().await,
     }
 }

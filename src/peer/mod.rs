@@ -100,9 +100,9 @@ impl<S: Stream> Driver<S> {
         !self.news.is_empty()
     }
 
-    /// Whether connections may be read.
-    pub fn may_read(&self) -> bool {
-        self.news.is_empty()
+    /// Whether a connection is to be read.
+    pub fn may_read(&self, side: Side) -> bool {
+        self.news.is_empty() && self.session.may_read(side)
     }
 
     /// Whether the next batch may be taken.
@@ -193,7 +193,7 @@ impl<S: Stream> Driver<S> {
     /// The time that [`Driver::poll_timeout`] named has come. What has been received meanwhile is looked at
     /// first: a neighbour that spoke in time is not to be blamed for our being late.
     pub fn timeout(&mut self, now: Instant) {
-        if self.may_read() {
+        if self.news.is_empty() {
             Side::ALL.into_iter().for_each(|side| self.read(now, side));
         }
         self.handle(now, Input::Timeout);

@@ -41,15 +41,21 @@ fn key(row: &Row) -> Key {
 #[derive(Debug, Default)]
 pub struct FakeKernel {
     /// Reports our own rows back to us, too.
-    pub echoes: bool,
+    echoes: bool,
     /// The errors that the next ops are refused with.
     pub refusals: VecDeque<i32>,
+    last_index: u32,
     links: BTreeMap<IfIndex, Link>,
     rows: BTreeMap<Key, Row>,
     events: VecDeque<KernelEvent>,
 }
 
 impl FakeKernel {
+    /// A kernel without devices; `echoes`: it reports our own rows back to us.
+    pub fn new(echoes: bool) -> FakeKernel {
+        FakeKernel { echoes, ..FakeKernel::default() }
+    }
+
     /// Makes a bridge with a VXLAN device, both up. Returns the VXLAN device and the bridge.
     pub fn add_segment(&mut self, vni: Vni, local: IpAddr) -> (IfIndex, IfIndex) {
         let bridge = self.add_link(format!("br{vni}"), LinkKind::Bridge, None);
@@ -65,7 +71,8 @@ impl FakeKernel {
     }
 
     fn add_link(&mut self, name: String, kind: LinkKind, master: Option<IfIndex>) -> IfIndex {
-        let index = IfIndex(self.links.len() as u32 + 1);
+        self.last_index += 1;
+        let index = IfIndex(self.last_index);
         let [_, a, b, c] = index.0.to_be_bytes();
         let mac = Mac([6, 0, 0, a, b, c]);
         let (up, carrier, learning, suppress, ours) = (true, true, true, false, false);
@@ -96,7 +103,8 @@ impl FakeKernel {
 
     /// Puts a device into a bridge or takes it out. Out, the bridge's rows for it go and its own stay.
     pub fn set_master(&mut self, index: IfIndex, master: Option<IfIndex>) {
-        let Some(mut link) = self.links.get(&index).cloned() else { return };
+        let link = self.links.get(&index).filter(|link| link.master != master).cloned();
+        let Some(mut link) = link else { return };
         link.master = master;
         self.remove_where(|row| matches!(row, Row::Bridge(row) if row.port == index));
         self.change_link(link);
@@ -140,9 +148,9 @@ impl FakeKernel {
         }
     }
 
-    /// Anybody removes a row; says whether it was there.
-    pub fn take(&mut self, row: &Row) -> bool {
-        self.remove(key(row))
+    /// Anybody removes a row, if it is there.
+    pub fn take(&mut self, row: &Row) {
+        self.remove(key(row));
     }
 
     /// The rows, in order.
@@ -193,7 +201,11 @@ impl FakeKernel {
                 self.check_family(vxlan, vtep)?;
                 self.set_rows(&op.action, vxlan)
             }
-            Action::SetSticky { vxlan, .. } => self.set_rows(&op.action, vxlan),
+            Action::SetSticky { vxlan, mac } => {
+                let bridge = self.links.get(&vxlan).ok_or(ENODEV)?.master.unwrap_or_default();
+                self.rows.get(&Key::Bridge(bridge, mac)).ok_or(ENOENT)?;
+                self.set_rows(&op.action, vxlan)
+            }
             Action::DeleteMac { vxlan, mac, vtep, half } => self.delete_mac(vxlan, mac, vtep, half),
             Action::DeleteFlood { vxlan, vtep } => self.delete_flood(vxlan, vtep),
             Action::SetNeighbor { bridge, ip, replace, .. }

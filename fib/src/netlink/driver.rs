@@ -81,14 +81,21 @@ impl<'a> Driver<'a> {
             if self.run.ends_before(&op.action) {
                 self.flush().await?;
             }
-            if let Action::SetPort { .. } | Action::Create(_) | Action::Remove { .. } = op.action
-                && let Err(fault) = self.devices.apply(&op.action).await
-            {
-                self.batch.push(KernelEvent::Failed { id: op.id, fault });
+            if let Action::SetPort { .. } | Action::Create(_) | Action::Remove { .. } = op.action {
+                self.change_device(op).await;
             }
             self.run.put(op);
         }
         Ok(())
+    }
+
+    /// Devices are the operator's to see: what we change of them is logged.
+    async fn change_device(&mut self, op: &Op) {
+        tracing::info!(action = ?op.action, "changing devices");
+        if let Err(fault) = self.devices.apply(&op.action).await {
+            tracing::warn!(action = ?op.action, %fault, "could not change devices");
+            self.batch.push(KernelEvent::Failed { id: op.id, fault });
+        }
     }
 
     /// Sends the run and reads what came of it.

@@ -83,7 +83,8 @@ fn request(action: &Action) -> Option<Request> {
         Action::SetSticky { vxlan, mac } => Request {
             state: NOARP,
             row_flags: AT_MASTER | STICKY,
-            ..fdb(NEW, wire::CREATE | wire::REPLACE, vxlan, mac)
+            // Only where there is a row: one made by this would lack our mark.
+            ..fdb(NEW, wire::REPLACE, vxlan, mac)
         },
         Action::DeleteMac { vxlan, mac, vtep, half } => {
             Request { row_flags: half_flags(half), dst: vtep, ..fdb(DELETE, 0, vxlan, mac) }

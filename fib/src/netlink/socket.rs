@@ -10,9 +10,9 @@ use tokio::io::unix::AsyncFd;
 
 use super::filter;
 
-/// Room for some tens of thousands of notifications, which the kernel accounts with about 1 KiB each. Only
-/// filled while nobody reads.
-const RECEIVE_BUFFER: libc::c_int = 32 << 20;
+/// Room for some tens of thousands of notifications: the kernel doubles it and accounts each with nearly 1 KiB.
+/// Only filled while nobody reads.
+const RECEIVE_BUFFER: libc::c_int = 16 << 20;
 /// Without the right to force it, the system's limit applies: this is its usual default.
 const MODEST_RECEIVE_BUFFER: libc::c_int = 208 << 10;
 

@@ -96,6 +96,11 @@ impl Dumps {
         self.waiting.iter().any(covers)
     }
 
+    /// News was lost, and everything is looked at because of it (or for the first time).
+    pub(super) fn is_lossy(&self) -> bool {
+        self.full
+    }
+
     /// Nothing to look at: rows may be written.
     pub(super) fn is_idle(&self) -> bool {
         self.waiting.is_empty() && self.running.is_none()

@@ -39,7 +39,6 @@ use hashbrown::HashMap;
 
 use self::chore::{Chore, Chores};
 use self::dumps::{Dumps, Ended};
-use self::entry::Marks;
 use self::flight::{Flight, Flights, Target};
 use self::links::Links;
 use self::network::{Network, Seen, vni_of};
@@ -140,10 +139,7 @@ impl Fib {
         while let Some(key) = self.retries.pop_due(now) {
             self.mark_dirty(key);
         }
-        if !self.dumps.is_idle() {
-            return self.next_dump(now);
-        }
-        self.next_chore(now).or_else(|| self.next_row(now))
+        self.next_chore(now).or_else(|| self.next_row(now)).or_else(|| self.next_dump(now))
     }
 
     /// The next news for evpn. To be drained after every call of `handle` and `want`, before the next
@@ -164,6 +160,11 @@ impl Fib {
         let unwanted = self.rows().filter(|row| row.wanted.is_none());
         let keys: Vec<WantedKey> = unwanted.map(|row| row.key).collect();
         keys.into_iter().for_each(|key| self.mark_dirty(key));
+    }
+
+    /// Looks at everything the kernel has once more, as after an overrun. While that lasts no row is written.
+    pub fn resync(&mut self, now: Instant) {
+        self.dumps.look_at_everything(now);
     }
 
     /// Removes the devices that we made for a VNI, in this run or a former one.
@@ -283,8 +284,11 @@ impl Fib {
         self.news.extend(network.conclude(key, &place, failed));
     }
 
+    /// No row is written while anything is to be looked at.
     fn next_row(&mut self, now: Instant) -> Option<Op> {
-        while let Some(mut key) = self.queue.pop() {
+        while self.dumps.is_idle()
+            && let Some(mut key) = self.queue.pop()
+        {
             if let Some(first) = self.unsettled_mac(&key) {
                 self.queue.put_back(key);
                 key = first;
@@ -306,15 +310,20 @@ impl Fib {
     /// Looks at a dirty key: what is to be done about it now.
     fn settle(&mut self, now: Instant, key: &WantedKey) -> Option<Action> {
         let network = self.networks.get_mut(&vni_of(key))?;
-        if !std::mem::take(&mut network.marks(key)?.dirty) {
+        let wanted = network.wanted(key).is_some();
+        let place = place(network, &self.config, self.released);
+        let marks = network.marks(key).filter(|marks| marks.dirty)?;
+        if let Some(place) = place.filter(|_| marks.crossed && !wanted) {
+            // What the kernel has cannot be told, and to repeat an op that nobody wants any more would be wrong.
+            self.dumps.look_at(place.segment.bridge);
+            self.queue.push(*key, wanted);
             return None;
         }
-        let place = place(network, &self.config, self.released);
-        let step = place.and_then(|place| network.step(key, &place));
-        if let Some(Step::Act(action)) = step
+        marks.dirty = false;
+        if let Some(Step::Act(action)) = place.and_then(|place| network.step(key, &place))
             && !self.retries.holds(now, key)
         {
-            network.marks(key)?.launch();
+            network.marks(key)?.launch(&action);
             return Some(action);
         }
         self.tidy(key);
@@ -348,20 +357,21 @@ impl Fib {
         }
     }
 
-    /// An op on a row is over. If the same op would come next, it was refused, said so or not; unless the
-    /// kernel spoke of the key meanwhile, or is being looked at.
+    /// An op on a row is over. If the same op would come next, it was refused, said so or not.
     fn row_over(&mut self, now: Instant, key: WantedKey, action: &Action, fault: Option<Fault>) {
-        let looking = !self.dumps.is_idle();
+        let is_lossy = self.dumps.is_lossy();
         let Some(network) = self.networks.get_mut(&vni_of(&key)) else { return };
         let place = place(network, &self.config, self.released);
         let Some(marks) = network.marks(&key) else { return };
-        let crossed = marks.touched || looking;
-        if let Some(place) = place.filter(|_| fault.is_none() && !crossed) {
+        let accepted = fault.is_none();
+        let is_certain = accepted && !is_lossy && !marks.touched;
+        if let Some(place) = place.filter(|_| is_certain) {
             self.news.extend(network.assume(&key, action, &place));
         }
-        network.marks(&key).into_iter().for_each(Marks::land);
+        network.marks(&key).into_iter().for_each(|marks| marks.land(accepted, is_certain));
         match place.and_then(|place| network.step(&key, &place)) {
-            Some(Step::Act(next)) if next == *action && fault.is_none() && crossed => {
+            Some(_) if accepted && !is_certain && network.wanted(&key).is_none() => self.mark_dirty(key),
+            Some(Step::Act(next)) if next == *action && accepted && !is_certain => {
                 self.retries.spoilt(now, key);
                 self.mark_dirty(key);
             }
@@ -431,7 +441,7 @@ impl Fib {
 
     fn overrun(&mut self, now: Instant) {
         self.counters.overruns += 1;
-        self.dumps.look_at_everything(now);
+        self.resync(now);
     }
 }
 

@@ -201,7 +201,7 @@ impl Network {
         if !failed && entry.step(ip, place) != Step::Rest {
             return None;
         }
-        let local = entry.local(ip, place).filter(|_| !failed);
+        let local = entry.local(ip, place);
         entry.settle();
         Some(neighbor_news(vni, ip, local))
     }

@@ -206,7 +206,11 @@ impl Lab {
             }
             let now = Instant::now();
             let state: Vec<_> = self.fib.rows().take(10).collect();
-            assert!(now < deadline, "never {what}: {state:?}, {:?}", self.observed);
+            assert!(
+                now < deadline,
+                "never {what}: {state:?}, {:?}",
+                self.observed.iter().rev().take(10).collect::<Vec<_>>()
+            );
             let wake = self.fib.poll_timeout().unwrap_or(deadline).min(deadline).max(now);
             let news = async { tokio::time::timeout_at(wake.into(), self.events.recv()).await };
             if let Ok(batch) = self.runtime.block_on(news) {

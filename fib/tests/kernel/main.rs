@@ -401,6 +401,28 @@ fn a_burst_loses_nothing() {
     });
 }
 
+/// Nobody listens for so long that the socket overflows.
+#[test]
+fn lost_news_is_noticed_and_made_up_for() {
+    in_namespace(|| {
+        const HOSTS: usize = 80_000;
+        let mut lab = with_host_50();
+        let batch = std::env::temp_dir().join(format!("linnet-fib-{}.batch", std::process::id()));
+        let line = |n| format!("fdb add {} dev p0 master static\n", mac(0x10_0000 + n));
+        std::fs::write(&batch, (0..HOSTS as u32).map(line).collect::<String>()).unwrap();
+        run(&format!("bridge -batch {}", batch.display()));
+        std::fs::remove_file(batch).unwrap();
+        lab.until("overrun", |lab| lab.fib.counters().overruns > 0);
+        lab.until("synced again", |lab| {
+            lab.observed.iter().filter(|seen| **seen == Observation::Synced).count() == 2
+        });
+        let hosts = lab.observed.iter().filter(|seen| matches!(seen, Observation::LocalMac { .. }));
+        assert_eq!(hosts.count(), HOSTS, "each once");
+        assert_eq!(lab.fib.diff().next(), None);
+        lab.stop();
+    });
+}
+
 #[test]
 fn devices_are_made_where_they_are_missing_and_removed_on_request() {
     in_namespace(|| {

@@ -70,7 +70,7 @@ impl World {
         let (vxlan, bridge) = kernel.add_segment(vni(), Ipv4Addr::new(10, 99, 0, 1).into());
         let port = kernel.add_port(bridge);
         let (macs, neighbors) = (BTreeSet::new(), BTreeMap::new());
-        let (fib, now, observed) = (Fib::new(config), Instant::now(), Vec::new());
+        let (fib, now, observed) = (Fib::new(config, 1), Instant::now(), Vec::new());
         World { fib, kernel, now, vxlan, bridge, port, ops: 0, served: false, macs, neighbors, observed }
     }
 
@@ -305,7 +305,7 @@ fn a_former_runs_rows_wait_for_release() {
         former.want(flood_key(n), Some(WantedValue::Flood));
     }
     former.settle();
-    let fib = Fib::new(FibConfig::default());
+    let fib = Fib::new(FibConfig::default(), 1);
     let mut world = World { fib, ops: 0, ..former };
     world.settle();
     assert_eq!(world.status(mac_key(2)), Some(Status::Stale));

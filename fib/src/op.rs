@@ -161,6 +161,11 @@ impl Action {
         };
         first.into_iter().chain(second)
     }
+
+    /// Whether there are any.
+    pub fn makes_rows(&self) -> bool {
+        self.rows(IfIndex::default()).next().is_some()
+    }
 }
 
 fn tunnel(vxlan: IfIndex, mac: Mac, vtep: IpAddr) -> Row {

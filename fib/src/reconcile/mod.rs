@@ -1,7 +1,7 @@
 //! Wanted against seen.
 //!
 //! A key is marked dirty when either of its sides changes, and waits in a queue. When its turn comes the sides
-//! are compared ([`Step`]); a difference becomes an op, and until that is answered the key gets no other. So a
+//! are compared; a difference becomes an op, and until that is answered the key gets no other. So a
 //! key that changes often costs one op for the newest state, not one for each.
 //!
 //! What the kernel has is taken from the rows that it reports, and from ops that it accepted: if it reported
@@ -364,7 +364,8 @@ impl Fib {
         let place = place(network, &self.config, self.released);
         let Some(marks) = network.marks(&key) else { return };
         let accepted = fault.is_none();
-        let is_certain = accepted && !is_lossy && !marks.touched;
+        // Nothing about a row that goes away is kept from us.
+        let is_certain = accepted && (!action.makes_rows() || !is_lossy && !marks.touched);
         if let Some(place) = place.filter(|_| is_certain) {
             self.news.extend(network.assume(&key, action, &place));
         }

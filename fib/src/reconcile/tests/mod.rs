@@ -189,6 +189,11 @@ fn a_remote_host_comes_and_goes() {
     world.settle();
     assert_eq!(world.ours(), []);
     assert_eq!(world.fib.rows().count(), 0);
+    assert_eq!(
+        (world.ops, world.fib.counters().dumps),
+        (4 + 1 + 6, 4),
+        "one op each way, and none to look again"
+    );
 }
 
 /// However it is wanted, and however often, a key that has not been looked at costs one op.

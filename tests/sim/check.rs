@@ -34,6 +34,21 @@ impl Sim {
         faults
     }
 
+    /// Hosts that some node does not find where they are. Traces of hosts that are gone do not matter here.
+    pub(crate) fn lost_hosts(&mut self) -> Vec<String> {
+        let mut faults = Vec::new();
+        for leaf in self.topology.leaves() {
+            faults.extend(self.mac_faults(leaf));
+            faults.extend(difference(
+                &format!("the kernel of node {leaf}"),
+                &self.wanted_rows(leaf),
+                &self.rows(leaf),
+            ));
+        }
+        faults.retain(|fault| fault.contains(": missing: "));
+        faults
+    }
+
     /// Whether all kernels have what they must, and all sessions are up.
     pub(crate) fn agrees(&mut self) -> bool {
         let up = (0..self.nodes.len()).all(|node| self.session_faults(node).is_empty());

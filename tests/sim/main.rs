@@ -74,15 +74,23 @@ fn trouble(topology: &Topology) {
     for seed in seeds() {
         let announce = Announce { topology: topology.name, seed };
         let mut sim = after_trouble(topology, seed);
+        let lost = sim.lost_hosts();
+        report(&sim, &lost);
+        sim.run_until_aged();
         let faults = sim.faults();
-        if !faults.is_empty() {
-            if env::var_os("LINNET_SIM_SEED").is_some() {
-                sim.scenario.log.iter().for_each(|line| eprintln!("{line}"));
-            }
-            panic!("{} faults: {}", faults.len(), check::summary(&faults));
-        }
+        report(&sim, &faults);
         drop(announce);
     }
+}
+
+fn report(sim: &Sim, faults: &[String]) {
+    if faults.is_empty() {
+        return;
+    }
+    if env::var_os("LINNET_SIM_SEED").is_some() {
+        sim.scenario.log.iter().for_each(|line| eprintln!("{line}"));
+    }
+    panic!("{} faults: {}", faults.len(), check::summary(faults));
 }
 
 fn after_trouble(topology: &Topology, seed: u64) -> Sim {
@@ -95,7 +103,7 @@ fn after_trouble(topology: &Topology, seed: u64) -> Sim {
     let mut sim = Sim::new(topology, rng);
     sim.begin_trouble(STEPS);
     sim.run_trouble();
-    sim.run_until_aged();
+    sim.run_until_known();
     sim
 }
 

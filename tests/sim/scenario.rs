@@ -26,6 +26,7 @@ pub(crate) struct Scenario {
 enum Repair {
     Start(usize),
     Raise(usize, fib::IfIndex),
+    Connect(usize, fib::IfIndex),
     Widen(usize),
     Quicken(usize),
 }
@@ -33,7 +34,7 @@ enum Repair {
 type Deed = fn(&mut Sim);
 
 /// What may happen; what stands here twice happens twice as often.
-const DEEDS: [Deed; 24] = [
+const DEEDS: [Deed; 25] = [
     Sim::host_appears,
     Sim::host_appears,
     Sim::host_speaks,
@@ -47,6 +48,7 @@ const DEEDS: [Deed; 24] = [
     Sim::host_is_impersonated,
     Sim::port_flaps,
     Sim::bridge_or_tunnel_flaps,
+    Sim::bridge_loses_carrier,
     Sim::tunnel_is_replaced,
     Sim::link_is_cut,
     Sim::connection_is_reset,
@@ -101,9 +103,19 @@ impl Sim {
         self.net.borrow_mut().slow.clear();
     }
 
+    /// Hosts speak now and then, until sessions are up again, and where hosts have gone silently has not been
+    /// forgotten yet.
+    pub(crate) fn run_until_known(&mut self) {
+        self.run_speaking(6);
+    }
+
     /// Hosts speak now and then, until all that is silent has been forgotten.
     pub(crate) fn run_until_aged(&mut self) {
-        for _ in 0..16 {
+        self.run_speaking(10);
+    }
+
+    fn run_speaking(&mut self, rounds: usize) {
+        for _ in 0..rounds {
             for host in self.hosts.alive.values().copied().collect::<Vec<Host>>() {
                 self.speak(host, true);
             }
@@ -206,6 +218,16 @@ impl Sim {
         }
     }
 
+    fn bridge_loses_carrier(&mut self) {
+        let (vni, Place { node, .. }) = (any_vni(self), self.any_place());
+        let tables = &mut self.nodes[node].kernel.tables;
+        let bridge = tables.segment(vni).bridge;
+        tables.set_carrier(bridge, false);
+        self.log(&format!("node {node}: {bridge:?} loses its carrier"));
+        self.wake_kernels();
+        self.scenario.repairs.push(Repair::Connect(node, bridge));
+    }
+
     fn tunnel_is_replaced(&mut self) {
         let (vni, Place { node, .. }) = (any_vni(self), self.any_place());
         self.log(&format!("node {node}: the VXLAN device of {vni} is replaced"));
@@ -305,6 +327,7 @@ impl Sim {
         match repair {
             Repair::Start(node) => self.nodes[node].start(),
             Repair::Raise(node, device) => self.nodes[node].kernel.tables.set_up(device, true),
+            Repair::Connect(node, bridge) => self.nodes[node].kernel.tables.set_carrier(bridge, true),
             Repair::Widen(node) => self.nodes[node].kernel.narrow(false),
             Repair::Quicken(node) => _ = self.net.borrow_mut().slow.remove(&node),
         }

@@ -213,6 +213,15 @@ impl Tables {
         }
     }
 
+    /// A bridge loses its carrier, or gets it back, while it is up.
+    pub(crate) fn set_carrier(&mut self, bridge: IfIndex, carrier: bool) {
+        let Some(link) = self.links.get(&bridge).cloned().filter(|link| link.up) else { return };
+        self.set_link(Link { carrier, ..link });
+        if !carrier {
+            self.flush_neighbors(bridge);
+        }
+    }
+
     fn flush_neighbors(&mut self, bridge: IfIndex) {
         let keys: Vec<_> = self.neighbors.keys().copied().filter(|key| key.0 == bridge).collect();
         keys.into_iter().for_each(|key| self.remove_neighbor(key));

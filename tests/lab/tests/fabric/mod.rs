@@ -11,12 +11,12 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use bgp::types::Mac;
 use ipnet::IpNet;
 use lab::netlink::{self, FdbRow, Link, NeighborRow};
 use lab::packet::{ArpKind, Capture, Inner, Payload, Pinger, announce, ping, send_arp};
-use lab::{Lab, Node, Topology, cable, wait_until};
+use lab::{Daemon, Lab, Node, Topology, cable, wait_until};
 
 /// How long routes may take from one kernel to another; generous, for machines under load.
 pub(crate) const CONVERGE: Duration = Duration::from_secs(30);
@@ -68,6 +68,20 @@ pub(crate) fn wait_until_known(node: &Node, host: Host) -> Result<()> {
         ensure!(rows.len() == 3, "only {rows:#?}");
         Ok(())
     })
+    .with_context(|| account_of(node))
+}
+
+/// What a node has to say for itself when it was waited for in vain.
+fn account_of(node: &Node) -> String {
+    let shows: &[&str] = match node.daemon() {
+        Some(Daemon::Linnet) => &["neighbor", "evpn vni", "evpn vtep", "fib diff"],
+        _ => &[],
+    };
+    let shown = shows.iter().map(|words| match node.linnet(words) {
+        Ok(rows) => format!("linnet {words}: {rows:#}\n"),
+        Err(error) => format!("linnet {words}: {error:#}\n"),
+    });
+    format!("on {}:\n{}{}", node.name(), node.log(), shown.collect::<String>())
 }
 
 /// Waits until nothing of `host` is left as remote in the kernel of `node`.
@@ -101,6 +115,7 @@ pub(crate) fn wait_for_flood_list(node: &Node, vni: u32, vteps: &[Ipv4Addr]) -> 
         ensure!(list == vteps, "{list:?} instead of {vteps:?}");
         Ok(())
     })
+    .with_context(|| account_of(node))
 }
 
 /// Moves a host to another leaf, its old cable cut first: it is nowhere for a while, as a pod that is unplugged.

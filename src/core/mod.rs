@@ -68,7 +68,7 @@ impl Core {
             addresses: config.evpn.iter().map(|evpn| evpn.vtep).collect(),
         };
         let mut rib = Rib::new(identity, seed);
-        let forwarding = config.evpn.as_ref().map(|evpn| Forwarding::new(&bgp, evpn, &mut rib));
+        let forwarding = config.evpn.as_ref().map(|evpn| Forwarding::new(&bgp, evpn, &mut rib, seed));
         Core {
             started: now,
             peers: Peers::new(&bgp.neighbors),
@@ -118,6 +118,18 @@ impl Core {
         more
     }
 
+    /// Ends: the kernel is to be left without what is ours. The sessions are the caller's to close.
+    pub fn end(&mut self) {
+        if let Some(forwarding) = &mut self.forwarding {
+            forwarding.end();
+        }
+    }
+
+    /// Whether there is nothing left to be done after [`Core::end`].
+    pub fn has_ended(&self) -> bool {
+        self.forwarding.as_ref().is_none_or(Forwarding::has_ended)
+    }
+
     /// The next thing to do outside.
     pub fn poll_action(&mut self) -> Option<Action> {
         self.actions.pop_front()
@@ -162,7 +174,8 @@ impl Core {
         let learned = self.clock(now);
         let Some(peer) = self.peers.get_mut(id) else { return };
         if !peer.imports() {
-            peer.refused_for_policy += routes.reach.iter().map(|(_, routes)| routes.len() as u64).sum::<u64>();
+            peer.refused_for_policy +=
+                routes.reach.iter().map(|(_, routes)| routes.len() as u64).sum::<u64>();
             return;
         }
         routes.unreach.iter().for_each(|routes| self.rib.withdraw(id, routes));
@@ -219,11 +232,16 @@ impl Core {
             return;
         }
         let evpn_peers = || self.peers.iter().filter(|p| p.config.families.contains(Family::L2vpnEvpn));
-        let complete = evpn_peers().all(|peer| peer.has_sent_all(Family::L2vpnEvpn)) && forwarding.is_current(&self.rib);
+        let complete =
+            evpn_peers().all(|peer| peer.has_sent_all(Family::L2vpnEvpn)) && forwarding.is_current(&self.rib);
         let late = now >= self.started + STALE_DEADLINE;
         if complete || late {
             forwarding.release_stale();
-            self.log(LogLine::StaleReleased(if complete { ReleaseReason::EndOfRib } else { ReleaseReason::Deadline }));
+            self.log(LogLine::StaleReleased(if complete {
+                ReleaseReason::EndOfRib
+            } else {
+                ReleaseReason::Deadline
+            }));
         }
     }
 

@@ -1,9 +1,9 @@
 //! Watchers.
-use std::time::Instant;
+use super::Core;
 use api::Request;
 use api::query::{ApiError, ChangesRequest};
 use bgp::types::PeerId;
-use super::Core;
+use std::time::Instant;
 #[derive(Debug, Default)]
 pub(super) struct Watches {}
 impl Watches {

@@ -2,9 +2,11 @@
 
 use std::hash::Hash;
 
+use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 use super::place::{Place, Step};
+use crate::op::Action;
 
 /// Both sides of a key. Flood destinations, MACs and neighbours differ only in what is behind this.
 pub(super) trait Entry: Default {
@@ -35,6 +37,12 @@ pub(super) struct Marks {
     pub(super) dirty: bool,
     /// Has an op under way. It gets no second one before that is over.
     pub(super) in_flight: bool,
+    /// The kernel reported a row of it since that op was given out.
+    pub(super) touched: bool,
+    /// Such a report and an accepted op have crossed: the kernel may have a row of ours that was not seen.
+    pub(super) crossed: bool,
+    /// We asked for stickiness: a sticky row without our mark may be ours.
+    pub(super) made_sticky: bool,
     /// What the kernel has under this key is ours to delete: it was wanted, or a former run left it.
     pub(super) ours: bool,
     /// A former run left it and it was not wanted since.
@@ -60,6 +68,23 @@ impl Marks {
     pub(super) fn forget(&mut self, wanted: bool) {
         self.ours = wanted;
         self.found = false;
+        self.crossed = false;
+        self.made_sticky = false;
+    }
+
+    /// An op is given out.
+    pub(super) fn launch(&mut self, action: &Action) {
+        self.in_flight = true;
+        self.touched = false;
+        self.made_sticky |= matches!(action, Action::SetSticky { .. });
+    }
+
+    /// It is over. What was refused changed nothing, and no doubt either.
+    pub(super) fn land(&mut self, accepted: bool, is_certain: bool) {
+        self.in_flight = false;
+        if accepted {
+            self.crossed = !is_certain;
+        }
     }
 
     pub(super) fn busy(&self) -> bool {
@@ -85,16 +110,14 @@ pub(super) struct Touch<L: Copy> {
 /// The entries of one kind in one network.
 #[derive(Debug)]
 pub(super) struct Table<E: Entry> {
-    entries: HashMap<E::Key, E>,
-}
-
-impl<E: Entry> Default for Table<E> {
-    fn default() -> Self {
-        Table { entries: HashMap::new() }
-    }
+    entries: HashMap<E::Key, E, FixedState>,
 }
 
 impl<E: Entry> Table<E> {
+    pub(super) fn new(hasher: &FixedState) -> Self {
+        Table { entries: HashMap::with_hasher(hasher.clone()) }
+    }
+
     pub(super) fn get(&self, key: E::Key) -> Option<&E> {
         self.entries.get(&key)
     }
@@ -123,6 +146,7 @@ impl<E: Entry> Table<E> {
         let before = entry.local(key, place);
         change(entry);
         let after = entry.local(key, place);
+        entry.marks().touched = true;
         let idle = !entry.marks().busy();
         let acts = idle && matches!(entry.step(key, place), Step::Act(_));
         entry.marks().dirty |= acts;
@@ -154,7 +178,10 @@ impl<E: Entry> Table<E> {
 
     /// A dump of the rows with such keys begins.
     pub(super) fn begin_dump(&mut self, covers: impl Fn(&E::Key) -> bool) {
-        self.entries.iter_mut().filter(|(key, _)| covers(key)).for_each(|(_, entry)| entry.set_unfresh());
+        for (_, entry) in self.entries.iter_mut().filter(|(key, _)| covers(key)) {
+            entry.set_unfresh();
+            entry.marks().crossed = false;
+        }
     }
 
     /// The keys of entries with rows that the dump should have shown and did not.

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use bgp::types::{Mac, Vni};
 use evpn::dataplane::{Observation, WantedKey, WantedValue};
+use foldhash::fast::FixedState;
 
 use super::entry::{Entry, Marks, Table, Touch};
 use super::flood::FloodEntry;
@@ -11,10 +12,10 @@ use super::mac::{MacEntry, RemoteMac};
 use super::neighbor::{NeighborEntry, WantedNeighbor};
 use super::place::{Place, Segment, Step};
 use crate::event::Row;
-use crate::op;
+use crate::op::{self, Action};
 
 /// What is wanted in a VNI and what the kernel has.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Network {
     /// The devices, while there are any.
     pub(super) segment: Option<Segment>,
@@ -48,6 +49,17 @@ pub(super) fn vni_of(key: &WantedKey) -> Vni {
 
 impl Network {
     /// Nothing is known or wanted.
+    pub(super) fn new(hasher: &FixedState) -> Network {
+        Network {
+            segment: None,
+            known: false,
+            floods: Table::new(hasher),
+            macs: Table::new(hasher),
+            neighbors: Table::new(hasher),
+        }
+    }
+
+    /// Nothing is known or wanted any more.
     pub(super) fn is_vacant(&self) -> bool {
         let empty = self.floods.is_empty() && self.macs.is_empty() && self.neighbors.is_empty();
         self.segment.is_none() && empty
@@ -96,6 +108,14 @@ impl Network {
                 self.neighbor_seen(vni, row.ip, touch)
             }
         }
+    }
+
+    /// Takes in the rows that an accepted op made. Returns what evpn is to hear of it. To be called while the
+    /// key's op still counts as under way: of two rows, the first is not a reason to act.
+    pub(super) fn assume(&mut self, key: &WantedKey, action: &Action, place: &Place) -> Option<Observation> {
+        let rows = action.rows(place.segment.bridge);
+        let news = rows.map(|row| self.see(vni_of(key), &row, true, place).news);
+        news.fold(None, |last, news| news.or(last)).filter(|_| place.segment.up)
     }
 
     /// What comes next for a key; `None` if there is nothing under it.
@@ -181,7 +201,7 @@ impl Network {
         if !failed && entry.step(ip, place) != Step::Rest {
             return None;
         }
-        let local = entry.local(ip, place).filter(|_| !failed);
+        let local = entry.local(ip, place);
         entry.settle();
         Some(neighbor_news(vni, ip, local))
     }

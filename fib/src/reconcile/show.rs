@@ -5,10 +5,10 @@ use std::fmt::Write;
 use bgp::types::{Mac, Vni};
 use evpn::dataplane::WantedKey;
 
+use super::Fib;
 use super::mac::MacEntry;
 use super::neighbor::NeighborEntry;
 use super::network::vni_of;
-use super::Fib;
 use crate::event::NeighborState;
 use crate::op::IfIndex;
 
@@ -41,7 +41,7 @@ impl Fib {
         match *key {
             WantedKey::Flood { vtep, .. } => {
                 network.floods.get(vtep).filter(|entry| entry.seen.is_some()).map(|_| "flood".to_owned())
-            },
+            }
             WantedKey::Mac { mac, .. } => self.mac_text(network.macs.get(mac)?),
             WantedKey::Neighbor { ip, .. } => neighbor_text(network.neighbors.get(ip)?),
         }

@@ -104,9 +104,7 @@ impl Describe for EvpnKey {
             EvpnKey::EthernetAd { rd, .. } => of(RouteType::Ead, rd, None, None),
             EvpnKey::MacIp { rd, mac, ip, .. } => of(RouteType::Macip, rd, Some(mac), ip),
             EvpnKey::Imet { rd, originator, .. } => of(RouteType::Multicast, rd, None, Some(originator)),
-            EvpnKey::EthernetSegment { rd, originator, .. } => {
-                of(RouteType::Es, rd, None, Some(originator))
-            }
+            EvpnKey::EthernetSegment { rd, originator, .. } => of(RouteType::Es, rd, None, Some(originator)),
             EvpnKey::IpPrefix { rd, .. } => of(RouteType::Prefix, rd, None, None),
         }
     }
@@ -192,9 +190,5 @@ fn origin(origin: Origin) -> v1::Origin {
 }
 
 fn pmsi(pmsi: &PmsiTunnel) -> v1::Pmsi {
-    v1::Pmsi {
-        r#type: pmsi.type_name(),
-        vni: pmsi.vni.get(),
-        endpoint: text(pmsi.ingress_endpoint()),
-    }
+    v1::Pmsi { r#type: pmsi.type_name(), vni: pmsi.vni.get(), endpoint: text(pmsi.ingress_endpoint()) }
 }

@@ -87,9 +87,11 @@ impl Core {
         let [from] = parse_token(&query.page_token)?;
         let wanted = |vni: &Vni| query.vni.is_none_or(|wanted| vni.get() == wanted);
         let all = forwarding.evpn.vnis().map(|row| row.vni).filter(wanted);
-        let all = all.flat_map(|vni| forwarding.evpn.vteps(vni)).filter(|row| vtep.is_none_or(|v| row.vtep == v));
+        let all =
+            all.flat_map(|vni| forwarding.evpn.vteps(vni)).filter(|row| vtep.is_none_or(|v| row.vtep == v));
         let size = page_size(query.page_size);
-        let mut rows: Vec<_> = all.skip(from as usize).take(size + 1).map(|row| vtep_row(&forwarding.fib, &row)).collect();
+        let mut rows: Vec<_> =
+            all.skip(from as usize).take(size + 1).map(|row| vtep_row(&forwarding.fib, &row)).collect();
         let more = rows.len() > size;
         rows.truncate(size);
         let next_page_token = if more { token([from + size as u32]) } else { String::new() };
@@ -147,7 +149,11 @@ fn walk(
 }
 
 /// The first `size` rows, and the position of the next.
-fn page<R>(rows: impl Iterator<Item = R>, size: usize, position: impl Fn(&R) -> u32) -> (Vec<R>, Option<u32>) {
+fn page<R>(
+    rows: impl Iterator<Item = R>,
+    size: usize,
+    position: impl Fn(&R) -> u32,
+) -> (Vec<R>, Option<u32>) {
     let mut rows: Vec<R> = rows.take(size + 1).collect();
     let next = if rows.len() > size { rows.pop().as_ref().map(position) } else { None };
     (rows, next)
@@ -159,7 +165,9 @@ pub(in crate::core) fn vni_row(forwarding: &Forwarding, row: &VniRow) -> v1::Vni
     let (state, reason) = match row.state {
         VniState::Active => (v1::VniState::Up, ""),
         VniState::NoDevice => (v1::VniState::Down, "no VXLAN device of this VNI is on a bridge and up"),
-        VniState::NoVtep => (v1::VniState::Down, "no local tunnel address: set evpn.vtep, or the device's local"),
+        VniState::NoVtep => {
+            (v1::VniState::Down, "no local tunnel address: set evpn.vtep, or the device's local")
+        }
         VniState::NoRd => (v1::VniState::Down, "no route distinguisher is left"),
     };
     v1::Vni {
@@ -221,13 +229,7 @@ pub(in crate::core) fn arp_row(forwarding: &Forwarding, row: &NeighborRow) -> v1
 /// A VTEP's row.
 pub(in crate::core) fn vtep_row(fib: &Fib, row: &VtepRow) -> v1::Vtep {
     let (kernel, kernel_reason) = kernel(fib, &WantedKey::Flood { vni: row.vni, vtep: row.vtep });
-    v1::Vtep {
-        vni: row.vni.get(),
-        vtep: row.vtep.to_string(),
-        flood: row.flood,
-        kernel,
-        kernel_reason,
-    }
+    v1::Vtep { vni: row.vni.get(), vtep: row.vtep.to_string(), flood: row.flood, kernel, kernel_reason }
 }
 
 fn kernel(fib: &Fib, key: &WantedKey) -> (i32, String) {

@@ -23,8 +23,13 @@ impl Core {
                 && query.vni.is_none_or(|wanted| vni == wanted)
                 && !(query.diff && row.status == Status::Programmed)
         };
-        let mut rows: Vec<_> =
-            fib.rows().filter(wanted).skip(from as usize).take(size + 1).map(|row| entry(fib, &row)).collect();
+        let mut rows: Vec<_> = fib
+            .rows()
+            .filter(wanted)
+            .skip(from as usize)
+            .take(size + 1)
+            .map(|row| entry(fib, &row))
+            .collect();
         let more = rows.len() > size;
         rows.truncate(size);
         let next_page_token = if more { token([from + size as u32]) } else { String::new() };

@@ -3,8 +3,8 @@
 //! A page costs a bounded piece of a turn, whatever the table's size and however few rows its filters let
 //! through: it may hold fewer rows than asked for and still name the next page.
 
-mod evpn;
 mod describe;
+mod evpn;
 mod explain;
 mod fib;
 mod neighbors;

@@ -36,7 +36,10 @@ impl Core {
                 (true, None) => self.fill_from_table(current, from, &filter, &mut page),
             };
             if let Some(next) = end {
-                return Ok(v1::ListPathsResponse { paths: page.rows, next_page_token: token([family, next]) });
+                return Ok(v1::ListPathsResponse {
+                    paths: page.rows,
+                    next_page_token: token([family, next]),
+                });
             }
             (family, from) = (family + 1, 0);
         }
@@ -59,7 +62,13 @@ impl Core {
     }
 
     /// Adds rows of a table, from the destination `from` on; says where it stopped, if before the end.
-    fn fill_from_table(&self, family: Family, from: u32, filter: &PathFilter, page: &mut Page) -> Option<u32> {
+    fn fill_from_table(
+        &self,
+        family: Family,
+        from: u32,
+        filter: &PathFilter,
+        page: &mut Page,
+    ) -> Option<u32> {
         match family {
             Family::Ipv4Unicast => self.fill(&self.rib.ipv4, from, filter, page),
             Family::Ipv6Unicast => self.fill(&self.rib.ipv6, from, filter, page),
@@ -79,13 +88,31 @@ impl Core {
         let (rib, start, limit) = (&self.rib, DestinationId(from), page.size.min(SCANNED));
         match family {
             Family::Ipv4Unicast => {
-                self.add_sent(&rib.ipv4, &self.export.advertised_ipv4(rib, peer, start, limit), peer, filter, page);
+                self.add_sent(
+                    &rib.ipv4,
+                    &self.export.advertised_ipv4(rib, peer, start, limit),
+                    peer,
+                    filter,
+                    page,
+                );
             }
             Family::Ipv6Unicast => {
-                self.add_sent(&rib.ipv6, &self.export.advertised_ipv6(rib, peer, start, limit), peer, filter, page);
+                self.add_sent(
+                    &rib.ipv6,
+                    &self.export.advertised_ipv6(rib, peer, start, limit),
+                    peer,
+                    filter,
+                    page,
+                );
             }
             Family::L2vpnEvpn => {
-                self.add_sent(&rib.evpn, &self.export.advertised_evpn(rib, peer, start, limit), peer, filter, page);
+                self.add_sent(
+                    &rib.evpn,
+                    &self.export.advertised_evpn(rib, peer, start, limit),
+                    peer,
+                    filter,
+                    page,
+                );
             }
         }
         let end = match family {
@@ -114,7 +141,8 @@ impl Core {
             (row.best, row.valid) = (true, true);
             if let Some(destination) = table.by_id(route.id) {
                 row.version = destination.version().0;
-                row.age_seconds = destination.best().map_or(0, |best| page.now.saturating_sub(best.learned).into());
+                row.age_seconds =
+                    destination.best().map_or(0, |best| page.now.saturating_sub(best.learned).into());
             }
             page.rows.push(row);
         }
@@ -172,7 +200,9 @@ impl Core {
         let table = v1::Table::try_from(query.table).unwrap_or_default();
         let neighbor = match &query.neighbor[..] {
             "" if table != v1::Table::Unspecified => {
-                return Err(ApiError::InvalidArgument("an Adj-RIB is one neighbour's: name it in neighbor".into()));
+                return Err(ApiError::InvalidArgument(
+                    "an Adj-RIB is one neighbour's: name it in neighbor".into(),
+                ));
             }
             "" => None,
             "local" => Some(PeerId::LOCAL),
@@ -193,13 +223,7 @@ impl Core {
     }
 
     /// The row of one path, but for what only its destination knows.
-    pub(super) fn path_row<N: Describe>(
-        &self,
-        key: &N,
-        path: &Path<N>,
-        now: u32,
-        detail: bool,
-    ) -> v1::Path {
+    pub(super) fn path_row<N: Describe>(&self, key: &N, path: &Path<N>, now: u32, detail: bool) -> v1::Path {
         let mut row = path_row(key, &path.body, &path.attrs);
         row.neighbor = self.source_name(path.source);
         row.valid = true;

@@ -86,6 +86,8 @@ pub struct MacIp {
     pub mac: Mac,
     /// The host's address.
     pub ip: Option<Ipv4Addr>,
+    /// How often it has moved; 0 for no MAC mobility community (RFC 7432 section 7.7).
+    pub sequence: u32,
 }
 
 impl MacIp {
@@ -112,9 +114,13 @@ impl MacIp {
     }
 
     /// The attributes of a good UPDATE: MP_REACH_NLRI, ORIGIN, AS_PATH, LOCAL_PREF, and the communities route target
-    /// 65000:100 and encapsulation VXLAN.
+    /// 65000:100, encapsulation VXLAN and MAC mobility.
     pub fn attributes(&self) -> Vec<Vec<u8>> {
-        let communities = [[0, 2, 0xfd, 0xe8, 0, 0, 0, 100], [3, 0x0c, 0, 0, 0, 0, 0, 8]].concat();
+        let mut communities = [[0, 2, 0xfd, 0xe8, 0, 0, 0, 100], [3, 0x0c, 0, 0, 0, 0, 0, 8]].concat();
+        if self.sequence > 0 {
+            communities.extend([6, 0, 0, 0]);
+            communities.extend(self.sequence.to_be_bytes());
+        }
         vec![
             self.reach(),
             attribute(0x40, 1, &[0]),
@@ -148,7 +154,7 @@ pub fn flood(vtep: Ipv4Addr) -> Vec<u8> {
     route.extend([0, 100, 0, 0, 0, 0, 32]);
     route.extend(vtep.octets());
     let nlri = [&[3, route.len() as u8], &route[..]].concat();
-    let mac_ip = MacIp { vtep, mac: Mac::ZERO, ip: None };
+    let mac_ip = MacIp { vtep, mac: Mac::ZERO, ip: None, sequence: 0 };
     let mut attributes = mac_ip.attributes();
     // PMSI tunnel: ingress replication (6) with the VNI as label (RFC 6514 section 5, RFC 8365 section 9).
     let pmsi = [&[0, 6, 0, 0, 100][..], &vtep.octets()].concat();

@@ -53,7 +53,12 @@ pub(crate) fn open(number: u8) -> Open {
 /// A host behind neighbour `number`.
 pub(crate) fn host(number: u8) -> MacIp {
     let ip = Ipv4Addr::new(192, 168, 1, number);
-    MacIp { vtep: Ipv4Addr::new(10, 9, 0, number), mac: Mac([2, 0, 0, 0, 9, number]), ip: Some(ip) }
+    MacIp {
+        vtep: Ipv4Addr::new(10, 9, 0, number),
+        mac: Mac([2, 0, 0, 0, 9, number]),
+        ip: Some(ip),
+        sequence: 0,
+    }
 }
 
 impl Stage {
@@ -143,7 +148,7 @@ impl Stage {
 
 /// The rows that linnetd writes for a remote host.
 pub(crate) fn golden(host: MacIp) -> Vec<String> {
-    let MacIp { vtep, mac, ip } = host;
+    let MacIp { vtep, mac, ip, .. } = host;
     let mut rows = vec![
         format!("{mac} dev vxlan100 extern_learn master br100"),
         format!("{mac} dev vxlan100 dst {vtep} self extern_learn permanent"),

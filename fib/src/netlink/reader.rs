@@ -17,7 +17,19 @@ const BATCH: usize = 1024;
 /// `NLMSGERR_ATTR_MSG`.
 const ERROR_TEXT: u16 = 1;
 
+/// What one look at the socket gave.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Received {
+    Datagram,
+    Nothing,
+    Overrun,
+}
+
 /// Reads until nobody takes events any more or `closing` says so. Waits where `events` is full.
+///
+/// The kernel tells of an overflow at once, ahead of what the socket holds, and only once: until all of that
+/// has been read, it drops what comes without a further word. So the news of it waits until then: what is
+/// looked at afterwards is seen in full, or another overflow is told of.
 ///
 /// # Errors
 /// The socket's, except that it overflowed, which is news.
@@ -27,11 +39,20 @@ pub(super) fn run(
     closing: impl Fn() -> bool,
 ) -> io::Result<()> {
     let mut datagram = Vec::with_capacity(DATAGRAM);
+    let mut lost = false;
     while !closing() {
         let mut batch = Vec::new();
         // Waits for the first datagram only, then takes what is there.
-        let mut flags = 0;
-        while batch.len() < BATCH && receive(socket, &mut datagram, flags, &mut batch)? {
+        let mut flags = if lost { libc::MSG_DONTWAIT } else { 0 };
+        while batch.len() < BATCH {
+            match receive(socket, &mut datagram, flags, &mut batch)? {
+                Received::Datagram => {}
+                Received::Overrun => lost = true,
+                Received::Nothing => {
+                    batch.extend(std::mem::take(&mut lost).then_some(KernelEvent::Overrun));
+                    break;
+                }
+            }
             flags = libc::MSG_DONTWAIT;
         }
         if !batch.is_empty() && events.blocking_send(batch).is_err() {
@@ -41,22 +62,22 @@ pub(super) fn run(
     Ok(())
 }
 
-/// Takes one datagram; `false` if there is none.
+/// Takes one datagram.
 fn receive(
     socket: &Socket,
     datagram: &mut Vec<u8>,
     flags: libc::c_int,
     batch: &mut Vec<KernelEvent>,
-) -> io::Result<bool> {
+) -> io::Result<Received> {
     datagram.clear();
     match socket.recv(datagram, flags) {
         Ok(_) => batch.extend(messages(datagram).filter_map(event)),
-        Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => batch.push(KernelEvent::Overrun),
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+        Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => return Ok(Received::Overrun),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Received::Nothing),
         Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
         Err(error) => return Err(error),
     }
-    Ok(true)
+    Ok(Received::Datagram)
 }
 
 /// What a message says; `None` for what does not matter here.

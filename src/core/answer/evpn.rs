@@ -87,7 +87,7 @@ impl Core {
         let [from] = parse_token(&query.page_token)?;
         let wanted = |vni: &Vni| query.vni.is_none_or(|wanted| vni.get() == wanted);
         let all = forwarding.evpn.vnis().map(|row| row.vni).filter(wanted);
-        let all = all.flat_map(|vni| forwarding.evpn.vteps(vni)).filter(|row| vtep.is_none_or(|v| row.vtep == v));
+        let all = all.flat_map(|vni| forwarding.evpn.vteps(vni, None)).filter(|row| vtep.is_none_or(|v| row.vtep == v));
         let size = page_size(query.page_size);
         let mut rows: Vec<_> = all.skip(from as usize).take(size + 1).map(|row| vtep_row(&forwarding.fib, &row)).collect();
         let more = rows.len() > size;

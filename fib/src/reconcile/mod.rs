@@ -31,6 +31,7 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use bgp::types::Vni;
+use evpn::Feed;
 use evpn::dataplane::{Observation, WantedKey, WantedValue};
 use hashbrown::HashMap;
 
@@ -42,7 +43,7 @@ use self::network::{Network, Seen, vni_of};
 use self::place::{Place, Step};
 use self::queue::Queue;
 use self::retry::Retries;
-pub use self::show::Devices;
+pub use self::show::{Changed, Devices, RowPlace};
 pub use self::status::{Counters, FibRow, Status};
 use crate::config::FibConfig;
 use crate::event::{KernelEvent, Row};
@@ -68,6 +69,7 @@ pub struct Fib {
     /// A former run's rows may be deleted.
     released: bool,
     counters: Counters,
+    feed: Feed<Changed>,
 }
 
 impl Fib {
@@ -86,6 +88,7 @@ impl Fib {
             synced: false,
             released: false,
             counters: Counters::default(),
+            feed: Feed::default(),
         }
     }
 
@@ -96,6 +99,7 @@ impl Fib {
     pub fn want(&mut self, key: WantedKey, value: Option<WantedValue>) {
         let network = self.networks.entry(vni_of(&key)).or_default();
         if network.want(&key, value) {
+            self.feed.push(Changed::Row(key));
             self.retries.clear(&key);
             self.conclude(&key, false);
             self.mark_dirty(key);
@@ -181,10 +185,7 @@ impl Fib {
     /// Everything wanted, and what is ours in the kernel and not wanted. In no order.
     pub fn rows(&self) -> impl Iterator<Item = FibRow> + '_ {
         let keys = self.networks.iter().flat_map(|(vni, network)| network.keys(*vni));
-        keys.filter_map(|key| {
-            let wanted = self.networks.get(&vni_of(&key))?.wanted(&key);
-            Some(FibRow { key, wanted, status: self.status(&key)? })
-        })
+        keys.filter_map(|key| self.find_row(key))
     }
 
     /// Where wanted and seen differ.
@@ -226,6 +227,11 @@ impl Fib {
 
     /// Draws the conclusions from a row.
     fn seen(&mut self, now: Instant, seen: Seen, place: &Place) {
+        match seen.key {
+            key if seen.listed => self.feed.push(Changed::Row(key)),
+            WantedKey::Mac { vni, mac } => self.feed.push(Changed::Port(vni, mac)),
+            _ => {}
+        }
         if place.segment.up {
             self.news.extend(seen.news);
         }
@@ -335,6 +341,7 @@ impl Fib {
         let Some(network) = self.networks.get_mut(&vni_of(&key)) else { return };
         let Some(marks) = network.marks(&key) else { return };
         marks.in_flight = false;
+        self.feed.push(Changed::Row(key));
         let place = place(network, &self.config, self.released);
         match place.and_then(|place| network.step(&key, &place)) {
             Some(Step::Act(next)) if next == *action && self.dumps.is_idle() => {

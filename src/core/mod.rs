@@ -16,6 +16,8 @@ mod answer;
 mod event;
 mod forward;
 mod peer;
+#[cfg(test)]
+mod testing;
 mod watch;
 
 use std::collections::VecDeque;
@@ -76,7 +78,7 @@ impl Core {
             rib,
             export: Export::default(),
             forwarding,
-            watches: Watches::default(),
+            watches: Watches::new(seed),
             actions: VecDeque::new(),
         }
     }
@@ -114,8 +116,7 @@ impl Core {
                 self.actions.push_back(Action::Batch { peer, session: session.number, batch });
             }
         }
-        self.serve_watches(now);
-        more
+        more | self.serve_watches(now)
     }
 
     /// The next thing to do outside.
@@ -146,6 +147,7 @@ impl Core {
             PeerNews::Failed(down) => {
                 if let Some(peer) = self.peers.get_mut(id) {
                     peer.last_down = Some(down.clone());
+                    self.watches.neighbor_changed(id);
                 }
                 self.log(LogLine::Failed(id, down));
             }
@@ -162,7 +164,8 @@ impl Core {
         let learned = self.clock(now);
         let Some(peer) = self.peers.get_mut(id) else { return };
         if !peer.imports() {
-            peer.refused_for_policy += routes.reach.iter().map(|(_, routes)| routes.len() as u64).sum::<u64>();
+            peer.refused_for_policy +=
+                routes.reach.iter().map(|(_, routes)| routes.len() as u64).sum::<u64>();
             return;
         }
         routes.unreach.iter().for_each(|routes| self.rib.withdraw(id, routes));
@@ -208,6 +211,7 @@ impl Core {
         self.peer_down(now, id, Down::Transport(bgp::session::TransportFault::Closed));
         if let Some(peer) = self.peers.get_mut(id) {
             peer.info = None;
+            self.watches.neighbor_changed(id);
         }
     }
 
@@ -219,11 +223,16 @@ impl Core {
             return;
         }
         let evpn_peers = || self.peers.iter().filter(|p| p.config.families.contains(Family::L2vpnEvpn));
-        let complete = evpn_peers().all(|peer| peer.has_sent_all(Family::L2vpnEvpn)) && forwarding.is_current(&self.rib);
+        let complete =
+            evpn_peers().all(|peer| peer.has_sent_all(Family::L2vpnEvpn)) && forwarding.is_current(&self.rib);
         let late = now >= self.started + STALE_DEADLINE;
         if complete || late {
             forwarding.release_stale();
-            self.log(LogLine::StaleReleased(if complete { ReleaseReason::EndOfRib } else { ReleaseReason::Deadline }));
+            self.log(LogLine::StaleReleased(if complete {
+                ReleaseReason::EndOfRib
+            } else {
+                ReleaseReason::Deadline
+            }));
         }
     }
 

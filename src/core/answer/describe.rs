@@ -12,7 +12,7 @@ use super::row::{hex, text, texts};
 
 /// A key of any family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum AnyNlri {
+pub(in crate::core) enum AnyNlri {
     Prefix(IpNet),
     Evpn(EvpnKey),
 }
@@ -32,15 +32,15 @@ impl FromStr for AnyNlri {
 
 /// What a key says, as far as filters ask for it.
 #[derive(Default)]
-pub(super) struct Described {
-    pub(super) route_type: v1::RouteType,
-    pub(super) rd: Option<Rd>,
-    pub(super) mac: Option<Mac>,
-    pub(super) ip: Option<IpAddr>,
+pub(in crate::core) struct Described {
+    pub(in crate::core) route_type: v1::RouteType,
+    pub(in crate::core) rd: Option<Rd>,
+    pub(in crate::core) mac: Option<Mac>,
+    pub(in crate::core) ip: Option<IpAddr>,
 }
 
 /// A key that rows can be made of.
-pub(super) trait Describe: Nlri {
+pub(in crate::core) trait Describe: Nlri {
     /// As filters see it.
     fn described(&self) -> Described;
 
@@ -104,9 +104,7 @@ impl Describe for EvpnKey {
             EvpnKey::EthernetAd { rd, .. } => of(RouteType::Ead, rd, None, None),
             EvpnKey::MacIp { rd, mac, ip, .. } => of(RouteType::Macip, rd, Some(mac), ip),
             EvpnKey::Imet { rd, originator, .. } => of(RouteType::Multicast, rd, None, Some(originator)),
-            EvpnKey::EthernetSegment { rd, originator, .. } => {
-                of(RouteType::Es, rd, None, Some(originator))
-            }
+            EvpnKey::EthernetSegment { rd, originator, .. } => of(RouteType::Es, rd, None, Some(originator)),
             EvpnKey::IpPrefix { rd, .. } => of(RouteType::Prefix, rd, None, None),
         }
     }
@@ -192,9 +190,5 @@ fn origin(origin: Origin) -> v1::Origin {
 }
 
 fn pmsi(pmsi: &PmsiTunnel) -> v1::Pmsi {
-    v1::Pmsi {
-        r#type: pmsi.type_name(),
-        vni: pmsi.vni.get(),
-        endpoint: text(pmsi.ingress_endpoint()),
-    }
+    v1::Pmsi { r#type: pmsi.type_name(), vni: pmsi.vni.get(), endpoint: text(pmsi.ingress_endpoint()) }
 }

@@ -47,12 +47,14 @@ impl Core {
                 }
                 *left -= 1;
                 if filter.takes(row.place, Some(row.mac), None) {
-                    rows.push(mac_row(&forwarding.fib, &row));
+                    rows.push(row);
                 }
             }
             end
         })?;
-        Ok(v1::ListMacsResponse { macs: rows, next_page_token: next })
+        rows.sort_unstable_by_key(|row| (row.vni, row.mac));
+        let macs = rows.iter().map(|row| mac_row(&forwarding.fib, row)).collect();
+        Ok(v1::ListMacsResponse { macs, next_page_token: next })
     }
 
     pub(super) fn list_arps(&self, query: &v1::ListArpsRequest) -> Answered<v1::ListArpsResponse> {
@@ -73,27 +75,29 @@ impl Core {
                 }
                 *left -= 1;
                 if filter.takes(row.place, Some(row.mac), Some(row.ip)) {
-                    rows.push(arp_row(forwarding, &row));
+                    rows.push(row);
                 }
             }
             end
         })?;
-        Ok(v1::ListArpsResponse { arps: rows, next_page_token: next })
+        rows.sort_unstable_by_key(|row| (row.vni, row.ip));
+        let arps = rows.iter().map(|row| arp_row(forwarding, row)).collect();
+        Ok(v1::ListArpsResponse { arps, next_page_token: next })
     }
 
     pub(super) fn list_vteps(&self, query: &v1::ListVtepsRequest) -> Answered<v1::ListVtepsResponse> {
         let forwarding = self.forwarding()?;
         let vtep: Option<IpAddr> = parse_filter("vtep", &query.vtep)?;
-        let [from] = parse_token(&query.page_token)?;
-        let wanted = |vni: &Vni| query.vni.is_none_or(|wanted| vni.get() == wanted);
-        let all = forwarding.evpn.vnis().map(|row| row.vni).filter(wanted);
-        let all = all.flat_map(|vni| forwarding.evpn.vteps(vni, None)).filter(|row| vtep.is_none_or(|v| row.vtep == v));
+        let (from, after) = vtep_place(&query.page_token)?;
+        let evpn = &forwarding.evpn;
+        let vnis = evpn.served(from).filter(|vni| query.vni.is_none_or(|wanted| vni.get() == wanted));
+        let all = vnis.flat_map(|vni| evpn.vteps(vni, after.filter(|_| vni == from)));
         let size = page_size(query.page_size);
-        let mut rows: Vec<_> = all.skip(from as usize).take(size + 1).map(|row| vtep_row(&forwarding.fib, &row)).collect();
-        let more = rows.len() > size;
-        rows.truncate(size);
-        let next_page_token = if more { token([from + size as u32]) } else { String::new() };
-        Ok(v1::ListVtepsResponse { vteps: rows, next_page_token })
+        let rows: Vec<_> = all.filter(|row| vtep.is_none_or(|v| row.vtep == v)).take(size).collect();
+        let last = rows.last().filter(|_| rows.len() == size);
+        let next_page_token = last.map(|row| format!("{}/{}", row.vni, row.vtep)).unwrap_or_default();
+        let vteps = rows.iter().map(|row| vtep_row(&forwarding.fib, row)).collect();
+        Ok(v1::ListVtepsResponse { vteps, next_page_token })
     }
 
     /// EVPN and the kernel, if the configuration asks for them.
@@ -124,6 +128,19 @@ impl HostFilter {
     }
 }
 
+/// Behind which VTEP of which VNI a page begins.
+fn vtep_place(page_token: &str) -> Answered<(Vni, Option<IpAddr>)> {
+    if page_token.is_empty() {
+        return Ok((Vni::default(), None));
+    }
+    let place = page_token
+        .split_once('/')
+        .and_then(|(vni, vtep)| Some((Vni::new(vni.parse().ok()?)?, Some(vtep.parse().ok()?))));
+    place.ok_or_else(|| {
+        ApiError::InvalidArgument(format!("page_token: `{page_token}` is not from an earlier page"))
+    })
+}
+
 /// Walks a table that each VNI has one of, from where the token says; `visit` says where it stopped.
 fn walk(
     evpn: &Evpn,
@@ -134,7 +151,7 @@ fn walk(
     let [first, from] = parse_token(page_token)?;
     let mut left = SCANNED;
     let mut from = RowId(from);
-    let vnis = evpn.vnis().map(|row| row.vni).filter(|vni| vni.get() >= first);
+    let vnis = Vni::new(first).into_iter().flat_map(|first| evpn.served(first));
     for vni in vnis.filter(|vni| only.is_none_or(|only| vni.get() == only)) {
         if vni.get() != first {
             from = RowId::default();
@@ -147,7 +164,11 @@ fn walk(
 }
 
 /// The first `size` rows, and the position of the next.
-fn page<R>(rows: impl Iterator<Item = R>, size: usize, position: impl Fn(&R) -> u32) -> (Vec<R>, Option<u32>) {
+fn page<R>(
+    rows: impl Iterator<Item = R>,
+    size: usize,
+    position: impl Fn(&R) -> u32,
+) -> (Vec<R>, Option<u32>) {
     let mut rows: Vec<R> = rows.take(size + 1).collect();
     let next = if rows.len() > size { rows.pop().as_ref().map(position) } else { None };
     (rows, next)
@@ -159,7 +180,9 @@ pub(in crate::core) fn vni_row(forwarding: &Forwarding, row: &VniRow) -> v1::Vni
     let (state, reason) = match row.state {
         VniState::Active => (v1::VniState::Up, ""),
         VniState::NoDevice => (v1::VniState::Down, "no VXLAN device of this VNI is on a bridge and up"),
-        VniState::NoVtep => (v1::VniState::Down, "no local tunnel address: set evpn.vtep, or the device's local"),
+        VniState::NoVtep => {
+            (v1::VniState::Down, "no local tunnel address: set evpn.vtep, or the device's local")
+        }
         VniState::NoRd => (v1::VniState::Down, "no route distinguisher is left"),
     };
     v1::Vni {
@@ -221,13 +244,7 @@ pub(in crate::core) fn arp_row(forwarding: &Forwarding, row: &NeighborRow) -> v1
 /// A VTEP's row.
 pub(in crate::core) fn vtep_row(fib: &Fib, row: &VtepRow) -> v1::Vtep {
     let (kernel, kernel_reason) = kernel(fib, &WantedKey::Flood { vni: row.vni, vtep: row.vtep });
-    v1::Vtep {
-        vni: row.vni.get(),
-        vtep: row.vtep.to_string(),
-        flood: row.flood,
-        kernel,
-        kernel_reason,
-    }
+    v1::Vtep { vni: row.vni.get(), vtep: row.vtep.to_string(), flood: row.flood, kernel, kernel_reason }
 }
 
 fn kernel(fib: &Fib, key: &WantedKey) -> (i32, String) {

@@ -36,7 +36,10 @@ impl Core {
                 (true, None) => self.fill_from_table(current, from, &filter, &mut page),
             };
             if let Some(next) = end {
-                return Ok(v1::ListPathsResponse { paths: page.rows, next_page_token: token([family, next]) });
+                return Ok(v1::ListPathsResponse {
+                    paths: page.rows,
+                    next_page_token: token([family, next]),
+                });
             }
             (family, from) = (family + 1, 0);
         }
@@ -59,7 +62,13 @@ impl Core {
     }
 
     /// Adds rows of a table, from the destination `from` on; says where it stopped, if before the end.
-    fn fill_from_table(&self, family: Family, from: u32, filter: &PathFilter, page: &mut Page) -> Option<u32> {
+    fn fill_from_table(
+        &self,
+        family: Family,
+        from: u32,
+        filter: &PathFilter,
+        page: &mut Page,
+    ) -> Option<u32> {
         match family {
             Family::Ipv4Unicast => self.fill(&self.rib.ipv4, from, filter, page),
             Family::Ipv6Unicast => self.fill(&self.rib.ipv6, from, filter, page),
@@ -79,13 +88,31 @@ impl Core {
         let (rib, start, limit) = (&self.rib, DestinationId(from), page.size.min(SCANNED));
         match family {
             Family::Ipv4Unicast => {
-                self.add_sent(&rib.ipv4, &self.export.advertised_ipv4(rib, peer, start, limit), peer, filter, page);
+                self.add_sent(
+                    &rib.ipv4,
+                    &self.export.advertised_ipv4(rib, peer, start, limit),
+                    peer,
+                    filter,
+                    page,
+                );
             }
             Family::Ipv6Unicast => {
-                self.add_sent(&rib.ipv6, &self.export.advertised_ipv6(rib, peer, start, limit), peer, filter, page);
+                self.add_sent(
+                    &rib.ipv6,
+                    &self.export.advertised_ipv6(rib, peer, start, limit),
+                    peer,
+                    filter,
+                    page,
+                );
             }
             Family::L2vpnEvpn => {
-                self.add_sent(&rib.evpn, &self.export.advertised_evpn(rib, peer, start, limit), peer, filter, page);
+                self.add_sent(
+                    &rib.evpn,
+                    &self.export.advertised_evpn(rib, peer, start, limit),
+                    peer,
+                    filter,
+                    page,
+                );
             }
         }
         let end = match family {
@@ -114,7 +141,8 @@ impl Core {
             (row.best, row.valid) = (true, true);
             if let Some(destination) = table.by_id(route.id) {
                 row.version = destination.version().0;
-                row.age_seconds = destination.best().map_or(0, |best| page.now.saturating_sub(best.learned).into());
+                row.age_seconds =
+                    destination.best().map_or(0, |best| page.now.saturating_sub(best.learned).into());
             }
             page.rows.push(row);
         }
@@ -156,10 +184,16 @@ impl Core {
         }
         for (position, path) in destination.paths().enumerate() {
             let from_asked = filter.neighbor.is_none_or(|peer| path.source == peer);
-            if !from_asked || !filter.vni_matches::<N>(&path.body, &path.attrs) {
+            if !from_asked
+                || (filter.best_only && position > 0)
+                || !filter.vni_matches::<N>(&path.body, &path.attrs)
+            {
                 continue;
             }
             let mut row = self.path_row(&key, path, page.now, page.detail);
+            if page.detail {
+                row.reason = self.reason(table, key, path);
+            }
             row.best = position == 0;
             row.stale = table.is_stale(path);
             row.version = destination.version().0;
@@ -171,8 +205,10 @@ impl Core {
         let families = query.families.iter().map(|f| parse("families", f)).collect::<Answered<_>>()?;
         let table = v1::Table::try_from(query.table).unwrap_or_default();
         let neighbor = match &query.neighbor[..] {
-            "" if table != v1::Table::Unspecified => {
-                return Err(ApiError::InvalidArgument("an Adj-RIB is one neighbour's: name it in neighbor".into()));
+            "" if matches!(table, v1::Table::In | v1::Table::Out) => {
+                return Err(ApiError::InvalidArgument(
+                    "an Adj-RIB is one neighbour's: name it in neighbor".into(),
+                ));
             }
             "" => None,
             "local" => Some(PeerId::LOCAL),
@@ -189,11 +225,12 @@ impl Core {
             nlri: parse_filter("nlri", &query.nlri)?,
             neighbor: neighbor.filter(|_| !out),
             adj_out: neighbor.filter(|_| out),
+            best_only: table == v1::Table::Local,
         })
     }
 
     /// The row of one path, but for what only its destination knows.
-    pub(super) fn path_row<N: Describe>(
+    pub(in crate::core) fn path_row<N: Describe>(
         &self,
         key: &N,
         path: &Path<N>,
@@ -234,6 +271,8 @@ struct PathFilter {
     neighbor: Option<PeerId>,
     /// Not what was received, but what this peer has been sent.
     adj_out: Option<PeerId>,
+    /// Loc-RIB.
+    best_only: bool,
 }
 
 impl PathFilter {

@@ -9,6 +9,7 @@ mod kernel;
 mod listen;
 mod log;
 mod peer;
+mod process;
 mod socket;
 
 use std::collections::HashMap;
@@ -59,7 +60,8 @@ const GOODBYE: Duration = Duration::from_secs(2);
 pub async fn run(config: Config) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let listeners = Listeners::bind(&ListenConfig { socket: config.api.socket.clone(), tcp: config.api.listen })?;
+    let listeners =
+        Listeners::bind(&ListenConfig { socket: config.api.socket.clone(), tcp: config.api.listen })?;
 
     let (events, inbox) = mpsc::channel(EVENTS);
     let seed = RandomState::new().hash_one(std::process::id());
@@ -115,8 +117,12 @@ fn start_peers(
         let (batches, batches_in) = mpsc::channel(BATCHES);
         let (commands, commands_in) = mpsc::channel(COMMANDS);
         let (accepted, accepted_in) = mpsc::channel(ACCEPTED);
-        let mailbox =
-            Mailbox { batches: batches_in, commands: commands_in, accepted: accepted_in, core: events.clone() };
+        let mailbox = Mailbox {
+            batches: batches_in,
+            commands: commands_in,
+            accepted: accepted_in,
+            core: events.clone(),
+        };
         let session = Session::new(session_config(bgp, neighbor), seed.wrapping_add(id.0.into()));
         let task = tokio::spawn(Peer::new(id, route(bgp, neighbor), session, mailbox).run());
         sessions.push(tokio::spawn(watch(id, neighbor.address.to_string(), task, events.clone())));
@@ -138,7 +144,7 @@ async fn serve_api(listeners: Listeners, events: mpsc::Sender<Event>, mut end: m
     let (requests, mut inbox) = mpsc::channel(REQUESTS);
     let forward = tokio::spawn(async move {
         while let Some(request) = inbox.recv().await {
-            if events.send(Event::Request(request)).await.is_err() {
+            if events.send(Event::Request(process::with_process(request))).await.is_err() {
                 return;
             }
         }

@@ -2,6 +2,7 @@
 //!
 //! - [`config`]: what the file may say, and what it means.
 //! - [`core`]: all routing state in one pure value, composed of the `bgp`, `evpn` and `fib` crates.
+//! - [`peer`]: what is done for one neighbour: its session and its connections.
 //! - [`daemon`]: the tasks and sockets around it.
 //! - [`cli`]: the `linnet` command.
 
@@ -9,3 +10,4 @@ pub mod cli;
 pub mod config;
 pub mod core;
 pub mod daemon;
+pub mod peer;

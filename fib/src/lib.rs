@@ -16,6 +16,8 @@
 
 pub mod config;
 pub mod event;
+#[cfg(any(test, feature = "fake"))]
+pub mod fake;
 pub mod netlink;
 pub mod op;
 pub mod reconcile;

@@ -5,6 +5,8 @@ use std::net::IpAddr;
 
 use bgp::types::{Mac, Vni};
 
+use crate::event::{BridgeRow, BridgeRowKind, NeighborRow, NeighborState, Row, TunnelRow};
+
 /// A device's index, unique in its network namespace.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct IfIndex(pub u32);
@@ -127,6 +129,52 @@ pub enum Action {
         /// The VXLAN device and the bridge, by name.
         names: Vec<String>,
     },
+}
+
+/// The protocol id of a neighbour that is the kernel's (`RTPROT_KERNEL`).
+pub const KERNEL_PROTOCOL: u8 = 2;
+
+impl Action {
+    /// The rows that the kernel has when this is done; none for what takes rows away, or is not about rows.
+    /// `bridge` is the one that the VXLAN device is a port of.
+    pub fn rows(&self, bridge: IfIndex) -> impl Iterator<Item = Row> {
+        let (first, second) = match *self {
+            Action::SetMac { vxlan, mac, vtep, half } => (
+                (half != Half::Bridge).then(|| tunnel(vxlan, mac, vtep)),
+                (half != Half::Tunnel).then(|| at_bridge(bridge, vxlan, mac, false)),
+            ),
+            Action::SetSticky { vxlan, mac } => (Some(at_bridge(bridge, vxlan, mac, true)), None),
+            Action::AddFlood { vxlan, vtep } => (Some(tunnel(vxlan, Mac::ZERO, vtep)), None),
+            Action::SetNeighbor { bridge: device, ip, mac, router, protocol, .. } => {
+                let (mac, state, external) = (Some(mac), NeighborState::NoArp, true);
+                (
+                    Some(Row::Neighbor(NeighborRow { device, ip, mac, state, external, router, protocol })),
+                    None,
+                )
+            }
+            Action::ProbeNeighbor { bridge: device, ip, mac, .. } => {
+                let (mac, state, protocol) = (Some(mac), NeighborState::Usable, KERNEL_PROTOCOL);
+                let row = NeighborRow { device, ip, mac, state, external: false, router: false, protocol };
+                (Some(Row::Neighbor(row)), None)
+            }
+            _ => (None, None),
+        };
+        first.into_iter().chain(second)
+    }
+
+    /// Whether there are any.
+    pub fn makes_rows(&self) -> bool {
+        self.rows(IfIndex::default()).next().is_some()
+    }
+}
+
+fn tunnel(vxlan: IfIndex, mac: Mac, vtep: IpAddr) -> Row {
+    Row::Tunnel(TunnelRow { vxlan, mac, vtep, external: true, firm: true })
+}
+
+fn at_bridge(bridge: IfIndex, port: IfIndex, mac: Mac, sticky: bool) -> Row {
+    let kind = if sticky { BridgeRowKind::Static } else { BridgeRowKind::Dynamic };
+    Row::Bridge(BridgeRow { bridge, port, mac, kind, external: true, sticky })
 }
 
 /// What to dump.

@@ -50,7 +50,8 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         return Ok(());
     }
     start_log();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers()).enable_all().build()?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(workers()).enable_all().build()?;
     runtime.block_on(linnet::daemon::run(config))
 }
 
@@ -59,7 +60,10 @@ fn read(path: &Path) -> anyhow::Result<Config> {
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {name}"))?;
     Config::parse(&name, &text).map_err(|faults| {
         let count = faults.list.len();
-        anyhow::anyhow!("{count} {} in the configuration\n{faults}", if count == 1 { "fault" } else { "faults" })
+        anyhow::anyhow!(
+            "{count} {} in the configuration\n{faults}",
+            if count == 1 { "fault" } else { "faults" }
+        )
     })
 }
 

@@ -25,7 +25,8 @@ pub(super) fn check(file: file::File) -> (Config, Vec<Finding>) {
     if let Some(listen) = file.api.listen
         && !listen.ip().is_loopback()
     {
-        let message = "only a loopback address: the API has no TLS yet, and whoever reaches it can change this speaker";
+        let message =
+            "only a loopback address: the API has no TLS yet, and whoever reaches it can change this speaker";
         checker.find(Path::from("api").key("listen"), message);
     }
     (Config { bgp, evpn, api: file.api }, checker.findings)
@@ -43,7 +44,10 @@ impl Checker {
     fn bgp(&mut self, bgp: file::Bgp) -> BgpConfig {
         let path = Path::from("bgp");
         if bgp.router_id.is_unspecified() {
-            self.find(path.key("router_id"), "0.0.0.0 identifies nobody (RFC 6286); take an address of this node");
+            self.find(
+                path.key("router_id"),
+                "0.0.0.0 identifies nobody (RFC 6286); take an address of this node",
+            );
         }
         let listen = self.listen(&path, bgp.listen);
         let groups = self.groups(&path, bgp.peer_groups);
@@ -54,7 +58,8 @@ impl Checker {
             if !seen.insert(neighbor.address) {
                 self.find(at.key("address"), format!("{} is configured already", neighbor.address));
             }
-            let context = Context { asn: bgp.asn.0, ebgp_default: bgp.ebgp_default, listens: !listen.is_empty() };
+            let context =
+                Context { asn: bgp.asn.0, ebgp_default: bgp.ebgp_default, listens: !listen.is_empty() };
             neighbors.push(self.neighbor(&at, neighbor, &groups, &context));
         }
         let router_id = RouterId(bgp.router_id);
@@ -65,7 +70,10 @@ impl Checker {
     fn listen(&mut self, path: &Path, listen: Option<file::Listen>) -> Vec<std::net::SocketAddr> {
         let Some(file::Listen { addresses, port: Some(port) }) = listen else { return Vec::new() };
         if port == 0 {
-            self.find(path.key("listen").key("port"), "0 is no port to be found at; 179 is BGP's, null is none");
+            self.find(
+                path.key("listen").key("port"),
+                "0 is no port to be found at; 179 is BGP's, null is none",
+            );
         }
         addresses.into_iter().map(|address| (address, port).into()).collect()
     }
@@ -257,9 +265,13 @@ impl Checker {
     fn device(&mut self, at: &Path, key: &str, name: Option<&str>, taken: &mut Taken) {
         let Some(name) = name else { return };
         // IFNAMSIZ is 16 with the closing zero.
-        let right = (1..=15).contains(&name.len()) && !name.contains(['/', ' ', ':']) && name != "." && name != "..";
+        let right =
+            (1..=15).contains(&name.len()) && !name.contains(['/', ' ', ':']) && name != "." && name != "..";
         if !right {
-            self.find(at.key(key), format!("`{name}` is no device name: 1 to 15 characters, without / : or spaces"));
+            self.find(
+                at.key(key),
+                format!("`{name}` is no device name: 1 to 15 characters, without / : or spaces"),
+            );
         }
         if !taken.devices.insert(name.to_owned()) {
             self.find(at.key(key), format!("`{name}` is another VNI's already"));

@@ -52,7 +52,11 @@ impl<'de> DeserializeSeed<'de> for Walk<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        if self.steps.is_empty() { deserializer.deserialize_any(Raise) } else { deserializer.deserialize_any(self) }
+        if self.steps.is_empty() {
+            deserializer.deserialize_any(Raise)
+        } else {
+            deserializer.deserialize_any(self)
+        }
     }
 }
 

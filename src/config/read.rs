@@ -120,7 +120,11 @@ impl Wrong {
         let message = without_position(&error.inner().to_string());
         let (head, key, tail) = {
             let mut parts = message.splitn(3, '`');
-            (parts.next().unwrap_or_default(), parts.next().unwrap_or_default(), parts.next().unwrap_or_default())
+            (
+                parts.next().unwrap_or_default(),
+                parts.next().unwrap_or_default(),
+                parts.next().unwrap_or_default(),
+            )
         };
         let parent_of = |path: Path| match path.0.split_last() {
             Some((Step::Key(last), parent)) if last == key => Path(parent.to_vec()),
@@ -162,10 +166,12 @@ impl Wrong {
             Wrong::Unknown { parent, key, .. } => at(tree, parent)
                 .and_then(Value::as_mapping_mut)
                 .is_some_and(|mapping| mapping.shift_remove(key.as_str()).is_some()),
-            Wrong::Missing { parent, key } => match (at(tree, parent).and_then(Value::as_mapping_mut), stand_in(key)) {
-                (Some(mapping), Some(value)) => mapping.insert(key.as_str().into(), value).is_none(),
-                _ => false,
-            },
+            Wrong::Missing { parent, key } => {
+                match (at(tree, parent).and_then(Value::as_mapping_mut), stand_in(key)) {
+                    (Some(mapping), Some(value)) => mapping.insert(key.as_str().into(), value).is_none(),
+                    _ => false,
+                }
+            }
             Wrong::Value { path, .. } => remove(tree, path),
         }
     }
@@ -182,7 +188,9 @@ fn locate_parent(text: &str, path: &Path) -> Option<Position> {
 fn stand_in(key: &str) -> Option<Value> {
     let address = || Value::from("192.0.2.1");
     match key {
-        "bgp" => Some(Value::Mapping([("asn".into(), 1.into()), ("router_id".into(), address())].into_iter().collect())),
+        "bgp" => Some(Value::Mapping(
+            [("asn".into(), 1.into()), ("router_id".into(), address())].into_iter().collect(),
+        )),
         "asn" | "vni" => Some(1.into()),
         "router_id" | "address" | "vtep" => Some(address()),
         "name" => Some("".into()),

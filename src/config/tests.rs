@@ -151,7 +151,8 @@ api: { listen: "10.0.0.1:50151" }
 
 #[test]
 fn defaults_are_the_documented_ones() {
-    let config = config("bgp: { asn: 1, router_id: 1.1.1.1, neighbors: [{ address: 10.0.0.2, remote_as: 1 }] }");
+    let config =
+        config("bgp: { asn: 1, router_id: 1.1.1.1, neighbors: [{ address: 10.0.0.2, remote_as: 1 }] }");
     let neighbor = &config.bgp.neighbors[0];
     assert_eq!((neighbor.hold_time, neighbor.keepalive, neighbor.connect_retry), (90, None, 10));
     assert_eq!((neighbor.port, neighbor.multihop, neighbor.ebgp_accept), (179, 1, false));

@@ -66,7 +66,9 @@ impl Visitor<'_> for AsnVisitor {
 impl<'de> Deserialize<'de> for FamilyValue {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        text.parse().map(FamilyValue).map_err(|e| de::Error::custom(format_args!("unknown family `{text}`: {e}")))
+        text.parse()
+            .map(FamilyValue)
+            .map_err(|e| de::Error::custom(format_args!("unknown family `{text}`: {e}")))
     }
 }
 
@@ -91,7 +93,9 @@ impl<'de> Deserialize<'de> for RdValue {
         if text == "auto" {
             return Ok(RdValue(None));
         }
-        text.parse().map(|rd| RdValue(Some(rd))).map_err(|e| de::Error::custom(format_args!("`{text}`: {e}, or auto")))
+        text.parse()
+            .map(|rd| RdValue(Some(rd)))
+            .map_err(|e| de::Error::custom(format_args!("`{text}`: {e}, or auto")))
     }
 }
 

@@ -24,17 +24,19 @@ pub(super) struct Forwarding {
     pub(super) fib: Fib,
     cursor: CursorId,
     keeps_stale: bool,
+    ending: bool,
     /// The kernel has been read once: what is local is known.
     synced: bool,
 }
 
 impl Forwarding {
-    pub(super) fn new(bgp: &BgpConfig, config: &EvpnConfig, rib: &mut Rib) -> Forwarding {
+    pub(super) fn new(bgp: &BgpConfig, config: &EvpnConfig, rib: &mut Rib, seed: u64) -> Forwarding {
         Forwarding {
             evpn: Evpn::new(evpn_config(bgp, config)),
-            fib: Fib::new(fib_config(config)),
+            fib: Fib::new(fib_config(config), seed),
             cursor: rib.evpn.open_cursor(Version::default()),
             keeps_stale: true,
+            ending: false,
             synced: false,
         }
     }
@@ -55,6 +57,12 @@ impl Forwarding {
         budget: &mut Budget,
         actions: &mut VecDeque<Action>,
     ) -> bool {
+        if self.ending {
+            // Nobody is told any more, but what the kernel says must not pile up.
+            while self.fib.poll_observation().is_some() {}
+            self.emit_ops(now, actions);
+            return false;
+        }
         let learned = now.saturating_duration_since(started).as_secs() as u32;
         self.observe(now, learned, rib, actions);
         let more = self.import(now, learned, rib, budget, actions);
@@ -121,6 +129,18 @@ impl Forwarding {
                 evpn::Action::Notice(notice) => actions.push_back(Action::Log(LogLine::Evpn(notice))),
             }
         }
+    }
+
+    /// Ends: the kernel is to be left without what is ours, and nothing new is wanted of it.
+    pub(super) fn end(&mut self) {
+        self.ending = true;
+        self.keeps_stale = false;
+        self.fib.want_nothing();
+    }
+
+    /// Whether the kernel has nothing of ours any more.
+    pub(super) fn has_ended(&self) -> bool {
+        self.ending && self.fib.is_settled()
     }
 
     /// What is to be done in the kernel, as much as its credit allows.

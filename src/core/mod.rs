@@ -70,7 +70,7 @@ impl Core {
             addresses: config.evpn.iter().map(|evpn| evpn.vtep).collect(),
         };
         let mut rib = Rib::new(identity, seed);
-        let forwarding = config.evpn.as_ref().map(|evpn| Forwarding::new(&bgp, evpn, &mut rib));
+        let forwarding = config.evpn.as_ref().map(|evpn| Forwarding::new(&bgp, evpn, &mut rib, seed));
         Core {
             started: now,
             peers: Peers::new(&bgp.neighbors),
@@ -117,6 +117,18 @@ impl Core {
             }
         }
         more | self.serve_watches(now)
+    }
+
+    /// Ends: the kernel is to be left without what is ours. The sessions are the caller's to close.
+    pub fn end(&mut self) {
+        if let Some(forwarding) = &mut self.forwarding {
+            forwarding.end();
+        }
+    }
+
+    /// Whether there is nothing left to be done after [`Core::end`].
+    pub fn has_ended(&self) -> bool {
+        self.forwarding.as_ref().is_none_or(Forwarding::has_ended)
     }
 
     /// The next thing to do outside.

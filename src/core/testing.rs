@@ -13,9 +13,9 @@ use bgp::session::{Down, Established, Received, Side, TransportFault};
 use bgp::types::{Asn, EthernetTag, Family, FamilySet, Mac, PathId, PeerId, Rd, RouterId, Vni};
 use bgp::wire::update::{Encoding, PeerKind};
 use bgp::wire::{Attrs, EvpnBody, EvpnKey, ExtCommunity, NextHop, Nlris, PmsiTunnel, Route, RouteTarget};
-use fib::event::{BridgeRow, BridgeRowKind, NeighborRow, NeighborState, TunnelRow};
-use fib::op::{Dump, Half, Table};
-use fib::{Fault, IfIndex, KernelEvent, Link, LinkKind, Op, Row};
+use fib::event::{BridgeRow, BridgeRowKind};
+use fib::fake::{FakeKernel, resolved_neighbor};
+use fib::{IfIndex, Row};
 use tokio::sync::oneshot;
 
 use super::{Action, Core, Event, PeerNews};
@@ -53,24 +53,19 @@ pub(super) fn host(n: u8) -> IpAddr {
     Ipv4Addr::new(10, 1, 0, n).into()
 }
 
-fn bridge(vni: Vni) -> IfIndex {
-    IfIndex(vni.get() * 10)
-}
-
-fn vxlan(vni: Vni) -> IfIndex {
-    IfIndex(vni.get() * 10 + 1)
-}
-
-/// The bridge's ports.
-pub(super) fn port(vni: Vni, n: u32) -> IfIndex {
-    IfIndex(vni.get() * 10 + 2 + n)
+/// Devices of a VNI.
+struct Segment {
+    vxlan: IfIndex,
+    bridge: IfIndex,
+    ports: [IfIndex; 2],
 }
 
 /// Core and its surroundings.
 pub(super) struct Node {
     pub(super) core: Core,
     pub(super) now: Instant,
-    kernel: Kernel,
+    kernel: FakeKernel,
+    segments: BTreeMap<Vni, Segment>,
     sessions: u32,
 }
 
@@ -79,8 +74,9 @@ impl Node {
     pub(super) fn new() -> Node {
         let config = Config::parse("test", CONFIG).unwrap_or_else(|faults| panic!("{faults}"));
         let now = Instant::now();
-        let mut node = Node { core: Core::new(now, &config, 1), now, kernel: Kernel::default(), sessions: 0 };
-        VNIS.into_iter().for_each(|number| node.kernel.links.extend(links(vni(number))));
+        let mut kernel = FakeKernel::default();
+        let segments = VNIS.map(|number| (vni(number), segment(&mut kernel, vni(number)))).into();
+        let mut node = Node { core: Core::new(now, &config, 1), now, kernel, segments, sessions: 0 };
         node.run();
         node
     }
@@ -101,8 +97,8 @@ impl Node {
     fn perform(&mut self, action: Action) {
         match action {
             Action::Kernel(ops) => {
-                let events = ops.into_iter().flat_map(|op| self.kernel.perform(op)).collect();
-                self.core.handle(self.now, Event::Kernel(events));
+                ops.iter().for_each(|op| self.kernel.apply(op));
+                self.report();
             }
             Action::Batch { peer, .. } => self.peer(peer.0, PeerNews::Credit(1)),
             Action::Session { .. } | Action::Log(_) => {}
@@ -147,36 +143,44 @@ impl Node {
         self.peer(peer, PeerNews::Routes(received));
     }
 
-    /// The kernel sees something of itself.
-    pub(super) fn kernel_row(&mut self, row: Row, present: bool) {
-        let event = self.kernel.set(row, present);
-        self.core.handle(self.now, Event::Kernel(vec![event]));
-    }
-
-    pub(super) fn local_mac(&mut self, vni: Vni, mac: Mac, on: u32, present: bool) {
+    /// A host's MAC is on a port, or no more.
+    pub(super) fn local_mac(&mut self, vni: Vni, mac: Mac, on: usize, present: bool) {
+        let Segment { bridge, ports, .. } = self.segments[&vni];
         let kind = BridgeRowKind::Dynamic;
-        let row =
-            BridgeRow { bridge: bridge(vni), port: port(vni, on), mac, kind, external: false, sticky: false };
-        self.kernel_row(Row::Bridge(row), present);
+        let row = BridgeRow { bridge, port: ports[on], mac, kind, external: false, sticky: false };
+        self.set(Row::Bridge(row), present);
     }
 
+    /// The bridge knows a host's address, or no more.
     pub(super) fn local_neighbor(&mut self, vni: Vni, ip: IpAddr, mac: Mac, present: bool) {
-        let state = NeighborState::Usable;
-        let (device, mac) = (bridge(vni), Some(mac));
-        let row = NeighborRow { device, ip, mac, state, external: false, router: false, protocol: 0 };
-        self.kernel_row(Row::Neighbor(row), present);
+        let bridge = self.segments[&vni].bridge;
+        self.set(resolved_neighbor(bridge, ip, mac), present);
     }
 
     /// A VNI's VXLAN device goes up or down.
     pub(super) fn device(&mut self, vni: Vni, up: bool) {
-        let [_, link] = links(vni);
-        let event = KernelEvent::LinkSeen(Box::new(Link { up, carrier: up, ..link }));
-        self.core.handle(self.now, Event::Kernel(vec![event]));
+        self.kernel.set_up(self.segments[&vni].vxlan, up);
+        self.report();
     }
 
-    /// From now on the kernel refuses rows of this MAC, or no more.
-    pub(super) fn refuse(&mut self, mac: Option<Mac>) {
-        self.kernel.refused = mac;
+    /// The kernel refuses this many of the next ops.
+    pub(super) fn refuse(&mut self, ops: usize) {
+        const ENOMEM: i32 = 12;
+        self.kernel.refusals = vec![ENOMEM; ops].into();
+    }
+
+    fn set(&mut self, row: Row, present: bool) {
+        match present {
+            true => self.kernel.put(row),
+            false => self.kernel.take(&row),
+        }
+        self.report();
+    }
+
+    /// Core hears what the kernel has to say.
+    fn report(&mut self) {
+        let events = std::iter::from_fn(|| self.kernel.poll_event()).collect();
+        self.core.handle(self.now, Event::Kernel(events));
     }
 
     /// Asks; the answer may be a while in coming.
@@ -241,129 +245,7 @@ fn agreed(peer: u32) -> Established {
     }
 }
 
-fn links(vni: Vni) -> [Link; 2] {
-    let link = |index, name: String, kind, master| Link {
-        index,
-        name,
-        kind,
-        master,
-        up: true,
-        carrier: true,
-        mac: Mac([6, 0, 0, 0, 0, vni.octets()[2]]),
-        learning: false,
-        suppress: true,
-        ours: false,
-    };
-    let tunnel = LinkKind::Vxlan { vni, local: Some(vtep(1).into()), remote: None };
-    [
-        link(bridge(vni), format!("br{vni}"), LinkKind::Bridge, None),
-        link(vxlan(vni), format!("vxlan{vni}"), tunnel, Some(bridge(vni))),
-    ]
-}
-
-/// Which row: its table, its device, and its host.
-type RowName = (u8, u32, String);
-
-/// A kernel that does what it is asked.
-#[derive(Default)]
-struct Kernel {
-    links: Vec<Link>,
-    rows: BTreeMap<RowName, Row>,
-    refused: Option<Mac>,
-}
-
-impl Kernel {
-    fn set(&mut self, row: Row, present: bool) -> KernelEvent {
-        if present {
-            self.rows.insert(name(&row), row);
-            KernelEvent::RowSeen(row)
-        } else {
-            self.rows.remove(&name(&row));
-            KernelEvent::RowGone(row)
-        }
-    }
-
-    fn perform(&mut self, Op { id, action }: Op) -> Vec<KernelEvent> {
-        use fib::Action::*;
-        if let Dump(dump) = action {
-            return self.dump(dump).chain([KernelEvent::DumpEnd { id, intact: true }]).collect();
-        }
-        if let SetMac { mac, .. } = action
-            && self.refused == Some(mac)
-        {
-            return vec![KernelEvent::Failed { id, fault: Fault::errno(12) }, KernelEvent::Done(id)];
-        }
-        let rows: Vec<(Row, bool)> = match action {
-            SetMac { vxlan, mac, vtep, half } => {
-                halves(half, tunnel(vxlan, mac, vtep), learnt(vxlan, mac, false), true)
-            }
-            SetSticky { vxlan, mac } => vec![(learnt(vxlan, mac, true), true)],
-            DeleteMac { vxlan, mac, vtep, half } => {
-                let vtep = vtep.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-                halves(half, tunnel(vxlan, mac, vtep), learnt(vxlan, mac, false), false)
-            }
-            AddFlood { vxlan, vtep } => vec![(tunnel(vxlan, Mac::ZERO, vtep), true)],
-            DeleteFlood { vxlan, vtep } => vec![(tunnel(vxlan, Mac::ZERO, vtep), false)],
-            SetNeighbor { bridge, ip, mac, router, protocol, .. } => {
-                let state = NeighborState::NoArp;
-                let (device, mac) = (bridge, Some(mac));
-                vec![(
-                    Row::Neighbor(NeighborRow { device, ip, mac, state, external: true, router, protocol }),
-                    true,
-                )]
-            }
-            ProbeNeighbor { bridge, ip, mac, .. } => vec![(probed(bridge, ip, Some(mac)), true)],
-            DeleteNeighbor { bridge, ip } => vec![(probed(bridge, ip, None), false)],
-            SetPort { .. } | Create(_) | Remove { .. } | Dump(_) => Vec::new(),
-        };
-        let events = rows.into_iter().map(|(row, present)| self.set(row, present));
-        events.chain([KernelEvent::Done(id)]).collect()
-    }
-
-    fn dump(&self, dump: Dump) -> Box<dyn Iterator<Item = KernelEvent> + '_> {
-        if dump.table == Table::Links {
-            return Box::new(self.links.iter().map(|link| KernelEvent::LinkSeen(Box::new(link.clone()))));
-        }
-        let is_in = move |row: &&Row| match row {
-            Row::Neighbor(row) => {
-                dump.table == if row.ip.is_ipv4() { Table::Neighbors4 } else { Table::Neighbors6 }
-            }
-            _ => dump.table == Table::Fdb,
-        };
-        Box::new(self.rows.values().filter(is_in).map(|row| KernelEvent::RowSeen(*row)))
-    }
-}
-
-fn name(row: &Row) -> RowName {
-    match row {
-        Row::Tunnel(row) if row.mac == Mac::ZERO => (0, row.vxlan.0, row.vtep.to_string()),
-        Row::Tunnel(row) => (1, row.vxlan.0, row.mac.to_string()),
-        Row::Bridge(row) => (2, row.bridge.0, row.mac.to_string()),
-        Row::Neighbor(row) => (3, row.device.0, row.ip.to_string()),
-    }
-}
-
-fn halves(half: Half, tunnel: Row, learnt: Row, present: bool) -> Vec<(Row, bool)> {
-    let rows = match half {
-        Half::Both => vec![tunnel, learnt],
-        Half::Tunnel => vec![tunnel],
-        Half::Bridge => vec![learnt],
-    };
-    rows.into_iter().map(|row| (row, present)).collect()
-}
-
-fn tunnel(vxlan: IfIndex, mac: Mac, vtep: IpAddr) -> Row {
-    Row::Tunnel(TunnelRow { vxlan, mac, vtep, external: true, firm: true })
-}
-
-/// The bridge's row for what is behind its VXLAN device.
-fn learnt(vxlan: IfIndex, mac: Mac, sticky: bool) -> Row {
-    let bridge = IfIndex(vxlan.0 - 1);
-    let kind = BridgeRowKind::Dynamic;
-    Row::Bridge(BridgeRow { bridge, port: vxlan, mac, kind, external: true, sticky })
-}
-
-fn probed(device: IfIndex, ip: IpAddr, mac: Option<Mac>) -> Row {
-    let state = NeighborState::Usable;
-    Row::Neighbor(NeighborRow { device, ip, mac, state, external: false, router: false, protocol: 0 })
+fn segment(kernel: &mut FakeKernel, vni: Vni) -> Segment {
+    let (vxlan, bridge) = kernel.add_segment(vni, vtep(1).into());
+    Segment { vxlan, bridge, ports: [kernel.add_port(bridge), kernel.add_port(bridge)] }
 }

@@ -13,7 +13,7 @@ use tracing::error;
 
 use crate::core::{Action, Core, Event, SessionCommand};
 
-use super::log;
+use super::{log, process};
 
 /// Events taken before core settles.
 const EVENTS: usize = 64;
@@ -23,6 +23,9 @@ const TURN: usize = 8192;
 
 /// Taking events ends after this long, so that what they changed goes out.
 const GATHER: Duration = Duration::from_millis(2);
+
+/// How long the kernel may take to let go of what is ours at the end.
+const ENDING: Duration = Duration::from_secs(10);
 
 /// The inward ends of everybody that core speaks to.
 pub(super) struct Outlets {
@@ -40,35 +43,63 @@ pub(super) struct PeerOutlet {
     pub(super) name: String,
 }
 
-/// Runs until nobody can send events any more, or until `stop`.
-pub(super) async fn run(
-    mut core: Core,
-    mut events: mpsc::Receiver<Event>,
-    outlets: &Outlets,
-    mut stop: mpsc::Receiver<()>,
-) -> Core {
-    let mut more = true;
-    loop {
-        if !more {
-            let wake = core.poll_timeout().map(tokio::time::Instant::from_std);
-            tokio::select! {
-                event = events.recv() => match event {
-                    Some(event) => core.handle(Instant::now(), event),
-                    None => return core,
-                },
-                () = sleep_until(wake) => {}
-                _ = stop.recv() => return core,
+/// What comes to core.
+pub(super) struct Inlets {
+    /// From the peers' tasks and the kernel's.
+    pub(super) events: mpsc::Receiver<Event>,
+    /// From the API. Apart from the events, so that a person who asks does not wait behind a full table.
+    pub(super) requests: mpsc::Receiver<api::Request>,
+    /// To end.
+    pub(super) stop: mpsc::Receiver<()>,
+}
+
+/// Runs until it is told to stop and the kernel has nothing of ours any more, or until nobody is left to
+/// send events.
+pub(super) async fn run(mut core: Core, mut inlets: Inlets, mut outlets: Outlets) {
+    let (mut more, mut deadline) = (true, None);
+    while deadline.is_none_or(|deadline| !core.has_ended() && Instant::now() < deadline) {
+        let wake = core.poll_timeout().into_iter().chain(deadline).min();
+        match inlets.next(more, wake, deadline.is_some()).await {
+            Next::Event(event) => core.handle(Instant::now(), event),
+            Next::Time => {}
+            Next::Stop => {
+                // The commands' ends go, and that is what tells the sessions to close.
+                outlets.peers.clear();
+                core.end();
+                deadline = Some(Instant::now() + ENDING);
             }
-        } else if stop.try_recv().is_ok() {
-            return core;
+            Next::Nobody => return,
         }
-        gather(&mut core, &mut events);
+        gather(&mut core, &mut inlets.events);
         more = core.settle(Instant::now(), &mut Budget::new(TURN));
         while let Some(action) = core.poll_action() {
-            perform(action, outlets);
+            perform(action, &outlets);
         }
         // The other tasks of this thread have their turn, too.
         tokio::task::yield_now().await;
+    }
+}
+
+/// What wakes core.
+#[expect(clippy::large_enum_variant, reason = "lives for one hand-over and is never stored")]
+enum Next {
+    Event(Event),
+    Time,
+    Stop,
+    Nobody,
+}
+
+impl Inlets {
+    /// The next thing to happen: a request before an event, and an event before the time has come, so that
+    /// somebody who asks waits for one turn at most.
+    async fn next(&mut self, more: bool, wake: Option<Instant>, ending: bool) -> Next {
+        tokio::select! {
+            biased;
+            _ = self.stop.recv(), if !ending => Next::Stop,
+            Some(request) = self.requests.recv() => Next::Event(Event::Request(process::with_process(request))),
+            event = self.events.recv() => event.map_or(Next::Nobody, Next::Event),
+            () = idle(more, wake) => Next::Time,
+        }
     }
 }
 
@@ -86,7 +117,9 @@ fn gather(core: &mut Core, events: &mut mpsc::Receiver<Event>) {
 
 fn perform(action: Action, outlets: &Outlets) {
     match action {
-        Action::Batch { peer, session, batch } => to_peer(outlets, peer, |o| o.batches.try_send((session, batch)).is_ok()),
+        Action::Batch { peer, session, batch } => {
+            to_peer(outlets, peer, |o| o.batches.try_send((session, batch)).is_ok());
+        }
         Action::Session { peer, command } => to_peer(outlets, peer, |o| o.commands.try_send(command).is_ok()),
         Action::Kernel(ops) => {
             let sent = outlets.kernel.as_ref().is_some_and(|kernel| kernel.try_send(ops).is_ok());
@@ -111,9 +144,12 @@ fn name(outlets: &Outlets, peer: PeerId) -> &str {
     outlets.peers.get(peer.0 as usize).map_or("?", |outlet| &outlet.name)
 }
 
-async fn sleep_until(wake: Option<tokio::time::Instant>) {
+/// Until it is time, or not at all where there is more to do: a timer, even one that is due, costs a
+/// millisecond.
+async fn idle(more: bool, wake: Option<Instant>) {
     match wake {
-        Some(wake) => tokio::time::sleep_until(wake).await,
+        _ if more => {}
+        Some(wake) => tokio::time::sleep_until(wake.into()).await,
         None => std::future::pending().await,
     }
 }

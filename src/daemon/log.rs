@@ -23,7 +23,9 @@ pub(super) fn write<'n>(line: LogLine, name: impl Fn(PeerId) -> &'n str) {
             info!("every EVPN neighbour has sent all it has: entries of a former run may go");
         }
         LogLine::StaleReleased(ReleaseReason::Deadline) => {
-            warn!("not every EVPN neighbour has sent all it has, and it has been long: entries of a former run may go");
+            warn!(
+                "not every EVPN neighbour has sent all it has, and it has been long: entries of a former run may go"
+            );
         }
     }
 }

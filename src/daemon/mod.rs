@@ -3,14 +3,15 @@
 //! One task owns [`Core`]; one task a neighbour drives its session; one task speaks with the kernel; one serves
 //! the API; one accepts connections. Every channel is bounded (see `core` for why none overflows).
 
-mod connection;
 mod core;
+mod keep;
 mod kernel;
 mod listen;
 mod log;
 mod peer;
 mod process;
 mod socket;
+mod stream;
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -24,12 +25,13 @@ use bgp::session::{RemoteAs, Session, SessionConfig};
 use bgp::types::PeerId;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use crate::config::{BgpConfig, Config, NeighborConfig};
 use crate::core::{BATCH_CREDIT, Core, Event};
+use crate::peer::session_config;
 
-use self::core::{Outlets, PeerOutlet};
+use self::core::{Inlets, Outlets, PeerOutlet};
 use peer::{Mailbox, Peer};
 use socket::Route;
 
@@ -52,14 +54,14 @@ const REQUESTS: usize = 64;
 /// How long sessions may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(2);
 
-/// Runs the daemon until SIGTERM or SIGINT.
+/// Runs the daemon until SIGTERM or SIGINT. Then the sessions are closed, and what is ours goes from the kernel:
+/// without graceful restart nobody keeps our routes, so neither do we keep theirs.
 ///
 /// # Errors
 /// What keeps it from starting: an address that cannot be listened on, a socket that is taken, no right to
 /// change the kernel's tables.
 pub async fn run(config: Config) -> anyhow::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+    let told_to_end = end_signal()?;
     let listeners =
         Listeners::bind(&ListenConfig { socket: config.api.socket.clone(), tcp: config.api.listen })?;
 
@@ -70,27 +72,21 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let (peers, doors, sessions) = start_peers(&core, &config.bgp, &events, seed);
     listen::start(&config.bgp.listen, &doors)?;
     let (api_ended, api_end) = mpsc::channel(1);
-    let api = tokio::spawn(serve_api(listeners, events.clone(), api_end));
+    let (requests, asked) = mpsc::channel(REQUESTS);
+    let api = tokio::spawn(serve_api(listeners, requests, api_end));
 
     info!(version = env!("CARGO_PKG_VERSION"), router_id = %config.bgp.router_id, asn = %config.bgp.asn, "linnetd runs");
     let outlets = Outlets { peers, kernel };
     let (stop, stopped) = mpsc::channel(1);
-    let running = tokio::spawn(async move {
-        core::run(core, inbox, &outlets, stopped).await;
-    });
-    let mut running = running;
-    let outcome = tokio::select! {
-        _ = terminate.recv() => Ok(()),
-        _ = interrupt.recv() => Ok(()),
-        ended = &mut running => Err(ended),
-    };
-    if let Err(ended) = outcome {
-        ended.context("core has died; the kernel keeps what it has")?;
-        return Ok(());
+    let inlets = Inlets { events: inbox, requests: asked, stop: stopped };
+    let mut running = tokio::spawn(async move { core::run(core, inlets, outlets).await });
+    tokio::select! {
+        () = told_to_end => {}
+        ended = &mut running => return ended.context("core has died; the kernel keeps what it has"),
     }
-    info!("ending");
+    info!("ending: the sessions are closed, and what is ours goes from the kernel");
     drop(api_ended);
-    // Core goes first, and with it the commands' ends: that is what tells the sessions to close.
+    // Who cannot be told has ended already.
     let _ = stop.send(()).await;
     let _ = running.await;
     let goodbye = async {
@@ -103,9 +99,25 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// SIGTERM or SIGINT. SIGHUP is noticed, so that it ends nothing.
+fn end_signal() -> std::io::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    Ok(async move {
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => return,
+                _ = interrupt.recv() => return,
+                _ = hangup.recv() => warn!("SIGHUP: this version cannot reload its configuration; restart it to apply one"),
+            }
+        }
+    })
+}
+
 type Sessions = Vec<tokio::task::JoinHandle<()>>;
 
-/// Starts a task for each neighbour, and a watcher that tells core if it dies.
+/// Starts a task for each neighbour.
 fn start_peers(
     core: &Core,
     bgp: &BgpConfig,
@@ -123,48 +135,32 @@ fn start_peers(
             accepted: accepted_in,
             core: events.clone(),
         };
-        let session = Session::new(session_config(bgp, neighbor), seed.wrapping_add(id.0.into()));
-        let task = tokio::spawn(Peer::new(id, route(bgp, neighbor), session, mailbox).run());
-        sessions.push(tokio::spawn(watch(id, neighbor.address.to_string(), task, events.clone())));
+        let config = session_config(bgp, neighbor);
+        let seed = seed.wrapping_add(id.0.into());
+        sessions.push(tokio::spawn(serve_neighbor(id, route(bgp, neighbor), config, seed, mailbox)));
         doors.insert(neighbor.address, accepted);
         outlets.push(PeerOutlet { batches, commands, name: neighbor.address.to_string() });
     }
     (outlets, Arc::new(doors), sessions)
 }
 
-/// A peer's task that dies is a session that is down, and nothing more.
-async fn watch(peer: PeerId, name: String, task: tokio::task::JoinHandle<()>, events: mpsc::Sender<Event>) {
-    if let Err(died) = task.await {
-        error!(neighbor = name, error = %died, "the session's task has died: a defect of linnetd, please report it");
-        let _ = events.send(Event::PeerDied { peer }).await;
+async fn serve_neighbor(id: PeerId, route: Route, config: SessionConfig, seed: u64, mut mailbox: Mailbox) {
+    let (name, core) = (route.remote.ip().to_string(), mailbox.core.clone());
+    loop {
+        let session = Session::new(config.clone(), seed);
+        let peer = Peer::new(id, route.clone(), session, &mut mailbox);
+        if !keep::dies(id, &name, &core, peer.run()).await {
+            return;
+        }
     }
 }
 
-async fn serve_api(listeners: Listeners, events: mpsc::Sender<Event>, mut end: mpsc::Receiver<()>) {
-    let (requests, mut inbox) = mpsc::channel(REQUESTS);
-    let forward = tokio::spawn(async move {
-        while let Some(request) = inbox.recv().await {
-            if events.send(Event::Request(process::with_process(request))).await.is_err() {
-                return;
-            }
-        }
-    });
+async fn serve_api(listeners: Listeners, requests: mpsc::Sender<api::Request>, mut end: mpsc::Receiver<()>) {
     let ended = async move {
         end.recv().await;
     };
     if let Err(error) = api::server::serve(listeners, requests, ended).await {
         error!(%error, "the API has ended");
-    }
-    forward.abort();
-}
-
-fn session_config(bgp: &BgpConfig, neighbor: &NeighborConfig) -> SessionConfig {
-    SessionConfig {
-        hold_time: neighbor.hold_time,
-        keepalive: neighbor.keepalive,
-        connect_retry: Duration::from_secs(neighbor.connect_retry.into()),
-        passive: neighbor.passive,
-        ..SessionConfig::new(bgp.asn, bgp.router_id, neighbor.remote_as, neighbor.families)
     }
 }
 

@@ -46,7 +46,9 @@ impl Session {
     fn request_refresh(&mut self, family: Family) {
         let Some(agreed) = self.established() else { return };
         let side = agreed.side;
-        if agreed.families.contains(family) && agreed.capabilities_received.contains(&Capability::RouteRefresh) {
+        if agreed.families.contains(family)
+            && agreed.capabilities_received.contains(&Capability::RouteRefresh)
+        {
             let request = RouteRefresh { afi: family.afi(), safi: family.safi(), subtype: 0 };
             self.out.send_refresh(side, &request);
         }

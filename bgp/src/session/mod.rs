@@ -114,9 +114,14 @@ impl Session {
     /// Where to read a connection's octets into; `None` if there is no such connection or it is not to be read
     /// now, because it yields.
     pub fn buffer(&mut self, side: Side) -> Option<&mut BytesMut> {
-        let may_read = !(self.yields(side) && self.connection(side).has_message());
-        let connection = self.connection_mut(side);
-        (connection.is_connected() && may_read).then_some(&mut connection.buffer)
+        self.may_read(side).then_some(&mut self.connection_mut(side).buffer)
+    }
+
+    /// Whether [`Session::buffer`] gives one: a driver that waits for a socket to be readable although it is
+    /// not to be read would be woken again and again.
+    pub fn may_read(&self, side: Side) -> bool {
+        let connection = self.connection(side);
+        connection.is_connected() && !(self.yields(side) && connection.has_message())
     }
 
     /// Whether the buffer holds something that `Received` would handle now.

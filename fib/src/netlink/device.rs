@@ -66,8 +66,7 @@ impl Devices {
     }
 
     async fn create_bridge(&self, name: &str, mtu: Option<u32>) -> Result<u32, Error> {
-        let builder = LinkBridge::new(name).alias(MARK);
-        let message = with_mtu(builder, mtu).build();
+        let message = with_mtu(LinkBridge::new(name), mtu).build();
         self.add_unless_there(name, message).await
     }
 
@@ -78,7 +77,7 @@ impl Devices {
             Some(IpAddr::V6(local)) => builder.local6(local),
             None => builder,
         };
-        let message = with_mtu(builder.alias(MARK), mtu).build();
+        let message = with_mtu(builder, mtu).build();
         self.add_unless_there(&create.vxlan, message).await
     }
 
@@ -88,8 +87,11 @@ impl Devices {
             return Ok(link.header.index);
         }
         self.handle.link().add(message).execute().await?;
-        let made = self.find(name).await?;
-        made.map(|link| link.header.index).ok_or(Error::RequestFailed)
+        let made = self.find(name).await?.ok_or(Error::RequestFailed)?;
+        let index = made.header.index;
+        // The kernel takes no alias together with a new device.
+        self.handle.link().set(LinkUnspec::new_with_index(index).alias(MARK).build()).execute().await?;
+        Ok(index)
     }
 
     async fn find(&self, name: &str) -> Result<Option<LinkMessage>, Error> {

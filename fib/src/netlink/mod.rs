@@ -1,50 +1,50 @@
 //! The driver: carries ops to the kernel and brings its news. It decides nothing.
 //!
 //! ONE socket carries requests, their answers, dumps and notifications, so all of them arrive in the order in
-//! which they happened; that is what lets [`Fib`](crate::Fib) believe what it sees. Two threads share it: one
-//! writes (the kernel does the work inside the `send`), one reads. Threads and not tasks, because both block:
-//! an async runtime has nothing to offer to a socket that is served in bursts of milliseconds.
+//! which they happened; that is what lets [`Fib`](crate::Fib) believe what it sees.
+//!
+//! It runs on a thread of its own: a `send` returns when the kernel has done the work, and that may have to wait
+//! for whoever else changes the network just then (one lock guards it all). No task of the daemon's shares that
+//! wait.
 //!
 //! Devices are made and changed through `rtnetlink`, on a connection of its own: rare, and full of options.
 //! What comes of it is seen on the one socket, like everybody else's changes.
 
 mod device;
+mod driver;
+mod filter;
 mod link;
 mod neigh;
 mod reader;
+mod run;
 mod socket;
 mod wire;
-mod writer;
 
-use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
+use std::{io, thread};
 
 use netlink_sys::Socket;
-use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
 use self::device::Devices;
-use self::writer::Writer;
+use self::driver::{Driver, End};
 use crate::event::KernelEvent;
 use crate::op::Op;
 
 /// The kernel of the network namespace in which it was opened.
 #[derive(Debug)]
 pub struct Kernel {
-    socket: Arc<Socket>,
+    socket: Socket,
     devices: Devices,
 }
 
 impl Kernel {
     /// Opens the sockets in the calling thread's network namespace. To be called within a tokio runtime, of
-    /// which the half that changes devices becomes a task.
+    /// which the connection that changes devices becomes a task.
     ///
     /// # Errors
     /// The kernel's. Without `CAP_NET_ADMIN` it opens, and every op is refused.
     pub fn open() -> io::Result<Kernel> {
-        Ok(Kernel { socket: Arc::new(socket::open()?), devices: Devices::open()? })
+        Ok(Kernel { socket: socket::open()?, devices: Devices::open()? })
     }
 
     /// Serves until `ops` is closed, or nobody takes events any more. It waits where `events` is full; then
@@ -54,38 +54,31 @@ impl Kernel {
     /// A socket that fails for good; one that overflowed is an event, not an error.
     pub async fn run(
         self,
-        mut ops: mpsc::Receiver<Vec<Op>>,
+        ops: mpsc::Receiver<Vec<Op>>,
         events: mpsc::Sender<Vec<KernelEvent>>,
     ) -> io::Result<()> {
-        let Kernel { socket, devices } = self;
-        let closing = Arc::new(AtomicBool::new(false));
-        let (runtime, is_closing) = (Handle::current(), Arc::clone(&closing));
-        let (read_socket, read_events) = (Arc::clone(&socket), events.clone());
-        let read = spawn("kernel-read", move || {
-            reader::run(&read_socket, &read_events, || is_closing.load(Ordering::Acquire))
-        })?;
-        let written = spawn("kernel-write", move || {
-            let mut writer = Writer::new(&socket, &devices, &runtime, &events);
-            let result = writer.run(&mut ops);
-            closing.store(true, Ordering::Release);
-            result.and(writer.wake_reader())
-        })?;
-        // The writer ends when `ops` is closed and then wakes the reader; the reader ends by itself only where
-        // there is nobody left to write for either.
-        let result = read.await.unwrap_or(Ok(()));
-        written.await.unwrap_or(Ok(())).and(result)
+        let (done, outcome) = oneshot::channel();
+        let work = move || {
+            // Nobody may be left to hear it.
+            let _ = done.send(self.run_here(ops, events));
+        };
+        thread::Builder::new().name("kernel".to_owned()).spawn(work)?;
+        outcome.await.unwrap_or_else(|_| Err(io::Error::other("the kernel thread died")))
     }
-}
 
-/// Runs `work` on a thread of its own.
-fn spawn<T: Send + 'static>(
-    name: &str,
-    work: impl FnOnce() -> T + Send + 'static,
-) -> io::Result<oneshot::Receiver<T>> {
-    let (done, outcome) = oneshot::channel();
-    let work = move || {
-        let _ = done.send(work());
-    };
-    thread::Builder::new().name(name.to_owned()).spawn(work)?;
-    Ok(outcome)
+    fn run_here(
+        self,
+        ops: mpsc::Receiver<Vec<Op>>,
+        events: mpsc::Sender<Vec<KernelEvent>>,
+    ) -> io::Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+        let end = runtime.block_on(async {
+            let mut driver = Driver::new(&self.socket, &self.devices, events)?;
+            driver.serve(ops).await
+        });
+        match end {
+            Ok(()) | Err(End::Deaf) => Ok(()),
+            Err(End::Socket(error)) => Err(error),
+        }
+    }
 }

@@ -13,7 +13,7 @@ use bgp::types::Mac;
 
 use super::wire::{self, attributes, put_attribute, put_message, u16_at, u32_at};
 use crate::event::{BridgeRow, BridgeRowKind, NeighborRow, NeighborState, Row, TunnelRow};
-use crate::op::{Action, Dump, Half, IfIndex, Table};
+use crate::op::{Action, Dump, Half, IfIndex, KERNEL_PROTOCOL, Table};
 
 pub(super) const NEW: u16 = 28;
 pub(super) const DELETE: u16 = 29;
@@ -21,7 +21,7 @@ const GET: u16 = 30;
 
 const HEADER: usize = 12;
 const AF_INET: u8 = 2;
-const AF_BRIDGE: u8 = 7;
+pub(super) const AF_BRIDGE: u8 = 7;
 const AF_INET6: u8 = 10;
 
 // Attributes, `NDA_*`.
@@ -36,7 +36,7 @@ const PROTOCOL: u16 = 12;
 const SELF: u8 = 0x02;
 const AT_MASTER: u8 = 0x04;
 const PROXY: u8 = 0x08;
-const EXT_LEARNED: u8 = 0x10;
+pub(super) const EXT_LEARNED: u8 = 0x10;
 const STICKY: u8 = 0x40;
 const ROUTER: u8 = 0x80;
 
@@ -47,9 +47,6 @@ const PERMANENT: u16 = 0x80;
 const USABLE: u16 = 0x02 | 0x04 | 0x08 | PROBE;
 /// Of a VXLAN device's row that neither ages nor goes when the link goes down.
 const FIRM: u16 = NOARP | PERMANENT;
-
-/// `NDA_PROTOCOL` of a neighbour that is the kernel's again (`RTPROT_KERNEL`). Nought would leave ours there.
-const KERNEL: u8 = 2;
 
 /// A message to be written. What is `None` is left out.
 #[derive(Clone, Copy, Debug, Default)]
@@ -69,13 +66,11 @@ struct Request {
     only: Option<IfIndex>,
 }
 
-/// Appends the message for an op on a row, or for a dump of rows; `false` if the op is about devices.
-pub(super) fn put_action(out: &mut Vec<u8>, sequence: u32, action: &Action) -> bool {
-    let request = request(action);
-    if let Some(request) = &request {
+/// Appends the message for an op on a row, or for a dump of rows. Ops on devices have none.
+pub(super) fn put_action(out: &mut Vec<u8>, sequence: u32, action: &Action) {
+    if let Some(request) = request(action) {
         request.put(out, sequence);
     }
-    request.is_some()
 }
 
 fn request(action: &Action) -> Option<Request> {
@@ -88,7 +83,8 @@ fn request(action: &Action) -> Option<Request> {
         Action::SetSticky { vxlan, mac } => Request {
             state: NOARP,
             row_flags: AT_MASTER | STICKY,
-            ..fdb(NEW, wire::CREATE | wire::REPLACE, vxlan, mac)
+            // Only where there is a row: one made by this would lack our mark.
+            ..fdb(NEW, wire::REPLACE, vxlan, mac)
         },
         Action::DeleteMac { vxlan, mac, vtep, half } => {
             Request { row_flags: half_flags(half), dst: vtep, ..fdb(DELETE, 0, vxlan, mac) }
@@ -112,7 +108,8 @@ fn request(action: &Action) -> Option<Request> {
         Action::ProbeNeighbor { bridge, ip, mac, replace } => Request {
             state: PROBE,
             lladdr: Some(mac),
-            protocol: Some(KERNEL),
+            // Nought would leave ours there.
+            protocol: Some(KERNEL_PROTOCOL),
             ..neighbor(NEW, creation(replace), bridge, ip)
         },
         Action::DeleteNeighbor { bridge, ip } => neighbor(DELETE, 0, bridge, ip),
@@ -287,7 +284,7 @@ mod tests {
 
     fn hex(action: &Action) -> String {
         let mut bytes = Vec::new();
-        assert!(put_action(&mut bytes, 0x0102_0304, action));
+        put_action(&mut bytes, 0x0102_0304, action);
         bytes.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
@@ -310,21 +307,17 @@ mod tests {
     }
 
     #[test]
-    fn rows_survive_the_way_out_and_back() {
+    fn what_is_written_reads_as_the_row_that_it_is_to_make() {
         let (vxlan, bridge, ip) = (IfIndex(7), IfIndex(8), "fd00::5".parse().unwrap());
-        let tunnel = TunnelRow { vxlan, mac: MAC, vtep: VTEP, external: true, firm: true };
-        let set = Action::SetMac { vxlan, mac: MAC, vtep: VTEP, half: Half::Tunnel };
-        assert_eq!(echo(&set), Row::Tunnel(tunnel));
-        let flood = Action::AddFlood { vxlan, vtep: ip };
-        assert_eq!(echo(&flood), Row::Tunnel(TunnelRow { mac: Mac::ZERO, vtep: ip, ..tunnel }));
-        let (state, mac) = (NeighborState::NoArp, Some(MAC));
-        let row = NeighborRow { device: bridge, ip, mac, state, external: true, router: true, protocol: 108 };
-        let set = Action::SetNeighbor { bridge, ip, mac: MAC, router: true, replace: true, protocol: 108 };
-        assert_eq!(echo(&set), Row::Neighbor(row));
-        let probe = Action::ProbeNeighbor { bridge, ip, mac: MAC, replace: true };
-        let state = NeighborState::Usable;
-        let row = NeighborRow { state, external: false, router: false, protocol: KERNEL, ..row };
-        assert_eq!(echo(&probe), Row::Neighbor(row));
+        let replace = true;
+        for action in [
+            Action::SetMac { vxlan, mac: MAC, vtep: VTEP, half: Half::Tunnel },
+            Action::AddFlood { vxlan, vtep: ip },
+            Action::SetNeighbor { bridge, ip, mac: MAC, router: true, replace, protocol: 108 },
+            Action::ProbeNeighbor { bridge, ip: VTEP, mac: MAC, replace },
+        ] {
+            assert_eq!(Some(echo(&action)), action.rows(bridge).next());
+        }
     }
 
     #[test]

@@ -1,9 +1,8 @@
-//! From the kernel: datagrams into batches of events.
+//! From the kernel: datagrams into events.
 
 use std::io;
 
 use netlink_sys::Socket;
-use tokio::sync::mpsc;
 
 use super::wire::{self, Message, attributes, messages, u32_at};
 use super::{link, neigh};
@@ -12,51 +11,39 @@ use crate::op::{Fault, OpId};
 
 /// The kernel fills datagrams of a dump up to the size that it is offered, at most this.
 const DATAGRAM: usize = 32 << 10;
-/// Enough to make the hand-over cheap; little enough that the other side can start.
+/// Enough events to make handing them over cheap; few enough that the other side can start.
 const BATCH: usize = 1024;
 /// `NLMSGERR_ATTR_MSG`.
 const ERROR_TEXT: u16 = 1;
 
-/// Reads until nobody takes events any more or `closing` says so. Waits where `events` is full.
-///
-/// # Errors
-/// The socket's, except that it overflowed, which is news.
-pub(super) fn run(
-    socket: &Socket,
-    events: &mpsc::Sender<Vec<KernelEvent>>,
-    closing: impl Fn() -> bool,
-) -> io::Result<()> {
-    let mut datagram = Vec::with_capacity(DATAGRAM);
-    while !closing() {
-        let mut batch = Vec::new();
-        // Waits for the first datagram only, then takes what is there.
-        let mut flags = 0;
-        while batch.len() < BATCH && receive(socket, &mut datagram, flags, &mut batch)? {
-            flags = libc::MSG_DONTWAIT;
-        }
-        if !batch.is_empty() && events.blocking_send(batch).is_err() {
-            return Ok(());
-        }
-    }
-    Ok(())
+/// The reading half of the driver.
+#[derive(Debug)]
+pub(super) struct Reader {
+    datagram: Vec<u8>,
 }
 
-/// Takes one datagram; `false` if there is none.
-fn receive(
-    socket: &Socket,
-    datagram: &mut Vec<u8>,
-    flags: libc::c_int,
-    batch: &mut Vec<KernelEvent>,
-) -> io::Result<bool> {
-    datagram.clear();
-    match socket.recv(datagram, flags) {
-        Ok(_) => batch.extend(messages(datagram).filter_map(event)),
-        Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => batch.push(KernelEvent::Overrun),
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
-        Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-        Err(error) => return Err(error),
+impl Reader {
+    pub(super) fn new() -> Reader {
+        Reader { datagram: Vec::with_capacity(DATAGRAM) }
     }
-    Ok(true)
+
+    /// Adds what there is to `batch`; `false` if the batch was full before all was read.
+    ///
+    /// # Errors
+    /// The socket's, except that it overflowed, which is news.
+    pub(super) fn drain(&mut self, socket: &Socket, batch: &mut Vec<KernelEvent>) -> io::Result<bool> {
+        while batch.len() < BATCH {
+            self.datagram.clear();
+            match socket.recv(&mut self.datagram, libc::MSG_DONTWAIT) {
+                Ok(_) => batch.extend(messages(&self.datagram).filter_map(event)),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(true),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => batch.push(KernelEvent::Overrun),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(false)
+    }
 }
 
 /// What a message says; `None` for what does not matter here.

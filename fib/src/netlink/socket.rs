@@ -1,14 +1,18 @@
 //! The one socket for requests, their answers and notifications.
 
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, RawFd};
 
 use netlink_sys::protocols::NETLINK_ROUTE;
 use netlink_sys::{Socket, SocketAddr};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 
-/// Room for some tens of thousands of notifications, which the kernel accounts with about 1 KiB each. Only
-/// filled while nobody reads.
-const RECEIVE_BUFFER: libc::c_int = 32 << 20;
+use super::filter;
+
+/// Room for some tens of thousands of notifications: the kernel doubles it and accounts each with nearly 1 KiB.
+/// Only filled while nobody reads.
+const RECEIVE_BUFFER: libc::c_int = 16 << 20;
 /// Without the right to force it, the system's limit applies: this is its usual default.
 const MODEST_RECEIVE_BUFFER: libc::c_int = 208 << 10;
 
@@ -21,31 +25,57 @@ const GROUP_NEIGH: u32 = 3;
 /// without a copy of what they are about.
 pub(super) fn open() -> io::Result<Socket> {
     let mut socket = Socket::new(NETLINK_ROUTE)?;
-    if force_receive_buffer(&socket, RECEIVE_BUFFER).is_err() {
+    if set(&socket, libc::SO_RCVBUFFORCE, &RECEIVE_BUFFER).is_err() {
         socket.set_rx_buf_sz(MODEST_RECEIVE_BUFFER)?;
     }
     socket.set_cap_ack(true)?;
     socket.set_ext_ack(true)?;
     socket.set_netlink_get_strict_chk(true)?;
-    socket.bind_auto()?;
+    let address = socket.bind_auto()?;
     socket.connect(&SocketAddr::new(0, 0))?;
+    drop_echoes(&socket, address.port_number())?;
     socket.add_membership(GROUP_LINK)?;
     socket.add_membership(GROUP_NEIGH)?;
     Ok(socket)
 }
 
-/// Sets the receive buffer beyond the system's limit, for which `CAP_NET_ADMIN` is needed.
-#[expect(unsafe_code, reason = "no safe wrapper at hand knows SO_RCVBUFFORCE")]
-fn force_receive_buffer(socket: &Socket, size: libc::c_int) -> io::Result<()> {
-    // SAFETY: the descriptor is open for as long as `socket` is borrowed, and the pointer and the length
-    // describe `size`, which lives on this frame.
+/// A socket that stays open for as long as it is borrowed.
+#[derive(Debug)]
+pub(super) struct Borrowed<'a>(&'a Socket);
+
+impl AsRawFd for Borrowed<'_> {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+}
+
+/// To wait until there is something to read. To be called in the runtime that will do the waiting.
+#[expect(unsafe_code, reason = "tokio has the caller answer for the descriptor's staying open")]
+pub(super) fn readiness(socket: &Socket) -> io::Result<AsyncFd<Borrowed<'_>>> {
+    // SAFETY: `Borrowed` always gives the same descriptor, and the borrow keeps it open.
+    let registered = unsafe { AsyncFd::register_with_interest(Borrowed(socket), Interest::READABLE) };
+    Ok(registered?)
+}
+
+/// Attaches the filter.
+fn drop_echoes(socket: &Socket, port_id: u32) -> io::Result<()> {
+    let mut program = filter::program(port_id);
+    let whole = libc::sock_fprog { len: program.len() as libc::c_ushort, filter: program.as_mut_ptr() };
+    set(socket, libc::SO_ATTACH_FILTER, &whole)
+}
+
+/// Sets a socket option that takes a `T`.
+#[expect(unsafe_code, reason = "no safe wrapper at hand knows these options")]
+fn set<T>(socket: &Socket, option: libc::c_int, value: &T) -> io::Result<()> {
+    // SAFETY: the descriptor is open for as long as `socket` is borrowed; the pointer and the length describe
+    // `value`, which is borrowed too. What a value points to lives on its maker's frame.
     let result = unsafe {
         libc::setsockopt(
             socket.as_raw_fd(),
             libc::SOL_SOCKET,
-            libc::SO_RCVBUFFORCE,
-            (&raw const size).cast(),
-            size_of::<libc::c_int>() as libc::socklen_t,
+            option,
+            std::ptr::from_ref(value).cast(),
+            size_of::<T>() as libc::socklen_t,
         )
     };
     match result {

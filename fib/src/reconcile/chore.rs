@@ -67,6 +67,11 @@ impl Chores {
         Some(*chore)
     }
 
+    /// Nothing is in flight or about to be.
+    pub(super) fn are_waiting(&self) -> bool {
+        self.open.values().all(|turn| !turn.in_flight && turn.due.is_some())
+    }
+
     pub(super) fn next_due(&self) -> Option<Instant> {
         self.open.values().filter(|turn| !turn.in_flight).filter_map(|turn| turn.due).min()
     }

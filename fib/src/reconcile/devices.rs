@@ -32,7 +32,7 @@ impl Fib {
             return;
         }
         let waiting = self.links.assign(vni, old.as_ref(), new.as_ref());
-        self.networks.entry(vni).or_default().segment = new;
+        self.network(vni).segment = new;
         self.devices_changed(vni, old, new);
         waiting.into_iter().for_each(|other| self.look_at_devices(other));
     }
@@ -50,7 +50,7 @@ impl Fib {
         }
         match new {
             None => self.create_missing(),
-            Some(new) if !is_up => self.dumps_if_new(kept, &new),
+            Some(new) if !is_up => self.look_if_new(kept, &new),
             Some(new) if kept && was_up => self.properties_changed(vni, old, new),
             Some(new) => self.open(vni, new),
         }
@@ -74,7 +74,7 @@ impl Fib {
     }
 
     /// Devices that are down have rows too, and a former run's may be among them.
-    fn dumps_if_new(&mut self, kept: bool, segment: &Segment) {
+    fn look_if_new(&mut self, kept: bool, segment: &Segment) {
         if !kept {
             self.dumps.look_at(segment.bridge);
         }
@@ -127,7 +127,9 @@ impl Fib {
     }
 
     pub(super) fn next_chore(&mut self, now: Instant) -> Option<Op> {
-        while let Some(chore) = self.chores.start(now) {
+        while self.dumps.is_idle()
+            && let Some(chore) = self.chores.start(now)
+        {
             match self.chore_action(chore) {
                 Some(action) => return Some(self.launch(Target::Chore(chore), action)),
                 None => self.chores.finish(chore),

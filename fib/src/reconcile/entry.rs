@@ -6,6 +6,7 @@ use std::hash::Hash;
 use evpn::table::Keyed;
 
 use super::place::{Place, Step};
+use crate::op::Action;
 
 /// Both sides of a key. Flood destinations, MACs and neighbours differ only in what is behind this.
 pub(super) trait Entry: Default {
@@ -36,6 +37,12 @@ pub(super) struct Marks {
     pub(super) dirty: bool,
     /// Has an op under way. It gets no second one before that is over.
     pub(super) in_flight: bool,
+    /// The kernel reported a row of it since that op was given out.
+    pub(super) touched: bool,
+    /// Such a report and an accepted op have crossed: the kernel may have a row of ours that was not seen.
+    pub(super) crossed: bool,
+    /// We asked for stickiness: a sticky row without our mark may be ours.
+    pub(super) made_sticky: bool,
     /// What the kernel has under this key is ours to delete: it was wanted, or a former run left it.
     pub(super) ours: bool,
     /// A former run left it and it was not wanted since.
@@ -61,6 +68,23 @@ impl Marks {
     pub(super) fn forget(&mut self, wanted: bool) {
         self.ours = wanted;
         self.found = false;
+        self.crossed = false;
+        self.made_sticky = false;
+    }
+
+    /// An op is given out.
+    pub(super) fn launch(&mut self, action: &Action) {
+        self.in_flight = true;
+        self.touched = false;
+        self.made_sticky |= matches!(action, Action::SetSticky { .. });
+    }
+
+    /// It is over. What was refused changed nothing, and no doubt either.
+    pub(super) fn land(&mut self, accepted: bool, is_certain: bool) {
+        self.in_flight = false;
+        if accepted {
+            self.crossed = !is_certain;
+        }
     }
 
     pub(super) fn busy(&self) -> bool {
@@ -156,6 +180,7 @@ impl<E: Entry> Table<E> {
         let before = entry.local(key, at);
         change(entry);
         let after = entry.local(key, at);
+        entry.marks().touched = true;
         let listed = listed || entry.marks().ours;
         let idle = !entry.marks().busy();
         let acts = idle && matches!(entry.step(key, at), Step::Act(_));
@@ -191,6 +216,7 @@ impl<E: Entry> Table<E> {
         for place in 0..self.rows.end() {
             if let Some(row) = self.rows.get_mut(place).filter(|row| covers(&row.key)) {
                 row.entry.set_unfresh();
+                row.entry.marks().crossed = false;
             }
         }
     }

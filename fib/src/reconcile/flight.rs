@@ -55,7 +55,13 @@ impl Flights {
 
     /// The op that was refused. `None` if no such op is under way.
     pub(super) fn refuse(&mut self, id: OpId) -> Option<Flight> {
-        self.queue.get_mut(id.0.wrapping_sub(self.first) as usize)?.take()
+        let flight = self.queue.get_mut(id.0.wrapping_sub(self.first) as usize)?.take();
+        // An answer that covers it may never come: a refused dump has no end.
+        while let Some(None) = self.queue.front() {
+            self.queue.pop_front();
+            self.first = self.first.wrapping_add(1);
+        }
+        flight
     }
 
     /// The oldest op that an answer to `id` covers. To be called until it is `None`.

@@ -90,6 +90,13 @@ impl MacEntry {
         }
     }
 
+    /// Whether a bridge's row at the VXLAN device is ours. Stickiness brings no mark: if traffic had just taken
+    /// the row over, it lacks ours. Then the tunnel's row tells, or our having asked for it.
+    fn is_ours(&self, row: &SeenBridge) -> bool {
+        let asked = self.marks.made_sticky || self.tunnel.is_some_and(|tunnel| tunnel.external);
+        row.external || row.sticky && asked
+    }
+
     fn tunnel_agrees(&self, wanted: RemoteMac) -> bool {
         self.tunnel.is_some_and(|row| row.vtep == wanted.vtep && row.external && row.firm)
     }
@@ -99,7 +106,9 @@ impl MacEntry {
     fn conflict(&self, vxlan: IfIndex) -> Option<&'static str> {
         let at_bridge = self.bridge.and_then(|row| match (row.port == vxlan, row.kind) {
             (_, BridgeRowKind::Own) => Some("it is the MAC of one of the bridge's own ports"),
-            (true, BridgeRowKind::Static) if !row.external => Some("the bridge has a static row for it"),
+            (true, BridgeRowKind::Static) if !self.is_ours(&row) => {
+                Some("the bridge has a static row for it")
+            }
             (true, _) => None,
             (false, BridgeRowKind::Static) => Some("the bridge has a static row for it on another port"),
             (false, _) if row.external => Some("another control plane holds it on another port"),
@@ -116,7 +125,7 @@ impl MacEntry {
     fn remove(&self, mac: Mac, place: &Place) -> Step {
         let vxlan = place.segment.vxlan;
         let tunnel = self.tunnel.filter(|row| row.external);
-        let bridge = self.bridge.is_some_and(|row| row.external && row.port == vxlan);
+        let bridge = self.bridge.is_some_and(|row| row.port == vxlan && self.is_ours(&row));
         // A row of local traffic's at the bridge leaves the tunnel's row behind. The kernel deletes both in one
         // message only where both are there.
         let half = match (tunnel.is_some(), bridge) {

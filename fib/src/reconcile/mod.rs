@@ -1,11 +1,13 @@
 //! Wanted against seen.
 //!
 //! A key is marked dirty when either of its sides changes, and waits in a queue. When its turn comes the sides
-//! are compared ([`Step`]); a difference becomes an op, and until that is answered the key gets no other. So a
+//! are compared; a difference becomes an op, and until that is answered the key gets no other. So a
 //! key that changes often costs one op for the newest state, not one for each.
 //!
-//! What the kernel is seen to have is only ever taken from rows that the kernel reports. An op that was
-//! accepted and left the difference as it was counts as refused. What is ours to delete: what was wanted in
+//! What the kernel has is taken from the rows that it reports, and from ops that it accepted: if it reported
+//! nothing else about the key while the op was under way, it has what the op said. If it did, the two may have
+//! crossed, and the op is given out once more: all of them may be done twice. What was to go away has gone only
+//! when the kernel says so. What is ours to delete: what was wanted in
 //! this run, and the rows with a control plane's mark that were there when a network was first looked at. Those
 //! wait for [`Fib::release_stale`].
 
@@ -33,6 +35,7 @@ use std::time::Instant;
 use bgp::types::Vni;
 use evpn::Feed;
 use evpn::dataplane::{Observation, WantedKey, WantedValue};
+use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 use self::chore::{Chore, Chores};
@@ -57,7 +60,7 @@ pub const CREDIT: usize = 4096;
 pub struct Fib {
     config: FibConfig,
     links: Links,
-    networks: HashMap<Vni, Network>,
+    networks: HashMap<Vni, Network, FixedState>,
     queue: Queue,
     flights: Flights,
     retries: Retries,
@@ -73,12 +76,13 @@ pub struct Fib {
 }
 
 impl Fib {
-    /// A reconciler that knows nothing of the kernel yet: its first ops are dumps.
-    pub fn new(config: FibConfig) -> Fib {
+    /// A reconciler that knows nothing of the kernel yet: its first ops are dumps. The seed is for its hash
+    /// functions, and decides in which order rows are taken that have none.
+    pub fn new(config: FibConfig, seed: u64) -> Fib {
         Fib {
             config,
             links: Links::default(),
-            networks: HashMap::new(),
+            networks: HashMap::with_hasher(FixedState::with_seed(seed)),
             queue: Queue::default(),
             flights: Flights::default(),
             retries: Retries::default(),
@@ -97,7 +101,7 @@ impl Fib {
     /// A [`WantedValue::LocalNeighbor`] is answered by exactly one `LocalNeighbor` or `LocalNeighborGone` at
     /// least, as soon as its outcome shows.
     pub fn want(&mut self, key: WantedKey, value: Option<WantedValue>) {
-        let network = self.networks.entry(vni_of(&key)).or_default();
+        let network = self.network(vni_of(&key));
         if network.want(&key, value) {
             self.feed.push(Changed::Row(key));
             self.retries.clear(&key);
@@ -107,6 +111,14 @@ impl Fib {
         if value.is_none() {
             self.tidy(&key);
         }
+    }
+
+    /// Wants nothing any more, and keeps nothing of a former run: what is ours in the kernel is to go.
+    pub fn want_nothing(&mut self) {
+        let wanted: Vec<WantedKey> =
+            self.rows().filter(|row| row.wanted.is_some()).map(|row| row.key).collect();
+        wanted.into_iter().for_each(|key| self.want(key, None));
+        self.release_stale();
     }
 
     /// Takes news from the kernel.
@@ -131,10 +143,7 @@ impl Fib {
         while let Some(key) = self.retries.pop_due(now) {
             self.mark_dirty(key);
         }
-        if !self.dumps.is_idle() {
-            return self.next_dump(now);
-        }
-        self.next_chore(now).or_else(|| self.next_row(now))
+        self.next_chore(now).or_else(|| self.next_row(now)).or_else(|| self.next_dump(now))
     }
 
     /// The next news for evpn. To be drained after every call of `handle` and `want`, before the next
@@ -155,6 +164,11 @@ impl Fib {
         let unwanted = self.rows().filter(|row| row.wanted.is_none());
         let keys: Vec<WantedKey> = unwanted.map(|row| row.key).collect();
         keys.into_iter().for_each(|key| self.mark_dirty(key));
+    }
+
+    /// Looks at everything the kernel has once more, as after an overrun. While that lasts no row is written.
+    pub fn resync(&mut self, now: Instant) {
+        self.dumps.look_at_everything(now);
     }
 
     /// Removes the devices that we made for a VNI, in this run or a former one.
@@ -200,7 +214,12 @@ impl Fib {
 
     /// Nothing is left to do or to wait for, retries aside.
     pub fn is_settled(&self) -> bool {
-        self.flights.is_empty() && self.dumps.is_idle() && self.queue.is_empty()
+        self.flights.is_empty() && self.dumps.is_idle() && self.chores.are_waiting() && self.queue.is_empty()
+    }
+
+    /// A VNI's tables, made if there are none.
+    fn network(&mut self, vni: Vni) -> &mut Network {
+        self.networks.entry(vni).or_default()
     }
 
     fn place(&self, vni: Vni) -> Option<Place> {
@@ -270,8 +289,11 @@ impl Fib {
         self.news.extend(network.conclude(key, &place, failed));
     }
 
+    /// No row is written while anything is to be looked at.
     fn next_row(&mut self, now: Instant) -> Option<Op> {
-        while let Some(mut key) = self.queue.pop() {
+        while self.dumps.is_idle()
+            && let Some(mut key) = self.queue.pop()
+        {
             if let Some(first) = self.unsettled_mac(&key) {
                 self.queue.put_back(key);
                 key = first;
@@ -293,15 +315,20 @@ impl Fib {
     /// Looks at a dirty key: what is to be done about it now.
     fn settle(&mut self, now: Instant, key: &WantedKey) -> Option<Action> {
         let network = self.networks.get_mut(&vni_of(key))?;
-        if !std::mem::take(&mut network.marks(key)?.dirty) {
+        let wanted = network.wanted(key).is_some();
+        let place = place(network, &self.config, self.released);
+        let marks = network.marks(key).filter(|marks| marks.dirty)?;
+        if let Some(place) = place.filter(|_| marks.crossed && !wanted) {
+            // What the kernel has cannot be told, and to repeat an op that nobody wants any more would be wrong.
+            self.dumps.look_at(place.segment.bridge);
+            self.queue.push(*key, wanted);
             return None;
         }
-        let place = place(network, &self.config, self.released);
-        let step = place.and_then(|place| network.step(key, &place));
-        if let Some(Step::Act(action)) = step
+        marks.dirty = false;
+        if let Some(Step::Act(action)) = place.and_then(|place| network.step(key, &place))
             && !self.retries.holds(now, key)
         {
-            network.marks(key)?.in_flight = true;
+            network.marks(key)?.launch(&action);
             return Some(action);
         }
         self.tidy(key);
@@ -335,16 +362,27 @@ impl Fib {
         }
     }
 
-    /// An op on a row is over. If the same op would come next, it was refused, said so or not; unless news was
-    /// lost, and what comes next is not known yet.
+    /// An op on a row is over. If the same op would come next, it was refused, said so or not.
     fn row_over(&mut self, now: Instant, key: WantedKey, action: &Action, fault: Option<Fault>) {
+        let is_lossy = self.dumps.is_lossy();
         let Some(network) = self.networks.get_mut(&vni_of(&key)) else { return };
-        let Some(marks) = network.marks(&key) else { return };
-        marks.in_flight = false;
         self.feed.push(Changed::Row(key));
         let place = place(network, &self.config, self.released);
+        let Some(marks) = network.marks(&key) else { return };
+        let accepted = fault.is_none();
+        // Nothing about a row that goes away is kept from us.
+        let is_certain = accepted && (!action.makes_rows() || !is_lossy && !marks.touched);
+        if let Some(place) = place.filter(|_| is_certain) {
+            self.news.extend(network.assume(&key, action, &place));
+        }
+        network.marks(&key).into_iter().for_each(|marks| marks.land(accepted, is_certain));
         match place.and_then(|place| network.step(&key, &place)) {
-            Some(Step::Act(next)) if next == *action && self.dumps.is_idle() => {
+            Some(_) if accepted && !is_certain && network.wanted(&key).is_none() => self.mark_dirty(key),
+            Some(Step::Act(next)) if next == *action && accepted && !is_certain => {
+                self.retries.spoilt(now, key);
+                self.mark_dirty(key);
+            }
+            Some(Step::Act(next)) if next == *action => {
                 self.retries.refused(now, key, fault.unwrap_or_else(not_done));
                 self.conclude(&key, true);
             }
@@ -410,7 +448,7 @@ impl Fib {
 
     fn overrun(&mut self, now: Instant) {
         self.counters.overruns += 1;
-        self.dumps.look_at_everything(now);
+        self.resync(now);
     }
 }
 

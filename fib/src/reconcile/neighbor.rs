@@ -104,7 +104,7 @@ impl NeighborEntry {
                 ip,
                 mac,
                 router,
-                replace: seen.is_some(),
+                replace: seen.is_some() || self.marks.crossed,
                 protocol: place.protocol,
             }),
         }
@@ -128,7 +128,12 @@ impl NeighborEntry {
             return Step::Rest;
         }
         let bridge = place.segment.bridge;
-        Step::Act(Action::ProbeNeighbor { bridge, ip, mac, replace: self.seen.is_some() })
+        Step::Act(Action::ProbeNeighbor {
+            bridge,
+            ip,
+            mac,
+            replace: self.seen.is_some() || self.marks.crossed,
+        })
     }
 
     fn remove(&self, ip: IpAddr, place: &Place) -> Step {

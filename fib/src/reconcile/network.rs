@@ -13,7 +13,7 @@ use super::neighbor::{NeighborEntry, WantedNeighbor};
 use super::place::{Place, Segment, Step};
 use super::show::RowPlace;
 use crate::event::Row;
-use crate::op;
+use crate::op::{self, Action};
 
 /// What is wanted in a VNI and what the kernel has.
 #[derive(Debug, Default)]
@@ -52,6 +52,7 @@ pub(super) fn vni_of(key: &WantedKey) -> Vni {
 
 impl Network {
     /// Nothing is known or wanted.
+    /// Nothing is known or wanted any more.
     pub(super) fn is_vacant(&self) -> bool {
         let empty = self.floods.is_empty() && self.macs.is_empty() && self.neighbors.is_empty();
         self.segment.is_none() && empty
@@ -101,6 +102,14 @@ impl Network {
                 self.neighbor_seen(vni, row.ip, touch)
             }
         }
+    }
+
+    /// Takes in the rows that an accepted op made. Returns what evpn is to hear of it. To be called while the
+    /// key's op still counts as under way: of two rows, the first is not a reason to act.
+    pub(super) fn assume(&mut self, key: &WantedKey, action: &Action, place: &Place) -> Option<Observation> {
+        let rows = action.rows(place.segment.bridge);
+        let news = rows.map(|row| self.see(vni_of(key), &row, true, place).news);
+        news.fold(None, |last, news| news.or(last)).filter(|_| place.segment.up)
     }
 
     /// What comes next for a key; `None` if there is nothing under it.
@@ -210,7 +219,7 @@ impl Network {
         if !failed && entry.step(ip, place) != Step::Rest {
             return None;
         }
-        let local = entry.local(ip, place).filter(|_| !failed);
+        let local = entry.local(ip, place);
         entry.settle();
         Some(neighbor_news(vni, ip, local))
     }

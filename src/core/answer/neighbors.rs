@@ -36,17 +36,23 @@ impl Core {
         query: &v1::ListNeighborsRequest,
     ) -> Answered<v1::ListNeighborsResponse> {
         let [from] = parse_token(&query.page_token)?;
-        let wanted = |peer: &&Peer| query.states.is_empty() || query.states.contains(&state(peer.state()).into());
+        let wanted =
+            |peer: &&Peer| query.states.is_empty() || query.states.contains(&state(peer.state()).into());
         let mut sorted: Vec<&Peer> = self.peers.iter().filter(wanted).collect();
         sorted.sort_by_key(|peer| peer.config.address);
         let size = page_size(query.page_size);
-        let rows = sorted.iter().skip(from as usize).take(size).map(|peer| self.neighbor_row(now, peer)).collect();
+        let rows =
+            sorted.iter().skip(from as usize).take(size).map(|peer| self.neighbor_row(now, peer)).collect();
         let next = from as usize + size;
         let next_page_token = if next < sorted.len() { token([next as u32]) } else { String::new() };
         Ok(v1::ListNeighborsResponse { neighbors: rows, next_page_token })
     }
 
-    pub(super) fn get_neighbor(&self, now: Instant, query: &v1::GetNeighborRequest) -> Answered<v1::Neighbor> {
+    pub(super) fn get_neighbor(
+        &self,
+        now: Instant,
+        query: &v1::GetNeighborRequest,
+    ) -> Answered<v1::Neighbor> {
         Ok(self.neighbor_row(now, self.neighbor(&query.address)?))
     }
 
@@ -90,7 +96,9 @@ impl Core {
             AdminState::Shutdown => SessionCommand::Shutdown(text),
             AdminState::Enabled => SessionCommand::Enable,
             AdminState::Unspecified => {
-                return Err(ApiError::InvalidArgument("admin_state: expected shutdown or enabled".to_owned()));
+                return Err(ApiError::InvalidArgument(
+                    "admin_state: expected shutdown or enabled".to_owned(),
+                ));
             }
         };
         if let Some(peer) = self.peers.get_mut(id) {

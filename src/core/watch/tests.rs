@@ -174,7 +174,7 @@ enum Step {
     LocalMac {
         vni: u32,
         mac: u8,
-        port: u32,
+        port: usize,
         there: bool,
     },
     LocalNeighbor {
@@ -191,7 +191,7 @@ enum Step {
         peer: u32,
         up: bool,
     },
-    Refuse(Option<u8>),
+    Refuse(usize),
     Pass(u64),
     Run,
     Read(usize),
@@ -208,13 +208,13 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (peer.clone(), vni.clone(), 2..5u8, any::<bool>())
             .prop_map(|(peer, vni, vtep, there)| Step::Imet { peer, vni, vtep, there }),
         2 => (peer.clone(), 0..5u8, any::<bool>()).prop_map(|(peer, prefix, there)| Step::Prefix { peer, prefix, there }),
-        4 => (vni.clone(), 0..6u8, 0..2u32, any::<bool>())
+        4 => (vni.clone(), 0..6u8, 0..2usize, any::<bool>())
             .prop_map(|(vni, mac, port, there)| Step::LocalMac { vni, mac, port, there }),
         3 => (vni.clone(), 0..6u8, 0..4u8, any::<bool>())
             .prop_map(|(vni, mac, ip, there)| Step::LocalNeighbor { vni, mac, ip, there }),
         1 => (vni, any::<bool>()).prop_map(|(vni, up)| Step::Device { vni, up }),
         1 => (peer, any::<bool>()).prop_map(|(peer, up)| Step::Session { peer, up }),
-        1 => prop::option::of(0..6u8).prop_map(Step::Refuse),
+        1 => (0..9usize).prop_map(Step::Refuse),
         1 => (0..80u64).prop_map(Step::Pass),
         2 => Just(Step::Run),
         6 => (0..READERS).prop_map(Step::Read),
@@ -252,7 +252,7 @@ fn perform(node: &mut Node, step: &Step, readers: &mut [(Vec<v1::Topic>, Reader)
             node.tell_routes(peer, routes, there.then(|| attrs(vni(1), 2, 0)));
         }
         Step::LocalMac { vni: number, mac: n, port, there } => {
-            node.local_mac(vni(number), mac(n), port, there)
+            node.local_mac(vni(number), mac(n), port, there);
         }
         Step::LocalNeighbor { vni: number, mac: n, ip, there } => {
             node.local_neighbor(vni(number), host(ip), mac(n), there);
@@ -263,7 +263,7 @@ fn perform(node: &mut Node, step: &Step, readers: &mut [(Vec<v1::Topic>, Reader)
             node.up(peer);
         }
         Step::Session { peer, up: false } => node.down(peer),
-        Step::Refuse(n) => node.refuse(n.map(mac)),
+        Step::Refuse(ops) => node.refuse(ops),
         Step::Pass(seconds) => node.pass(Duration::from_secs(seconds)),
         Step::Run => node.run(),
         Step::Read(reader) => _ = readers[reader].1.read(node),
@@ -282,7 +282,7 @@ proptest! {
         for step in &steps {
             perform(&mut node, step, &mut readers);
         }
-        node.refuse(None);
+        node.refuse(0);
         node.pass(Duration::from_secs(100));
         for (topics, reader) in &mut readers {
             reader.catch_up(&mut node);

@@ -29,13 +29,17 @@ pub fn send_arp(device: &str, kind: ArpKind, sender: Ipv4Addr, target: Ipv4Addr)
     packet_socket(device, ETHERTYPE_ARP)?.send(&frame).map(drop)
 }
 
-/// Sends a frame with nothing in it from a MAC that need not be the device's own, so that bridges learn it.
-pub fn send_as(device: &str, source: Mac, destination: Mac) -> io::Result<()> {
-    let mut frame = vec![0; 60];
-    // IEEE 802's type for local experiments: no protocol takes it.
-    let header = [&destination.0[..], &source.0, &[0x88, 0xb5]].concat();
-    frame.splice(..header.len(), header);
-    packet_socket(device, ETHERTYPE_ARP)?.send(&frame).map(drop)
+/// Sends a frame with nothing in it from each of `sources`, MACs that need not be the device's own, so that bridges
+/// learn them. One socket serves all: closing a packet socket waits until the kernel has forgotten it.
+pub fn send_as(device: &str, sources: impl IntoIterator<Item = Mac>, destination: Mac) -> io::Result<()> {
+    let socket = packet_socket(device, ETHERTYPE_ARP)?;
+    for source in sources {
+        // IEEE 802's type for local experiments: no protocol takes it.
+        let mut frame = [&destination.0[..], &source.0, &[0x88, 0xb5]].concat();
+        frame.resize(60, 0);
+        socket.send(&frame)?;
+    }
+    Ok(())
 }
 
 /// ```text

@@ -11,12 +11,12 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use bgp::types::Mac;
 use ipnet::IpNet;
 use lab::netlink::{self, FdbRow, Link, NeighborRow};
 use lab::packet::{ArpKind, Capture, Inner, Payload, Pinger, announce, ping, send_arp};
-use lab::{Lab, Node, Topology, cable, wait_until};
+use lab::{Daemon, Lab, Node, Topology, cable, wait_until};
 
 /// How long routes may take from one kernel to another; generous, for machines under load.
 pub(crate) const CONVERGE: Duration = Duration::from_secs(30);
@@ -38,10 +38,15 @@ pub(crate) struct Host {
 
 /// The host of VNI 100 that the topologies call `node`, behind `leaf`, at 192.168.1.`last_octet`.
 pub(crate) fn host(node: &'static str, leaf: &'static str, last_octet: u8) -> Host {
-    let vtep = Ipv4Addr::new(10, 0, 0, leaf.trim_start_matches("leaf").parse().unwrap_or_default());
+    let vtep = vtep(leaf);
     // The last octet in decimal stands in the MAC as it is read.
     let mac = Mac([2, 0, 0, 0, 0, u8::from_str_radix(&last_octet.to_string(), 16).unwrap_or_default()]);
     Host { node, leaf, ip: Ipv4Addr::new(192, 168, 1, last_octet), mac, vtep }
+}
+
+/// The tunnel address of a leaf: leafN has 10.0.0.N.
+pub(crate) fn vtep(leaf: &str) -> Ipv4Addr {
+    Ipv4Addr::new(10, 0, 0, leaf.trim_start_matches("leaf").parse().unwrap_or_default())
 }
 
 /// A topology of the project, by its path below the repository's root.
@@ -63,6 +68,20 @@ pub(crate) fn wait_until_known(node: &Node, host: Host) -> Result<()> {
         ensure!(rows.len() == 3, "only {rows:#?}");
         Ok(())
     })
+    .with_context(|| account_of(node))
+}
+
+/// What a node has to say for itself when it was waited for in vain.
+fn account_of(node: &Node) -> String {
+    let shows: &[&str] = match node.daemon() {
+        Some(Daemon::Linnet) => &["neighbor", "evpn vni", "evpn vtep", "fib diff"],
+        _ => &[],
+    };
+    let shown = shows.iter().map(|words| match node.linnet(words) {
+        Ok(rows) => format!("linnet {words}: {rows:#}\n"),
+        Err(error) => format!("linnet {words}: {error:#}\n"),
+    });
+    format!("on {}:\n{}{}", node.name(), node.log(), shown.collect::<String>())
 }
 
 /// Waits until nothing of `host` is left as remote in the kernel of `node`.
@@ -96,26 +115,57 @@ pub(crate) fn wait_for_flood_list(node: &Node, vni: u32, vteps: &[Ipv4Addr]) -> 
         ensure!(list == vteps, "{list:?} instead of {vteps:?}");
         Ok(())
     })
+    .with_context(|| account_of(node))
 }
 
-/// Moves a host to another leaf: its cable is cut, a new one laid, and there it announces itself, as a pod does
-/// that was moved with its addresses. Returns when it sent its first frame there.
+/// Moves a host to another leaf, its old cable cut first: it is nowhere for a while, as a pod that is unplugged.
+/// Returns when it sent its first frame there.
 pub(crate) fn move_host(lab: &Lab, host: Host, leaf: &'static str) -> Result<(Host, Instant)> {
-    let (netns, new) = (lab.node(host.node)?.netns(), lab.node(leaf)?.netns());
-    netns.run(|| Link::named("eth1")?.delete())??;
-    cable((new, host.node), (netns, "eth1"))?;
-    new.run(|| Link::named(host.node)?.set_master(&Link::named("br100")?))??;
+    lab.node(host.node)?.netns().run(|| Link::named("eth1")?.delete())??;
+    plug(lab, host, leaf, "eth1", host.node)?;
+    arrive(lab, host, leaf, "eth1")
+}
+
+/// Moves a host to another leaf where it speaks before its old cable is cut, as a virtual machine that is migrated:
+/// the new leaf takes over what the old one still claims. Its interface changes from `from` to `to`, and so does
+/// the port on the leaf.
+pub(crate) fn migrate_host(
+    lab: &Lab,
+    host: Host,
+    leaf: &'static str,
+    [from, to]: [&str; 2],
+) -> Result<(Host, Instant)> {
+    plug(lab, host, leaf, to, &format!("{}{to}", host.node))?;
+    // The old interface is to say nothing more, and its leaf not to notice anything.
+    lab.node(host.node)?.sh(&format!("ip link set {from} arp off && ip addr flush dev {from}"))?;
+    let moved = arrive(lab, host, leaf, to)?;
+    wait_until_known(lab.node(host.leaf)?, moved.0)?;
+    lab.node(host.node)?.netns().run(|| Link::named(from)?.delete())??;
+    Ok(moved)
+}
+
+/// Lays a cable from a host's interface `device` to a port of a leaf's bridge.
+fn plug(lab: &Lab, host: Host, leaf: &str, device: &str, port: &str) -> Result<()> {
+    let (netns, leaf) = (lab.node(host.node)?.netns(), lab.node(leaf)?.netns());
+    cable((leaf, port), (netns, device))?;
+    leaf.run(|| Link::named(port)?.set_master(&Link::named("br100")?))??;
+    Ok(())
+}
+
+/// Gives a host's interface its MAC and address and announces it, as a pod does that was moved with its addresses.
+fn arrive(lab: &Lab, host: Host, leaf: &'static str, device: &str) -> Result<(Host, Instant)> {
     let address = IpNet::new(host.ip.into(), 24)?;
-    netns.run(|| {
-        let link = Link::named("eth1")?;
-        link.set_mac(host.mac)?;
+    let arrived = lab.node(host.node)?.netns().run(|| {
+        let link = Link::named(device)?;
         link.set_mtu(1450)?;
-        link.add_address(address)
+        link.set_mac(host.mac)?;
+        link.add_address(address)?;
+        let arrived = Instant::now();
+        announce(device, host.ip)?;
+        send_arp(device, ArpKind::Request, host.ip, GATEWAY)?;
+        Ok::<_, std::io::Error>(arrived)
     })??;
-    let arrived = Instant::now();
-    netns.run(|| announce("eth1", host.ip))??;
-    introduce(lab, host)?;
-    let last_octet = host.ip.octets()[3];
+    let [.., last_octet] = host.ip.octets();
     Ok((self::host(host.node, leaf, last_octet), arrived))
 }
 

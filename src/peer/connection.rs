@@ -1,4 +1,4 @@
-//! One TCP connection of a peer: bytes in, bytes out, never waiting.
+//! One connection of a peer: bytes in, bytes out, never waiting.
 //!
 //! What is to be sent stands in two queues. The session's own messages (OPEN, KEEPALIVE, NOTIFICATION) go
 //! before routes, but never into the middle of a segment that has begun. Routes come as shared segments, and a
@@ -6,25 +6,35 @@
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
-use std::net::SocketAddr;
-use std::time::Duration;
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
-use tokio::io::{AsyncWriteExt, Interest, Ready};
-use tokio::net::TcpStream;
-
-/// How much is read at a time: a multiple of the longest message, small enough to be fair.
-const READ_OCTETS: usize = 64 * 1024;
+use bytes::{Buf, Bytes, BytesMut};
 
 /// Segments given to one `writev`.
 const WRITE_SEGMENTS: usize = 32;
 
-/// A peer that is sent a NOTIFICATION may be slow to take it; longer than this nobody waits for him.
-const LINGER: Duration = Duration::from_secs(3);
+/// A stream of octets to the neighbour that never makes its user wait: a TCP socket, or one end of a simulated
+/// connection.
+pub trait Stream {
+    /// Appends what has come to `buffer`, once; 0 where the neighbour has closed.
+    ///
+    /// # Errors
+    /// `WouldBlock` where nothing has come; any other is the connection's end.
+    fn read(&self, buffer: &mut BytesMut) -> io::Result<usize>;
+
+    /// Takes octets, as many as there is room for; says how many.
+    ///
+    /// # Errors
+    /// `WouldBlock` where there is no room; any other is the connection's end.
+    fn write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize>;
+
+    /// Closes, once `rest` has been sent, if the neighbour takes that soon.
+    fn close(self, rest: Vec<Bytes>);
+}
 
 /// A connection and what is still to be written to it.
-pub(super) struct Connection {
-    stream: TcpStream,
+#[derive(Debug)]
+pub struct Connection<S> {
+    stream: S,
     /// The session's messages.
     own: VecDeque<Bytes>,
     /// Routes.
@@ -34,8 +44,12 @@ pub(super) struct Connection {
     blocked: bool,
 }
 
+#[derive(Debug)]
 enum Item {
-    Segment { bytes: Bytes, messages: u32 },
+    Segment {
+        bytes: Bytes,
+        messages: u32,
+    },
     /// The batch ends here.
     End,
 }
@@ -51,16 +65,20 @@ pub(super) struct Written {
     pub(super) batches: u32,
 }
 
-impl Connection {
-    pub(super) fn new(stream: TcpStream) -> io::Result<Connection> {
-        // Messages are written whole; waiting for more to join them only delays routes.
-        stream.set_nodelay(true)?;
-        Ok(Connection { stream, own: VecDeque::new(), routes: VecDeque::new(), begun: false, blocked: false })
+impl<S: Stream> Connection<S> {
+    /// Nothing is to be sent yet.
+    pub fn new(stream: S) -> Connection<S> {
+        Connection { stream, own: VecDeque::new(), routes: VecDeque::new(), begun: false, blocked: false }
     }
 
-    /// Both ends, where the socket still knows them.
-    pub(super) fn addresses(&self) -> io::Result<(SocketAddr, SocketAddr)> {
-        Ok((canonical(self.stream.local_addr()?), canonical(self.stream.peer_addr()?)))
+    /// The stream, for those who wait for it to be ready.
+    pub fn stream(&self) -> &S {
+        &self.stream
+    }
+
+    /// Whether something is still to be written.
+    pub fn has_unsent(&self) -> bool {
+        !self.own.is_empty() || !self.routes.is_empty()
     }
 
     /// Puts a message of the session's in front of all routes that have not begun.
@@ -76,25 +94,13 @@ impl Connection {
     }
 
     /// Whether something waits for the socket to take it.
-    pub(super) fn is_blocked(&self) -> bool {
+    pub fn is_blocked(&self) -> bool {
         self.blocked
     }
 
-    /// Waits until there is something to read, where `read`, or room for what is to be written.
-    pub(super) async fn ready(&self, read: bool) -> io::Result<Ready> {
-        let write = !self.own.is_empty() || !self.routes.is_empty();
-        match (read, write) {
-            (true, true) => self.stream.ready(Interest::READABLE | Interest::WRITABLE).await,
-            (true, false) => self.stream.ready(Interest::READABLE).await,
-            (false, true) => self.stream.ready(Interest::WRITABLE).await,
-            (false, false) => std::future::pending().await,
-        }
-    }
-
     /// Reads what is there, once; `None` where nothing is, `Some(0)` where the peer has closed.
-    pub(super) fn read(&mut self, buffer: &mut BytesMut) -> io::Result<Option<usize>> {
-        buffer.reserve(READ_OCTETS);
-        match self.stream.try_read_buf(&mut (&mut *buffer).limit(READ_OCTETS)) {
+    pub(super) fn read(&self, buffer: &mut BytesMut) -> io::Result<Option<usize>> {
+        match self.stream.read(buffer) {
             Ok(octets) => Ok(Some(octets)),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
             Err(error) => Err(error),
@@ -111,7 +117,7 @@ impl Connection {
             if slices.is_empty() {
                 return Ok(written);
             }
-            match self.stream.try_write_vectored(&slices) {
+            match self.stream.write(&slices) {
                 Ok(octets) => {
                     written.octets += octets;
                     self.advance(octets, &mut written);
@@ -128,25 +134,11 @@ impl Connection {
     /// Closes: what the session had to say, a NOTIFICATION as a rule, is still sent where the peer takes it soon.
     pub(super) fn close(mut self) {
         let first = if self.begun { self.routes.pop_front() } else { None };
-        let rest: Vec<Bytes> = first
-            .into_iter()
-            .filter_map(|item| match item {
-                Item::Segment { bytes, .. } => Some(bytes),
-                Item::End => None,
-            })
-            .chain(self.own)
-            .collect();
-        let mut stream = self.stream;
-        tokio::spawn(async move {
-            let say = async {
-                for bytes in rest {
-                    stream.write_all(&bytes).await?;
-                }
-                stream.shutdown().await
-            };
-            // The connection ends either way; why it did is the session's to tell.
-            let _ = tokio::time::timeout(LINGER, say).await;
+        let begun = first.into_iter().filter_map(|item| match item {
+            Item::Segment { bytes, .. } => Some(bytes),
+            Item::End => None,
         });
+        self.stream.close(begun.chain(self.own).collect());
     }
 
     /// What goes out next, in order: the segment that has begun, the session's messages, the other segments.
@@ -156,7 +148,13 @@ impl Connection {
             Item::End => None,
         });
         let first = if self.begun { segments.next() } else { None };
-        first.into_iter().chain(&self.own).chain(segments).take(WRITE_SEGMENTS).map(|b| IoSlice::new(b)).collect()
+        first
+            .into_iter()
+            .chain(&self.own)
+            .chain(segments)
+            .take(WRITE_SEGMENTS)
+            .map(|b| IoSlice::new(b))
+            .collect()
     }
 
     /// Takes `octets` off the queues, in the order of `slices`.
@@ -199,9 +197,4 @@ fn take(bytes: &mut Bytes, octets: &mut usize) -> bool {
     bytes.advance(taken);
     *octets -= taken;
     bytes.is_empty()
-}
-
-/// An IPv4 peer on an IPv6 socket is an IPv4 peer.
-fn canonical(address: SocketAddr) -> SocketAddr {
-    SocketAddr::new(address.ip().to_canonical(), address.port())
 }

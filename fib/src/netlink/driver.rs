@@ -1,0 +1,134 @@
+//! The loop: write a run, take what the kernel has to say, hand it over.
+//!
+//! Reading follows writing on one thread: a reader of its own would be woken by nearly every row of a run, which
+//! costs more than the rows do.
+
+use std::time::Duration;
+use std::{io, thread};
+
+use netlink_sys::Socket;
+use tokio::io::unix::AsyncFd;
+use tokio::sync::mpsc;
+
+use super::device::Devices;
+use super::reader::Reader;
+use super::run::Run;
+use super::socket::{self, Borrowed};
+use crate::event::KernelEvent;
+use crate::op::{Action, Op};
+
+/// The time that the kernel's worker gets, after a full run of new rows, to let a VXLAN device's table grow.
+const BREATHER: Duration = Duration::from_micros(100);
+
+/// Why the loop ended.
+pub(super) enum End {
+    /// The socket failed.
+    Socket(io::Error),
+    /// Nobody takes events any more.
+    Deaf,
+}
+
+impl From<io::Error> for End {
+    fn from(error: io::Error) -> End {
+        End::Socket(error)
+    }
+}
+
+/// Both halves and what is between them.
+pub(super) struct Driver<'a> {
+    socket: &'a Socket,
+    readiness: AsyncFd<Borrowed<'a>>,
+    devices: &'a Devices,
+    events: mpsc::Sender<Vec<KernelEvent>>,
+    run: Run,
+    reader: Reader,
+    batch: Vec<KernelEvent>,
+}
+
+impl<'a> Driver<'a> {
+    /// To be called in the runtime that will drive it.
+    pub(super) fn new(
+        socket: &'a Socket,
+        devices: &'a Devices,
+        events: mpsc::Sender<Vec<KernelEvent>>,
+    ) -> io::Result<Driver<'a>> {
+        let readiness = socket::readiness(socket)?;
+        let (run, reader, batch) = (Run::new(), Reader::new(), Vec::new());
+        Ok(Driver { socket, readiness, devices, events, run, reader, batch })
+    }
+
+    /// Serves until `ops` is closed.
+    pub(super) async fn serve(&mut self, mut ops: mpsc::Receiver<Vec<Op>>) -> Result<(), End> {
+        loop {
+            tokio::select! {
+                batch = ops.recv() => match batch {
+                    Some(batch) => self.write(&batch).await?,
+                    None => return Ok(()),
+                },
+                () = self.events.closed() => return Err(End::Deaf),
+                ready = self.readiness.readable() => ready?.clear_ready(),
+            }
+            if ops.is_empty() {
+                self.flush().await?;
+            }
+            self.read().await?;
+            self.hand_over().await?;
+        }
+    }
+
+    async fn write(&mut self, ops: &[Op]) -> Result<(), End> {
+        for op in ops {
+            if self.run.ends_before(&op.action) {
+                self.flush().await?;
+            }
+            if let Action::SetPort { .. } | Action::Create(_) | Action::Remove { .. } = op.action {
+                self.change_device(op).await;
+            }
+            self.run.put(op);
+        }
+        Ok(())
+    }
+
+    /// Devices are the operator's to see: what we change of them is logged.
+    async fn change_device(&mut self, op: &Op) {
+        tracing::info!(action = ?op.action, "changing devices");
+        if let Err(fault) = self.devices.apply(&op.action).await {
+            tracing::warn!(action = ?op.action, %fault, "could not change devices");
+            self.batch.push(KernelEvent::Failed { id: op.id, fault });
+        }
+    }
+
+    /// Sends the run and reads what came of it.
+    async fn flush(&mut self) -> Result<(), End> {
+        let bytes = self.run.seal();
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        while let Err(error) = self.socket.send(bytes, 0) {
+            if error.kind() != io::ErrorKind::Interrupted {
+                return Err(error.into());
+            }
+        }
+        if self.run.clear() {
+            // The thread has nothing else to do.
+            thread::sleep(BREATHER);
+        }
+        self.read().await
+    }
+
+    /// Reads all that is there, handing over full batches.
+    async fn read(&mut self) -> Result<(), End> {
+        while !self.reader.drain(self.socket, &mut self.batch)? {
+            self.hand_over().await?;
+        }
+        Ok(())
+    }
+
+    async fn hand_over(&mut self) -> Result<(), End> {
+        if self.batch.is_empty() {
+            return Ok(());
+        }
+        let batch = std::mem::take(&mut self.batch);
+        self.events.send(batch).await.map_err(|_| End::Deaf)
+    }
+}

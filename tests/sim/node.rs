@@ -1,0 +1,231 @@
+//! A whole node: a core, a task for each neighbour, and a kernel that outlives them.
+
+use std::collections::VecDeque;
+
+use api::{Answer, Query, Request, v1};
+use bgp::rib::Budget;
+use bgp::session::Session;
+use linnet::config::Config;
+use linnet::core::{Action, Core, Event};
+use linnet::peer::session_config;
+use tokio::sync::oneshot;
+
+use crate::clock::Task;
+use crate::kernel::Kernel;
+use crate::net::{Owner, Shared};
+use crate::peer::{Peer, SLOWNESS, ip};
+use crate::topology::Spec;
+
+/// As in src/daemon/mod.rs.
+const EVENTS: usize = 64;
+
+/// What waits for core.
+#[derive(Debug, Default)]
+pub(crate) struct Inbox(VecDeque<Event>);
+
+impl Inbox {
+    pub(crate) fn has_room(&self) -> bool {
+        self.0.len() < EVENTS
+    }
+
+    pub(crate) fn push(&mut self, event: Event) {
+        assert!(self.has_room(), "the channel to core is over its bound");
+        self.0.push_back(event);
+    }
+}
+
+/// A node, whether its daemon runs or not.
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) number: usize,
+    pub(crate) spec: Spec,
+    net: Shared,
+    pub(crate) kernel: Kernel,
+    pub(crate) daemon: Option<Daemon>,
+}
+
+/// What ends when the process does.
+#[derive(Debug)]
+pub(crate) struct Daemon {
+    core: Core,
+    inbox: Inbox,
+    pub(crate) peers: Vec<Peer>,
+}
+
+impl Node {
+    pub(crate) fn new(number: usize, spec: Spec, net: &Shared) -> Node {
+        let kernel = Kernel::new(number, spec.evpn, net);
+        Node { number, spec, net: Shared::clone(net), kernel, daemon: None }
+    }
+
+    /// Starts the daemon.
+    pub(crate) fn start(&mut self) {
+        let config = Config::parse("sim", &self.spec.yaml(self.number)).expect("a configuration");
+        let (now, seed) = {
+            let clock = &mut self.net.borrow_mut().clock;
+            (clock.now(), clock.rng.next() ^ self.number as u64)
+        };
+        let core = Core::new(now, &config, seed);
+        let mut peers = Vec::new();
+        for (id, neighbor) in core.neighbors() {
+            let session = Session::new(session_config(&config.bgp, neighbor), seed.wrapping_add(id.0.into()));
+            let (other, back) = self.spec.other_end(id.0 as usize);
+            let ours = Owner { node: self.number, peer: id.0 as usize };
+            let mut peer = Peer::new(&self.net, session, id, ours, Owner { node: other, peer: back });
+            peer.driver.start(now);
+            peers.push(peer);
+        }
+        let tasks = (0..peers.len()).map(|peer| Task::Peer(self.number, peer));
+        let mut net = self.net.borrow_mut();
+        net.revive(self.number);
+        tasks.chain([Task::Core(self.number)]).for_each(|task| net.clock.wake(task));
+        drop(net);
+        self.kernel.open();
+        self.daemon = Some(Daemon { core, inbox: Inbox::default(), peers });
+    }
+
+    /// Ends the daemon as SIGTERM does: core first, then goodbyes.
+    pub(crate) fn stop(&mut self) {
+        let Some(mut daemon) = self.daemon.take() else { return };
+        let now = self.net.borrow().clock.now();
+        for peer in &mut daemon.peers {
+            peer.driver.stop(now);
+        }
+        self.ended(daemon);
+    }
+
+    /// Ends it as SIGKILL does.
+    pub(crate) fn kill(&mut self) {
+        let Some(daemon) = self.daemon.take() else { return };
+        self.ended(daemon);
+    }
+
+    /// The daemon's connections end without a word, as if the cable were pulled and the process died.
+    pub(crate) fn vanish(&mut self) {
+        self.net.borrow_mut().darken(self.number);
+        self.kill();
+    }
+
+    fn ended(&mut self, daemon: Daemon) {
+        let tasks = (0..daemon.peers.len()).map(|peer| Task::Peer(self.number, peer));
+        let tasks: Vec<Task> = tasks.chain([Task::Core(self.number)]).collect();
+        drop(daemon);
+        self.kernel.close();
+        let mut net = self.net.borrow_mut();
+        net.deafen(self.number);
+        tasks.into_iter().for_each(|task| net.clock.forget(task));
+    }
+
+    /// A turn of a neighbour's task.
+    pub(crate) fn peer_turn(&mut self, number: usize) {
+        let Some(daemon) = &mut self.daemon else { return };
+        let (now, steps) = {
+            let net = &mut *self.net.borrow_mut();
+            (net.clock.now(), net.clock.rng.between(1, 6))
+        };
+        let waiting = daemon.inbox.0.len();
+        let peer = &mut daemon.peers[number];
+        let more = peer.turn(now, &mut daemon.inbox, steps);
+        let mut net = self.net.borrow_mut();
+        let task = Task::Peer(self.number, number);
+        if daemon.inbox.0.len() > waiting {
+            net.clock.wake(Task::Core(self.number));
+        }
+        if more && net.slow.contains(&self.number) {
+            net.clock.wake_at(task, now + SLOWNESS);
+        } else if more {
+            net.clock.wake(task);
+        } else if let Some(due) = peer.poll_timeout() {
+            net.clock.wake_at(task, due);
+        }
+    }
+
+    /// A turn of core's task, as in src/daemon/core.rs, with a budget that may be tiny.
+    pub(crate) fn core_turn(&mut self) {
+        let Some(daemon) = &mut self.daemon else { return };
+        let (now, events, budget) = {
+            let clock = &mut self.net.borrow_mut().clock;
+            (clock.now(), clock.rng.between(1, EVENTS), clock.rng.pick(&[1, 3, 20, 300, 8192]))
+        };
+        for _ in 0..events {
+            let Some(event) = daemon.inbox.0.pop_front() else { break };
+            daemon.core.handle(now, event);
+        }
+        let more = daemon.core.settle(now, &mut Budget::new(budget)) || !daemon.inbox.0.is_empty();
+        let actions: Vec<Action> = std::iter::from_fn(|| daemon.core.poll_action()).collect();
+        actions.into_iter().for_each(|action| self.perform(action));
+        let Some(daemon) = &mut self.daemon else { return };
+        let (mut net, task) = (self.net.borrow_mut(), Task::Core(self.number));
+        if more {
+            net.clock.wake(task);
+        } else if let Some(due) = daemon.core.poll_timeout() {
+            net.clock.wake_at(task, due);
+        }
+        // There is room for news again.
+        for (number, peer) in daemon.peers.iter().enumerate() {
+            if peer.driver.has_news() {
+                net.clock.wake(Task::Peer(self.number, number));
+            }
+        }
+        net.clock.wake(Task::Kernel(self.number));
+    }
+
+    fn perform(&mut self, action: Action) {
+        let Some(daemon) = &mut self.daemon else { return };
+        let mut net = self.net.borrow_mut();
+        match action {
+            Action::Batch { peer, session, batch } => {
+                net.clock.wake(Task::Peer(self.number, peer.0 as usize));
+                daemon.peers[peer.0 as usize].give_batch(session, batch);
+            }
+            Action::Session { peer, command } => {
+                net.clock.wake(Task::Peer(self.number, peer.0 as usize));
+                daemon.peers[peer.0 as usize].give_command(command);
+            }
+            Action::Kernel(ops) => {
+                let now = net.clock.now();
+                drop(net);
+                self.kernel.give(now, ops);
+            }
+            Action::Log(_) => {}
+        }
+    }
+
+    /// A turn of the kernel, and of the task that hands its news on.
+    pub(crate) fn kernel_turn(&mut self) {
+        let has_room = self.daemon.as_ref().is_some_and(|daemon| daemon.inbox.has_room());
+        let Some(events) = self.kernel.turn(has_room) else { return };
+        let Some(daemon) = &mut self.daemon else { return };
+        daemon.inbox.push(Event::Kernel(events));
+        self.net.borrow_mut().clock.wake(Task::Core(self.number));
+    }
+
+    /// The neighbour's task with this number, if the daemon runs.
+    pub(crate) fn peer(&mut self, number: usize) -> Option<&mut Peer> {
+        self.daemon.as_mut().and_then(|daemon| daemon.peers.get_mut(number))
+    }
+
+    /// Whether a neighbour's session is established, as core knows it.
+    pub(crate) fn is_established(&mut self, number: usize) -> bool {
+        let (other, _) = self.spec.other_end(number);
+        let address = ip(other).to_string();
+        let answer = self.ask(Query::GetNeighbor(v1::GetNeighborRequest { address }));
+        matches!(answer, Answer::GetNeighbor(row) if row.state() == v1::NeighborState::Established)
+    }
+
+    /// Asks the daemon what an operator would ask.
+    pub(crate) fn ask(&mut self, query: Query) -> Answer {
+        let now = self.net.borrow().clock.now();
+        let core = &mut self.daemon.as_mut().expect("a daemon that runs").core;
+        let (reply, mut answer) = oneshot::channel();
+        core.handle(now, Event::Request(Request { query, reply }));
+        self.net.borrow_mut().clock.wake(Task::Core(self.number));
+        answer.try_recv().expect("an answer at once").expect("an answer and no error")
+    }
+
+    /// How many UPDATEs it has sent.
+    pub(crate) fn updates(&self) -> u64 {
+        let peers = self.daemon.iter().flat_map(|daemon| &daemon.peers);
+        peers.map(|peer| peer.driver.session().info().sent.update).sum()
+    }
+}

@@ -54,6 +54,27 @@ pub enum ImportTarget {
     AnyAs(Vni),
 }
 
+impl ImportTarget {
+    /// Whether it lets in what carries `target`.
+    pub fn takes(&self, target: RouteTarget) -> bool {
+        match *self {
+            ImportTarget::Exact(wanted) => wanted == target,
+            ImportTarget::AnyAs(vni) => automatic_vni(target) == Some(vni),
+        }
+    }
+}
+
+/// The VNI whose automatic target this is, in any AS.
+pub(crate) fn automatic_vni(target: RouteTarget) -> Option<Vni> {
+    // RFC 8365 section 5.1.2.1: an automatic target (0) of type VXLAN (1) in domain 0, then the VNI.
+    const AUTORT_VXLAN: u32 = 0x10;
+    match target {
+        RouteTarget::As2(_, number) if number >> 24 == AUTORT_VXLAN => Vni::new(number & Vni::MAX.get()),
+        RouteTarget::As2(_, number) => Vni::new(number),
+        RouteTarget::As4(_, number) | RouteTarget::Ipv4(_, number) => Vni::new(number.into()),
+    }
+}
+
 /// A route target's own notation, or `*:100`.
 impl fmt::Display for ImportTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

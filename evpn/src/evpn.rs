@@ -10,6 +10,7 @@ use bgp::wire::{EvpnKey, RouteTarget};
 use crate::action::{Action, Unusable};
 use crate::config::{Config, ImportTarget, VniConfig};
 use crate::dataplane::Observation;
+use crate::feed::{Changed, Feed};
 use crate::import::{self, ImportIndex, Remote};
 use crate::instance::{Context, Device, Instance, Plan};
 use crate::origin::Origins;
@@ -58,9 +59,10 @@ impl Evpn {
     /// Takes a new configuration. Only what it changes is touched: a VNI whose settings come out the same
     /// does not notice. Of VNIs that were not served before, the dataplane is to report what is local.
     pub fn reconfigure(&mut self, now: Instant, config: Config) {
-        self.listed = listed(&config);
+        let before = std::mem::replace(&mut self.listed, listed(&config));
         self.config = config;
         self.number_listed();
+        before.keys().chain(self.listed.keys()).for_each(|vni| self.out.feed.push(Changed::Vni(*vni)));
         let vnis: Vec<_> = self.devices.keys().copied().collect();
         vnis.into_iter().for_each(|vni| self.refresh(now, vni));
     }
@@ -113,6 +115,11 @@ impl Evpn {
         self.out.take(&mut self.origins)
     }
 
+    /// The rows that may have changed, for whoever watches.
+    pub fn feed(&mut self) -> &mut Feed<Changed> {
+        &mut self.out.feed
+    }
+
     /// Which VNIs' route targets take a route, and what keeps each from using it: for explaining, changes
     /// nothing.
     pub fn explain(&self, key: &EvpnKey, route: Remote<'_>) -> Vec<(Vni, Option<Unusable>)> {
@@ -125,6 +132,11 @@ impl Evpn {
     pub fn vnis(&self) -> impl Iterator<Item = VniRow> + '_ {
         let all: BTreeSet<Vni> = self.instances.keys().chain(self.listed.keys()).copied().collect();
         all.into_iter().filter_map(|vni| self.vni(vni))
+    }
+
+    /// The VNIs that are served, from one on, in order.
+    pub fn served(&self, from: Vni) -> impl Iterator<Item = Vni> + '_ {
+        self.instances.range(from..).map(|(vni, _)| *vni)
     }
 
     /// One VNI, configured or served.
@@ -154,9 +166,24 @@ impl Evpn {
         self.instances.get(&vni)?.find_neighbor(&self.origins, ip)
     }
 
-    /// The VTEPs that ask for a VNI's flooded frames, in order.
-    pub fn vteps(&self, vni: Vni) -> impl Iterator<Item = VtepRow> + '_ {
-        self.instances.get(&vni).into_iter().flat_map(Instance::vtep_rows)
+    /// The VTEPs that ask for a VNI's flooded frames, in order: those behind `after`, or all.
+    pub fn vteps(&self, vni: Vni, after: Option<IpAddr>) -> impl Iterator<Item = VtepRow> + '_ {
+        self.instances.get(&vni).into_iter().flat_map(move |instance| instance.vtep_rows(after))
+    }
+
+    /// One VTEP.
+    pub fn vtep(&self, vni: Vni, vtep: IpAddr) -> Option<VtepRow> {
+        self.instances.get(&vni)?.find_vtep(vtep)
+    }
+
+    /// The keys of the routes that say where a MAC is, ours and those that were taken. Each may come twice.
+    pub fn routes_of_mac(&self, mac: Mac) -> impl Iterator<Item = EvpnKey> + '_ {
+        self.instances.values().flat_map(move |instance| instance.routes_of_mac(&self.origins, mac))
+    }
+
+    /// The keys of the routes that say which MAC has an address, ours and those that were taken.
+    pub fn routes_of_ip(&self, ip: IpAddr) -> impl Iterator<Item = EvpnKey> + '_ {
+        self.instances.values().flat_map(move |instance| instance.routes_of_ip(&self.origins, ip))
     }
 
     fn tell(&mut self, now: Instant, vni: Vni, news: impl FnOnce(&mut Instance, &mut Context<'_>)) {
@@ -167,6 +194,7 @@ impl Evpn {
 
     /// Makes a VNI what its device and the configuration say.
     fn refresh(&mut self, now: Instant, vni: Vni) {
+        self.out.feed.push(Changed::Vni(vni));
         match self.devices.get(&vni).copied().filter(|_| self.is_wanted(vni)) {
             Some(device) => self.serve(now, vni, device),
             None => self.stop(vni),
@@ -187,6 +215,7 @@ impl Evpn {
     fn stop(&mut self, vni: Vni) {
         let Some(instance) = self.instances.remove(&vni) else { return };
         self.imports.remove(vni, instance.import_targets());
+        instance.vtep_rows(None).for_each(|row| self.out.feed.push(Changed::Vtep(vni, row.vtep)));
         self.out.teardown(instance.into_teardown());
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::ops::Bound;
 
 use bgp::types::Rd;
 
@@ -69,7 +70,18 @@ impl FloodList {
 
     /// The VTEPs that asked for the frames, in order, each with whether it gets them.
     pub(crate) fn vteps(&self) -> impl Iterator<Item = (IpAddr, bool)> + '_ {
-        self.vteps.iter().map(|(&vtep, count)| (vtep, count.usable > 0))
+        self.vteps_after(None)
+    }
+
+    /// The VTEPs behind `after`, as [`vteps`](Self::vteps) gives all of them.
+    pub(crate) fn vteps_after(&self, after: Option<IpAddr>) -> impl Iterator<Item = (IpAddr, bool)> + '_ {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.vteps.range((from, Bound::Unbounded)).map(|(&vtep, count)| (vtep, count.usable > 0))
+    }
+
+    /// Whether a VTEP gets the frames; `None` if it did not ask for them.
+    pub(crate) fn find(&self, vtep: IpAddr) -> Option<bool> {
+        self.vteps.get(&vtep).map(|count| count.usable > 0)
     }
 
     /// How many get them.

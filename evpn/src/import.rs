@@ -12,7 +12,7 @@ use hashbrown::HashMap;
 use smallvec::SmallVec;
 
 use crate::action::Unusable;
-use crate::config::ImportTarget;
+use crate::config::{ImportTarget, automatic_vni};
 use crate::mobility::Traits;
 
 /// The best path of an EVPN route.
@@ -81,17 +81,6 @@ fn remove_from<K: std::hash::Hash + Eq>(map: &mut HashMap<K, Vnis>, key: &K, vni
     vnis.retain(|held| *held != vni);
     if vnis.is_empty() {
         map.remove(key);
-    }
-}
-
-/// The VNI whose automatic target this is, in any AS.
-fn automatic_vni(target: RouteTarget) -> Option<Vni> {
-    // RFC 8365 section 5.1.2.1: an automatic target (0) of type VXLAN (1) in domain 0, then the VNI.
-    const AUTORT_VXLAN: u32 = 0x10;
-    match target {
-        RouteTarget::As2(_, number) if number >> 24 == AUTORT_VXLAN => Vni::new(number & Vni::MAX.get()),
-        RouteTarget::As2(_, number) => Vni::new(number),
-        RouteTarget::As4(_, number) | RouteTarget::Ipv4(_, number) => Vni::new(number.into()),
     }
 }
 

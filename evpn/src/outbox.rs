@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 
 use crate::action::{Action, Notice};
 use crate::dataplane::{WantedKey, WantedValue};
+use crate::feed::{Changed, Feed};
 use crate::origin::Origins;
 use crate::teardown::Teardown;
 
@@ -20,6 +21,8 @@ pub(crate) struct Outbox {
     /// What a teardown has made and has not been taken yet.
     torn: VecDeque<Action>,
     replaying: bool,
+    /// Rows that changed, for whoever watches.
+    pub(crate) feed: Feed<Changed>,
 }
 
 #[derive(Debug)]
@@ -64,7 +67,7 @@ impl Outbox {
             }
             match self.steps.front_mut() {
                 Some(Step::Teardown(teardown)) => {
-                    if !teardown.step(origins, &mut self.torn) {
+                    if !teardown.step(origins, &mut self.torn, &mut self.feed) {
                         self.steps.pop_front();
                     }
                 }

@@ -11,7 +11,7 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 const CHUNK: usize = 512;
 
 /// What a [`Table`] can hold.
-pub(crate) trait Keyed {
+pub trait Keyed {
     /// What identifies an entry.
     type Key: Copy + Eq + Hash;
     /// This entry's.
@@ -20,7 +20,7 @@ pub(crate) trait Keyed {
 
 /// Entries by key and by number.
 #[derive(Debug)]
-pub(crate) struct Table<T> {
+pub struct Table<T> {
     index: HashTable<u32>,
     hasher: DefaultHashBuilder,
     chunks: Vec<Vec<Option<T>>>,
@@ -28,7 +28,7 @@ pub(crate) struct Table<T> {
 }
 
 /// A table's entries, on their way out; chunks are freed as they are passed.
-pub(crate) type IntoEntries<T> = std::iter::Flatten<std::iter::Flatten<std::vec::IntoIter<Vec<Option<T>>>>>;
+pub type IntoEntries<T> = std::iter::Flatten<std::iter::Flatten<std::vec::IntoIter<Vec<Option<T>>>>>;
 
 impl<T> Default for Table<T> {
     fn default() -> Self {
@@ -43,22 +43,24 @@ impl<T> Default for Table<T> {
 
 impl<T: Keyed> Table<T> {
     /// The number of the entry with this key.
-    pub(crate) fn find(&self, key: T::Key) -> Option<u32> {
+    pub fn find(&self, key: T::Key) -> Option<u32> {
         let hash = self.hasher.hash_one(key);
         self.index.find(hash, |&id| has_key(&self.chunks, id, key)).copied()
     }
 
-    pub(crate) fn get(&self, id: u32) -> Option<&T> {
+    /// The entry with this number.
+    pub fn get(&self, id: u32) -> Option<&T> {
         slot(&self.chunks, id)
     }
 
-    pub(crate) fn get_mut(&mut self, id: u32) -> Option<&mut T> {
+    /// The entry with this number, to be changed in anything but its key.
+    pub fn get_mut(&mut self, id: u32) -> Option<&mut T> {
         let (chunk, at) = position(id);
         self.chunks.get_mut(chunk)?.get_mut(at)?.as_mut()
     }
 
     /// The number of the entry with this key, which `make` makes if there is none.
-    pub(crate) fn find_or_insert(&mut self, key: T::Key, make: impl FnOnce() -> T) -> u32 {
+    pub fn find_or_insert(&mut self, key: T::Key, make: impl FnOnce() -> T) -> u32 {
         if let Some(id) = self.find(key) {
             return id;
         }
@@ -70,7 +72,7 @@ impl<T: Keyed> Table<T> {
     }
 
     /// Takes an entry out.
-    pub(crate) fn remove(&mut self, id: u32) -> Option<T> {
+    pub fn remove(&mut self, id: u32) -> Option<T> {
         let (chunk, at) = position(id);
         let entry = self.chunks.get_mut(chunk)?.get_mut(at)?.take()?;
         if let Ok(found) = self.index.find_entry(self.hasher.hash_one(entry.key()), |&other| other == id) {
@@ -80,24 +82,30 @@ impl<T: Keyed> Table<T> {
         Some(entry)
     }
 
-    #[cfg(test)]
-    pub(crate) fn len(&self) -> usize {
+    /// How many entries there are.
+    pub fn len(&self) -> usize {
         self.index.len()
     }
 
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.index.is_empty()
+    }
+
     /// Entries with their numbers, from a number on.
-    pub(crate) fn iter_from(&self, from: u32) -> impl Iterator<Item = (u32, &T)> {
+    pub fn iter_from(&self, from: u32) -> impl Iterator<Item = (u32, &T)> {
         let (first, skip) = position(from);
         let slots = self.chunks.iter().skip(first).flatten().skip(skip);
         slots.zip(from..).filter_map(|(entry, id)| Some((id, entry.as_ref()?)))
     }
 
     /// One more than the largest number in use: what a loop over numbers stops at.
-    pub(crate) fn end(&self) -> u32 {
+    pub fn end(&self) -> u32 {
         self.chunks.last().map_or(0, |last| (self.chunks.len() - 1) * CHUNK + last.len()) as u32
     }
 
-    pub(crate) fn into_entries(self) -> IntoEntries<T> {
+    /// All entries.
+    pub fn into_entries(self) -> IntoEntries<T> {
         self.chunks.into_iter().flatten().flatten()
     }
 

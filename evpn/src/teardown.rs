@@ -7,6 +7,7 @@ use bgp::types::Vni;
 
 use crate::action::Action;
 use crate::dataplane::WantedKey;
+use crate::feed::{Changed, Feed};
 use crate::mac_table::{MacEntry, Winner};
 use crate::neigh::{NeighborEntry, Told};
 use crate::origin::{OriginId, Origins};
@@ -29,11 +30,18 @@ pub(crate) struct Teardown {
 
 impl Teardown {
     /// Does the next bit; `false` when there was none left.
-    pub(crate) fn step(&mut self, origins: &mut Origins, out: &mut VecDeque<Action>) -> bool {
+    pub(crate) fn step(
+        &mut self,
+        origins: &mut Origins,
+        out: &mut VecDeque<Action>,
+        feed: &mut Feed<Changed>,
+    ) -> bool {
         if let Some(neighbor) = self.neighbors.next() {
+            feed.push(Changed::Neighbor(self.vni, neighbor.ip));
             neighbor.bindings.iter().filter_map(|binding| binding.origin).for_each(|id| origins.release(id));
             self.forget_neighbor(neighbor.ip, neighbor.told, out);
         } else if let Some(entry) = self.macs.next() {
+            feed.push(Changed::Mac(self.vni, entry.mac));
             let held = entry.claims.iter().filter(|claim| claim.mac_only.is_some());
             held.for_each(|claim| origins.release(claim.origin));
             self.forget_mac(&entry, out);

@@ -25,4 +25,4 @@ pub mod reconcile;
 pub use config::{FibConfig, ManagedVni};
 pub use event::{KernelEvent, Link, LinkKind, Row};
 pub use op::{Action, Fault, IfIndex, Op, OpId};
-pub use reconcile::{CREDIT, Counters, Devices, Fib, FibRow, Status};
+pub use reconcile::{CREDIT, Changed, Counters, Devices, Fib, FibRow, RowPlace, Status};

@@ -16,6 +16,8 @@ mod answer;
 mod event;
 mod forward;
 mod peer;
+#[cfg(test)]
+mod testing;
 mod watch;
 
 use std::collections::VecDeque;
@@ -76,7 +78,7 @@ impl Core {
             rib,
             export: Export::default(),
             forwarding,
-            watches: Watches::default(),
+            watches: Watches::new(seed),
             actions: VecDeque::new(),
         }
     }
@@ -114,8 +116,7 @@ impl Core {
                 self.actions.push_back(Action::Batch { peer, session: session.number, batch });
             }
         }
-        self.serve_watches(now);
-        more
+        more | self.serve_watches(now)
     }
 
     /// Ends: the kernel is to be left without what is ours. The sessions are the caller's to close.
@@ -158,6 +159,7 @@ impl Core {
             PeerNews::Failed(down) => {
                 if let Some(peer) = self.peers.get_mut(id) {
                     peer.last_down = Some(down.clone());
+                    self.watches.neighbor_changed(id);
                 }
                 self.log(LogLine::Failed(id, down));
             }
@@ -221,6 +223,7 @@ impl Core {
         self.peer_down(now, id, Down::Transport(bgp::session::TransportFault::Closed));
         if let Some(peer) = self.peers.get_mut(id) {
             peer.info = None;
+            self.watches.neighbor_changed(id);
         }
     }
 

@@ -13,7 +13,7 @@ use tracing::error;
 
 use crate::core::{Action, Core, Event, SessionCommand};
 
-use super::log;
+use super::{log, process};
 
 /// Events taken before core settles.
 const EVENTS: usize = 64;
@@ -96,7 +96,7 @@ impl Inlets {
         tokio::select! {
             biased;
             _ = self.stop.recv(), if !ending => Next::Stop,
-            Some(request) = self.requests.recv() => Next::Event(Event::Request(request)),
+            Some(request) = self.requests.recv() => Next::Event(Event::Request(process::with_process(request))),
             event = self.events.recv() => event.map_or(Next::Nobody, Next::Event),
             () = idle(more, wake) => Next::Time,
         }

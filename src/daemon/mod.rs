@@ -9,6 +9,7 @@ mod kernel;
 mod listen;
 mod log;
 mod peer;
+mod process;
 mod socket;
 mod stream;
 

@@ -158,7 +158,9 @@ fn neighbor(address: &str) -> Result<v1::Neighbor, ApiError> {
 
 fn explain(request: &v1::ExplainRequest) -> Result<v1::ExplainResponse, ApiError> {
     match request.key.as_str() {
-        "02:00:00:00:00:50" => Ok(v1::ExplainResponse { explanations: vec![rows::explanation()] }),
+        "02:00:00:00:00:50" => {
+            Ok(v1::ExplainResponse { explanations: vec![rows::explanation()], truncated: true })
+        }
         "10.9.9.9" => Ok(v1::ExplainResponse::default()),
         key => Err(ApiError::InvalidArgument(format!("{key:?} is no prefix, EVPN route, MAC or address"))),
     }

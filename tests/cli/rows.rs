@@ -42,7 +42,7 @@ fn mac_ip() -> v1::Path {
         origin: v1::Origin::Igp.into(),
         as_path: Some(s("")),
         local_pref: Some(100),
-        ext_communities: list(&["rt:65000:100", "encap:vxlan", "mac-mobility:3"]),
+        ext_communities: list(&["RT:65000:100", "ET:8", "MM:3"]),
         originator_id: s("10.0.0.2"),
         cluster_list: list(&["10.0.1.1"]),
         neighbor: s("10.0.1.1"),
@@ -64,7 +64,7 @@ fn multicast() -> v1::Path {
         mac: s(""),
         ip: s("10.0.0.1"),
         next_hop: s("10.0.0.1"),
-        ext_communities: list(&["rt:65000:100", "encap:vxlan"]),
+        ext_communities: list(&["RT:65000:100", "ET:8"]),
         pmsi: Some(v1::Pmsi { r#type: s("ingress-replication"), vni: 100, endpoint: s("10.0.0.1") }),
         originator_id: s(""),
         cluster_list: vec![],
@@ -348,7 +348,7 @@ pub(crate) fn explanation() -> v1::Explanation {
         family: s("l2vpn-evpn"),
         nlri: mac_ip().nlri,
         paths: paths().into_iter().take(2).collect(),
-        outcome: s("imported into VNI 100 by rt:65000:100"),
+        outcome: s("imported into VNI 100 by RT:65000:100"),
         fib: fib_entries().into_iter().take(1).collect(),
     }
 }

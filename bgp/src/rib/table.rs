@@ -28,6 +28,8 @@ pub struct Table<N: Nlri> {
     cursors: Cursors,
     /// Destinations that lost their last path and that some reader may not have seen go, oldest first.
     gone: VecDeque<(Version, DestinationId)>,
+    /// When the last of those that have been freed went.
+    forgotten: Version,
     pub(super) generations: Generations,
     reachable: usize,
     paths: usize,
@@ -74,6 +76,7 @@ impl<N: Nlri> Table<N> {
             log: Log::default(),
             cursors: Cursors::default(),
             gone: VecDeque::new(),
+            forgotten: Version::default(),
             generations: Generations::default(),
             reachable: 0,
             paths: 0,
@@ -192,6 +195,17 @@ impl<N: Nlri> Table<N> {
         self.cursors.close(cursor);
     }
 
+    /// Whether every destination that has gone after `version` would still be shown to a reader. Holds for as
+    /// long as a cursor stands there; without one it may.
+    pub fn remembers(&self, version: Version) -> bool {
+        self.forgotten <= version
+    }
+
+    /// How many destinations without a path are held for a reader at `position`.
+    pub fn gone_after(&self, position: Version) -> usize {
+        self.gone.len() - self.gone.partition_point(|(version, _)| *version <= position)
+    }
+
     /// Takes one path out of a destination and decides anew.
     pub(super) fn remove(&mut self, sources: &Sources, id: DestinationId, position: usize) {
         let Some(destination) = self.destinations.get_mut(id.index()) else { return };
@@ -290,6 +304,7 @@ impl<N: Nlri> Table<N> {
         let slot = self.destinations.get_mut(id.index());
         if let Some(destination) = slot.filter(|d| d.version() == version) {
             destination.set_version(Version(0));
+            self.forgotten = version;
             self.index.remove(destination.nlri(), id);
             self.log.forget();
             self.free.push(id);

@@ -6,6 +6,7 @@ use super::{Context, Device, Instance};
 use crate::action::{Action, Notice};
 use crate::config::ImportTarget;
 use crate::dataplane::WantedKey;
+use crate::feed::Changed;
 use crate::mac_table::{MacEntry, Winner};
 use crate::originate::{Identity, Originator};
 use crate::rows::VniState;
@@ -99,8 +100,11 @@ impl Instance {
         }
         // The state is no longer active, so no election has a winner.
         self.settle_all(cx);
-        for vtep in self.flood.vteps().filter_map(|(vtep, flooded)| flooded.then_some(vtep)) {
-            cx.out.unwant(WantedKey::Flood { vni: self.vni, vtep });
+        for (vtep, flooded) in self.flood.vteps() {
+            cx.out.feed.push(Changed::Vtep(self.vni, vtep));
+            if flooded {
+                cx.out.unwant(WantedKey::Flood { vni: self.vni, vtep });
+            }
         }
         std::mem::take(&mut self.flood).origins().for_each(|id| cx.origins.release(id));
         if let Some(ours) = self.ours.take() {
@@ -111,7 +115,7 @@ impl Instance {
     fn settle_all(&mut self, cx: &mut Context<'_>) {
         for id in 0..self.macs.end() {
             self.settle_mac(cx, id);
-            self.sweep_mac(id);
+            self.sweep_mac(cx, id);
         }
     }
 

@@ -38,7 +38,7 @@ impl Instance {
             entry.local = None;
         }
         self.settle_mac(cx, id);
-        self.sweep_mac(id);
+        self.sweep_mac(cx, id);
     }
 
     /// A host here has an address. It is advertised once its MAC is here too.
@@ -52,11 +52,12 @@ impl Instance {
         entry.verifying = false;
         let old = entry.set_local(mac, Traits { seq, router, ..Traits::default() });
         self.bind(mac, id);
+        self.mac_changed(cx, mac);
         self.raise_local(cx, mac, seq);
         self.settle_neighbor(cx, id);
         if let Some(old) = old {
             self.unbind(old.mac, id);
-            self.sweep_mac(old.mac);
+            self.sweep_mac(cx, old.mac);
         }
     }
 
@@ -66,7 +67,7 @@ impl Instance {
         let Some(old) = self.neighbors.get_mut(id).and_then(|entry| entry.take_local()) else { return };
         self.unbind(old.mac, id);
         self.settle_neighbor(cx, id);
-        self.sweep_mac(old.mac);
+        self.sweep_mac(cx, old.mac);
     }
 
     /// The sequence that a MAC must have for an address that was seen with it: above that of the other MAC

@@ -22,6 +22,7 @@ use hashbrown::HashSet;
 
 use crate::action::Unusable;
 use crate::config::ImportTarget;
+use crate::feed::Changed;
 use crate::flood::FloodList;
 use crate::mac_table::{MacEntry, MacId};
 use crate::mobility::Moves;
@@ -133,9 +134,24 @@ impl Instance {
     }
 
     /// Forgets a MAC that nothing hangs on any more.
-    fn sweep_mac(&mut self, id: MacId) {
-        if self.macs.get(id).is_some_and(MacEntry::is_unused) {
-            self.macs.remove(id);
+    fn sweep_mac(&mut self, cx: &mut Context<'_>, id: MacId) {
+        if self.macs.get(id).is_some_and(MacEntry::is_unused)
+            && let Some(entry) = self.macs.remove(id)
+        {
+            cx.out.feed.push(Changed::Mac(self.vni, entry.mac));
+        }
+    }
+
+    /// A MAC, and with it what hangs on it, may show something else.
+    fn mac_changed(&self, cx: &mut Context<'_>, id: MacId) {
+        let feed = &mut cx.out.feed;
+        if !feed.is_on() {
+            return;
+        }
+        if let Some(entry) = self.macs.get(id) {
+            feed.push(Changed::Mac(self.vni, entry.mac));
+            let addresses = entry.neighbors.iter().filter_map(|id| self.neighbors.get(*id));
+            addresses.for_each(|neighbor| feed.push(Changed::Neighbor(self.vni, neighbor.ip)));
         }
     }
 }

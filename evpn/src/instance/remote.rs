@@ -8,6 +8,7 @@ use bgp::wire::EvpnKey;
 use super::{Context, Instance, NOTICED_MAX};
 use crate::action::{Notice, Unusable};
 use crate::dataplane::{WantedKey, WantedValue};
+use crate::feed::Changed;
 use crate::flood::FloodChange;
 use crate::import::{self, Remote};
 use crate::mac_table::{MacEntry, MacId};
@@ -115,7 +116,7 @@ impl Instance {
         };
         self.lower_claim(id, origin, traits);
         self.settle_mac(cx, id);
-        self.sweep_mac(id);
+        self.sweep_mac(cx, id);
         cx.origins.release(origin);
     }
 
@@ -126,7 +127,7 @@ impl Instance {
         self.lower_claim(id, origin, traits);
         self.settle_neighbor(cx, neighbor);
         self.settle_mac(cx, id);
-        self.sweep_mac(id);
+        self.sweep_mac(cx, id);
         cx.origins.release(origin);
     }
 
@@ -236,6 +237,7 @@ impl Instance {
         change: Option<FloodChange>,
         old: Option<OriginId>,
     ) {
+        cx.out.feed.push(Changed::Vtep(self.vni, vtep));
         let key = WantedKey::Flood { vni: self.vni, vtep };
         match change {
             Some(FloodChange::Start) => cx.out.want(key, WantedValue::Flood),

@@ -1,6 +1,9 @@
 //! What a VNI shows.
 
-use bgp::types::Mac;
+use std::net::IpAddr;
+
+use bgp::types::{EthernetTag, Mac, Rd};
+use bgp::wire::EvpnKey;
 
 use super::settle::best_claim;
 use super::{Instance, NeighborId};
@@ -50,13 +53,56 @@ impl Instance {
         entries.filter_map(|(id, entry)| self.neighbor_row(origins, id, entry))
     }
 
-    pub(crate) fn find_neighbor(&self, origins: &Origins, ip: std::net::IpAddr) -> Option<NeighborRow> {
+    pub(crate) fn find_neighbor(&self, origins: &Origins, ip: IpAddr) -> Option<NeighborRow> {
         let id = self.neighbors.find(ip)?;
         self.neighbor_row(origins, id, self.neighbors.get(id)?)
     }
 
-    pub(crate) fn vtep_rows(&self) -> impl Iterator<Item = VtepRow> + '_ {
-        self.flood.vteps().map(|(vtep, flood)| VtepRow { vni: self.vni, vtep, flood })
+    pub(crate) fn vtep_rows(&self, after: Option<IpAddr>) -> impl Iterator<Item = VtepRow> + '_ {
+        self.flood.vteps_after(after).map(|(vtep, flood)| VtepRow { vni: self.vni, vtep, flood })
+    }
+
+    pub(crate) fn find_vtep(&self, vtep: IpAddr) -> Option<VtepRow> {
+        Some(VtepRow { vni: self.vni, vtep, flood: self.flood.find(vtep)? })
+    }
+
+    /// The routes that were taken for a MAC, by their keys, and ours for it. Each may come twice.
+    pub(crate) fn routes_of_mac<'a>(
+        &'a self,
+        origins: &'a Origins,
+        mac: Mac,
+    ) -> impl Iterator<Item = EvpnKey> + 'a {
+        let entry = self.macs.find(mac).and_then(|id| self.macs.get(id));
+        let key = move |rd, ip| EvpnKey::MacIp { rd, tag: EthernetTag::default(), mac, ip };
+        entry.into_iter().flat_map(move |entry| {
+            let claims = entry.claims.iter().filter(|claim| claim.mac_only.is_some());
+            let theirs = claims.filter_map(|claim| origins.get(claim.origin)).map(|origin| origin.rd);
+            let ours = self.our_rd().filter(|_| entry.local.is_some());
+            let neighbors = entry.neighbors.iter().filter_map(|id| self.neighbors.get(*id));
+            let addresses = neighbors.flat_map(|neighbor| self.routes_of_ip(origins, neighbor.ip));
+            theirs.chain(ours).map(move |rd| key(rd, None)).chain(addresses)
+        })
+    }
+
+    /// As `routes_of_mac`, for an address.
+    pub(crate) fn routes_of_ip<'a>(
+        &'a self,
+        origins: &'a Origins,
+        ip: IpAddr,
+    ) -> impl Iterator<Item = EvpnKey> + 'a {
+        let entry = self.neighbors.find(ip).and_then(|id| self.neighbors.get(id));
+        entry.into_iter().flat_map(|entry| &entry.bindings).filter_map(move |binding| {
+            let rd = match binding.origin {
+                Some(origin) => origins.get(origin).map(|origin| origin.rd),
+                None => self.our_rd(),
+            }?;
+            let mac = self.macs.get(binding.mac)?.mac;
+            Some(EvpnKey::MacIp { rd, tag: EthernetTag::default(), mac, ip: Some(ip) })
+        })
+    }
+
+    fn our_rd(&self) -> Option<Rd> {
+        self.ours.as_ref().map(|ours| ours.identity().rd)
     }
 
     fn mac_row(&self, origins: &Origins, id: MacId, entry: &MacEntry) -> MacRow {

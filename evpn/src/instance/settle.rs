@@ -11,6 +11,7 @@ use bgp::types::Mac;
 use super::{Context, Instance};
 use crate::action::{Action, Notice};
 use crate::dataplane::{WantedKey, WantedValue};
+use crate::feed::Changed;
 use crate::mac_table::{Claim, MacEntry, MacId, Winner};
 use crate::mobility::{Rank, Traits, order};
 use crate::neigh::{Binding, NeighborEntry, NeighborId, Told};
@@ -23,6 +24,7 @@ type Weight = (u32, Reverse<Option<IpAddr>>, Reverse<Mac>, bool);
 impl Instance {
     /// Decides anew who has a MAC, and tells what that changes.
     pub(super) fn settle_mac(&mut self, cx: &mut Context<'_>, id: MacId) {
+        self.mac_changed(cx, id);
         let Some(entry) = self.macs.get(id) else { return };
         let (mac, before, after) = (entry.mac, entry.winner, self.elect_mac(cx.origins, entry));
         if before == after {
@@ -52,12 +54,13 @@ impl Instance {
     pub(super) fn settle_neighbor(&mut self, cx: &mut Context<'_>, id: NeighborId) {
         let Some(entry) = self.neighbors.get(id) else { return };
         let ip = entry.ip;
+        cx.out.feed.push(Changed::Neighbor(self.vni, ip));
         let (before, after) = (entry.told, self.decide_neighbor(cx.origins, entry));
         if before != after {
             self.set_told(id, before, after);
             self.tell_neighbor(cx, ip, before, after);
         }
-        self.drop_refuted_guess(id);
+        self.drop_refuted_guess(cx, id);
         if self.neighbors.get(id).is_some_and(|entry| entry.bindings.is_empty()) {
             self.neighbors.remove(id);
         }
@@ -120,7 +123,7 @@ impl Instance {
         let Some(neighbors) = self.macs.get(id).map(|entry| entry.neighbors.clone()) else { return };
         for neighbor in neighbors {
             if after.is_local() && !before.is_local() {
-                self.bring_along(id, neighbor);
+                self.bring_along(cx, id, neighbor);
             }
             self.settle_neighbor(cx, neighbor);
         }
@@ -128,7 +131,7 @@ impl Instance {
 
     /// A MAC has come here: an address that was answered for with it has come too, which the dataplane is to
     /// verify. Waiting to hear from the host would leave the address behind for as long as it keeps silent.
-    fn bring_along(&mut self, mac: MacId, id: NeighborId) {
+    fn bring_along(&mut self, cx: &mut Context<'_>, mac: MacId, id: NeighborId) {
         let Some(name) = self.macs.get(mac).map(|entry| entry.mac) else { return };
         let Some(entry) = self.neighbors.get_mut(id) else { return };
         let Told::Remote { mac: told, router } = entry.told else { return };
@@ -139,20 +142,20 @@ impl Instance {
         entry.verifying = true;
         if let Some(old) = old {
             self.unbind(old.mac, id);
-            self.sweep_mac(old.mac);
+            self.sweep_mac(cx, old.mac);
         }
     }
 
     /// What a MAC brought along was a guess. Once it is not the best any more, because the MAC has gone on or
     /// the address has, nothing speaks for it.
-    fn drop_refuted_guess(&mut self, id: NeighborId) {
+    fn drop_refuted_guess(&mut self, cx: &mut Context<'_>, id: NeighborId) {
         let Some(entry) = self.neighbors.get_mut(id) else { return };
         if entry.verifying
             && !matches!(entry.told, Told::Local { .. })
             && let Some(guess) = entry.take_local()
         {
             self.unbind(guess.mac, id);
-            self.sweep_mac(guess.mac);
+            self.sweep_mac(cx, guess.mac);
         }
     }
 

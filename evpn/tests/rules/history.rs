@@ -107,7 +107,7 @@ fn rows(node: &Node) -> Rows {
     let mut neighbors: Vec<_> = neighbors.filter(|row| row.seq.is_some()).map(clear_neighbor).collect();
     macs.sort_by_key(|row| (row.vni, row.mac));
     neighbors.sort_by_key(|row| (row.vni, row.ip));
-    (macs, neighbors, vnis().flat_map(|vni| node.evpn.vteps(vni)).collect())
+    (macs, neighbors, vnis().flat_map(|vni| node.evpn.vteps(vni, None)).collect())
 }
 
 proptest! {

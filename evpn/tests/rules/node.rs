@@ -179,7 +179,7 @@ impl Node {
             let local = neighbors.iter().filter(|place| **place == evpn::Place::Local).count();
             let remote = neighbors.iter().filter(|place| matches!(place, evpn::Place::Remote(_))).count();
             assert_eq!((row.local_neighbors, row.remote_neighbors), (local, remote));
-            assert_eq!(row.vteps, self.evpn.vteps(row.vni).filter(|vtep| vtep.flood).count());
+            assert_eq!(row.vteps, self.evpn.vteps(row.vni, None).filter(|vtep| vtep.flood).count());
         }
     }
 }

@@ -8,7 +8,7 @@ use evpn::dataplane::{Observation, WantedKey};
 use super::chore::Chore;
 use super::flight::Target;
 use super::place::Segment;
-use super::{Fib, place};
+use super::{Changed, Fib, place};
 use crate::event::Link;
 use crate::op::{Action, Create, Fault, IfIndex, Op};
 
@@ -25,6 +25,7 @@ impl Fib {
 
     /// Finds the devices of a VNI anew.
     fn look_at_devices(&mut self, vni: Vni) {
+        self.feed.push(Changed::Devices(vni));
         let old = self.networks.get(&vni).and_then(|network| network.segment);
         let new = self.links.pick(vni, old.as_ref(), &self.config);
         if old == new {
@@ -37,6 +38,7 @@ impl Fib {
     }
 
     fn devices_changed(&mut self, vni: Vni, old: Option<Segment>, new: Option<Segment>) {
+        self.rows_changed(vni);
         let kept = old.zip(new).is_some_and(|(old, new)| old.same_devices(&new));
         let was_up = old.is_some_and(|old| old.up);
         let is_up = new.is_some_and(|new| new.up);
@@ -54,6 +56,12 @@ impl Fib {
         }
         if !kept || new.is_some_and(|new| new.port_ready) {
             self.tend_port(vni, new);
+        }
+    }
+
+    fn rows_changed(&mut self, vni: Vni) {
+        if let Some(network) = self.networks.get(&vni).filter(|_| self.feed.is_on()) {
+            network.keys(vni).for_each(|key| self.feed.push(Changed::Row(key)));
         }
     }
 

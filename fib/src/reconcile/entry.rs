@@ -1,9 +1,9 @@
 //! An entry: what is wanted under a key, and what the kernel was seen to have under it. A table of them.
 
+use std::fmt::Debug;
 use std::hash::Hash;
 
-use foldhash::fast::FixedState;
-use hashbrown::HashMap;
+use evpn::table::Keyed;
 
 use super::place::{Place, Step};
 use crate::op::Action;
@@ -11,7 +11,7 @@ use crate::op::Action;
 /// Both sides of a key. Flood destinations, MACs and neighbours differ only in what is behind this.
 pub(super) trait Entry: Default {
     /// The key within one network.
-    type Key: Copy + Eq + Hash;
+    type Key: Copy + Eq + Hash + Debug;
     /// What evpn is told of a host that is here.
     type Local: Copy + PartialEq;
 
@@ -94,7 +94,7 @@ impl Marks {
 
 /// What became of an entry when the kernel reported a row of it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Touch<L: Copy> {
+pub(super) struct Touch<L> {
     /// The host was here.
     pub(super) before: Option<L>,
     /// The host is here.
@@ -103,91 +103,134 @@ pub(super) struct Touch<L: Copy> {
     pub(super) queue: bool,
     /// Somebody wants it.
     pub(super) wanted: bool,
+    /// It is, or was, wanted or ours, and not only somebody else's.
+    pub(super) listed: bool,
     /// It was right, and is not any more, and it was not we who changed it.
     pub(super) spoilt: bool,
 }
 
-/// The entries of one kind in one network.
+impl<L> Default for Touch<L> {
+    fn default() -> Self {
+        Touch { before: None, after: None, queue: false, wanted: false, listed: false, spoilt: false }
+    }
+}
+
+/// The entries of one kind in one network, by key, each in a place of its own that it keeps: a listing can go
+/// on where it stopped.
 #[derive(Debug)]
 pub(super) struct Table<E: Entry> {
-    entries: HashMap<E::Key, E, FixedState>,
+    rows: evpn::table::Table<Row<E>>,
+}
+
+#[derive(Debug)]
+struct Row<E: Entry> {
+    key: E::Key,
+    entry: E,
+}
+
+impl<E: Entry> Keyed for Row<E> {
+    type Key = E::Key;
+
+    fn key(&self) -> E::Key {
+        self.key
+    }
+}
+
+impl<E: Entry> Default for Table<E> {
+    fn default() -> Self {
+        Table { rows: evpn::table::Table::default() }
+    }
 }
 
 impl<E: Entry> Table<E> {
-    pub(super) fn new(hasher: &FixedState) -> Self {
-        Table { entries: HashMap::with_hasher(hasher.clone()) }
-    }
-
     pub(super) fn get(&self, key: E::Key) -> Option<&E> {
-        self.entries.get(&key)
+        self.rows.get(self.rows.find(key)?).map(|row| &row.entry)
     }
 
     pub(super) fn get_mut(&mut self, key: E::Key) -> Option<&mut E> {
-        self.entries.get_mut(&key)
+        self.rows.get_mut(self.rows.find(key)?).map(|row| &mut row.entry)
     }
 
-    pub(super) fn entry(&mut self, key: E::Key) -> &mut E {
-        self.entries.entry(key).or_default()
+    /// Works on the entry with this key, made if there was none.
+    pub(super) fn with<R: Default>(&mut self, key: E::Key, work: impl FnOnce(&mut E) -> R) -> R {
+        let place = self.rows.find_or_insert(key, || Row { key, entry: E::default() });
+        self.rows.get_mut(place).map(|row| work(&mut row.entry)).unwrap_or_default()
+    }
+
+    /// The entries from a place on, with their places.
+    pub(super) fn iter_from(&self, place: u32) -> impl Iterator<Item = (u32, E::Key, &E)> {
+        self.rows.iter_from(place).map(|(place, row)| (place, row.key, &row.entry))
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (E::Key, &E)> {
-        self.entries.iter().map(|(key, entry)| (*key, entry))
+        self.iter_from(0).map(|(_, key, entry)| (key, entry))
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.rows.is_empty()
     }
 
     /// Changes what was seen under a key, and says what that meant.
-    pub(super) fn see(&mut self, key: E::Key, place: &Place, change: impl FnOnce(&mut E)) -> Touch<E::Local> {
-        let entry = self.entries.entry(key).or_default();
+    pub(super) fn see(&mut self, key: E::Key, at: &Place, change: impl FnOnce(&mut E)) -> Touch<E::Local> {
+        let place = self.rows.find_or_insert(key, || Row { key, entry: E::default() });
+        let Some(Row { entry, .. }) = self.rows.get_mut(place) else { return Touch::default() };
         let wanted = entry.is_wanted();
-        let was_right = wanted && entry.step(key, place) == Step::Rest;
-        let before = entry.local(key, place);
+        let listed = wanted || entry.marks().ours;
+        let was_right = wanted && entry.step(key, at) == Step::Rest;
+        let before = entry.local(key, at);
         change(entry);
-        let after = entry.local(key, place);
+        let after = entry.local(key, at);
         entry.marks().touched = true;
+        let listed = listed || entry.marks().ours;
         let idle = !entry.marks().busy();
-        let acts = idle && matches!(entry.step(key, place), Step::Act(_));
+        let acts = idle && matches!(entry.step(key, at), Step::Act(_));
         entry.marks().dirty |= acts;
         if !wanted && !entry.is_seen() && idle {
-            self.entries.remove(&key);
+            self.rows.remove(place);
         }
-        Touch { before, after, queue: acts, wanted, spoilt: was_right && acts }
+        Touch { before, after, queue: acts, wanted, listed, spoilt: was_right && acts }
     }
 
     /// Drops an entry that says nothing any more.
     pub(super) fn tidy(&mut self, key: E::Key) {
-        if let Some(entry) = self.entries.get_mut(&key)
-            && is_vacant(entry)
-        {
-            self.entries.remove(&key);
+        if let Some(place) = self.rows.find(key) {
+            self.tidy_at(place);
         }
     }
 
     /// Drops everything that was seen: the devices are other ones.
     pub(super) fn forget_rows(&mut self) {
-        self.entries.retain(|_, entry| {
-            entry.set_unfresh();
-            entry.drop_unfresh();
-            let wanted = entry.is_wanted();
-            entry.marks().forget(wanted);
-            !is_vacant(entry)
-        });
+        for place in 0..self.rows.end() {
+            if let Some(Row { entry, .. }) = self.rows.get_mut(place) {
+                entry.set_unfresh();
+                entry.drop_unfresh();
+                let wanted = entry.is_wanted();
+                entry.marks().forget(wanted);
+            }
+            self.tidy_at(place);
+        }
     }
 
     /// A dump of the rows with such keys begins.
     pub(super) fn begin_dump(&mut self, covers: impl Fn(&E::Key) -> bool) {
-        for (_, entry) in self.entries.iter_mut().filter(|(key, _)| covers(key)) {
-            entry.set_unfresh();
-            entry.marks().crossed = false;
+        for place in 0..self.rows.end() {
+            if let Some(row) = self.rows.get_mut(place).filter(|row| covers(&row.key)) {
+                row.entry.set_unfresh();
+                row.entry.marks().crossed = false;
+            }
         }
     }
 
     /// The keys of entries with rows that the dump should have shown and did not.
     pub(super) fn missed(&self, covers: impl Fn(&E::Key) -> bool) -> Vec<E::Key> {
-        let missed = self.entries.iter().filter(|(key, entry)| covers(key) && entry.is_unfresh());
-        missed.map(|(key, _)| *key).collect()
+        let missed = self.iter().filter(|(key, entry)| covers(key) && entry.is_unfresh());
+        missed.map(|(key, _)| key).collect()
+    }
+
+    fn tidy_at(&mut self, place: u32) {
+        if self.rows.get_mut(place).is_some_and(|row| is_vacant(&mut row.entry)) {
+            self.rows.remove(place);
+        }
     }
 }
 

@@ -33,6 +33,7 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use bgp::types::Vni;
+use evpn::Feed;
 use evpn::dataplane::{Observation, WantedKey, WantedValue};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
@@ -45,7 +46,7 @@ use self::network::{Network, Seen, vni_of};
 use self::place::{Place, Step};
 use self::queue::Queue;
 use self::retry::Retries;
-pub use self::show::Devices;
+pub use self::show::{Changed, Devices, RowPlace};
 pub use self::status::{Counters, FibRow, Status};
 use crate::config::FibConfig;
 use crate::event::{KernelEvent, Row};
@@ -71,6 +72,7 @@ pub struct Fib {
     /// A former run's rows may be deleted.
     released: bool,
     counters: Counters,
+    feed: Feed<Changed>,
 }
 
 impl Fib {
@@ -90,6 +92,7 @@ impl Fib {
             synced: false,
             released: false,
             counters: Counters::default(),
+            feed: Feed::default(),
         }
     }
 
@@ -100,6 +103,7 @@ impl Fib {
     pub fn want(&mut self, key: WantedKey, value: Option<WantedValue>) {
         let network = self.network(vni_of(&key));
         if network.want(&key, value) {
+            self.feed.push(Changed::Row(key));
             self.retries.clear(&key);
             self.conclude(&key, false);
             self.mark_dirty(key);
@@ -195,10 +199,7 @@ impl Fib {
     /// Everything wanted, and what is ours in the kernel and not wanted. In no order.
     pub fn rows(&self) -> impl Iterator<Item = FibRow> + '_ {
         let keys = self.networks.iter().flat_map(|(vni, network)| network.keys(*vni));
-        keys.filter_map(|key| {
-            let wanted = self.networks.get(&vni_of(&key))?.wanted(&key);
-            Some(FibRow { key, wanted, status: self.status(&key)? })
-        })
+        keys.filter_map(|key| self.find_row(key))
     }
 
     /// Where wanted and seen differ.
@@ -218,8 +219,7 @@ impl Fib {
 
     /// A VNI's tables, made if there are none.
     fn network(&mut self, vni: Vni) -> &mut Network {
-        let hasher = self.networks.hasher().clone();
-        self.networks.entry(vni).or_insert_with(|| Network::new(&hasher))
+        self.networks.entry(vni).or_default()
     }
 
     fn place(&self, vni: Vni) -> Option<Place> {
@@ -246,6 +246,11 @@ impl Fib {
 
     /// Draws the conclusions from a row.
     fn seen(&mut self, now: Instant, seen: Seen, place: &Place) {
+        match seen.key {
+            key if seen.listed => self.feed.push(Changed::Row(key)),
+            WantedKey::Mac { vni, mac } => self.feed.push(Changed::Port(vni, mac)),
+            _ => {}
+        }
         if place.segment.up {
             self.news.extend(seen.news);
         }
@@ -361,6 +366,7 @@ impl Fib {
     fn row_over(&mut self, now: Instant, key: WantedKey, action: &Action, fault: Option<Fault>) {
         let is_lossy = self.dumps.is_lossy();
         let Some(network) = self.networks.get_mut(&vni_of(&key)) else { return };
+        self.feed.push(Changed::Row(key));
         let place = place(network, &self.config, self.released);
         let Some(marks) = network.marks(&key) else { return };
         let accepted = fault.is_none();

@@ -1,21 +1,22 @@
 //! One VNI: its devices and its three tables.
 
+use std::cmp::Ordering;
 use std::net::IpAddr;
 
 use bgp::types::{Mac, Vni};
 use evpn::dataplane::{Observation, WantedKey, WantedValue};
-use foldhash::fast::FixedState;
 
 use super::entry::{Entry, Marks, Table, Touch};
 use super::flood::FloodEntry;
 use super::mac::{MacEntry, RemoteMac};
 use super::neighbor::{NeighborEntry, WantedNeighbor};
 use super::place::{Place, Segment, Step};
+use super::show::RowPlace;
 use crate::event::Row;
 use crate::op::{self, Action};
 
 /// What is wanted in a VNI and what the kernel has.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Network {
     /// The devices, while there are any.
     pub(super) segment: Option<Segment>,
@@ -34,6 +35,8 @@ pub(super) struct Seen {
     pub(super) queue: bool,
     /// Somebody wants it.
     pub(super) wanted: bool,
+    /// A row of `Fib::rows`, before or now.
+    pub(super) listed: bool,
     /// Something else spoilt what was right.
     pub(super) spoilt: bool,
     /// For evpn.
@@ -49,16 +52,6 @@ pub(super) fn vni_of(key: &WantedKey) -> Vni {
 
 impl Network {
     /// Nothing is known or wanted.
-    pub(super) fn new(hasher: &FixedState) -> Network {
-        Network {
-            segment: None,
-            known: false,
-            floods: Table::new(hasher),
-            macs: Table::new(hasher),
-            neighbors: Table::new(hasher),
-        }
-    }
-
     /// Nothing is known or wanted any more.
     pub(super) fn is_vacant(&self) -> bool {
         let empty = self.floods.is_empty() && self.macs.is_empty() && self.neighbors.is_empty();
@@ -69,20 +62,21 @@ impl Network {
     pub(super) fn want(&mut self, key: &WantedKey, value: Option<WantedValue>) -> bool {
         match (*key, value) {
             (WantedKey::Flood { vtep, .. }, None | Some(WantedValue::Flood)) => {
-                let entry = self.floods.entry(vtep);
-                let old = std::mem::replace(&mut entry.wanted, value.is_some());
-                claimed(entry, old != value.is_some())
+                self.floods.with(vtep, |entry| {
+                    let old = std::mem::replace(&mut entry.wanted, value.is_some());
+                    claimed(entry, old != value.is_some())
+                })
             }
             (WantedKey::Mac { mac, .. }, None) => {
-                change(self.macs.entry(mac), |entry| &mut entry.wanted, None)
+                self.macs.with(mac, |entry| change(entry, |entry| &mut entry.wanted, None))
             }
             (WantedKey::Mac { mac, .. }, Some(WantedValue::Mac { vtep, sticky })) => {
                 let wanted = Some(RemoteMac { vtep, sticky });
-                change(self.macs.entry(mac), |entry| &mut entry.wanted, wanted)
+                self.macs.with(mac, |entry| change(entry, |entry| &mut entry.wanted, wanted))
             }
             (WantedKey::Neighbor { ip, .. }, value) => {
                 let wanted = value.and_then(NeighborEntry::wanted_from);
-                change(self.neighbors.entry(ip), |entry| &mut entry.wanted, wanted)
+                self.neighbors.with(ip, |entry| change(entry, |entry| &mut entry.wanted, wanted))
             }
             _ => false,
         }
@@ -166,12 +160,36 @@ impl Network {
 
     /// Every key that is wanted or ours.
     pub(super) fn keys(&self, vni: Vni) -> impl Iterator<Item = WantedKey> + '_ {
-        let floods = self.floods.iter().filter(|(_, entry)| entry.wanted || entry.marks.ours);
-        let macs = self.macs.iter().filter(|(_, entry)| entry.wanted.is_some() || entry.marks.ours);
-        let neighbors = self.neighbors.iter().filter(|(_, entry)| entry.wanted.is_some() || entry.marks.ours);
-        let floods = floods.map(move |(vtep, _)| WantedKey::Flood { vni, vtep });
-        let macs = macs.map(move |(mac, _)| WantedKey::Mac { vni, mac });
-        floods.chain(macs).chain(neighbors.map(move |(ip, _)| WantedKey::Neighbor { vni, ip }))
+        self.keys_from(RowPlace { vni, ..RowPlace::default() }).filter_map(|(_, key)| key)
+    }
+
+    /// Every entry from a place on: flood destinations, MACs, neighbours. Without a key if it is neither wanted
+    /// nor ours.
+    pub(super) fn keys_from(
+        &self,
+        from: RowPlace,
+    ) -> impl Iterator<Item = (RowPlace, Option<WantedKey>)> + '_ {
+        let vni = from.vni;
+        let start = move |table| match from.table.cmp(&table) {
+            Ordering::Less => 0,
+            Ordering::Equal => from.row,
+            // Nothing of a table that has been passed.
+            Ordering::Greater => u32::MAX,
+        };
+        let at = move |table, row| RowPlace { vni, table, row };
+        let floods = self.floods.iter_from(start(0)).map(move |(row, vtep, entry)| {
+            let listed = entry.wanted || entry.marks.ours;
+            (at(0, row), listed.then_some(WantedKey::Flood { vni, vtep }))
+        });
+        let macs = self.macs.iter_from(start(1)).map(move |(row, mac, entry)| {
+            let listed = entry.wanted.is_some() || entry.marks.ours;
+            (at(1, row), listed.then_some(WantedKey::Mac { vni, mac }))
+        });
+        let neighbors = self.neighbors.iter_from(start(2)).map(move |(row, ip, entry)| {
+            let listed = entry.wanted.is_some() || entry.marks.ours;
+            (at(2, row), listed.then_some(WantedKey::Neighbor { vni, ip }))
+        });
+        floods.chain(macs).chain(neighbors)
     }
 
     /// Every host that is here.
@@ -272,8 +290,8 @@ fn is_in(table: op::Table, ip: &IpAddr) -> bool {
 }
 
 fn seen<L: Copy>(key: WantedKey, touch: Touch<L>, news: Option<Observation>) -> Seen {
-    let Touch { queue, wanted, spoilt, .. } = touch;
-    Seen { key, queue, wanted, spoilt, news }
+    let Touch { queue, wanted, listed, spoilt, .. } = touch;
+    Seen { key, queue, wanted, listed, spoilt, news }
 }
 
 fn mac_seen(vni: Vni, mac: Mac, touch: Touch<bool>) -> Seen {

@@ -3,12 +3,13 @@
 use std::fmt::Write;
 
 use bgp::types::{Mac, Vni};
+use evpn::Feed;
 use evpn::dataplane::WantedKey;
 
-use super::Fib;
 use super::mac::MacEntry;
 use super::neighbor::NeighborEntry;
 use super::network::vni_of;
+use super::{Fib, FibRow};
 use crate::event::NeighborState;
 use crate::op::IfIndex;
 
@@ -21,7 +22,64 @@ pub struct Devices<'a> {
     pub bridge: &'a str,
 }
 
+/// A place in the list of rows. A walk that stops at one row goes on behind it later; what appears or goes
+/// meanwhile may or may not be met.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RowPlace {
+    /// The network.
+    pub vni: Vni,
+    /// Flood destinations, MACs, neighbours: 0, 1, 2.
+    pub table: u8,
+    /// In that table.
+    pub row: u32,
+}
+
+/// Something here that may show something else than before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Changed {
+    /// The row with this key.
+    Row(WantedKey),
+    /// Of a host that is nothing of ours: the port that it is on.
+    Port(Vni, Mac),
+    /// The devices that serve a VNI.
+    Devices(Vni),
+}
+
+impl RowPlace {
+    /// The next place.
+    #[must_use]
+    pub fn next(self) -> RowPlace {
+        RowPlace { row: self.row.saturating_add(1), ..self }
+    }
+}
+
 impl Fib {
+    /// What may have changed, for whoever watches.
+    pub fn feed(&mut self) -> &mut Feed<Changed> {
+        &mut self.feed
+    }
+
+    /// Rows from a place on, by VNI, looking at no more than `limit` places. A row that is looked at and shows
+    /// nothing is `None`.
+    pub fn rows_from(
+        &self,
+        from: RowPlace,
+        limit: usize,
+    ) -> impl Iterator<Item = (RowPlace, Option<FibRow>)> + '_ {
+        let mut vnis: Vec<Vni> = self.networks.keys().copied().filter(|vni| *vni >= from.vni).collect();
+        vnis.sort_unstable();
+        let start = move |vni| if vni == from.vni { from } else { RowPlace { vni, ..RowPlace::default() } };
+        let networks = vnis.into_iter().filter_map(move |vni| Some((start(vni), self.networks.get(&vni)?)));
+        let places = networks.flat_map(|(from, network)| network.keys_from(from));
+        places.take(limit).map(|(place, key)| (place, key.and_then(|key| self.find_row(key))))
+    }
+
+    /// The row with this key; `None` if it is neither wanted nor ours in the kernel.
+    pub fn find_row(&self, key: WantedKey) -> Option<FibRow> {
+        let wanted = self.networks.get(&vni_of(&key))?.wanted(&key);
+        Some(FibRow { key, wanted, status: self.status(&key)? })
+    }
+
     /// The devices that serve a VNI; `None` while none do.
     pub fn devices(&self, vni: Vni) -> Option<Devices<'_>> {
         let segment = self.networks.get(&vni)?.segment?;

@@ -53,7 +53,11 @@ async fn explain(key: String, client: &Client, format: Format, output: &mut Outp
     }
     match format {
         Format::Table | Format::Wide => {
-            Ok(answer.explanations.iter().try_for_each(|one| view::show_explanation(output, one))?)
+            answer.explanations.iter().try_for_each(|one| view::show_explanation(output, one))?;
+            if answer.truncated {
+                writeln!(output.out, "There may be more: not every destination was looked at, or shown.")?;
+            }
+            Ok(())
         }
         _ => output.objects(Ready(Some(answer.explanations)), format).await,
     }

@@ -12,7 +12,7 @@ use super::row::{hex, text, texts};
 
 /// A key of any family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum AnyNlri {
+pub(in crate::core) enum AnyNlri {
     Prefix(IpNet),
     Evpn(EvpnKey),
 }
@@ -32,15 +32,15 @@ impl FromStr for AnyNlri {
 
 /// What a key says, as far as filters ask for it.
 #[derive(Default)]
-pub(super) struct Described {
-    pub(super) route_type: v1::RouteType,
-    pub(super) rd: Option<Rd>,
-    pub(super) mac: Option<Mac>,
-    pub(super) ip: Option<IpAddr>,
+pub(in crate::core) struct Described {
+    pub(in crate::core) route_type: v1::RouteType,
+    pub(in crate::core) rd: Option<Rd>,
+    pub(in crate::core) mac: Option<Mac>,
+    pub(in crate::core) ip: Option<IpAddr>,
 }
 
 /// A key that rows can be made of.
-pub(super) trait Describe: Nlri {
+pub(in crate::core) trait Describe: Nlri {
     /// As filters see it.
     fn described(&self) -> Described;
 

@@ -47,12 +47,14 @@ impl Core {
                 }
                 *left -= 1;
                 if filter.takes(row.place, Some(row.mac), None) {
-                    rows.push(mac_row(&forwarding.fib, &row));
+                    rows.push(row);
                 }
             }
             end
         })?;
-        Ok(v1::ListMacsResponse { macs: rows, next_page_token: next })
+        rows.sort_unstable_by_key(|row| (row.vni, row.mac));
+        let macs = rows.iter().map(|row| mac_row(&forwarding.fib, row)).collect();
+        Ok(v1::ListMacsResponse { macs, next_page_token: next })
     }
 
     pub(super) fn list_arps(&self, query: &v1::ListArpsRequest) -> Answered<v1::ListArpsResponse> {
@@ -73,29 +75,29 @@ impl Core {
                 }
                 *left -= 1;
                 if filter.takes(row.place, Some(row.mac), Some(row.ip)) {
-                    rows.push(arp_row(forwarding, &row));
+                    rows.push(row);
                 }
             }
             end
         })?;
-        Ok(v1::ListArpsResponse { arps: rows, next_page_token: next })
+        rows.sort_unstable_by_key(|row| (row.vni, row.ip));
+        let arps = rows.iter().map(|row| arp_row(forwarding, row)).collect();
+        Ok(v1::ListArpsResponse { arps, next_page_token: next })
     }
 
     pub(super) fn list_vteps(&self, query: &v1::ListVtepsRequest) -> Answered<v1::ListVtepsResponse> {
         let forwarding = self.forwarding()?;
         let vtep: Option<IpAddr> = parse_filter("vtep", &query.vtep)?;
-        let [from] = parse_token(&query.page_token)?;
-        let wanted = |vni: &Vni| query.vni.is_none_or(|wanted| vni.get() == wanted);
-        let all = forwarding.evpn.vnis().map(|row| row.vni).filter(wanted);
-        let all =
-            all.flat_map(|vni| forwarding.evpn.vteps(vni)).filter(|row| vtep.is_none_or(|v| row.vtep == v));
+        let (from, after) = vtep_place(&query.page_token)?;
+        let evpn = &forwarding.evpn;
+        let vnis = evpn.served(from).filter(|vni| query.vni.is_none_or(|wanted| vni.get() == wanted));
+        let all = vnis.flat_map(|vni| evpn.vteps(vni, after.filter(|_| vni == from)));
         let size = page_size(query.page_size);
-        let mut rows: Vec<_> =
-            all.skip(from as usize).take(size + 1).map(|row| vtep_row(&forwarding.fib, &row)).collect();
-        let more = rows.len() > size;
-        rows.truncate(size);
-        let next_page_token = if more { token([from + size as u32]) } else { String::new() };
-        Ok(v1::ListVtepsResponse { vteps: rows, next_page_token })
+        let rows: Vec<_> = all.filter(|row| vtep.is_none_or(|v| row.vtep == v)).take(size).collect();
+        let last = rows.last().filter(|_| rows.len() == size);
+        let next_page_token = last.map(|row| format!("{}/{}", row.vni, row.vtep)).unwrap_or_default();
+        let vteps = rows.iter().map(|row| vtep_row(&forwarding.fib, row)).collect();
+        Ok(v1::ListVtepsResponse { vteps, next_page_token })
     }
 
     /// EVPN and the kernel, if the configuration asks for them.
@@ -126,6 +128,19 @@ impl HostFilter {
     }
 }
 
+/// Behind which VTEP of which VNI a page begins.
+fn vtep_place(page_token: &str) -> Answered<(Vni, Option<IpAddr>)> {
+    if page_token.is_empty() {
+        return Ok((Vni::default(), None));
+    }
+    let place = page_token
+        .split_once('/')
+        .and_then(|(vni, vtep)| Some((Vni::new(vni.parse().ok()?)?, Some(vtep.parse().ok()?))));
+    place.ok_or_else(|| {
+        ApiError::InvalidArgument(format!("page_token: `{page_token}` is not from an earlier page"))
+    })
+}
+
 /// Walks a table that each VNI has one of, from where the token says; `visit` says where it stopped.
 fn walk(
     evpn: &Evpn,
@@ -136,7 +151,7 @@ fn walk(
     let [first, from] = parse_token(page_token)?;
     let mut left = SCANNED;
     let mut from = RowId(from);
-    let vnis = evpn.vnis().map(|row| row.vni).filter(|vni| vni.get() >= first);
+    let vnis = Vni::new(first).into_iter().flat_map(|first| evpn.served(first));
     for vni in vnis.filter(|vni| only.is_none_or(|only| vni.get() == only)) {
         if vni.get() != first {
             from = RowId::default();

@@ -1,15 +1,269 @@
-//! Why a path won.
-use super::Answered;
-use crate::core::Core;
+//! Why a destination stands as it does: each path with its reason, what the node makes of the best one, and
+//! what the kernel has because of it.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::time::Instant;
+
+use ::evpn::dataplane::WantedKey;
+use ::evpn::{Place, Remote};
 use api::query::ApiError;
 use api::v1;
-use std::time::Instant;
+use bgp::rib::{DestinationId, Explained, Path, Reason, Table};
+use bgp::types::{Family, Mac, PeerId, Vni};
+use bgp::wire::{EvpnKey, Nlri};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+
+use crate::core::Core;
+use crate::core::forward::Forwarding;
+
+use super::Answered;
+use super::describe::{AnyNlri, Describe};
+use super::fib::entry;
+
+/// Explanations in one answer.
+const EXPLAINED: usize = 100;
+
+/// Destinations of the EVPN table that are looked at for a MAC or an address which no VNI uses: a turn of core
+/// must end, and what a VNI does use is found without looking.
+const SCANNED: u32 = 1 << 16;
+
+/// What is to be explained.
+enum Key {
+    Nlri(AnyNlri),
+    Mac(Mac),
+    Address(IpAddr),
+}
+
 impl Core {
-    pub(super) fn explain(
+    pub(super) fn explain(&self, now: Instant, query: &v1::ExplainRequest) -> Answered<v1::ExplainResponse> {
+        let (keys, mut truncated) = match parse_key(&query.key)? {
+            Key::Nlri(nlri) => (vec![nlri], false),
+            Key::Mac(mac) => self.with_mac(mac),
+            Key::Address(ip) => self.with_address(ip),
+        };
+        let mut explanations: Vec<_> = keys.iter().filter_map(|key| self.explain_one(now, key)).collect();
+        truncated |= explanations.len() > EXPLAINED;
+        explanations.truncate(EXPLAINED);
+        Ok(v1::ExplainResponse { explanations, truncated })
+    }
+
+    /// The words for why a path is, or is not, the best of its destination.
+    pub(super) fn reason<N: Describe>(&self, table: &Table<N>, key: N, path: &Path<N>) -> String {
+        let explained = table.explain(&self.rib.sources, key);
+        let is_it = |e: &&Explained<'_, N>| e.path.source == path.source && e.path.path_id == path.path_id;
+        explained.iter().find(is_it).map(|e| reason_text(e, &explained).to_owned()).unwrap_or_default()
+    }
+
+    /// The EVPN destinations that speak of a MAC.
+    fn with_mac(&self, mac: Mac) -> (Vec<AnyNlri>, bool) {
+        let used = self.forwarding.iter().flat_map(|forwarding| forwarding.evpn.routes_of_mac(mac));
+        self.and_unused(used, |key| key.described().mac == Some(mac))
+    }
+
+    /// The destinations that speak of an address, and the longest prefix that it is in.
+    fn with_address(&self, ip: IpAddr) -> (Vec<AnyNlri>, bool) {
+        let used = self.forwarding.iter().flat_map(|forwarding| forwarding.evpn.routes_of_ip(ip));
+        let (mut keys, truncated) = self.and_unused(used, |key| key.described().ip == Some(ip));
+        let prefix = match ip {
+            IpAddr::V4(ip) => {
+                longest(&self.rib.ipv4, 32, |length| Ipv4Net::new(ip, length).ok().map(|net| net.trunc()))
+                    .map(IpNet::V4)
+            }
+            IpAddr::V6(ip) => {
+                longest(&self.rib.ipv6, 128, |length| Ipv6Net::new(ip, length).ok().map(|net| net.trunc()))
+                    .map(IpNet::V6)
+            }
+        };
+        keys.extend(prefix.map(AnyNlri::Prefix));
+        (keys, truncated)
+    }
+
+    /// The routes that VNIs use, and what else there is, as far as that may be looked for. Says whether it was cut
+    /// off.
+    fn and_unused(
         &self,
-        _now: Instant,
-        _query: &v1::ExplainRequest,
-    ) -> Answered<v1::ExplainResponse> {
-        Err(ApiError::Unimplemented("explain".to_owned()))
+        used: impl Iterator<Item = EvpnKey>,
+        fits: impl Fn(&EvpnKey) -> bool,
+    ) -> (Vec<AnyNlri>, bool) {
+        let table = &self.rib.evpn;
+        let all = table.page(DestinationId(0), SCANNED as usize).map(|(_, destination)| destination.nlri());
+        let keys: BTreeSet<EvpnKey> = used.chain(all.filter(fits)).take(2 * EXPLAINED).collect();
+        (keys.into_iter().map(AnyNlri::Evpn).collect(), table.id_limit().0 > SCANNED)
+    }
+
+    fn explain_one(&self, now: Instant, key: &AnyNlri) -> Option<v1::Explanation> {
+        match key {
+            AnyNlri::Prefix(IpNet::V4(prefix)) => self.explain_prefix(now, &self.rib.ipv4, *prefix),
+            AnyNlri::Prefix(IpNet::V6(prefix)) => self.explain_prefix(now, &self.rib.ipv6, *prefix),
+            AnyNlri::Evpn(key) => self.explain_evpn(now, key),
+        }
+    }
+
+    fn explain_prefix<N: Describe>(&self, now: Instant, table: &Table<N>, key: N) -> Option<v1::Explanation> {
+        let explanation = self.explain_paths(now, table, key)?;
+        let is_ours = table.get(key)?.1.best().is_some_and(|best| best.source == PeerId::LOCAL);
+        let outcome =
+            if is_ours { OURS } else { "advertised to neighbors; the kernel's routes are not linnet's" };
+        Some(v1::Explanation { outcome: outcome.to_owned(), ..explanation })
+    }
+
+    fn explain_evpn(&self, now: Instant, key: &EvpnKey) -> Option<v1::Explanation> {
+        let mut explanation = self.explain_paths(now, &self.rib.evpn, *key)?;
+        let (_, destination) = self.rib.evpn.get(*key)?;
+        let Some(best) = destination.best() else { return Some(explanation) };
+        match &self.forwarding {
+            None => explanation.outcome = "advertised to neighbors; EVPN is not configured here".to_owned(),
+            Some(_) if best.source == PeerId::LOCAL => explanation.outcome = OURS.to_owned(),
+            Some(forwarding) => explain_import(forwarding, key, best, &mut explanation),
+        }
+        Some(explanation)
+    }
+
+    /// The paths of a destination; `None` if there are none.
+    fn explain_paths<N: Describe>(&self, now: Instant, table: &Table<N>, key: N) -> Option<v1::Explanation> {
+        let (_, destination) = table.get(key)?;
+        let explained = table.explain(&self.rib.sources, key);
+        let row = |entry: &Explained<'_, N>| v1::Path {
+            best: entry.lost.is_none(),
+            stale: table.is_stale(entry.path),
+            version: destination.version().0,
+            reason: reason_text(entry, &explained).to_owned(),
+            ..self.path_row(&key, entry.path, self.clock(now), true)
+        };
+        let paths: Vec<v1::Path> = explained.iter().map(row).collect();
+        (!paths.is_empty()).then(|| v1::Explanation {
+            family: Family::name(N::FAMILY).to_owned(),
+            nlri: key.to_string(),
+            paths,
+            ..v1::Explanation::default()
+        })
+    }
+}
+
+const OURS: &str = "originated by this node";
+
+fn parse_key(text: &str) -> Answered<Key> {
+    let key = text.parse().map(Key::Nlri).ok();
+    let key = key.or_else(|| text.parse().map(Key::Mac).ok()).or_else(|| text.parse().map(Key::Address).ok());
+    key.ok_or_else(|| {
+        let expected = "expected a prefix, an EVPN key as `linnet rib` shows it, a MAC, or an IP address";
+        ApiError::InvalidArgument(format!("key: `{text}`: {expected}"))
+    })
+}
+
+/// The longest prefix with a path among those that `prefix` makes.
+fn longest<N: Nlri>(table: &Table<N>, longest: u8, prefix: impl Fn(u8) -> Option<N>) -> Option<N> {
+    let has_path = |key: &N| table.get(*key).is_some_and(|(_, destination)| destination.best().is_some());
+    (0..=longest).rev().filter_map(prefix).find(has_path)
+}
+
+/// What the VNIs make of a route, and the kernel's rows that follow from it.
+fn explain_import(
+    forwarding: &Forwarding,
+    key: &EvpnKey,
+    best: &Path<EvpnKey>,
+    explanation: &mut v1::Explanation,
+) {
+    if !matches!(key, EvpnKey::MacIp { .. } | EvpnKey::Imet { .. }) {
+        explanation.outcome = "advertised to neighbors; linnet makes no use of this route type".to_owned();
+        return;
+    }
+    let takers = forwarding.evpn.explain(key, Remote { attrs: &best.attrs, body: best.body, local: false });
+    let mut outcomes = Vec::new();
+    for (vni, fault) in takers {
+        let by = imported_by(forwarding, vni, best);
+        outcomes.push(match fault {
+            Some(fault) => format!("let into VNI {vni} by {by}, but not used: {fault}"),
+            None => format!("imported into VNI {vni} by {by}{}", standing(forwarding, vni, key, best)),
+        });
+        let rows = wanted_keys(vni, key).into_iter().flatten().filter_map(|key| forwarding.fib.find_row(key));
+        explanation.fib.extend(rows.map(|row| entry(&forwarding.fib, &row)));
+    }
+    explanation.outcome = match outcomes.is_empty() {
+        true => not_imported(best),
+        false => outcomes.join("; "),
+    };
+}
+
+fn not_imported(best: &Path<EvpnKey>) -> String {
+    let targets: Vec<String> = best.attrs.route_targets().map(|target| format!("RT:{target}")).collect();
+    match targets.is_empty() {
+        true => "not imported: it carries no route target".to_owned(),
+        false => format!("not imported: no VNI that is up imports {}", targets.join(" or ")),
+    }
+}
+
+/// The route target that lets a route into a VNI.
+fn imported_by(forwarding: &Forwarding, vni: Vni, best: &Path<EvpnKey>) -> String {
+    let imports = forwarding.evpn.vni(vni).map(|row| row.import_rt).unwrap_or_default();
+    let mut targets = best.attrs.route_targets();
+    let target = targets.find(|target| imports.iter().any(|import| import.takes(*target)));
+    target.map(|target| format!("RT:{target}")).unwrap_or_default()
+}
+
+/// How the election between this route and others for its MAC went, if it lost.
+fn standing(forwarding: &Forwarding, vni: Vni, key: &EvpnKey, best: &Path<EvpnKey>) -> String {
+    let EvpnKey::MacIp { mac, .. } = *key else { return String::new() };
+    let Some(row) = forwarding.evpn.mac(vni, mac) else { return String::new() };
+    let place = match row.place {
+        Place::Remote(vtep) if vtep == best.attrs.next_hop.address() => return String::new(),
+        Place::Remote(vtep) => format!("behind {vtep}"),
+        Place::Local => "here".to_owned(),
+        Place::Nowhere => return ", but the MAC is the bridge's own".to_owned(),
+    };
+    let sequence = row.local_seq.max(row.remote_seq).unwrap_or_default();
+    format!(", but the MAC is {place}, with sequence {sequence}")
+}
+
+/// What is asked of the kernel because of a route.
+fn wanted_keys(vni: Vni, key: &EvpnKey) -> [Option<WantedKey>; 2] {
+    match *key {
+        EvpnKey::MacIp { mac, ip, .. } => {
+            [Some(WantedKey::Mac { vni, mac }), ip.map(|ip| WantedKey::Neighbor { vni, ip })]
+        }
+        EvpnKey::Imet { originator, .. } => [Some(WantedKey::Flood { vni, vtep: originator }), None],
+        _ => [None, None],
+    }
+}
+
+/// Why a path lost, or by what the best one beat the one that came closest.
+fn reason_text<N: Nlri>(entry: &Explained<'_, N>, all: &[Explained<'_, N>]) -> &'static str {
+    match (entry.lost, all.iter().filter_map(|other| other.lost).max()) {
+        (Some(reason), _) => lost_by(reason),
+        (None, Some(reason)) => won_by(reason),
+        (None, None) => "only path",
+    }
+}
+
+fn lost_by(reason: Reason) -> &'static str {
+    match reason {
+        Reason::LocalOrigin => "another is this node's own",
+        Reason::LocalPref => "lower local preference",
+        Reason::AsPathLength => "longer AS path",
+        Reason::Origin => "higher origin",
+        Reason::Med => "higher MED",
+        Reason::EbgpOverIbgp => "internal, and another is external",
+        Reason::IgpMetric => "next hop farther away",
+        Reason::RouterId => "higher router ID",
+        Reason::ClusterListLength => "longer cluster list",
+        Reason::PeerAddress => "higher neighbor address",
+        Reason::PathId => "higher path ID",
+    }
+}
+
+fn won_by(reason: Reason) -> &'static str {
+    match reason {
+        Reason::LocalOrigin => "this node's own",
+        Reason::LocalPref => "higher local preference",
+        Reason::AsPathLength => "shorter AS path",
+        Reason::Origin => "lower origin",
+        Reason::Med => "lower MED",
+        Reason::EbgpOverIbgp => "external, and others are internal",
+        Reason::IgpMetric => "next hop nearer",
+        Reason::RouterId => "lower router ID",
+        Reason::ClusterListLength => "shorter cluster list",
+        Reason::PeerAddress => "lower neighbor address",
+        Reason::PathId => "lower path ID",
     }
 }

@@ -1,13 +1,17 @@
 //! What is wanted of the kernel, beside what it has.
 
 use ::evpn::dataplane::{WantedKey, WantedValue};
-use ::fib::{Fib, FibRow, Status};
-use api::query::page_size;
+use ::fib::{Fib, FibRow, RowPlace, Status};
+use api::query::{ApiError, page_size};
 use api::v1;
+use bgp::types::Vni;
 
 use crate::core::Core;
 
 use super::{Answered, parse_token, token};
+
+/// Places looked at for one page.
+const SCANNED: usize = 8192;
 
 impl Core {
     pub(super) fn list_fib_entries(
@@ -15,7 +19,7 @@ impl Core {
         query: &v1::ListFibEntriesRequest,
     ) -> Answered<v1::ListFibEntriesResponse> {
         let fib = &self.forwarding()?.fib;
-        let [from] = parse_token(&query.page_token)?;
+        let mut next = place(&query.page_token, query.vni)?;
         let size = page_size(query.page_size);
         let wanted = |row: &FibRow| {
             let (kind, vni, _) = key(&row.key);
@@ -23,17 +27,42 @@ impl Core {
                 && query.vni.is_none_or(|wanted| vni == wanted)
                 && !(query.diff && row.status == Status::Programmed)
         };
-        let mut rows: Vec<_> = fib
-            .rows()
-            .filter(wanted)
-            .skip(from as usize)
-            .take(size + 1)
-            .map(|row| entry(fib, &row))
-            .collect();
-        let more = rows.len() > size;
-        rows.truncate(size);
-        let next_page_token = if more { token([from + size as u32]) } else { String::new() };
-        Ok(v1::ListFibEntriesResponse { fib_entries: rows, next_page_token })
+        let (mut rows, mut looked) = (Vec::new(), 0);
+        for (place, row) in fib.rows_from(next, SCANNED) {
+            let is_past = query.vni.is_some_and(|vni| place.vni.get() > vni);
+            if is_past || rows.len() >= size {
+                return Ok(page(fib, rows, (!is_past).then_some(place)));
+            }
+            (next, looked) = (place.next(), looked + 1);
+            rows.extend(row.filter(wanted));
+        }
+        Ok(page(fib, rows, (looked == SCANNED).then_some(next)))
+    }
+}
+
+/// Where a page begins.
+fn place(page_token: &str, vni: Option<u32>) -> Answered<RowPlace> {
+    if let Some(vni) = vni.and_then(Vni::new).filter(|_| page_token.is_empty()) {
+        return Ok(RowPlace { vni, ..RowPlace::default() });
+    }
+    let [vni, table, row] = parse_token(page_token)?;
+    let is_none = || ApiError::InvalidArgument("page_token: there is no such place".to_owned());
+    let table = table.try_into().map_err(|_| is_none())?;
+    Ok(RowPlace { vni: Vni::new(vni).ok_or_else(is_none)?, table, row })
+}
+
+/// The rows in the order of kind and key, as far as they go.
+fn page(fib: &Fib, mut rows: Vec<FibRow>, next: Option<RowPlace>) -> v1::ListFibEntriesResponse {
+    rows.sort_unstable_by_key(|row| (vni_of(&row.key), row.key));
+    let next_page_token =
+        next.map(|place| token([place.vni.get(), place.table.into(), place.row])).unwrap_or_default();
+    let fib_entries = rows.iter().map(|row| entry(fib, row)).collect();
+    v1::ListFibEntriesResponse { fib_entries, next_page_token }
+}
+
+fn vni_of(key: &WantedKey) -> Vni {
+    match *key {
+        WantedKey::Flood { vni, .. } | WantedKey::Mac { vni, .. } | WantedKey::Neighbor { vni, .. } => vni,
     }
 }
 
@@ -63,7 +92,8 @@ pub(super) fn state(status: &Status) -> (v1::KernelState, String) {
     }
 }
 
-fn key(key: &WantedKey) -> (v1::FibKind, u32, String) {
+/// What identifies a row.
+pub(in crate::core) fn key(key: &WantedKey) -> (v1::FibKind, u32, String) {
     match key {
         WantedKey::Flood { vni, vtep } => (v1::FibKind::Flood, vni.get(), vtep.to_string()),
         WantedKey::Mac { vni, mac } => (v1::FibKind::Mac, vni.get(), mac.to_string()),

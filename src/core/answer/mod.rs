@@ -20,6 +20,9 @@ use api::query::ApiError;
 use api::{Answer, Query, Request};
 
 use super::Core;
+pub(super) use describe::Describe;
+pub(super) use evpn::{arp_row, mac_row, vni_row, vtep_row};
+pub(super) use fib::{entry as fib_entry, key as fib_key};
 
 /// What answering gives.
 pub(super) type Answered<T> = Result<T, ApiError>;
@@ -29,7 +32,7 @@ impl Core {
     pub(super) fn request(&mut self, now: Instant, request: Request) {
         if let Query::Changes(changes) = &request.query {
             let changes = changes.clone();
-            self.watch(now, changes, request);
+            self.watch(now, &changes, request);
             return;
         }
         let answer = self.answer(now, &request.query);
@@ -58,7 +61,7 @@ impl Core {
 }
 
 /// Reads a field of a request; the error names the field and what would be right.
-fn parse<T: FromStr<Err: Display>>(field: &str, text: &str) -> Answered<T> {
+pub(super) fn parse<T: FromStr<Err: Display>>(field: &str, text: &str) -> Answered<T> {
     text.parse().map_err(|error| ApiError::InvalidArgument(format!("{field}: `{text}`: {error}")))
 }
 

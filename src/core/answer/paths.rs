@@ -184,10 +184,16 @@ impl Core {
         }
         for (position, path) in destination.paths().enumerate() {
             let from_asked = filter.neighbor.is_none_or(|peer| path.source == peer);
-            if !from_asked || !filter.vni_matches::<N>(&path.body, &path.attrs) {
+            if !from_asked
+                || (filter.best_only && position > 0)
+                || !filter.vni_matches::<N>(&path.body, &path.attrs)
+            {
                 continue;
             }
             let mut row = self.path_row(&key, path, page.now, page.detail);
+            if page.detail {
+                row.reason = self.reason(table, key, path);
+            }
             row.best = position == 0;
             row.stale = table.is_stale(path);
             row.version = destination.version().0;
@@ -199,7 +205,7 @@ impl Core {
         let families = query.families.iter().map(|f| parse("families", f)).collect::<Answered<_>>()?;
         let table = v1::Table::try_from(query.table).unwrap_or_default();
         let neighbor = match &query.neighbor[..] {
-            "" if table != v1::Table::Unspecified => {
+            "" if matches!(table, v1::Table::In | v1::Table::Out) => {
                 return Err(ApiError::InvalidArgument(
                     "an Adj-RIB is one neighbour's: name it in neighbor".into(),
                 ));
@@ -219,11 +225,18 @@ impl Core {
             nlri: parse_filter("nlri", &query.nlri)?,
             neighbor: neighbor.filter(|_| !out),
             adj_out: neighbor.filter(|_| out),
+            best_only: table == v1::Table::Local,
         })
     }
 
     /// The row of one path, but for what only its destination knows.
-    pub(super) fn path_row<N: Describe>(&self, key: &N, path: &Path<N>, now: u32, detail: bool) -> v1::Path {
+    pub(in crate::core) fn path_row<N: Describe>(
+        &self,
+        key: &N,
+        path: &Path<N>,
+        now: u32,
+        detail: bool,
+    ) -> v1::Path {
         let mut row = path_row(key, &path.body, &path.attrs);
         row.neighbor = self.source_name(path.source);
         row.valid = true;
@@ -258,6 +271,8 @@ struct PathFilter {
     neighbor: Option<PeerId>,
     /// Not what was received, but what this peer has been sent.
     adj_out: Option<PeerId>,
+    /// Loc-RIB.
+    best_only: bool,
 }
 
 impl PathFilter {

@@ -33,7 +33,7 @@ pub(super) fn text<T: ToString>(value: Option<T>) -> String {
 
 impl Core {
     /// A path's source, as rows name it.
-    pub(super) fn source_name(&self, source: PeerId) -> String {
+    pub(in crate::core) fn source_name(&self, source: PeerId) -> String {
         match self.peers.get(source) {
             Some(peer) => peer.config.address.to_string(),
             None => "local".to_owned(),

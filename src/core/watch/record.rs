@@ -1,0 +1,215 @@
+//! What changed lately in the rows that have no change log of their own: neighbours, EVPN's tables, the kernel.
+//!
+//! A row stands here once, at the place of its newest change, so that a slow reader skips what was overwritten.
+//! Its contents are not kept, only whether they would look the same: a reader is told what the row is like when
+//! it reads. The oldest changes give way to the newest ones; who had not read them has to begin anew.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use bgp::types::{Mac, PeerId, Vni};
+use evpn::dataplane::WantedKey;
+use hashbrown::HashMap;
+
+use super::place::{Scope, Topic};
+
+/// Rows that the record holds. A reader may lag by so many, and it takes some 30 MB while somebody watches.
+const ROWS: usize = 1 << 18;
+
+/// What identifies a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(in crate::core) enum RowKey {
+    Neighbor(PeerId),
+    Vni(Vni),
+    Mac(Vni, Mac),
+    Arp(Vni, IpAddr),
+    Vtep(Vni, IpAddr),
+    Fib(WantedKey),
+}
+
+impl RowKey {
+    pub(super) fn topic(self) -> Topic {
+        match self {
+            RowKey::Neighbor(_) => Topic::Neighbor,
+            RowKey::Vni(_) | RowKey::Mac(..) | RowKey::Arp(..) | RowKey::Vtep(..) => Topic::Evpn,
+            RowKey::Fib(_) => Topic::Fib,
+        }
+    }
+}
+
+/// The changes, numbered.
+#[derive(Debug)]
+pub(super) struct Record {
+    /// The number of the newest change.
+    head: u64,
+    newest: HashMap<RowKey, Noted>,
+    order: BTreeMap<u64, RowKey>,
+    /// The topics that are recorded.
+    topics: Scope,
+    /// By topic: every change after this one is known.
+    floors: [u64; Topic::RECORDED.len()],
+    rows: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Noted {
+    number: u64,
+    digest: Option<u64>,
+}
+
+impl Default for Record {
+    fn default() -> Self {
+        Record::with_room_for(ROWS)
+    }
+}
+
+impl Record {
+    fn with_room_for(rows: usize) -> Record {
+        Record {
+            head: 0,
+            newest: HashMap::new(),
+            order: BTreeMap::new(),
+            topics: Scope::default(),
+            floors: Default::default(),
+            rows,
+        }
+    }
+
+    pub(super) fn head(&self) -> u64 {
+        self.head
+    }
+
+    /// Whether changes of this topic are recorded.
+    pub(super) fn is_on(&self, topic: Topic) -> bool {
+        self.topics.has(topic)
+    }
+
+    /// Records the topics of `scope` from now on, and no others.
+    pub(super) fn set_topics(&mut self, scope: Scope) {
+        for topic in Topic::RECORDED {
+            if scope.has(topic) && !self.is_on(topic) {
+                self.forget(topic);
+            }
+        }
+        self.topics = scope;
+        if !Topic::RECORDED.into_iter().any(|topic| scope.has(topic)) {
+            (self.newest, self.order) = (HashMap::new(), BTreeMap::new());
+        }
+    }
+
+    /// Changes of a topic were lost: all who follow it begin anew.
+    pub(super) fn forget(&mut self, topic: Topic) {
+        self.head += 1;
+        self.raise_floor(topic, self.head);
+    }
+
+    /// A row looks like this now: `digest` tells contents apart, `None` is a row that is gone.
+    pub(super) fn note(&mut self, key: RowKey, digest: Option<u64>) {
+        if !self.is_on(key.topic()) {
+            return;
+        }
+        let known = self.newest.get(&key).filter(|known| known.number > self.floor(key.topic()));
+        if known.is_some_and(|known| known.digest == digest) {
+            return;
+        }
+        self.head += 1;
+        self.order.insert(self.head, key);
+        if let Some(old) = self.newest.insert(key, Noted { number: self.head, digest }) {
+            self.order.remove(&old.number);
+        }
+        if self.order.len() > self.rows {
+            self.drop_oldest();
+        }
+    }
+
+    /// Whether every change of these topics after `number` is known.
+    pub(super) fn remembers(&self, scope: Scope, number: u64) -> bool {
+        let mut topics = Topic::RECORDED.into_iter().filter(|topic| scope.has(*topic));
+        topics.all(|topic| self.is_on(topic) && self.floor(topic) <= number)
+    }
+
+    /// The changes after `number`, in order.
+    pub(super) fn after(&self, number: u64) -> impl Iterator<Item = (u64, RowKey)> + '_ {
+        self.order.range(number.saturating_add(1)..).map(|(number, key)| (*number, *key))
+    }
+
+    fn drop_oldest(&mut self) {
+        if let Some((number, key)) = self.order.pop_first() {
+            self.newest.remove(&key);
+            self.raise_floor(key.topic(), number);
+        }
+    }
+
+    fn floor(&self, topic: Topic) -> u64 {
+        topic.place().and_then(|place| self.floors.get(place)).copied().unwrap_or(u64::MAX)
+    }
+
+    fn raise_floor(&mut self, topic: Topic, number: u64) {
+        if let Some(floor) = topic.place().and_then(|place| self.floors.get_mut(place)) {
+            *floor = number.max(*floor);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NEIGHBOR: Scope = Scope::of(Topic::Neighbor);
+
+    fn row(n: u32) -> RowKey {
+        RowKey::Neighbor(PeerId(n))
+    }
+
+    fn recording(rows: usize) -> Record {
+        let mut record = Record::with_room_for(rows);
+        record.set_topics(NEIGHBOR);
+        record
+    }
+
+    #[test]
+    fn a_row_stands_at_its_newest_change() {
+        let mut record = recording(10);
+        let start = record.head();
+        for (n, digest) in [(1, 5), (2, 5), (1, 6), (2, 5)] {
+            record.note(row(n), Some(digest));
+        }
+        let keys: Vec<_> = record.after(start).map(|(_, key)| key).collect();
+        assert_eq!(keys, [row(2), row(1)], "what looks the same is no change");
+        assert!(record.remembers(NEIGHBOR, start));
+    }
+
+    #[test]
+    fn who_lags_too_far_is_told() {
+        let mut record = recording(3);
+        let start = record.head();
+        (0..3).for_each(|n| record.note(row(n), None));
+        assert!(record.remembers(NEIGHBOR, start));
+        record.note(row(3), None);
+        assert!(!record.remembers(NEIGHBOR, start));
+        assert!(record.remembers(NEIGHBOR, start + 1));
+        assert_eq!(record.after(start + 1).count(), 3);
+    }
+
+    #[test]
+    fn what_was_not_recorded_was_lost() {
+        let mut record = recording(3);
+        let start = record.head();
+        record.note(RowKey::Vni(Vni::default()), Some(1));
+        assert_eq!(record.after(0).count(), 0, "nobody follows that topic");
+        record.set_topics(Scope::default());
+        assert!(!record.remembers(NEIGHBOR, start));
+        record.set_topics(NEIGHBOR);
+        assert!(!record.remembers(NEIGHBOR, start) && record.remembers(NEIGHBOR, record.head()));
+    }
+
+    #[test]
+    fn what_looks_the_same_as_before_a_loss_is_told_again() {
+        let mut record = recording(3);
+        record.note(row(1), Some(1));
+        record.forget(Topic::Neighbor);
+        let after = record.head();
+        record.note(row(1), Some(1));
+        assert_eq!(record.after(after).count(), 1);
+    }
+}

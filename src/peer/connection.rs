@@ -46,7 +46,10 @@ pub struct Connection<S> {
 
 #[derive(Debug)]
 enum Item {
-    Segment { bytes: Bytes, messages: u32 },
+    Segment {
+        bytes: Bytes,
+        messages: u32,
+    },
     /// The batch ends here.
     End,
 }

@@ -26,7 +26,7 @@ use crate::core::{PeerNews, SessionCommand};
 use connection::Written;
 pub use connection::{Connection, Stream};
 
-/// How old the core's picture of a session may be when something happens on it: what counters show.
+/// How far the core's picture of a session may be behind: what counters and faults show.
 const PICTURE_AGE: Duration = Duration::from_secs(1);
 
 /// A connection just made, with its two ends: ours, the neighbour's.
@@ -55,6 +55,8 @@ pub struct Driver<S> {
     news: Vec<PeerNews>,
     /// The session's state as last told, and when.
     told: Option<(session::StateName, Instant)>,
+    /// Something has happened since.
+    stirred: bool,
     /// The number of the established session, or of the last.
     number: u32,
     established: Option<Side>,
@@ -72,6 +74,7 @@ impl<S: Stream> Driver<S> {
             dial: None,
             news: Vec::new(),
             told: None,
+            stirred: true,
             number: 0,
             established: None,
         }
@@ -112,7 +115,7 @@ impl<S: Stream> Driver<S> {
 
     /// When to call [`Driver::timeout`].
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.session.poll_timeout()
+        [self.session.poll_timeout(), self.picture_due()].into_iter().flatten().min()
     }
 
     /// What is to be done about dialling, once.
@@ -193,6 +196,9 @@ impl<S: Stream> Driver<S> {
     /// The time that [`Driver::poll_timeout`] named has come. What has been received meanwhile is looked at
     /// first: a neighbour that spoke in time is not to be blamed for our being late.
     pub fn timeout(&mut self, now: Instant) {
+        if self.session.poll_timeout().is_none_or(|due| due > now) {
+            return;
+        }
         if self.news.is_empty() {
             Side::ALL.into_iter().for_each(|side| self.read(now, side));
         }
@@ -214,14 +220,19 @@ impl<S: Stream> Driver<S> {
         }
     }
 
-    /// Notes for the core how the session looks, when its state has changed or the picture has grown old.
+    /// Notes for the core how the session looks: at once when its state has changed, and else in time.
     pub fn tell(&mut self, now: Instant) {
         let state = self.session.state();
-        let fresh = self.told.is_some_and(|(told, at)| told == state && now.duration_since(at) < PICTURE_AGE);
-        if !fresh {
+        let is_new = self.told.is_none_or(|(told, _)| told != state);
+        if is_new || self.picture_due().is_some_and(|due| due <= now) {
             self.told = Some((state, now));
+            self.stirred = false;
             self.news.push(PeerNews::Info(Box::new(self.session.info())));
         }
+    }
+
+    fn picture_due(&self) -> Option<Instant> {
+        self.told.filter(|_| self.stirred).map(|(_, at)| at + PICTURE_AGE)
     }
 
     fn slot(&mut self, side: Side) -> &mut Option<Connection<S>> {
@@ -255,6 +266,7 @@ impl<S: Stream> Driver<S> {
     }
 
     fn handle(&mut self, now: Instant, input: Input) {
+        self.stirred = true;
         self.session.handle(now, input);
         while let Some(action) = self.session.poll_action() {
             match action {

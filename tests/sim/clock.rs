@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use crate::net::Delivery;
+use crate::net::EndId;
 use crate::rng::Rng;
 
 /// Which task of which node.
@@ -22,7 +22,8 @@ pub(crate) enum Task {
 #[derive(Debug)]
 pub(crate) enum Due {
     Turn(Task),
-    Packet(Delivery),
+    /// Something reaches an end of a connection.
+    Arrival(EndId),
     /// The scenario goes on.
     Scenario,
 }

@@ -6,7 +6,7 @@
 //! node that loses its power says nothing, and whoever speaks to its former connections later is reset.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::{self, IoSlice};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -41,13 +41,6 @@ pub(crate) struct Owner {
     pub(crate) peer: usize,
 }
 
-/// Something that arrives at an end.
-#[derive(Debug)]
-pub(crate) struct Delivery {
-    to: EndId,
-    packet: Packet,
-}
-
 #[derive(Debug)]
 enum Packet {
     Syn,
@@ -74,7 +67,9 @@ struct Pipe {
     filled: usize,
     unread: BytesMut,
     ended: bool,
-    /// When the last packet arrives: none overtakes it.
+    /// In the order in which it was sent, which is that in which it arrives.
+    under_way: VecDeque<Packet>,
+    /// When the last of it arrives.
     latest: Option<Instant>,
 }
 
@@ -187,24 +182,23 @@ impl Net {
         let delay = self.connections[to.connection].delays[to.end];
         let lag = self.clock.rng.time_below(delay);
         let at = self.clock.now() + delay + lag;
-        self.post(to, packet, at);
+        let pipe = &mut self.connections[to.connection].pipes[to.end];
+        pipe.under_way.push_back(packet);
+        let at = pipe.latest.map_or(at, |latest| latest.max(at));
+        pipe.latest = Some(at);
+        self.clock.schedule(at, Due::Arrival(to));
     }
 
-    fn post(&mut self, to: EndId, packet: Packet, at: Instant) {
-        let latest = &mut self.connections[to.connection].pipes[to.end].latest;
-        let at = latest.map_or(at, |latest| latest.max(at));
-        *latest = Some(at);
-        self.clock.schedule(at, Due::Packet(Delivery { to, packet }));
-    }
-
-    /// Lets something arrive.
-    pub(crate) fn arrive(&mut self, Delivery { to, packet }: Delivery) -> Arrived {
+    /// Lets the next thing arrive at an end.
+    pub(crate) fn arrive(&mut self, to: EndId) -> Arrived {
         let owners = self.connections[to.connection].owners;
         let link = (owners[0].node.min(owners[1].node), owners[0].node.max(owners[1].node));
         if let Some(until) = self.cut.get(&link).copied().filter(|until| *until > self.clock.now()) {
-            self.post(to, packet, until);
+            self.clock.schedule(until, Due::Arrival(to));
             return Arrived::Nothing;
         }
+        let packet = self.connections[to.connection].pipes[to.end].under_way.pop_front();
+        let Some(packet) = packet else { return Arrived::Nothing };
         let owner = owners[to.end];
         if self.dark.contains(&owner.node) {
             return Arrived::Nothing;

@@ -8,7 +8,7 @@ use bgp::types::{Mac, Vni};
 
 use crate::clock::{Clock, Due, Task};
 use crate::hosts::{Host, Hosts, Place};
-use crate::net::{Arrived, Delivery, Net, Shared};
+use crate::net::{Arrived, EndId, Net, Shared};
 use crate::node::Node;
 use crate::rng::Rng;
 use crate::scenario::Scenario;
@@ -65,15 +65,15 @@ impl Sim {
                 Some(Due::Turn(Task::Core(node))) => self.nodes[node].core_turn(),
                 Some(Due::Turn(Task::Peer(node, peer))) => self.nodes[node].peer_turn(peer),
                 Some(Due::Turn(Task::Kernel(node))) => self.nodes[node].kernel_turn(),
-                Some(Due::Packet(delivery)) => self.arrive(delivery),
+                Some(Due::Arrival(end)) => self.arrive(end),
                 Some(Due::Scenario) => self.scenario_goes_on(),
                 None => return,
             }
         }
     }
 
-    fn arrive(&mut self, delivery: Delivery) {
-        let arrived = self.net.borrow_mut().arrive(delivery);
+    fn arrive(&mut self, end: EndId) {
+        let arrived = self.net.borrow_mut().arrive(end);
         let (owner, id, outcome) = match arrived {
             Arrived::Nothing => return,
             Arrived::Accept(owner, id) => (owner, id, None),

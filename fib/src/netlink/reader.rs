@@ -20,11 +20,17 @@ const ERROR_TEXT: u16 = 1;
 #[derive(Debug)]
 pub(super) struct Reader {
     datagram: Vec<u8>,
+    /// The socket overflowed, and what it held then has not been read to its end.
+    ///
+    /// The kernel tells of an overflow at once, ahead of what the socket holds, and only once: until all of that
+    /// has been read, it drops what comes without a further word. So the news of it waits until then: what is
+    /// looked at afterwards is seen in full, or another overflow is told of.
+    lost: bool,
 }
 
 impl Reader {
     pub(super) fn new() -> Reader {
-        Reader { datagram: Vec::with_capacity(DATAGRAM) }
+        Reader { datagram: Vec::with_capacity(DATAGRAM), lost: false }
     }
 
     /// Adds what there is to `batch`; `false` if the batch was full before all was read.
@@ -36,9 +42,12 @@ impl Reader {
             self.datagram.clear();
             match socket.recv(&mut self.datagram, libc::MSG_DONTWAIT) {
                 Ok(_) => batch.extend(messages(&self.datagram).filter_map(event)),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(true),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    batch.extend(std::mem::take(&mut self.lost).then_some(KernelEvent::Overrun));
+                    return Ok(true);
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => batch.push(KernelEvent::Overrun),
+                Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => self.lost = true,
                 Err(error) => return Err(error),
             }
         }

@@ -19,6 +19,9 @@ pub(super) struct SeenFlood {
 pub(super) struct FloodEntry {
     pub(super) wanted: bool,
     pub(super) seen: Option<SeenFlood>,
+    /// Somebody else put it there before we would have: it is as good as ours while wanted, and not ours to
+    /// delete. Only how it was seen first tells, as the kernel has one mark for the whole list.
+    theirs: bool,
     pub(super) marks: Marks,
 }
 
@@ -29,7 +32,7 @@ impl FloodEntry {
         match (self.wanted, self.seen) {
             (true, None) if !place.segment.up => Step::Absent,
             (true, None) => Step::Act(Action::AddFlood { vxlan, vtep }),
-            (false, Some(_)) if self.marks.ours && place.segment.remote != Some(vtep) => {
+            (false, Some(_)) if self.marks.ours && !self.theirs && place.segment.remote != Some(vtep) => {
                 match self.marks.found && !place.released {
                     true => Step::Held,
                     false => Step::Act(Action::DeleteFlood { vxlan, vtep }),
@@ -41,6 +44,9 @@ impl FloodEntry {
 
     /// Takes the kernel's word.
     pub(super) fn see(&mut self, row: &TunnelRow, present: bool, place: &Place) {
+        let appears = present && self.seen.is_none();
+        self.theirs &= present;
+        self.theirs |= appears && !row.external && !self.marks.in_flight;
         self.seen = present.then_some(SeenFlood { fresh: true });
         if present && row.external && !place.known {
             self.marks.find();
@@ -83,5 +89,6 @@ impl Entry for FloodEntry {
 
     fn drop_unfresh(&mut self) {
         self.seen = self.seen.filter(|seen| seen.fresh);
+        self.theirs &= self.seen.is_some();
     }
 }

@@ -14,7 +14,7 @@
 //! netns       a network namespace (and a /run of its own), closures in it
 //! privilege   may we make namespaces; becoming root of a user namespace
 //! nursery     processes that cannot outlive us
-//! packet      ping, ARP, capture                        wait, skip
+//! packet      ping, ARP, capture      speaker           wait, skip
 //! topology    the file
 //! node        a namespace with processes and commands in it
 //! daemon      how each kind of daemon is run in a node, and asked
@@ -33,6 +33,7 @@ mod nursery;
 pub mod packet;
 pub mod privilege;
 pub mod skip;
+pub mod speaker;
 mod sys;
 mod topology;
 mod wait;

@@ -119,6 +119,16 @@ impl Process {
         self.kill()
     }
 
+    /// Stops it where it is (SIGSTOP): its sockets stay, and it says nothing any more.
+    pub fn pause(&self) -> io::Result<()> {
+        self.signal(libc::SIGSTOP)
+    }
+
+    /// Lets it go on (SIGCONT).
+    pub fn resume(&self) -> io::Result<()> {
+        self.signal(libc::SIGCONT)
+    }
+
     /// Asks it to read its configuration again (SIGHUP).
     pub fn reload(&self) -> io::Result<()> {
         self.signal(libc::SIGHUP)

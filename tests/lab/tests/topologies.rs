@@ -10,7 +10,11 @@ const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../containerlab");
 
 /// Every topology file of the project.
 fn files() -> io::Result<Vec<PathBuf>> {
-    let mut files = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/all-frr/all-frr.clab.yml")];
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let mut files: Vec<PathBuf> = ["all-frr", "bird-gobgp", "three-leaves"]
+        .iter()
+        .map(|name| own.join(name).join(format!("{name}.clab.yml")))
+        .collect();
     for folder in fs::read_dir(ROOT)?.collect::<Result<Vec<_>, _>>()? {
         if folder.file_type()?.is_dir() {
             let entries = fs::read_dir(folder.path())?.collect::<Result<Vec<_>, _>>()?.into_iter();
@@ -19,7 +23,7 @@ fn files() -> io::Result<Vec<PathBuf>> {
             );
         }
     }
-    assert!(files.len() >= 3, "found only {files:?}");
+    assert!(files.len() >= 5, "found only {files:?}");
     Ok(files)
 }
 

@@ -56,12 +56,14 @@ impl Socket {
         self.queue.is_empty() && !self.overrun
     }
 
-    /// Up to so many; that some were lost is told first.
+    /// Up to so many; that some were lost is told when no more are, as fib's driver does.
     pub(super) fn take(&mut self, most: usize) -> Vec<KernelEvent> {
-        let overrun = std::mem::take(&mut self.overrun).then_some(KernelEvent::Overrun);
         let most = most.min(self.queue.len());
-        let events = overrun.into_iter().chain(self.queue.drain(..most)).collect();
-        self.congested &= !self.queue.is_empty();
+        let mut events: Vec<_> = self.queue.drain(..most).collect();
+        if self.queue.is_empty() {
+            self.congested = false;
+            events.extend(std::mem::take(&mut self.overrun).then_some(KernelEvent::Overrun));
+        }
         events
     }
 }

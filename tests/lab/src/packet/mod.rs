@@ -31,6 +31,6 @@ fn packet_socket(device: &str, ethertype: u16) -> io::Result<Socket> {
 }
 
 /// Whether a read ended because nothing came.
-fn timed_out(error: &io::Error) -> bool {
+pub(crate) fn timed_out(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted)
 }

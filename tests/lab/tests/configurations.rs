@@ -1,0 +1,42 @@
+//! Every configuration of linnetd that the project shows or tests with is one that linnetd takes.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use lab::{daemon, skip_if};
+
+/// The files below `folder` that configure linnetd: `linnet.yaml` anywhere, and every YAML file of examples/.
+fn configurations(folder: &Path, every: bool) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    let entries = fs::read_dir(folder).with_context(|| folder.display().to_string())?;
+    for entry in entries {
+        let path = entry?.path();
+        if path.is_dir() {
+            found.extend(configurations(&path, every)?);
+        } else if path.ends_with("linnet.yaml")
+            || every && path.extension().is_some_and(|kind| kind == "yaml")
+        {
+            found.push(path);
+        }
+    }
+    Ok(found)
+}
+
+#[test]
+fn every_configuration_passes_linnetds_check() -> Result<()> {
+    skip_if!(daemon::missing(lab::Daemon::Linnet));
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut files = configurations(&root.join("examples"), true)?;
+    for folder in ["containerlab", "tests/lab/tests"] {
+        files.extend(configurations(&root.join(folder), false)?);
+    }
+    assert!(files.len() >= 10, "found only {files:#?}");
+    for file in files {
+        let output = Command::new(daemon::linnetd()?).arg("--check").arg("--config").arg(&file).output()?;
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{}: {complaint}", file.display());
+    }
+    Ok(())
+}

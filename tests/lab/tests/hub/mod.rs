@@ -1,0 +1,122 @@
+//! A linnetd in the middle, and other daemons around it, each on a link of its own.
+//!
+//! ```text
+//! linnet eth1 10.1.1.0, fd00:1::1 ---- 10.1.1.1, fd00:1::2 eth1 first spoke
+//!        eth2 10.1.2.0, fd00:2::1 ---- 10.1.2.1, fd00:2::2 eth1 second spoke
+//! ```
+#![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(clippy::indexing_slicing, reason = "JSON values index to null")]
+
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use lab::netlink::Link;
+use lab::{Daemon, Node, NodeSpec, Nursery, cable, daemon, privilege, wait_until};
+use serde_json::Value;
+
+/// How long anything may take; generous, for machines under load.
+pub(crate) const BOUND: Duration = Duration::from_secs(30);
+
+/// Why tests with these daemons cannot run here.
+pub(crate) fn missing(daemons: &[Daemon]) -> Option<String> {
+    privilege::check()
+        .err()
+        .map(|reason| reason.to_string())
+        .or_else(privilege::missing_features)
+        .or_else(|| daemon::missing(Daemon::Linnet))
+        .or_else(|| daemons.iter().copied().find_map(daemon::missing))
+}
+
+/// linnetd and its spokes, in the order in which they were given.
+pub(crate) struct Hub {
+    pub(crate) linnet: Node,
+    pub(crate) spokes: Vec<Node>,
+}
+
+impl Hub {
+    /// Brings it up; each spoke is a daemon with its configuration. Returns when all answer.
+    pub(crate) fn up(configuration: &str, spokes: &[(Daemon, &str)]) -> Result<Hub> {
+        let mut hub = Hub::laid(configuration, spokes)?;
+        hub.linnet.start_daemon()?;
+        hub.spokes.iter_mut().try_for_each(Node::start_daemon)?;
+        hub.linnet.wait_until_ready()?;
+        hub.spokes.iter().try_for_each(Node::wait_until_ready)?;
+        Ok(hub)
+    }
+
+    /// Lays it without starting a daemon.
+    pub(crate) fn laid(configuration: &str, spokes: &[(Daemon, &str)]) -> Result<Hub> {
+        let nursery = Nursery::new()?;
+        let mut hub =
+            Hub { linnet: node("linnet", Daemon::Linnet, configuration, &nursery)?, spokes: vec![] };
+        for (number, (daemon, configuration)) in (1..).zip(spokes) {
+            let spoke = node(&format!("spoke{number}"), *daemon, configuration, &nursery)?;
+            hub.attach(&spoke, number).with_context(|| format!("cannot attach spoke {number}"))?;
+            hub.spokes.push(spoke);
+        }
+        Ok(hub)
+    }
+
+    fn attach(&self, spoke: &Node, number: u32) -> Result<()> {
+        let device = format!("eth{number}");
+        cable((self.linnet.netns(), &device), (spoke.netns(), "eth1"))?;
+        for (node, device, last) in [(&self.linnet, &*device, [0, 1]), (spoke, "eth1", [1, 2])] {
+            let addresses =
+                [format!("10.1.{number}.{}/31", last[0]), format!("fd00:{number}::{}/64", last[1])];
+            // An address that is still being checked for duplicates cannot be bound to (RFC 4862 section 5.4).
+            node.netns().run(|| {
+                std::fs::write(format!("/proc/sys/net/ipv6/conf/{device}/accept_dad"), "0")?;
+                Link::named(device)?.down()?;
+                Link::named(device)?.up()?;
+                addresses.iter().try_for_each(|address| {
+                    Link::named(device)?.add_address(address.parse().map_err(io::Error::other)?)
+                })
+            })??;
+        }
+        Ok(())
+    }
+
+    /// A spoke, from 1.
+    pub(crate) fn spoke(&self, number: usize) -> Result<&Node> {
+        self.spokes.get(number - 1).context("no such spoke")
+    }
+
+    /// Waits until linnetd's session with a neighbour is established, and what it shows is such.
+    pub(crate) fn wait_for_session(
+        &self,
+        address: &str,
+        what: &str,
+        such: impl Fn(&Value) -> bool,
+    ) -> Result<Value> {
+        wait_until(BOUND, &format!("{what} with {address}"), || {
+            let shown = self.linnet.linnet(&format!("neighbor {address}"))?;
+            ensure!(shown["state"] == "established" && such(&shown), "{shown:#}");
+            Ok(shown)
+        })
+        .with_context(|| self.linnet.log())
+    }
+}
+
+fn node(name: &str, daemon: Daemon, configuration: &str, nursery: &Nursery) -> Result<Node> {
+    let spec = NodeSpec { daemon: Some(daemon), ..NodeSpec::default() };
+    let node = Node::new(name, &spec, nursery)?;
+    let path = match daemon {
+        Daemon::Linnet => "/etc/linnet/linnet.yaml",
+        Daemon::Frr => "/etc/frr/frr.conf",
+        Daemon::Bird => "/etc/bird/bird.conf",
+        Daemon::Gobgp => "/etc/gobgp/gobgp.toml",
+    };
+    node.write_file(Path::new(path), configuration.as_bytes())?;
+    if daemon == Daemon::Frr {
+        node.write_file(Path::new("/etc/frr/daemons"), b"bgpd=yes\n")?;
+    }
+    Ok(node)
+}
+
+/// What a family of a neighbour shows.
+pub(crate) fn family<'a>(neighbor: &'a Value, name: &str) -> &'a Value {
+    let mut families = neighbor["families"].as_array().into_iter().flatten();
+    families.rfind(|family| family["family"] == name).unwrap_or(&Value::Null)
+}

@@ -64,23 +64,28 @@ pub(crate) fn host(number: u8) -> MacIp {
 impl Stage {
     /// Neighbours 1 to `count`, which linnetd waits for.
     pub(crate) fn up(count: u8) -> Result<Stage> {
-        Stage::with_neighbors(count, "passive: true")
+        Stage::laid(count, "passive: true")?.start()
     }
 
-    /// Neighbours 1 to `count`, each with these settings.
-    pub(crate) fn with_neighbors(count: u8, settings: &str) -> Result<Stage> {
+    /// Neighbours 1 to `count`, each with these settings; linnetd is not started yet.
+    pub(crate) fn laid(count: u8, settings: &str) -> Result<Stage> {
         let nursery = Nursery::new()?;
         let spec = NodeSpec { daemon: Some(Daemon::Linnet), ..NodeSpec::default() };
-        let (mut leaf, outside) = (Node::new("leaf", &spec, &nursery)?, Netns::new()?);
+        let (leaf, outside) = (Node::new("leaf", &spec, &nursery)?, Netns::new()?);
         cable((leaf.netns(), "eth1"), (&outside, "eth1"))?;
         leaf.netns().run(|| Link::named("eth1")?.add_address(net(LEAF)?))??;
         outside
             .run(|| (1..=count).try_for_each(|n| Link::named("eth1")?.add_address(net(address(n))?)))??;
         leaf.netns().run(make_vni)??;
         leaf.write_file(Path::new("/etc/linnet/linnet.yaml"), configuration(count, settings).as_bytes())?;
-        leaf.start_daemon()?;
-        leaf.wait_until_ready()?;
         Ok(Stage { leaf, outside })
+    }
+
+    /// Starts linnetd.
+    pub(crate) fn start(mut self) -> Result<Stage> {
+        self.leaf.start_daemon()?;
+        self.leaf.wait_until_ready()?;
+        Ok(self)
     }
 
     /// A connection from neighbour `number`, nothing said.

@@ -4,7 +4,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use futures_util::TryStreamExt;
-use netlink_packet_route::link::{LinkAttribute, LinkMessage};
+use netlink_packet_route::link::{AfSpecInet6, AfSpecUnspec, In6AddrGenMode, LinkAttribute, LinkMessage};
 use netlink_packet_route::route::RouteAttribute;
 use rtnetlink::{
     Error, Handle, LinkBridge, LinkBridgePort, LinkMessageBuilder, LinkUnspec, LinkVxlan, RouteMessageBuilder,
@@ -59,10 +59,20 @@ impl Devices {
         let enslaved = LinkUnspec::new_with_index(vxlan).controller(bridge).build();
         self.handle.link().set(enslaved).execute().await?;
         self.set_port(IfIndex(vxlan)).await?;
+        self.deny_addresses(vxlan).await;
         for index in [bridge, vxlan] {
             self.handle.link().set(LinkUnspec::new_with_index(index).up().build()).execute().await?;
         }
         Ok(())
+    }
+
+    /// A VXLAN device has no use for an IPv6 address of its own, and checking one for duplicates is flooded to all.
+    async fn deny_addresses(&self, index: u32) {
+        let none = AfSpecUnspec::Inet6(vec![AfSpecInet6::AddrGenMode(In6AddrGenMode::None)]);
+        let spec = LinkAttribute::AfSpecUnspec(vec![none]);
+        let message = LinkUnspec::new_with_index(index).append_extra_attribute(spec).build();
+        // Where the kernel has no IPv6, there is nothing to deny.
+        let _ = self.handle.link().set(message).execute().await;
     }
 
     async fn create_bridge(&self, name: &str, mtu: Option<u32>) -> Result<u32, Error> {

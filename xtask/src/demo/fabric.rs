@@ -27,6 +27,8 @@ pub(super) const REFLECTOR: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 100);
 const GATEWAY: Ipv4Addr = Ipv4Addr::new(192, 168, 1, 1);
 /// The gateway has the same MAC on each leaf, so that a pod that moves need not learn another.
 const GATEWAY_MAC: &str = "02:00:00:01:00:01";
+/// The MAC of an interface that a pod has left.
+const NOBODY: &str = "02:00:00:ff:ff:ff";
 /// What VXLAN over IPv4 leaves of 1500.
 const POD_MTU: u32 = 1450;
 
@@ -87,7 +89,7 @@ impl Fabric {
         for pod in PODS {
             let netns = Netns::new()?;
             fabric.pods.push(netns);
-            fabric.attach(pod, pod.leaf)?;
+            fabric.attach(pod)?;
         }
         fabric.reflector.start_daemon()?;
         fabric.leaves.iter_mut().try_for_each(Node::start_daemon)?;
@@ -110,32 +112,56 @@ impl Fabric {
         Ok(())
     }
 
-    /// Unplugs a pod and plugs it in at another leaf, where it announces itself; when it did that.
+    /// Moves a pod to another leaf, as a virtual machine is migrated: from one moment to the next it is deaf at its
+    /// old place, whose leaf is told nothing, and announces itself from the new one. When it did that.
     pub(super) fn move_pod(&self, pod: Pod, leaf: usize) -> Result<Instant> {
-        self.pod(pod)?.run(|| Link::named("eth0")?.delete())??;
-        self.attach(pod, leaf)?;
-        let arrived = Instant::now();
-        self.pod(pod)?.run(|| {
-            announce("eth0", pod.ip)?;
-            send_arp("eth0", ArpKind::Request, pod.ip, GATEWAY)
+        self.lay_cable(pod, leaf, "eth1")?;
+        let arrived = self.pod(pod)?.run(|| {
+            let old = Link::named("eth0")?;
+            old.remove_address(parse(&format!("{}/24", pod.ip))?)?;
+            old.set_mac(parse(NOBODY)?)?;
+            settle(pod, "eth1")?;
+            let arrived = Instant::now();
+            announce("eth1", pod.ip)?;
+            send_arp("eth1", ArpKind::Request, pod.ip, GATEWAY)?;
+            Ok::<_, io::Error>(arrived)
         })??;
         Ok(arrived)
     }
 
-    /// Lays a pod's cable to a leaf's bridge and gives it its MAC and address.
-    fn attach(&self, pod: Pod, leaf: usize) -> Result<()> {
-        let leaf = self.leaves.get(leaf).context("no such leaf")?;
+    /// Plugs a pod in where it starts.
+    fn attach(&self, pod: Pod) -> Result<()> {
         let netns = self.pod(pod)?;
-        cable((leaf.netns(), pod.name), (netns, "eth0"))?;
+        netns.run(be_silent)??;
+        self.lay_cable(pod, pod.leaf, "eth0")?;
+        Ok(netns.run(|| settle(pod, "eth0"))??)
+    }
+
+    /// Lays a cable from a pod to a leaf's bridge.
+    fn lay_cable(&self, pod: Pod, leaf: usize, device: &str) -> Result<()> {
+        let leaf = self.leaves.get(leaf).context("no such leaf")?;
+        cable((leaf.netns(), pod.name), (self.pod(pod)?, device))?;
         leaf.netns().run(|| Link::named(pod.name)?.set_master(&Link::named("br100")?))??;
-        netns.run(|| {
-            let link = Link::named("eth0")?;
-            link.set_mac(parse(pod.mac)?)?;
-            link.set_mtu(POD_MTU)?;
-            link.add_address(parse(&format!("{}/24", pod.ip))?)
-        })??;
         Ok(())
     }
+}
+
+/// Keeps IPv6 of this namespace from speaking unasked, which would tell a pod's place before it announces itself.
+fn be_silent() -> io::Result<()> {
+    ["all", "default"].iter().try_for_each(|which| {
+        std::fs::write(format!("/proc/sys/net/ipv6/conf/{which}/disable_ipv6"), "1").or_else(|error| {
+            // A kernel without IPv6 is silent already.
+            if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
+        })
+    })
+}
+
+/// Gives a pod's interface its MAC and address.
+fn settle(pod: Pod, device: &str) -> io::Result<()> {
+    let link = Link::named(device)?;
+    link.set_mac(parse(pod.mac)?)?;
+    link.set_mtu(POD_MTU)?;
+    link.add_address(parse(&format!("{}/24", pod.ip))?)
 }
 
 /// `Ok` when `leaf`'s kernel knows a remote pod: bridge row, tunnel row and neighbour.

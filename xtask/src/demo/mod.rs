@@ -21,6 +21,9 @@ pub(crate) struct Arguments {
     /// Who reflects the routes
     #[arg(long, value_enum, default_value_t)]
     reflector: Reflector,
+    /// Takes the programs that lie beside this one as they are
+    #[arg(long, hide = true)]
+    built: bool,
 }
 
 /// Who reflects the routes.
@@ -41,8 +44,10 @@ const BOUND: Duration = Duration::from_secs(20);
 const PING_INTERVAL: Duration = Duration::from_millis(1);
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    ui::title("Build");
-    cargo::build(&["build", "--package", "linnet", "--bins"])?;
+    if !arguments.built {
+        ui::title("Build");
+        cargo::build(&["build", "--package", "linnet", "--bins"])?;
+    }
     privilege::enter()?;
     if let Some(reason) = daemon::missing(arguments.reflector.daemon()) {
         bail!("{reason}");
@@ -160,17 +165,29 @@ fn show_arp(underlay: &Capture) -> Result<()> {
 
 fn show_move(fabric: &Fabric) -> Result<()> {
     ui::title("7. pod1 moves from leaf1 to leaf2, while pod2 on leaf1 pings it every millisecond");
+    let [leaf1, leaf2] = &fabric.leaves;
+    let which = ["evpn", "mac", "--mac", POD_1.mac];
+    ui::aside("before:");
+    show_linnet(leaf1, &which)?;
     let pinger = Pinger::start(fabric.pod(POD_2)?, POD_1.ip, PING_INTERVAL);
     answered_since(&pinger, Instant::now())?;
     let arrived = fabric.move_pod(POD_1, 1)?;
-    let answered = answered_since(&pinger, arrived)?;
+    wait_until(BOUND, "rows for pod1 on leaf1", || fabric::knows(leaf1, POD_1))
+        .with_context(|| leaf1.log())?;
+    answered_since(&pinger, Instant::now())?;
     let ping = pinger.stop()?;
-    let [leaf1, _] = &fabric.leaves;
-    wait_until(BOUND, "row for pod1 on leaf1", || fabric::knows(leaf1, POD_1))?;
-    show_linnet(leaf1, &["rib", "--mac", POD_1.mac])?;
-    let converged = answered.saturating_duration_since(arrived).as_secs_f64() * 1e3;
-    ui::text(&losses(&ping));
-    ui::good(&format!("converged {converged:.1} ms after its first frame at the new place"));
+    ui::aside("after: leaf2 has claimed it with a higher sequence number, so that everybody follows");
+    show_linnet(leaf1, &which)?;
+    show_linnet(leaf2, &which)?;
+    let sent = ping.replies.len();
+    match outage(&ping, arrived) {
+        None => ui::good(&format!("of {sent} pings none was lost: converged within {PING_INTERVAL:?}")),
+        Some((lost, outage)) => {
+            ui::text(&format!("{sent} pings, {lost} of them lost"));
+            let outage = outage.as_secs_f64() * 1e3;
+            ui::good(&format!("converged {outage:.1} ms after its first frame at the new place"));
+        }
+    }
     Ok(())
 }
 
@@ -178,9 +195,16 @@ fn answered_since(pinger: &Pinger, since: Instant) -> Result<Instant> {
     wait_until(BOUND, "answered ping", || pinger.so_far().answered_since(since).ok_or("no answer"))
 }
 
-fn losses(ping: &Ping) -> String {
-    let (sent, lost) = (ping.replies.len(), ping.lost().len());
-    format!("{sent} pings, {lost} lost, also those while the pod had no cable at all")
+/// How many pings were lost, and how long after `since` the first was sent that had no lost one behind it; `None` if
+/// none was lost.
+fn outage(ping: &Ping, since: Instant) -> Option<(usize, Duration)> {
+    // The last ones may still have been on their way when the pinger was stopped.
+    let answered = ping.replies.iter().rposition(|reply| reply.rtt.is_some())?;
+    let replies = ping.replies.get(..=answered)?;
+    let last_lost = replies.iter().rposition(|reply| reply.rtt.is_none())?;
+    let lost = replies.iter().filter(|reply| reply.rtt.is_none()).count();
+    let well = replies.get(last_lost + 1)?.sent;
+    Some((lost, well.saturating_duration_since(since)))
 }
 
 /// Shows what a command of `linnet` prints on a node.

@@ -11,8 +11,8 @@ use netlink_packet_route::AddressFamily;
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::address::{AddressAttribute, AddressMessage};
 use netlink_packet_route::link::{
-    InfoBridgePort, InfoData, InfoKind, InfoPortData, InfoPortKind, InfoVeth, InfoVxlan, LinkAttribute,
-    LinkFlags, LinkInfo, LinkMessage,
+    AfSpecInet6, AfSpecUnspec, In6AddrGenMode, InfoBridgePort, InfoData, InfoKind, InfoPortData,
+    InfoPortKind, InfoVeth, InfoVxlan, LinkAttribute, LinkFlags, LinkInfo, LinkMessage,
 };
 
 use super::{change, exchange};
@@ -69,7 +69,7 @@ impl Link {
         Link::named(name)
     }
 
-    /// Makes a VXLAN device that learns nothing by itself.
+    /// Makes a VXLAN device that learns nothing by itself and says nothing of its own.
     pub fn vxlan(name: &str, Vxlan { vni, local, port }: Vxlan) -> io::Result<Link> {
         let data = vec![
             InfoVxlan::Id(vni),
@@ -78,7 +78,11 @@ impl Link {
             InfoVxlan::Learning(false),
         ];
         create(name, InfoKind::Vxlan, Some(InfoData::Vxlan(data)))?;
-        Link::named(name)
+        let link = Link::named(name)?;
+        let no_address = AfSpecUnspec::Inet6(vec![AfSpecInet6::AddrGenMode(In6AddrGenMode::None)]);
+        // Where the kernel has no IPv6, it is silent already.
+        let _ = link.set(vec![LinkAttribute::AfSpecUnspec(vec![no_address])]);
+        Ok(link)
     }
 
     /// Its index.
@@ -137,13 +141,22 @@ impl Link {
 
     /// Gives it an address with its prefix length.
     pub fn add_address(&self, address: IpNet) -> io::Result<()> {
+        change(RouteNetlinkMessage::NewAddress(self.address_message(address)), NEW)
+    }
+
+    /// Takes an address from it.
+    pub fn remove_address(&self, address: IpNet) -> io::Result<()> {
+        change(RouteNetlinkMessage::DelAddress(self.address_message(address)), 0)
+    }
+
+    fn address_message(&self, address: IpNet) -> AddressMessage {
         let mut message = AddressMessage::default();
         message.header.family = family(address.addr());
         message.header.prefix_len = address.prefix_len();
         message.header.index = self.index;
         message.attributes =
             vec![AddressAttribute::Local(address.addr()), AddressAttribute::Address(address.addr())];
-        change(RouteNetlinkMessage::NewAddress(message), NEW)
+        message
     }
 
     fn set(&self, attributes: Vec<LinkAttribute>) -> io::Result<()> {

@@ -194,7 +194,8 @@ impl Echo {
             if left.is_zero() {
                 return Ok(None);
             }
-            self.socket.set_read_timeout(Some(left))?;
+            // The system counts in microseconds, and takes none for no timeout at all.
+            self.socket.set_read_timeout(Some(left.max(Duration::from_micros(1))))?;
             match (&self.socket).read(&mut buffer) {
                 Ok(length) => {
                     let sequence = reply(buffer.get(..length).unwrap_or_default(), self.identifier);

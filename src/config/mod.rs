@@ -1,4 +1,4 @@
-//! The configuration: what the file may say ([`file`]), and what it means ([`Config`]).
+//! The configuration: what the file may say ([`mod@file`]), and what it means ([`Config`]).
 //!
 //! Reading finds every fault at once, each with its line, column and key; a file with a fault gives no
 //! configuration. Nothing is touched by reading: the daemon acts on a [`Config`], which is right by type.

@@ -6,7 +6,7 @@
 //! queue of messages, so it can only shrink to what still matters.
 //!
 //! The way of a route: a peer's news put it into the [`Rib`], which decides and writes its change log. Cursors
-//! read the log: the update groups of [`Export`], and [`forward`], which feeds EVPN and through it the
+//! read the log: the update groups of [`Export`], and `forward`, which feeds EVPN and through it the
 //! kernel. What EVPN originates goes into the Rib as a route of this speaker's own, and so out to the peers.
 //!
 //! Nothing here waits. What leaves is limited by credits that come back: a peer has so many batches, the kernel

@@ -49,6 +49,8 @@ pub(crate) struct Built {
     pub(crate) folder: PathBuf,
     /// The program.
     pub(crate) program: PathBuf,
+    /// It runs the target's tests, and is not the target itself.
+    pub(crate) is_test: bool,
 }
 
 /// Runs a building cargo command, its diagnostics and progress shown, and returns the programs that it built.
@@ -76,6 +78,7 @@ fn built(line: &str) -> Option<Built> {
         kind: target.get("kind")?.get(0)?.as_str()?.to_owned(),
         folder: folder.to_owned(),
         program: program.into(),
+        is_test: message.pointer("/profile/test")?.as_bool()?,
     })
 }
 
@@ -101,10 +104,11 @@ mod tests {
     #[test]
     fn what_was_built_is_read_from_cargos_messages() {
         let line = r#"{"reason":"compiler-artifact","package_id":"path+file:///x/bgp#linnet-bgp@0.1.0",
-            "manifest_path":"/x/bgp/Cargo.toml","target":{"kind":["lib"],"name":"bgp"},"executable":"/t/bgp-1"}"#;
+            "manifest_path":"/x/bgp/Cargo.toml","target":{"kind":["lib"],"name":"bgp"},"profile":{"test":true},"executable":"/t/bgp-1"}"#;
         let built = built(line).unwrap();
         assert_eq!((built.package.as_str(), built.target.as_str()), ("linnet-bgp", "bgp"));
         assert_eq!((built.kind.as_str(), built.folder.as_path()), ("lib", Path::new("/x/bgp")));
+        assert!(built.is_test);
         assert!(super::built(r#"{"reason":"compiler-artifact","executable":null}"#).is_none());
     }
 }

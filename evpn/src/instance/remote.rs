@@ -156,18 +156,23 @@ impl Instance {
         origin: OriginId,
         traits: Traits,
     ) -> Option<Old> {
-        let old = self.take_binding(origins, mac, neighbor, rd);
-        if let Some(entry) = self.neighbors.get_mut(neighbor) {
-            entry.bindings.push(Binding { mac, origin: Some(origin), traits });
-        }
+        let entry = self.neighbors.get_mut(neighbor)?;
+        let binding = Binding { mac, origin: Some(origin), traits };
+        let old = match entry.bindings.iter_mut().find(|held| is_from(held, origins, mac, rd)) {
+            // In its place: which of the bindings is shown while none is good must not depend on refreshes.
+            Some(held) => Some(std::mem::replace(held, binding)),
+            None => {
+                entry.bindings.push(binding);
+                None
+            }
+        };
         self.bind(mac, neighbor);
-        old
+        old.and_then(|old| Some((old.origin?, old.traits)))
     }
 
     fn take_binding(&mut self, origins: &Origins, mac: MacId, neighbor: NeighborId, rd: Rd) -> Option<Old> {
         let entry = self.neighbors.get_mut(neighbor)?;
-        let is_it = |b: &Binding| b.mac == mac && b.origin.is_some_and(|origin| origins.has_rd(origin, rd));
-        let at = entry.bindings.iter().position(is_it)?;
+        let at = entry.bindings.iter().position(|held| is_from(held, origins, mac, rd))?;
         let binding = entry.bindings.swap_remove(at);
         Some((binding.origin?, binding.traits))
     }
@@ -262,6 +267,11 @@ impl Instance {
 /// Whether it is the flooding that does not work, and not that the route means nothing here.
 fn is_flood_fault(reason: Unusable) -> bool {
     !matches!(reason, Unusable::OwnVtep | Unusable::Tag)
+}
+
+/// Whether a binding to a MAC was said under a route distinguisher.
+fn is_from(binding: &Binding, origins: &Origins, mac: MacId, rd: Rd) -> bool {
+    binding.mac == mac && binding.origin.is_some_and(|origin| origins.has_rd(origin, rd))
 }
 
 fn take_mac_only(origins: &Origins, entry: &mut MacEntry, rd: Rd) -> Option<Old> {

@@ -267,3 +267,103 @@ fn won_by(reason: Reason) -> &'static str {
         Reason::PathId => "lower path ID",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use api::Query;
+    use api::query::Answer;
+    use bgp::types::RouterId;
+    use bgp::wire::Attrs;
+
+    use super::*;
+    use crate::core::testing::*;
+
+    fn explained(node: &mut Node, key: &str) -> Vec<v1::Explanation> {
+        let answer = node.ask(Query::Explain(v1::ExplainRequest { key: key.to_owned() }));
+        let Ok(Answer::Explain(response)) = answer else { panic!("{answer:?}") };
+        assert!(!response.truncated);
+        response.explanations
+    }
+
+    fn outcome(node: &mut Node, key: &EvpnKey) -> String {
+        let [explanation] = &explained(node, &key.to_string())[..] else { panic!("one destination") };
+        explanation.outcome.clone()
+    }
+
+    /// With one host behind 10.0.0.2 that both reflectors tell of, one after the other.
+    fn node() -> (Node, EvpnKey) {
+        let mut node = Node::new();
+        let (vni, key) = (vni(100), mac_ip(vni(100), 2, mac(1), Some(host(5))));
+        for peer in [0, 1] {
+            node.up(peer);
+            let cluster_list = vec![vtep(200); peer as usize + 1].into();
+            let originator_id = Some(RouterId(vtep(2)));
+            node.tell(peer, key, Some(Attrs { originator_id, cluster_list, ..attrs(vni, 2, 0) }));
+        }
+        node.run();
+        (node, key)
+    }
+
+    #[test]
+    fn each_path_has_its_reason_and_the_best_its_outcome() {
+        let (mut node, key) = node();
+        for text in [key.to_string(), mac(1).to_string(), host(5).to_string()] {
+            let [explanation] = &explained(&mut node, &text)[..] else { panic!("{text}") };
+            let reasons: Vec<_> =
+                explanation.paths.iter().map(|path| (path.best, path.reason.as_str())).collect();
+            assert_eq!(reasons, [(true, "shorter cluster list"), (false, "longer cluster list")]);
+            assert_eq!(explanation.outcome, "imported into VNI 100 by RT:65000:100");
+            let rows: Vec<_> = explanation.fib.iter().map(|row| (row.key.clone(), row.state())).collect();
+            let programmed = |key: String| (key, v1::KernelState::Programmed);
+            assert_eq!(rows, [programmed(mac(1).to_string()), programmed(host(5).to_string())]);
+        }
+    }
+
+    #[test]
+    fn why_a_route_is_not_used() {
+        let (mut node, _) = node();
+        let unwanted = mac_ip(vni(100), 3, mac(2), None);
+        node.tell(0, unwanted, Some(attrs(vni(900), 3, 0)));
+        let own = mac_ip(vni(100), 4, mac(3), None);
+        node.tell(0, own, Some(attrs(vni(200), 4, 0)));
+        let beaten = mac_ip(vni(100), 5, mac(1), None);
+        node.tell(0, beaten, Some(attrs(vni(100), 5, 0)));
+        node.run();
+        assert_eq!(outcome(&mut node, &unwanted), "not imported: no VNI that is up imports RT:65000:900");
+        assert_eq!(
+            outcome(&mut node, &own),
+            "let into VNI 200 by RT:65000:200, but not used: its label is another VNI"
+        );
+        assert_eq!(
+            outcome(&mut node, &beaten),
+            "imported into VNI 100 by RT:65000:100, but the MAC is behind 10.0.0.2, with sequence 0"
+        );
+        let unused: Vec<_> =
+            explained(&mut node, &mac(2).to_string()).into_iter().map(|one| one.nlri).collect();
+        assert_eq!(unused, [unwanted.to_string()], "found though no VNI has it");
+    }
+
+    #[test]
+    fn an_address_is_in_its_longest_prefix() {
+        let (mut node, _) = node();
+        for prefix in ["10.0.0.0/8", "10.9.0.0/16", "10.9.1.0/24"] {
+            let route =
+                bgp::wire::Route { nlri: prefix.parse().unwrap(), path_id: Default::default(), body: () };
+            node.tell_routes(0, bgp::wire::Nlris::Ipv4(vec![route]), Some(attrs(vni(1), 2, 0)));
+        }
+        let found: Vec<_> = explained(&mut node, "10.9.2.1").into_iter().map(|one| one.nlri).collect();
+        assert_eq!(found, ["10.9.0.0/16"]);
+        assert!(explained(&mut node, "192.0.2.1").is_empty());
+        let wrong = node.ask(Query::Explain(v1::ExplainRequest { key: "pod1".to_owned() }));
+        assert!(matches!(wrong, Err(ApiError::InvalidArgument(_))));
+    }
+
+    #[test]
+    fn what_is_ours_is_said_to_be() {
+        let (mut node, _) = node();
+        node.local_mac(vni(100), mac(9), 0, true);
+        node.run();
+        let [ours] = &explained(&mut node, &mac(9).to_string())[..] else { panic!("one destination") };
+        assert_eq!((ours.outcome.as_str(), ours.paths.len()), ("originated by this node", 1));
+    }
+}

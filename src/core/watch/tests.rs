@@ -194,7 +194,10 @@ enum Step {
     Refuse(usize),
     Pass(u64),
     Run,
-    Read(usize),
+    Read {
+        reader: usize,
+        pages: usize,
+    },
     /// A reader goes away while its request waits, and comes back with the last token that it has.
     Abandon(usize),
 }
@@ -217,7 +220,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0..9usize).prop_map(Step::Refuse),
         1 => (0..80u64).prop_map(Step::Pass),
         2 => Just(Step::Run),
-        6 => (0..READERS).prop_map(Step::Read),
+        10 => (0..READERS, 1..20usize).prop_map(|(reader, pages)| Step::Read { reader, pages }),
         1 => (0..READERS).prop_map(Step::Abandon),
     ]
 }
@@ -231,7 +234,7 @@ fn readers() -> [(Vec<v1::Topic>, Reader); READERS] {
         vec![v1::Topic::Evpn, v1::Topic::Fib],
         vec![v1::Topic::Neighbor],
     ];
-    [(0, 1), (1, 2), (2, 5), (3, 1)]
+    [(0, 4), (1, 2), (2, 5), (3, 1)]
         .map(|(scope, max)| (scopes[scope].clone(), Reader::new(&scopes[scope], max)))
 }
 
@@ -266,7 +269,7 @@ fn perform(node: &mut Node, step: &Step, readers: &mut [(Vec<v1::Topic>, Reader)
         Step::Refuse(ops) => node.refuse(ops),
         Step::Pass(seconds) => node.pass(Duration::from_secs(seconds)),
         Step::Run => node.run(),
-        Step::Read(reader) => _ = readers[reader].1.read(node),
+        Step::Read { reader, pages } => _ = (0..pages).all(|_| readers[reader].1.read(node)),
         Step::Abandon(reader) => readers[reader].1.asked = None,
     }
 }
@@ -275,7 +278,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 
     #[test]
-    fn a_reader_ends_with_what_is_listed(steps in prop::collection::vec(step(), 1..150)) {
+    fn a_reader_ends_with_what_is_listed(steps in prop::collection::vec(step(), 1..200)) {
         let (mut node, mut readers) = (Node::new(), readers());
         node.up(0);
         node.up(1);

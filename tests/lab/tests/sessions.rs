@@ -1,5 +1,7 @@
 //! Sessions with FRR as they come, go and come again: who connects, who falls silent, who asks for routes anew.
 
+#![expect(clippy::indexing_slicing, reason = "JSON values index to null")]
+
 mod hub;
 mod stage;
 

@@ -34,7 +34,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     ui::title("Build");
     // The lab and the CLI tests run the programs, which `cargo test` alone need not build.
     cargo::build(&["build", "--workspace", "--bins"])?;
-    let programs = cargo::build(&["test", "--workspace", "--no-run"])?;
+    // Programs that tests run are built along with them.
+    let mut programs = cargo::build(&["test", "--workspace", "--no-run"])?;
+    programs.retain(|program| program.is_test);
 
     let sections = sections(programs, &arguments.only);
     if sections.is_empty() && !wants(&arguments.only, DOC) {
@@ -122,7 +124,14 @@ mod tests {
 
     fn program(package: &str, target: &str, kind: &str) -> Built {
         let [folder, program] = [PathBuf::new(), PathBuf::new()];
-        Built { package: package.into(), target: target.into(), kind: kind.into(), folder, program }
+        Built {
+            package: package.into(),
+            target: target.into(),
+            kind: kind.into(),
+            folder,
+            program,
+            is_test: true,
+        }
     }
 
     #[test]

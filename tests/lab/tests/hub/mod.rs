@@ -117,6 +117,6 @@ fn node(name: &str, daemon: Daemon, configuration: &str, nursery: &Nursery) -> R
 
 /// What a family of a neighbour shows.
 pub(crate) fn family<'a>(neighbor: &'a Value, name: &str) -> &'a Value {
-    let families = neighbor["families"].as_array().into_iter().flatten();
-    families.filter(|family| family["family"] == name).last().unwrap_or(&Value::Null)
+    let mut families = neighbor["families"].as_array().into_iter().flatten();
+    families.rfind(|family| family["family"] == name).unwrap_or(&Value::Null)
 }

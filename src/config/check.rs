@@ -8,7 +8,7 @@ use bgp::types::{Asn, Family, FamilySet, RouterId, Vni};
 use evpn::ImportTarget;
 
 use super::fault::Path;
-use super::file::{self, EbgpDefault, RemoteAsWord};
+use super::file::{self, EbgpDefault, PeerSettings, RemoteAsWord};
 use super::{BgpConfig, Config, EvpnConfig, NeighborConfig, VniConfig};
 
 /// A fault of meaning, at a key; its place in the text is found later.
@@ -60,7 +60,7 @@ impl Checker {
             }
             let context =
                 Context { asn: bgp.asn.0, ebgp_default: bgp.ebgp_default, listens: !listen.is_empty() };
-            neighbors.push(self.neighbor(&at, neighbor, &groups, &context));
+            neighbors.push(self.neighbor(&at, &neighbor, &groups, &context));
         }
         let router_id = RouterId(bgp.router_id);
         let cluster_id = bgp.cluster_id.unwrap_or(bgp.router_id);
@@ -78,15 +78,16 @@ impl Checker {
         addresses.into_iter().map(|address| (address, port).into()).collect()
     }
 
-    fn groups(&mut self, path: &Path, groups: Vec<file::PeerGroup>) -> HashMap<String, file::PeerGroup> {
+    fn groups(&mut self, path: &Path, groups: Vec<file::PeerGroup>) -> Groups {
         let mut by_name = HashMap::new();
         for (i, group) in groups.into_iter().enumerate() {
             let at = path.key("peer_groups").index(i);
-            self.hold_time(&at, group.hold_time, group.keepalive);
+            let settings = group.settings();
+            self.settings(&at, &settings);
             if by_name.contains_key(&group.name) {
                 self.find(at.key("name"), format!("there is a group `{}` already", group.name));
             } else {
-                by_name.insert(group.name.clone(), group);
+                by_name.insert(group.name, settings);
             }
         }
         by_name
@@ -95,56 +96,63 @@ impl Checker {
     fn neighbor(
         &mut self,
         at: &Path,
-        neighbor: file::Neighbor,
-        groups: &HashMap<String, file::PeerGroup>,
+        neighbor: &file::Neighbor,
+        groups: &Groups,
         context: &Context,
     ) -> NeighborConfig {
-        self.neighbor_addresses(at, &neighbor);
-        self.hold_time(at, neighbor.hold_time, neighbor.keepalive);
-        let group = neighbor.peer_group.as_ref().and_then(|name| {
-            let group = groups.get(name);
-            if group.is_none() {
-                self.find(at.key("peer_group"), format!("there is no group `{name}` in bgp.peer_groups"));
-            }
-            group
-        });
-        let remote_as = neighbor.remote_as.or(group.and_then(|g| g.remote_as));
-        if remote_as.is_none() {
+        let own = neighbor.settings();
+        self.neighbor_addresses(at, neighbor.address, &own);
+        self.settings(at, &own);
+        let group = self.group_of(at, neighbor.peer_group.as_ref(), groups);
+        let settings = own.or(group);
+        if settings.remote_as.is_none() {
             self.find(at.key("remote_as"), "is given neither here nor in a group");
         }
-        let remote_as = remote_as.map_or(RemoteAs::Internal, resolve_remote_as);
-        let internal = is_internal(remote_as, context.asn);
-        let families = neighbor.families.or_else(|| group.and_then(|g| g.families.clone()));
+        let remote_as = settings.remote_as.map_or(RemoteAs::Internal, resolve_remote_as);
         let config = NeighborConfig {
             address: neighbor.address,
-            port: neighbor.port,
-            description: neighbor.description.unwrap_or_default(),
-            local_address: neighbor.local_address,
+            port: settings.port.unwrap_or(179),
+            description: neighbor.description.clone().unwrap_or_default(),
+            local_address: settings.local_address,
             remote_as,
-            families: self.families(at, families),
-            passive: neighbor.passive.or(group.and_then(|g| g.passive)).unwrap_or(false),
-            route_reflector_client: neighbor
-                .route_reflector_client
-                .or(group.and_then(|g| g.route_reflector_client))
-                .unwrap_or(false),
-            hold_time: neighbor.hold_time.or(group.and_then(|g| g.hold_time)).unwrap_or(90),
-            keepalive: neighbor.keepalive.or(group.and_then(|g| g.keepalive)),
-            connect_retry: neighbor.connect_retry.or(group.and_then(|g| g.connect_retry)).unwrap_or(10),
-            multihop: neighbor.multihop.or(group.and_then(|g| g.multihop)).unwrap_or(1),
+            families: self.families(at, settings.families),
+            passive: settings.passive.unwrap_or(false),
+            route_reflector_client: settings.route_reflector_client.unwrap_or(false),
+            hold_time: settings.hold_time.unwrap_or(90),
+            keepalive: settings.keepalive,
+            connect_retry: settings.connect_retry.unwrap_or(10),
+            multihop: settings.multihop.unwrap_or(1),
             ebgp_accept: context.ebgp_default == EbgpDefault::Accept,
         };
-        self.neighbor_whole(at, &config, internal, context.listens);
+        self.neighbor_whole(at, &config, is_internal(remote_as, context.asn), context.listens);
         config
     }
 
-    fn neighbor_addresses(&mut self, at: &Path, neighbor: &file::Neighbor) {
-        if neighbor.address.is_unspecified() || neighbor.address.is_multicast() {
-            self.find(at.key("address"), format!("{} is nobody's address", neighbor.address));
+    /// What the named group sets; nothing where none is named.
+    fn group_of(&mut self, at: &Path, name: Option<&String>, groups: &Groups) -> PeerSettings {
+        let Some(name) = name else { return PeerSettings::default() };
+        match groups.get(name) {
+            Some(settings) => settings.clone(),
+            None => {
+                self.find(at.key("peer_group"), format!("there is no group `{name}` in bgp.peer_groups"));
+                PeerSettings::default()
+            }
         }
-        if neighbor.port == 0 {
+    }
+
+    /// What can be said of settings before it is known whom they are for.
+    fn settings(&mut self, at: &Path, settings: &PeerSettings) {
+        self.hold_time(at, settings.hold_time, settings.keepalive);
+        if settings.port == Some(0) {
             self.find(at.key("port"), "0 is no port; 179 is BGP's");
         }
-        if neighbor.local_address.is_some_and(|local| local.is_ipv4() != neighbor.address.is_ipv4()) {
+    }
+
+    fn neighbor_addresses(&mut self, at: &Path, address: IpAddr, settings: &PeerSettings) {
+        if address.is_unspecified() || address.is_multicast() {
+            self.find(at.key("address"), format!("{address} is nobody's address"));
+        }
+        if settings.local_address.is_some_and(|local| local.is_ipv4() != address.is_ipv4()) {
             self.find(at.key("local_address"), "of another family than the neighbour's address");
         }
     }
@@ -278,6 +286,9 @@ impl Checker {
         }
     }
 }
+
+/// What each group sets, by its name.
+type Groups = HashMap<String, PeerSettings>;
 
 /// What of the whole file a neighbour's meaning depends on.
 struct Context {

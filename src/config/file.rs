@@ -9,7 +9,9 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::value::{AsnValue, FamilyValue, MtuValue, RdValue, RtValue};
+use super::value::{AsnValue, MtuValue, RdValue, RtValue};
+
+pub use super::settings::{Neighbor, PeerGroup, PeerSettings};
 
 /// The whole file.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -55,7 +57,7 @@ pub struct Listen {
     #[serde(default = "all_addresses")]
     pub addresses: Vec<IpAddr>,
     /// TCP port; null: never accept.
-    #[serde(default = "bgp_port_some")]
+    #[serde(default = "bgp_port")]
     pub port: Option<u16>,
 }
 
@@ -68,63 +70,6 @@ pub enum EbgpDefault {
     Reject,
     /// Everything is taken and sent.
     Accept,
-}
-
-/// Settings that several neighbours share.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct PeerGroup {
-    /// What neighbours call it.
-    pub name: String,
-    /// The neighbours' AS: a number, `internal`, `external` or `any`.
-    pub remote_as: Option<RemoteAs>,
-    /// Families to negotiate.
-    pub families: Option<Vec<FamilyValue>>,
-    /// Wait to be connected to.
-    pub passive: Option<bool>,
-    /// Reflect routes to and from the neighbour (RFC 4456).
-    pub route_reflector_client: Option<bool>,
-    /// Proposed hold time, seconds: 0, or 3 and more.
-    pub hold_time: Option<u16>,
-    /// Seconds between keepalives; a third of the hold time unless given.
-    pub keepalive: Option<u16>,
-    /// Seconds between attempts to connect.
-    pub connect_retry: Option<u16>,
-    /// Hops that an eBGP neighbour may be away; 1 is on the link.
-    pub multihop: Option<u8>,
-}
-
-/// A neighbour. What is not given here is its group's.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Neighbor {
-    /// Its address.
-    pub address: IpAddr,
-    /// The group whose settings it takes.
-    pub peer_group: Option<String>,
-    /// A word for the operator.
-    pub description: Option<String>,
-    /// Its AS: a number, `internal`, `external` or `any`.
-    pub remote_as: Option<RemoteAs>,
-    /// Its TCP port.
-    #[serde(default = "bgp_port")]
-    pub port: u16,
-    /// The local address to connect from.
-    pub local_address: Option<IpAddr>,
-    /// Families to negotiate; ipv4-unicast unless given.
-    pub families: Option<Vec<FamilyValue>>,
-    /// Wait to be connected to.
-    pub passive: Option<bool>,
-    /// Reflect routes to and from it (RFC 4456).
-    pub route_reflector_client: Option<bool>,
-    /// Proposed hold time, seconds: 0, or 3 and more. 90 unless given.
-    pub hold_time: Option<u16>,
-    /// Seconds between keepalives; a third of the hold time unless given.
-    pub keepalive: Option<u16>,
-    /// Seconds between attempts to connect. 10 unless given.
-    pub connect_retry: Option<u16>,
-    /// Hops that an eBGP neighbour may be away; 1, on the link, unless given.
-    pub multihop: Option<u8>,
 }
 
 /// The AS that a neighbour must be in.
@@ -213,12 +158,8 @@ fn all_addresses() -> Vec<IpAddr> {
     vec![Ipv4Addr::UNSPECIFIED.into(), std::net::Ipv6Addr::UNSPECIFIED.into()]
 }
 
-fn bgp_port() -> u16 {
-    179
-}
-
-fn bgp_port_some() -> Option<u16> {
-    Some(bgp_port())
+fn bgp_port() -> Option<u16> {
+    Some(179)
 }
 
 /// IANA's port for VXLAN (RFC 7348 section 5).

@@ -8,6 +8,7 @@ pub mod fault;
 pub mod file;
 mod locate;
 mod read;
+mod settings;
 #[cfg(test)]
 mod tests;
 mod value;

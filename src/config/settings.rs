@@ -1,0 +1,88 @@
+//! What may be set for a neighbour or for a group of them, once: a new key is one line in the list below.
+//!
+//! (serde can flatten a struct into another, but not together with refusing unknown keys, which is worth more
+//! here. So the structs are written out by a macro.)
+
+use std::net::IpAddr;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::file::RemoteAs;
+use super::value::FamilyValue;
+
+macro_rules! peer_settings {
+    ($($(#[doc = $doc:literal])* $key:ident: $type:ty,)*) => {
+        /// What a neighbour and its group have in common.
+        #[derive(Clone, Debug, Default)]
+        pub struct PeerSettings {
+            $($(#[doc = $doc])* pub $key: Option<$type>,)*
+        }
+
+        /// Settings that several neighbours share.
+        #[derive(Debug, Deserialize, JsonSchema)]
+        #[serde(deny_unknown_fields)]
+        pub struct PeerGroup {
+            /// What neighbours call it.
+            pub name: String,
+            $($(#[doc = $doc])* pub $key: Option<$type>,)*
+        }
+
+        /// A neighbour. What is not given here is its group's.
+        #[derive(Debug, Deserialize, JsonSchema)]
+        #[serde(deny_unknown_fields)]
+        pub struct Neighbor {
+            /// Its address.
+            pub address: IpAddr,
+            /// The group whose settings it takes.
+            pub peer_group: Option<String>,
+            /// A word for the operator.
+            pub description: Option<String>,
+            $($(#[doc = $doc])* pub $key: Option<$type>,)*
+        }
+
+        impl PeerGroup {
+            /// What it sets.
+            pub fn settings(&self) -> PeerSettings {
+                PeerSettings { $($key: self.$key.clone(),)* }
+            }
+        }
+
+        impl Neighbor {
+            /// What it sets itself.
+            pub fn settings(&self) -> PeerSettings {
+                PeerSettings { $($key: self.$key.clone(),)* }
+            }
+        }
+
+        impl PeerSettings {
+            /// These, and where they say nothing those of the group.
+            pub fn or(self, group: PeerSettings) -> PeerSettings {
+                PeerSettings { $($key: self.$key.or(group.$key),)* }
+            }
+        }
+    };
+}
+
+peer_settings! {
+    /// The AS: a number, `internal`, `external` or `any`.
+    remote_as: RemoteAs,
+    /// The neighbour's TCP port; 179 unless given.
+    port: u16,
+    /// The local address to connect from.
+    local_address: IpAddr,
+    /// Families to negotiate; ipv4-unicast unless given.
+    families: Vec<FamilyValue>,
+    /// Wait to be connected to.
+    passive: bool,
+    /// Reflect routes to and from the neighbour (RFC 4456).
+    route_reflector_client: bool,
+    /// Proposed hold time, seconds: 0, or 3 and more. 90 unless given.
+    hold_time: u16,
+    /// Seconds between keepalives; a third of the hold time unless given.
+    keepalive: u16,
+    /// Seconds between attempts to connect. 10 unless given.
+    connect_retry: u16,
+    /// Hops that an eBGP neighbour may be away; 1, on the link, unless given.
+    multihop: u8,
+}

@@ -22,6 +22,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("gobgpd", "gobgpd"),
     ("gobgp", "gobgpd"),
     ("timeout", "coreutils"),
+    ("ping", "iputils-ping"),
 ];
 
 /// Tells Debian's packages whether they may start their services (/usr/share/doc/init-system-helpers).

@@ -21,7 +21,7 @@ pub mod fake;
 pub mod netlink;
 pub mod op;
 pub mod reconcile;
-mod row;
+pub mod row;
 
 pub use config::{FibConfig, ManagedVni};
 pub use event::{KernelEvent, Link, LinkKind};

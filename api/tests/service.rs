@@ -91,7 +91,7 @@ async fn a_core_that_is_gone_or_confused_is_no_hang() {
         tokio::spawn(async move { system.get_status(v1::GetStatusRequest {}).await.unwrap_err().code() })
     };
     let asked = ask(system.clone());
-    daemon.next().await.answer(Ok(Answer::Summarize(v1::SummarizeResponse::default())));
+    daemon.next().await.answer(Ok(v1::SummarizeResponse::default().into()));
     assert_eq!(asked.await.unwrap(), Code::Internal);
     let asked = ask(system.clone());
     drop(daemon.next().await);

@@ -64,7 +64,7 @@ impl Offer {
         for kind in named.iter().map(kind) {
             let offered = self.capabilities(config, ANY_TRANSPORT);
             let families = offered.iter().filter(|c| matches!(c, Capability::Multiprotocol(..))).count();
-            let is_last_family = matches!(kind.1, Some(_)) && families <= 1;
+            let is_last_family = kind.1.is_some() && families <= 1;
             if offered.iter().any(|c| self::kind(c) == kind) && !is_last_family {
                 self.left_out.push(kind);
             }

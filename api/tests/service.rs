@@ -7,7 +7,7 @@ use std::time::Duration;
 use api::client::{Client, ConnectError, Endpoint};
 use api::query::{ChangesRequest, MAX_WATCHES};
 use api::server::{ListenConfig, Listeners, serve};
-use api::{Answer, ApiError, Query, Request, v1};
+use api::{ApiError, Query, Request, v1};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tonic::{Code, Streaming};

@@ -150,6 +150,8 @@ fn established() -> v1::Neighbor {
         capabilities_sent: list(&["multiprotocol l2vpn-evpn", "route-refresh", "4-octet-as 65000"]),
         capabilities_received: list(&["multiprotocol l2vpn-evpn", "4-octet-as 65000"]),
         flaps: 2,
+        authentication: s("tcp-md5"),
+        ttl_security_hops: 1,
         last_error: s("hold timer expired"),
         last_error_by: v1::EndedBy::Local.into(),
         faults: vec![v1::Fault {

@@ -131,6 +131,8 @@ impl Core {
             families: self.family_rows(peer),
             flaps: peer.flaps,
             route_reflector_client: peer.config.route_reflector_client,
+            authentication: peer.config.authentication.name().to_owned(),
+            ttl_security_hops: peer.config.hops.limit().unwrap_or_default().into(),
             ..v1::Neighbor::default()
         };
         row.rejected = self.rejected_rows(peer);

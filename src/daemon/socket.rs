@@ -65,6 +65,7 @@ pub(super) fn prepare_accepted(stream: &TcpStream, route: &Route) -> io::Result<
     sockopt::set_hops(stream.as_fd(), remote, route.hops)
 }
 
+#[cfg_attr(not(test), expect(dead_code, reason = "for a reload of the configuration"))]
 /// Has the segments of a connection that stands signed otherwise from now on.
 ///
 /// # Errors

@@ -184,7 +184,8 @@ impl Behind {
             lab::cable((node.netns(), "eth1"), (&router, device))?;
             address(node.netns(), "eth1", &format!("{near}/24"))?;
             address(&router, device, &format!("{gateway}/24"))?;
-            node.sh(&format!("ip route add default via {gateway}"))?;
+            // FRR takes no default route for the way to a neighbour.
+            node.sh(&format!("ip route add 10.0.0.0/8 via {gateway}"))?;
         }
         router.run(|| std::fs::write("/proc/sys/net/ipv4/ip_forward", "1"))??;
         let mut behind = Behind { linnet: hub.linnet, far, _router: router };

@@ -1,5 +1,6 @@
 //! What the keys mean together: groups and defaults applied, contradictions found.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
@@ -88,10 +89,13 @@ impl Checker {
             let at = path.key("peer_groups").index(i);
             let settings = group.settings();
             self.settings(&at, &settings);
-            if by_name.contains_key(&group.name) {
-                self.find(at.key("name"), format!("there is a group `{}` already", group.name));
-            } else {
-                by_name.insert(group.name, settings);
+            match by_name.entry(group.name) {
+                Entry::Vacant(place) => {
+                    place.insert(settings);
+                }
+                Entry::Occupied(first) => {
+                    self.find(at.key("name"), format!("there is a group `{}` already", first.key()));
+                }
             }
         }
         by_name

@@ -13,8 +13,8 @@ use bgp::session::{Down, Established, Received, Side, TransportFault};
 use bgp::types::{Asn, EthernetTag, Family, FamilySet, Mac, PathId, PeerId, Rd, RouterId, Vni};
 use bgp::wire::update::{Encoding, PeerKind};
 use bgp::wire::{Attrs, EvpnBody, EvpnKey, ExtCommunity, NextHop, Nlris, PmsiTunnel, Route, RouteTarget};
-use fib::event::{BridgeRow, BridgeRowKind};
 use fib::fake::{FakeKernel, resolved_neighbor};
+use fib::row::{BridgeRow, BridgeRowKind};
 use fib::{IfIndex, Row};
 use tokio::sync::oneshot;
 

@@ -126,6 +126,7 @@ macro_rules! border {
 
         /// The answer to the [`Query`] of the same name.
         #[derive(Clone, Debug, PartialEq)]
+        #[expect(clippy::large_enum_variant, reason = "one a request, handed over and never stored")]
         pub enum Answer {
             $(#[doc = concat!("To [`Query::", stringify!($name), "`].")] $name($response),)+
         }

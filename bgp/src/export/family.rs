@@ -3,11 +3,12 @@
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use crate::rib::{Budget, DestinationId, Table, Version};
-use crate::types::PeerId;
+use crate::rib::{Budget, Destination, DestinationId, Table};
+use crate::types::{PathId, PeerId};
 use crate::wire::{Attrs, Nlri};
 
 use super::MemberStatus;
+use super::adj_rib_out::RouteSent;
 use super::group::{Speaker, UpdateGroup};
 use super::outlet::{Outlet, Readiness};
 use super::pack::Packer;
@@ -16,7 +17,7 @@ use super::spec::MemberSpec;
 /// The groups of one family, and what they need to do their work.
 #[derive(Debug)]
 pub(super) struct FamilyExport<N: Nlri> {
-    groups: Vec<UpdateGroup>,
+    groups: Vec<UpdateGroup<N>>,
     /// How many groups there are of each spec. Where there is but one, there is nothing to merge.
     specs: HashMap<MemberSpec, usize, FixedState>,
     packer: Packer<N>,
@@ -31,6 +32,8 @@ pub struct Advertised<N: Nlri> {
     pub id: DestinationId,
     /// Its key.
     pub nlri: N,
+    /// By which it was sent; 0 without ADD-PATH.
+    pub path_id: PathId,
     /// What goes with it.
     pub body: N::Body,
     /// The attributes as sent.
@@ -68,15 +71,14 @@ impl<N: Nlri> FamilyExport<N> {
         }
     }
 
-    /// The peer starts at the beginning again, but what it was sent is not forgotten: what is gone since must
-    /// still be withdrawn.
+    /// The peer starts at the beginning again, alone.
     pub(super) fn refresh(&mut self, table: &mut Table<N>, peer: PeerId) {
         let Some(group) = self.group_of(peer).and_then(|index| self.groups.get_mut(index)) else { return };
         if group.members.len() == 1 {
-            table.advance(&group.cursor, Version(0));
+            group.restart(table);
         } else {
-            let alone = group.split_off(table, vec![peer]);
-            table.advance(&alone.cursor, Version(0));
+            let mut alone = group.split_off(table, vec![peer]);
+            alone.restart(table);
             self.add(alone);
         }
     }
@@ -124,14 +126,16 @@ impl<N: Nlri> FamilyExport<N> {
         let Some(group) = self.group_of(peer).and_then(|index| self.groups.get(index)) else {
             return Vec::new();
         };
-        let policy = group.policy::<N>(speaker.us);
-        let of = |(id, destination): (DestinationId, &crate::rib::Destination<N>)| {
-            let source = group.sent.get(id).filter(|source| *source != peer)?;
-            let path = destination.best().filter(|path| path.source == source)?;
-            let attrs = policy.rewrite(&path.attrs, speaker.sources.get(source));
-            Some(Advertised { id, nlri: destination.nlri(), body: path.body, attrs })
+        let policy = group.policy(speaker.us);
+        let of = |(id, destination): (DestinationId, &Destination<N>)| {
+            let nlri = destination.nlri();
+            let advertised = |route: RouteSent<'_, N>| {
+                let attrs = policy.rewrite(route.attrs, speaker.decision.sources.get(route.source));
+                Advertised { id, nlri, path_id: route.path_id, body: route.body, attrs }
+            };
+            group.sent.routes(id, destination, peer).into_iter().map(advertised).collect::<Vec<_>>()
         };
-        table.page(from, limit).filter_map(of).collect()
+        table.page(from, limit).flat_map(of).collect()
     }
 
     /// One window for one group, if it may. Says whether anything was done.
@@ -188,7 +192,7 @@ impl<N: Nlri> FamilyExport<N> {
         self.groups.iter().position(|group| group.members.contains(&peer))
     }
 
-    fn add(&mut self, group: UpdateGroup) {
+    fn add(&mut self, group: UpdateGroup<N>) {
         *self.specs.entry(group.spec).or_insert(0) += 1;
         self.groups.push(group);
     }

@@ -7,15 +7,15 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::policy::Policy;
-use super::{Batch, Export, MemberSpec, Role};
-use crate::rib::testing::{US, VARIANTS, identity, key, rib, route, source, variant};
-use crate::rib::{Budget, DestinationId, Rib, SourceKind};
+use super::{Batch, Export, MemberSpec, PathsSent, Role};
+use crate::rib::testing::{NEXT_HOPS, US, VARIANTS, identity, key, next_hop, rib, route, source, variant};
+use crate::rib::{Budget, Destination, DestinationId, Path, Reachability, Rib, SourceKind, Table};
 use crate::types::{EthernetTag, Family, Mac, PathId, PeerId, Rd, Vni};
 use crate::wire::message::{HEADER_LEN, MAX_MESSAGE, MessageType, frame};
 use crate::wire::update::{Encoding, PeerKind, UpdateContext};
 use crate::wire::{Attrs, Community, EvpnBody, EvpnKey, NextHop, Nlris, Route, Update};
 
-const PEERS: u32 = 6;
+const PEERS: u32 = 8;
 const KEYS: u32 = 10;
 const FAMILY: Family = Family::Ipv4Unicast;
 
@@ -24,12 +24,16 @@ enum Op {
     Announce {
         peer: u32,
         key: u32,
+        path_id: u32,
         variant: u32,
     },
     Withdraw {
         peer: u32,
         key: u32,
+        path_id: u32,
     },
+    /// A next hop of some paths can be reached, or cannot.
+    NextHop(u32, bool),
     Down(u32),
     Sweep(usize),
     Join(u32),
@@ -41,9 +45,11 @@ enum Op {
 
 fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
-        8 => (0..PEERS, 0..KEYS, 0..VARIANTS)
-            .prop_map(|(peer, key, variant)| Op::Announce { peer, key, variant }),
-        6 => (0..PEERS, 0..KEYS).prop_map(|(peer, key)| Op::Withdraw { peer, key }),
+        8 => (0..PEERS, 0..KEYS, 0..2u32, 0..VARIANTS)
+            .prop_map(|(peer, key, path_id, variant)| Op::Announce { peer, key, path_id, variant }),
+        6 => (0..PEERS, 0..KEYS, 0..2u32)
+            .prop_map(|(peer, key, path_id)| Op::Withdraw { peer, key, path_id }),
+        1 => (0..NEXT_HOPS, any::<bool>()).prop_map(|(n, reachable)| Op::NextHop(n, reachable)),
         1 => (0..PEERS).prop_map(Op::Down),
         2 => (0..9usize).prop_map(Op::Sweep),
         3 => (0..PEERS).prop_map(Op::Join),
@@ -52,6 +58,9 @@ fn op() -> impl Strategy<Value = Op> {
         8 => (1..15usize).prop_map(Op::Pump),
     ]
 }
+
+/// What a receiver holds routes by.
+type Place = (Ipv4Net, PathId);
 
 struct World {
     rib: Rib,
@@ -62,12 +71,14 @@ struct World {
 /// What a peer has made of the bytes it was sent.
 #[derive(Default)]
 struct Receiver {
-    routes: BTreeMap<Ipv4Net, Attrs>,
+    routes: BTreeMap<Place, Attrs>,
     ends_of_rib: u32,
     unsent: u32,
+    messages: u32,
 }
 
-/// The last two peers are of one kind; the fifth may not be sent anything (RFC 8212).
+/// Peers 1, 3, 6 and 7 are sent several paths, the last two of them the same; peers 3 and 4 are else alike, and peer
+/// 5 may not be sent anything (RFC 8212).
 fn spec(peer: PeerId) -> MemberSpec {
     let role = match source(peer) {
         s if s.client => Role::Client,
@@ -75,7 +86,18 @@ fn spec(peer: PeerId) -> MemberSpec {
         _ => Role::Ebgp { local_as: US },
     };
     let next_hop = NextHop::Ipv4([10, 0, 0, 1].into());
-    MemberSpec { role, next_hop, encoding: Encoding::default(), export: peer != PeerId(5) }
+    let paths = if peer == PeerId(3) { PathsSent::Best(2) } else { PathsSent::All };
+    MemberSpec { role, next_hop, encoding: encoding(peer), paths, export: peer != PeerId(5) }
+}
+
+/// As a peer is sent routes.
+fn encoding(peer: PeerId) -> Encoding {
+    let several = [1, 3, 6, 7].contains(&peer.0).then_some(FAMILY);
+    Encoding { add_path: several.into_iter().collect(), ..Encoding::default() }
+}
+
+fn path(n: u32, path_id: u32) -> Route<Ipv4Net> {
+    Route { path_id: PathId(path_id), ..route(n) }
 }
 
 /// Attributes that name their source, so that a receiver would recognise its own.
@@ -85,17 +107,29 @@ fn signed(peer: PeerId, n: u32) -> Attrs {
 
 impl World {
     fn new() -> World {
-        World { rib: rib(PEERS), export: Export::default(), members: BTreeMap::new() }
+        let mut rib = rib(PEERS);
+        rib.track_next_hops();
+        World { rib, export: Export::default(), members: BTreeMap::new() }
     }
 
     fn step(&mut self, op: &Op) {
         let World { rib, export, members } = self;
         match *op {
-            Op::Announce { peer, key, variant } => {
+            Op::Announce { peer, key, path_id, variant } => {
                 let (peer, attrs) = (PeerId(peer), signed(PeerId(peer), variant).into());
-                rib.ipv4.announce(&rib.decision, peer, 0, &attrs, &[route(key)]);
+                rib.ipv4.announce(&rib.decision, peer, 0, &attrs, &[path(key, path_id)]);
             }
-            Op::Withdraw { peer, key } => rib.ipv4.withdraw(&rib.decision, PeerId(peer), &[route(key)]),
+            Op::Withdraw { peer, key, path_id } => {
+                rib.ipv4.withdraw(&rib.decision, PeerId(peer), &[path(key, path_id)]);
+            }
+            Op::NextHop(n, reachable) => {
+                while rib.poll_next_hop().is_some() {}
+                let reachability = match reachable {
+                    true => Reachability::default(),
+                    false => Reachability::Unreachable,
+                };
+                rib.set_next_hop(next_hop(n).into(), reachability);
+            }
             Op::Down(peer) => {
                 export.leave(rib, PeerId(peer));
                 rib.peer_down(PeerId(peer));
@@ -152,7 +186,7 @@ impl World {
             assert!(status.in_sync && status.cursor == self.rib.ipv4.head());
             assert_eq!(status.advertised, receiver.routes.len());
             let listed = self.export.advertised_ipv4(&self.rib, peer, DestinationId(0), usize::MAX);
-            let listed: BTreeMap<_, _> = listed.into_iter().map(|a| (a.nlri, a.attrs)).collect();
+            let listed: BTreeMap<_, _> = listed.into_iter().map(|a| ((a.nlri, a.path_id), a.attrs)).collect();
             assert_eq!(listed, receiver.routes);
         }
         let mut specs: Vec<_> = self.members.keys().map(|&peer| format!("{:?}", spec(peer))).collect();
@@ -161,18 +195,59 @@ impl World {
         assert_eq!(self.export.ipv4.groups(), specs.len(), "those alike have come together");
     }
 
-    fn expected(&self, peer: PeerId) -> BTreeMap<Ipv4Net, Attrs> {
+    /// What a peer must have: of each destination the best path, or several.
+    fn expected(&self, peer: PeerId) -> BTreeMap<Place, Attrs> {
         let (us, to) = (identity(), spec(peer));
         let policy = Policy { us: &us, to: &to, family: FAMILY };
         let mut routes = BTreeMap::new();
-        for path in (0..KEYS).filter_map(|k| Some((key(k), self.rib.ipv4.get(key(k))?.1.best()?))) {
-            let (nlri, path) = path;
-            let from = source(path.source);
-            if path.source != peer && policy.exports(&path.attrs, &from) {
-                routes.insert(nlri, policy.rewrite(&path.attrs, &from));
+        for (_, destination) in (0..KEYS).filter_map(|k| self.rib.ipv4.get(key(k))) {
+            let is_passed_on = |path: &Path<Ipv4Net>| policy.exports(&path.attrs, &source(path.source));
+            let paths: Vec<_> = match (to.encoding.add_path.contains(FAMILY), to.paths) {
+                (false, _) => destination.best().into_iter().filter(|path| is_passed_on(path)).collect(),
+                (true, PathsSent::All) => {
+                    self.usable(destination).filter(|path| is_passed_on(path)).collect()
+                }
+                (true, PathsSent::Best(n)) => self.best(destination, n.into(), is_passed_on),
+            };
+            for path in paths.into_iter().filter(|path| path.source != peer) {
+                let several = to.encoding.add_path.contains(FAMILY);
+                let path_id = if several { path.path_id_sent().unwrap() } else { PathId(0) };
+                let attrs = policy.rewrite(&path.attrs, &source(path.source));
+                assert!(routes.insert((destination.nlri(), path_id), attrs).is_none(), "one route a place");
             }
         }
         routes
+    }
+
+    fn usable<'a>(
+        &'a self,
+        destination: &'a Destination<Ipv4Net>,
+    ) -> impl Iterator<Item = &'a Path<Ipv4Net>> {
+        destination.paths().filter(|path| self.rib.decision.is_eligible(path.source, &path.attrs))
+    }
+
+    /// The best so many, found the long way: each is the best of a table that has only what is left.
+    fn best<'a>(
+        &'a self,
+        destination: &'a Destination<Ipv4Net>,
+        count: usize,
+        may: impl Fn(&Path<Ipv4Net>) -> bool,
+    ) -> Vec<&'a Path<Ipv4Net>> {
+        let mut left: Vec<_> = self.usable(destination).filter(|path| may(path)).collect();
+        let mut best = Vec::new();
+        while best.len() < count && !left.is_empty() {
+            let mut table = Table::new(1);
+            for path in &left {
+                let Path { source, path_id, attrs, .. } = path;
+                let route = Route { path_id: *path_id, ..Route::new(destination.nlri(), ()) };
+                table.announce(&self.rib.decision, *source, 0, attrs, &[route]);
+            }
+            let (_, alone) = table.get(destination.nlri()).unwrap();
+            let winner = alone.best().map(|path| (path.source, path.path_id));
+            let position = left.iter().position(|path| winner == Some((path.source, path.path_id)));
+            best.push(left.remove(position.expect("the winner is one of them")));
+        }
+        best
     }
 }
 
@@ -181,15 +256,16 @@ impl Receiver {
         for segment in batch.segments_for(me) {
             let said = decode(me, &segment.bytes);
             assert_eq!(said.len(), segment.messages as usize);
+            self.messages += segment.messages;
             for said in said {
                 match said {
                     Said::Announce(attrs, keys) => {
                         assert_ne!(*attrs.communities, [Community(me.0)], "its own route");
-                        self.routes.extend(keys.into_iter().map(|k| (k, attrs.clone())));
+                        self.routes.extend(keys.into_iter().map(|place| (place, attrs.clone())));
                     }
                     Said::Withdraw(keys) => {
                         for key in keys {
-                            assert!(self.routes.remove(&key).is_some(), "needless: {key}");
+                            assert!(self.routes.remove(&key).is_some(), "needless: {key:?}");
                         }
                     }
                     Said::EndOfRib => self.ends_of_rib += 1,
@@ -200,8 +276,8 @@ impl Receiver {
 }
 
 enum Said {
-    Announce(Attrs, Vec<Ipv4Net>),
-    Withdraw(Vec<Ipv4Net>),
+    Announce(Attrs, Vec<Place>),
+    Withdraw(Vec<Place>),
     EndOfRib,
 }
 
@@ -209,7 +285,7 @@ enum Said {
 fn decode(me: PeerId, mut bytes: &[u8]) -> Vec<Said> {
     let kind = if source(me).kind == SourceKind::Ibgp { PeerKind::Ibgp } else { PeerKind::Ebgp };
     let families = [FAMILY].into_iter().collect();
-    let context = UpdateContext { encoding: Encoding::default(), kind, families };
+    let context = UpdateContext { encoding: encoding(me), kind, families };
     let mut said = Vec::new();
     while let Some((MessageType::Update, length)) = frame(bytes, MAX_MESSAGE).expect("a sound header") {
         let (message, rest) = bytes.split_at(length);
@@ -225,7 +301,7 @@ fn decode(me: PeerId, mut bytes: &[u8]) -> Vec<Said> {
 impl From<Update> for Said {
     fn from(update: Update) -> Said {
         let keys = |nlri| match nlri {
-            Nlris::Ipv4(routes) => routes.into_iter().map(|r: Route<Ipv4Net>| r.nlri).collect(),
+            Nlris::Ipv4(routes) => routes.into_iter().map(|r: Route<Ipv4Net>| (r.nlri, r.path_id)).collect(),
             other => panic!("of another family: {other:?}"),
         };
         match (update.reach.into_iter().next(), update.unreach.into_iter().next(), update.end_of_rib) {
@@ -255,7 +331,8 @@ fn a_slow_member_is_left_behind_and_joins_again() {
     world.step(&Op::Join(fast.0));
     world.step(&Op::Join(slow.0));
     world.settle();
-    let announce = |world: &mut World, v| world.step(&Op::Announce { peer: 4, key: 0, variant: v });
+    let announce =
+        |world: &mut World, v| world.step(&Op::Announce { peer: 4, key: 0, path_id: 0, variant: v });
     for v in 0..20 {
         announce(&mut world, v);
         world.pump(100);
@@ -269,6 +346,29 @@ fn a_slow_member_is_left_behind_and_joins_again() {
     world.pump(100);
     assert_eq!(world.members[&slow].unsent, 2, "one batch for all that it has missed");
     world.settle();
+    world.check();
+}
+
+/// To a receiver of several paths each path is a route of its own: one that changes costs one announcement.
+#[test]
+fn a_path_that_changes_is_told_of_alone() {
+    let mut world = World::new();
+    let receiver = PeerId(1);
+    let announce = |world: &mut World, peer, variant| {
+        world.step(&Op::Announce { peer, key: 0, path_id: 0, variant });
+        world.settle();
+        world.members.get_mut(&receiver).map(|r| std::mem::take(&mut r.messages)).unwrap_or_default()
+    };
+    world.step(&Op::Join(receiver.0));
+    for (peer, variant) in [(2, 1), (3, 1), (4, 1)] {
+        announce(&mut world, peer, variant);
+    }
+    assert_eq!(world.members[&receiver].routes.len(), 3);
+    assert_eq!(announce(&mut world, 3, 2), 1);
+    assert_eq!(announce(&mut world, 3, 2), 0, "nothing new");
+    world.step(&Op::Withdraw { peer: 2, key: 0, path_id: 0 });
+    world.settle();
+    assert_eq!(world.members[&receiver].messages, 1, "the others stay as they are");
     world.check();
 }
 

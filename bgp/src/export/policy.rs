@@ -87,6 +87,7 @@ fn prepended(cluster: Ipv4Addr, list: &[Ipv4Addr]) -> Box<[Ipv4Addr]> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::spec::PathsSent;
     use super::*;
     use crate::rib::DEFAULT_LOCAL_PREF;
     use crate::types::{Asn, RouterId};
@@ -107,7 +108,7 @@ mod tests {
             addresses: Box::default(),
         };
         let encoding = Encoding::default();
-        let to = MemberSpec { role, next_hop: SELF, encoding, export: true };
+        let to = MemberSpec { role, next_hop: SELF, encoding, paths: PathsSent::All, export: true };
         check(Policy { us: &us, to: &to, family })
     }
 

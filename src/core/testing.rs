@@ -240,6 +240,9 @@ fn agreed(peer: u32) -> Established {
         families: FamilySet::from_iter([Family::L2vpnEvpn, Family::Ipv4Unicast]),
         receive: Encoding::default(),
         send: Encoding::default(),
+        route_refresh: true,
+        enhanced_refresh: false,
+        role: None,
         capabilities_sent: Vec::new(),
         capabilities_received: Vec::new(),
     }

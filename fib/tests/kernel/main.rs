@@ -432,7 +432,7 @@ fn devices_are_made_where_they_are_missing_and_removed_on_request() {
 #[test]
 fn devices_are_made_on_an_ipv6_underlay() {
     in_namespace(|| {
-        makes_and_removes_devices("fd00:99::1", "ip address add fd00:99::1/64 dev p1 nodad", 8930)
+        makes_and_removes_devices("fd00:99::1", "ip address add fd00:99::1/64 dev p1 nodad", 8930);
     });
 }
 

@@ -61,8 +61,7 @@ impl Reason {
     }
 }
 
-/// LOCAL_PREF of a path that has none; what every implementation takes.
-pub const DEFAULT_LOCAL_PREF: u32 = 100;
+pub use crate::wire::attrs::DEFAULT_LOCAL_PREF;
 
 /// A path, and why it is not the best one.
 #[derive(Clone, Debug)]

@@ -2,7 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use crate::types::{Asn, PeerId, RouterId};
+use crate::policy::Context;
+use crate::types::{Asn, Family, PeerId, RouterId};
 
 /// How a source stands to this speaker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,6 +41,11 @@ pub struct Sources {
 }
 
 impl Source {
+    /// What policies ask of its routes.
+    pub fn context(&self, family: Family) -> Context {
+        Context { family, neighbor: (self.kind != SourceKind::Local).then_some(self.address) }
+    }
+
     /// Stands in for a peer that was never announced: loses every comparison that it can lose.
     const UNKNOWN: Source = Source {
         kind: SourceKind::Ebgp,

@@ -16,6 +16,9 @@ pub(super) mod mp;
 pub(super) mod parse;
 mod rules;
 
+/// LOCAL_PREF of a path that has none; what every implementation takes.
+pub const DEFAULT_LOCAL_PREF: u32 = 100;
+
 /// A set of path attributes, as named fields (RFC 4271 section 5 and those it grew since).
 ///
 /// What MP_REACH_NLRI carries besides routes, the next hop, is folded in here, so that two paths with equal
@@ -51,6 +54,8 @@ pub struct Attrs {
     pub large_communities: Box<[LargeCommunity]>,
     /// What linnet has no name for, optional and transitive, kept to be passed on (RFC 4271 section 5).
     pub unknown: Box<[UnknownAttr]>,
+    /// A preference of this speaker's own, set by a policy. No attribute: never received and never sent.
+    pub weight: Option<u32>,
 }
 
 /// ORIGIN. The order is the one of the decision process: lower is better.
@@ -113,6 +118,7 @@ impl Attrs {
             pmsi: None,
             large_communities: Box::default(),
             unknown: Box::default(),
+            weight: None,
         }
     }
 

@@ -9,6 +9,7 @@ use evpn::ImportTarget;
 
 use super::fault::Path;
 use super::file::{self, EbgpDefault, PeerSettings, RemoteAsWord};
+use super::policy::{self, Direction, Policies};
 use super::{BgpConfig, Config, EvpnConfig, NeighborConfig, VniConfig};
 
 /// A fault of meaning, at a key; its place in the text is found later.
@@ -19,7 +20,9 @@ pub(super) struct Finding {
 
 /// What the file means, and everything that is wrong with it.
 pub(super) fn check(file: file::File) -> (Config, Vec<Finding>) {
-    let mut checker = Checker { findings: Vec::new() };
+    let mut findings = Vec::new();
+    let policies = policy::check(&file.policy, file.bgp.asn.0, &mut findings);
+    let mut checker = Checker { findings, policies };
     let bgp = checker.bgp(file.bgp);
     let evpn = file.evpn.map(|evpn| checker.evpn(evpn));
     if let Some(listen) = file.api.listen
@@ -34,6 +37,7 @@ pub(super) fn check(file: file::File) -> (Config, Vec<Finding>) {
 
 struct Checker {
     findings: Vec<Finding>,
+    policies: Policies,
 }
 
 impl Checker {
@@ -64,7 +68,8 @@ impl Checker {
         }
         let router_id = RouterId(bgp.router_id);
         let cluster_id = bgp.cluster_id.unwrap_or(bgp.router_id);
-        BgpConfig { asn: bgp.asn.0, router_id, cluster_id, listen, neighbors }
+        let policies = self.policies.list.clone();
+        BgpConfig { asn: bgp.asn.0, router_id, cluster_id, listen, neighbors, policies }
     }
 
     fn listen(&mut self, path: &Path, listen: Option<file::Listen>) -> Vec<std::net::SocketAddr> {
@@ -123,6 +128,9 @@ impl Checker {
             connect_retry: settings.connect_retry.unwrap_or(10),
             multihop: settings.multihop.unwrap_or(1),
             ebgp_accept: context.ebgp_default == EbgpDefault::Accept,
+            import_policy: self.policies.chain(settings.import_policy.as_ref()),
+            export_policy: self.policies.chain(settings.export_policy.as_ref()),
+            keep_adj_in: settings.keep_adj_in.unwrap_or(false),
         };
         self.neighbor_whole(at, &config, is_internal(remote_as, context.asn), context.listens);
         config
@@ -145,6 +153,12 @@ impl Checker {
         self.hold_time(at, settings.hold_time, settings.keepalive);
         if settings.port == Some(0) {
             self.find(at.key("port"), "0 is no port; 179 is BGP's");
+        }
+        for (key, names, way) in [
+            ("import_policy", &settings.import_policy, Direction::Import),
+            ("export_policy", &settings.export_policy, Direction::Export),
+        ] {
+            self.policies.check_names(&at.key(key), names.as_ref(), way, &mut self.findings);
         }
     }
 

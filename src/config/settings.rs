@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::file::RemoteAs;
-use super::value::FamilyValue;
+use super::value::{FamilyValue, Texts};
 
 macro_rules! peer_settings {
     ($($(#[doc = $doc:literal])* $key:ident: $type:ty,)*) => {
@@ -85,4 +85,11 @@ peer_settings! {
     connect_retry: u16,
     /// Hops that an eBGP neighbour may be away; 1, on the link, unless given.
     multihop: u8,
+    /// Policies that decide what is taken from the neighbour: one name, or several that are asked in turn.
+    import_policy: Texts,
+    /// Policies that decide what the neighbour is sent: one name, or several that are asked in turn.
+    export_policy: Texts,
+    /// Keep what the neighbour sent as it came, beside the routing table: it can be shown, and a new import policy is
+    /// applied to it without asking the neighbour. Kept in any case where the neighbour cannot be asked (RFC 2918).
+    keep_adj_in: bool,
 }

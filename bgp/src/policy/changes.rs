@@ -5,11 +5,10 @@ use std::net::IpAddr;
 use std::str::FromStr;
 
 use crate::types::{Asn, Family};
-use crate::wire::attrs::DEFAULT_LOCAL_PREF;
 use crate::wire::{Attrs, Community, ExtCommunity, LargeCommunity, NextHop, Origin};
 
 use super::community::CommunityPattern;
-use super::condition::list;
+use super::condition::{Context, list};
 
 /// The changes of one statement; what is `None` or empty stays as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -98,9 +97,9 @@ impl Changes {
     }
 
     /// Makes the changes, and notes in `fixed` what export must not change again.
-    pub(super) fn apply(&self, family: Family, attrs: &mut Attrs, fixed: &mut Fixed) {
+    pub(super) fn apply(&self, context: &Context, attrs: &mut Attrs, fixed: &mut Fixed) {
         if let Some(change) = self.local_pref {
-            attrs.local_pref = Some(change.of(attrs.local_pref.unwrap_or(DEFAULT_LOCAL_PREF)));
+            attrs.local_pref = Some(change.of(attrs.local_pref.unwrap_or(context.local_pref)));
         }
         if let Some(change) = self.med {
             attrs.med = Some(change.of(attrs.med.unwrap_or(0)));
@@ -109,7 +108,7 @@ impl Changes {
         attrs.weight = self.weight.or(attrs.weight);
         attrs.origin = self.origin.unwrap_or(attrs.origin);
         if let Some(change) = self.next_hop {
-            change.apply(family, attrs, fixed);
+            change.apply(context.family, attrs, fixed);
         }
         if let Some(Prepend { asn, count }) = self.prepend {
             attrs.as_path = attrs.as_path.prepend(asn, count);
@@ -286,7 +285,8 @@ mod tests {
 
     fn apply(changes: &Changes, attrs: &mut Attrs) -> Fixed {
         let mut fixed = Fixed::default();
-        changes.apply(Family::Ipv4Unicast, attrs, &mut fixed);
+        let context = Context { family: Family::Ipv4Unicast, neighbor: None, local_pref: 100 };
+        changes.apply(&context, attrs, &mut fixed);
         fixed
     }
 

@@ -44,12 +44,14 @@ pub enum RouteCondition {
 }
 
 /// Whose routes are asked about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Context {
     /// Their family.
     pub family: Family,
     /// The neighbour that gave them; `None` if this speaker did.
     pub neighbor: Option<IpAddr>,
+    /// What counts as their LOCAL_PREF where they have none.
+    pub local_pref: u32,
 }
 
 /// Whom a route may come from.

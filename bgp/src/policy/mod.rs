@@ -25,7 +25,7 @@ mod plan;
 mod prefix_set;
 mod statement;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod vni_set;

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use crate::types::Family;
 use crate::wire::Attrs;
 use crate::wire::nlri::Parts;
 
@@ -137,7 +136,7 @@ impl Plan {
                     return Place::Branch(self.branches.len() - 1);
                 }
             }
-            if let Some(end) = state.apply(context.family, step) {
+            if let Some(end) = state.apply(context, step) {
                 return self.end(end);
             }
         }
@@ -147,7 +146,7 @@ impl Plan {
 
     /// Takes a step whose conditions hold, and goes on.
     fn apply(&mut self, chain: &Chain, context: &Context, mut state: State, step: Step<'_>) -> Place {
-        match state.apply(context.family, step) {
+        match state.apply(context, step) {
             Some(end) => self.end(end),
             None => self.walk(chain, context, state),
         }
@@ -164,12 +163,12 @@ impl Plan {
 
 impl State {
     /// Makes the changes of a step, and goes behind it unless it decides.
-    fn apply(&mut self, family: Family, step: Step<'_>) -> Option<Outcome> {
+    fn apply(&mut self, context: &Context, step: Step<'_>) -> Option<Outcome> {
         if let Step::Statement(statement) = step
             && !statement.changes.is_empty()
         {
             let mut changed = Attrs::clone(&self.attrs);
-            statement.changes.apply(family, &mut changed, &mut self.fixed);
+            statement.changes.apply(context, &mut changed, &mut self.fixed);
             if changed != *self.attrs {
                 self.attrs = Arc::new(changed);
             }

@@ -13,7 +13,7 @@ use crate::types::Family;
 use crate::wire::nlri::{Nlri, Parts};
 use crate::wire::{Attrs, Community};
 
-const CONTEXT: Context = Context { family: Family::Ipv4Unicast, neighbor: None };
+const CONTEXT: Context = Context { family: Family::Ipv4Unicast, neighbor: None, local_pref: 100 };
 
 fn parts(prefix: &str) -> Parts {
     prefix.parse::<Ipv4Net>().unwrap().parts(&())
@@ -108,7 +108,7 @@ fn walked(chain: &Chain, attrs: &Arc<Attrs>, parts: &Parts) -> Option<Attrs> {
             if !of_attrs || !statement.of_route.iter().all(|c| c.holds(parts, &attrs)) {
                 continue;
             }
-            statement.changes.apply(CONTEXT.family, &mut attrs, &mut fixed);
+            statement.changes.apply(&CONTEXT, &mut attrs, &mut fixed);
             if statement.verdict != Verdict::Next {
                 verdict = statement.verdict;
                 break;

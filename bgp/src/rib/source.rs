@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use crate::policy::Context;
 use crate::types::{Asn, Family, PeerId, RouterId};
+use crate::wire::attrs::DEFAULT_LOCAL_PREF;
 
 /// How a source stands to this speaker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -43,7 +44,8 @@ pub struct Sources {
 impl Source {
     /// What policies ask of its routes.
     pub fn context(&self, family: Family) -> Context {
-        Context { family, neighbor: (self.kind != SourceKind::Local).then_some(self.address) }
+        let neighbor = (self.kind != SourceKind::Local).then_some(self.address);
+        Context { family, neighbor, local_pref: DEFAULT_LOCAL_PREF }
     }
 
     /// Stands in for a peer that was never announced: loses every comparison that it can lose.

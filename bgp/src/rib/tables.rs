@@ -7,6 +7,7 @@ use crate::wire::{Attrs, EvpnKey, Nlris};
 
 use super::admit::{LocalIdentity, Rejected, RejectedCounts, admit};
 use super::budget::Budget;
+use super::import::Import;
 use super::source::{PeerMap, Source, Sources};
 use super::sweep::PeerCounts;
 use super::table::Table;
@@ -25,7 +26,9 @@ pub struct Rib {
     /// The peers, and this daemon itself.
     pub sources: Sources,
     pub(crate) identity: LocalIdentity,
-    rejected: PeerMap<RejectedCounts>,
+    pub(super) rejected: PeerMap<RejectedCounts>,
+    /// Of the peers that have an import policy.
+    pub(super) imports: PeerMap<Option<Box<Import>>>,
 }
 
 impl Rib {
@@ -38,6 +41,7 @@ impl Rib {
             sources: Sources::new(identity.asn, identity.router_id),
             identity,
             rejected: PeerMap::default(),
+            imports: PeerMap::default(),
         }
     }
 
@@ -73,13 +77,20 @@ impl Rib {
             self.rejected.slot(peer).add(reason, count(routes));
             return Err(reason);
         }
+        match self.imports.get(peer) {
+            Some(Some(_)) => self.import(peer, learned, attrs, routes),
+            _ => self.insert(peer, learned, attrs, routes),
+        }
+        Ok(())
+    }
+
+    pub(super) fn insert(&mut self, peer: PeerId, learned: u32, attrs: &Arc<Attrs>, routes: &Nlris) {
         let Rib { ipv4, ipv6, evpn, sources, .. } = self;
         match routes {
             Nlris::Ipv4(routes) => ipv4.announce(sources, peer, learned, attrs, routes),
             Nlris::Ipv6(routes) => ipv6.announce(sources, peer, learned, attrs, routes),
             Nlris::Evpn(routes) => evpn.announce(sources, peer, learned, attrs, routes),
         }
-        Ok(())
     }
 
     /// Takes routes back.

@@ -33,7 +33,7 @@ impl Rib {
     }
 
     fn import_of<N: Nlri>(&mut self, peer: PeerId, learned: u32, attrs: &Arc<Attrs>, routes: &[Route<N>]) {
-        let context = self.sources.get(peer).context(N::FAMILY);
+        let context = self.decision.sources.get(peer).context(N::FAMILY);
         let Some(import) = self.imports.slot(peer) else { return };
         let sorted = import.sort(context, attrs, routes);
         for (attrs, routes) in sorted.accepted {

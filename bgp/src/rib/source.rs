@@ -4,7 +4,9 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use crate::policy::Context;
 use crate::types::{Asn, Family, PeerId, RouterId};
-use crate::wire::attrs::DEFAULT_LOCAL_PREF;
+
+/// LOCAL_PREF of a path that has none, unless an operator says otherwise; what every implementation takes.
+pub const DEFAULT_LOCAL_PREF: u32 = 100;
 
 /// How a source stands to this speaker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,6 +35,10 @@ pub struct Source {
     pub address: IpAddr,
     /// It is a route reflection client of this speaker (RFC 4456 section 6).
     pub client: bool,
+    /// How much its paths are preferred, before anything that they say themselves; higher is better.
+    pub weight: u32,
+    /// LOCAL_PREF of its paths that have none.
+    pub local_pref: u32,
 }
 
 /// All sources, by [`PeerId`].
@@ -45,7 +51,7 @@ impl Source {
     /// What policies ask of its routes.
     pub fn context(&self, family: Family) -> Context {
         let neighbor = (self.kind != SourceKind::Local).then_some(self.address);
-        Context { family, neighbor, local_pref: DEFAULT_LOCAL_PREF }
+        Context { family, neighbor, local_pref: self.local_pref }
     }
 
     /// Stands in for a peer that was never announced: loses every comparison that it can lose.
@@ -55,6 +61,8 @@ impl Source {
         router_id: RouterId(Ipv4Addr::BROADCAST),
         address: IpAddr::V4(Ipv4Addr::BROADCAST),
         client: false,
+        weight: 0,
+        local_pref: 0,
     };
 }
 
@@ -67,6 +75,8 @@ impl Sources {
             router_id,
             address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             client: false,
+            weight: 0,
+            local_pref: DEFAULT_LOCAL_PREF,
         };
         let mut sources = Sources { peers: PeerMap::default() };
         sources.set(PeerId::LOCAL, local);
@@ -78,9 +88,9 @@ impl Sources {
         self.peers.get(peer).and_then(Option::as_ref).unwrap_or(&Source::UNKNOWN)
     }
 
-    /// Remembers `source` for `peer`, in place of what was known.
-    pub(super) fn set(&mut self, peer: PeerId, source: Source) {
-        *self.peers.slot(peer) = Some(source);
+    /// Remembers `source` for `peer`, in place of what was known; says whether that differs.
+    pub(super) fn set(&mut self, peer: PeerId, source: Source) -> bool {
+        self.peers.slot(peer).replace(source) != Some(source)
     }
 }
 

@@ -16,9 +16,6 @@ pub(super) mod mp;
 pub(super) mod parse;
 mod rules;
 
-/// LOCAL_PREF of a path that has none; what every implementation takes.
-pub const DEFAULT_LOCAL_PREF: u32 = 100;
-
 /// A set of path attributes, as named fields (RFC 4271 section 5 and those it grew since).
 ///
 /// What MP_REACH_NLRI carries besides routes, the next hop, is folded in here, so that two paths with equal

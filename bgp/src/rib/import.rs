@@ -36,10 +36,13 @@ struct Planned {
 #[derive(Debug)]
 pub(super) struct Sorted<N: Nlri> {
     /// To be put into the table, those with the same attributes together.
-    pub(super) accepted: SmallVec<[(Arc<Attrs>, Vec<Route<N>>); 2]>,
+    pub(super) accepted: Grouped<Arc<Attrs>, N>,
     /// To be treated as withdrawn.
     pub(super) rejected: Vec<Route<N>>,
 }
+
+/// Routes under what they have in common: most often all under one, or under two.
+type Grouped<K, N> = SmallVec<[(K, Vec<Route<N>>); 2]>;
 
 /// Plans that are kept. A message's attributes are most often those of one of the last few.
 const PLANS: usize = 256;
@@ -92,16 +95,11 @@ impl Import {
 
 impl Planned {
     /// The routes by outcome.
-    fn alike<N: Nlri>(
-        &mut self,
-        chain: &Chain,
-        context: &Context,
-        routes: &[Route<N>],
-    ) -> SmallVec<[(usize, Vec<Route<N>>); 2]> {
+    fn alike<N: Nlri>(&mut self, chain: &Chain, context: &Context, routes: &[Route<N>]) -> Grouped<usize, N> {
         if let Some(common) = self.plan.common() {
             return [(common, routes.to_vec())].into_iter().collect();
         }
-        let mut alike: SmallVec<[(usize, Vec<Route<N>>); 2]> = SmallVec::new();
+        let mut alike: Grouped<usize, N> = SmallVec::new();
         for route in routes {
             let index = self.plan.decide(chain, context, &route.nlri.parts(&route.body));
             match alike.iter_mut().find(|(other, _)| *other == index) {

@@ -84,9 +84,13 @@ impl<N: Nlri> UpdateGroup<N> {
         self.end_of_rib_due && self.sent.is_empty() && table.position(&self.cursor) == Version(0)
     }
 
-    /// Whether what the two have been sent is the same: at the head it follows from the table and the spec.
+    /// Whether what the two have been sent is the same: at the head it follows from the table and the spec, unless
+    /// one has read a destination before it was decided again, and the other after.
     pub(super) fn is_twin(&self, other: &Self, table: &Table<N>) -> bool {
-        self.spec == other.spec && !self.has_work(table) && !other.has_work(table)
+        self.spec == other.spec
+            && !table.is_deciding_again()
+            && !self.has_work(table)
+            && !other.has_work(table)
     }
 
     /// Reads the next window of the log, of at most `limit` entries, and encodes it. Says how many it read.

@@ -76,12 +76,21 @@ impl<N: Nlri> Table<N> {
         }
     }
 
+    /// Whether some destinations may not stand as they should by what holds now, until [`Table::sweep`] has looked at
+    /// them.
+    pub fn is_deciding_again(&self) -> bool {
+        !self.revisit.is_over()
+    }
+
     /// Moves the hand on by one destination.
     pub(super) fn revisit_next(&mut self, decision: &Decision) {
         let revisit = &mut self.revisit;
         let id = DestinationId(if revisit.hand < revisit.limit { revisit.hand } else { 0 });
         (revisit.hand, revisit.left) = (id.0 + 1, revisit.left.saturating_sub(1));
-        if self.destinations.get(id.index()).is_some_and(|d| !d.is_empty() && self.revisit.concerns(d)) {
+        let destination = self.destinations.get_mut(id.index());
+        if let Some(destination) = destination.filter(|d| !d.is_empty() && self.revisit.concerns(d)) {
+            // Under rules without multipath nobody looks at the marks that others have left.
+            destination.paths_mut().for_each(|path| path.marks.set_multipath(false));
             self.decide(decision, id, Touched::Other);
         }
         if self.revisit.is_over() {

@@ -1,6 +1,6 @@
 //! What the keys mean together: groups and defaults applied, contradictions found.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::net::IpAddr;
 
 use bgp::session::RemoteAs;
@@ -9,7 +9,12 @@ use evpn::ImportTarget;
 
 use super::fault::Path;
 use super::file::{self, EbgpDefault, PeerSettings, RemoteAsWord};
+use super::groups::{self, Groups};
+use super::value::ShutdownValue;
 use super::{BgpConfig, Config, EvpnConfig, NeighborConfig, VniConfig};
+
+/// The longest text that a shutdown can carry (RFC 9003 section 2).
+const SHUTDOWN_OCTETS: usize = 255;
 
 /// A fault of meaning, at a key; its place in the text is found later.
 pub(super) struct Finding {
@@ -32,12 +37,12 @@ pub(super) fn check(file: file::File) -> (Config, Vec<Finding>) {
     (Config { bgp, evpn, api: file.api }, checker.findings)
 }
 
-struct Checker {
+pub(super) struct Checker {
     findings: Vec<Finding>,
 }
 
 impl Checker {
-    fn find(&mut self, path: Path, message: impl Into<String>) {
+    pub(super) fn find(&mut self, path: Path, message: impl Into<String>) {
         self.findings.push(Finding { path, message: message.into() });
     }
 
@@ -50,7 +55,7 @@ impl Checker {
             );
         }
         let listen = self.listen(&path, bgp.listen);
-        let groups = self.groups(&path, bgp.peer_groups);
+        let groups = groups::resolve(self, &path.key("peer_groups"), &bgp.peer_groups);
         let mut neighbors = Vec::new();
         let mut seen = HashSet::new();
         for (i, neighbor) in bgp.neighbors.into_iter().enumerate() {
@@ -78,21 +83,6 @@ impl Checker {
         addresses.into_iter().map(|address| (address, port).into()).collect()
     }
 
-    fn groups(&mut self, path: &Path, groups: Vec<file::PeerGroup>) -> Groups {
-        let mut by_name = HashMap::new();
-        for (i, group) in groups.into_iter().enumerate() {
-            let at = path.key("peer_groups").index(i);
-            let settings = group.settings();
-            self.settings(&at, &settings);
-            if by_name.contains_key(&group.name) {
-                self.find(at.key("name"), format!("there is a group `{}` already", group.name));
-            } else {
-                by_name.insert(group.name, settings);
-            }
-        }
-        by_name
-    }
-
     fn neighbor(
         &mut self,
         at: &Path,
@@ -109,10 +99,13 @@ impl Checker {
             self.find(at.key("remote_as"), "is given neither here nor in a group");
         }
         let remote_as = settings.remote_as.map_or(RemoteAs::Internal, resolve_remote_as);
+        let internal = is_internal(remote_as, context.asn);
         let config = NeighborConfig {
             address: neighbor.address,
             port: settings.port.unwrap_or(179),
             description: neighbor.description.clone().unwrap_or_default(),
+            peer_group: neighbor.peer_group.clone().unwrap_or_default(),
+            shutdown: settings.shutdown.and_then(resolve_shutdown),
             local_address: settings.local_address,
             remote_as,
             families: self.families(at, settings.families),
@@ -122,9 +115,9 @@ impl Checker {
             keepalive: settings.keepalive,
             connect_retry: settings.connect_retry.unwrap_or(10),
             multihop: settings.multihop.unwrap_or(1),
-            ebgp_accept: context.ebgp_default == EbgpDefault::Accept,
+            ebgp_accept: internal == Some(true) || context.ebgp_default == EbgpDefault::Accept,
         };
-        self.neighbor_whole(at, &config, is_internal(remote_as, context.asn), context.listens);
+        self.neighbor_whole(at, &config, internal, context.listens);
         config
     }
 
@@ -141,7 +134,16 @@ impl Checker {
     }
 
     /// What can be said of settings before it is known whom they are for.
-    fn settings(&mut self, at: &Path, settings: &PeerSettings) {
+    pub(super) fn settings(&mut self, at: &Path, settings: &PeerSettings) {
+        if let Some(ShutdownValue::Text(text)) = &settings.shutdown
+            && text.len() > SHUTDOWN_OCTETS
+        {
+            let message = format!(
+                "{} octets; a neighbour can be told {SHUTDOWN_OCTETS} at most (RFC 9003)",
+                text.len()
+            );
+            self.find(at.key("shutdown"), message);
+        }
         self.hold_time(at, settings.hold_time, settings.keepalive);
         if settings.port == Some(0) {
             self.find(at.key("port"), "0 is no port; 179 is BGP's");
@@ -287,9 +289,6 @@ impl Checker {
     }
 }
 
-/// What each group sets, by its name.
-type Groups = HashMap<String, PeerSettings>;
-
 /// What of the whole file a neighbour's meaning depends on.
 struct Context {
     asn: Asn,
@@ -311,6 +310,13 @@ fn resolve_remote_as(remote_as: file::RemoteAs) -> RemoteAs {
         file::RemoteAs::Word(RemoteAsWord::Internal) => RemoteAs::Internal,
         file::RemoteAs::Word(RemoteAsWord::External) => RemoteAs::External,
         file::RemoteAs::Word(RemoteAsWord::Any) => RemoteAs::Any,
+    }
+}
+
+fn resolve_shutdown(value: ShutdownValue) -> Option<String> {
+    match value {
+        ShutdownValue::Whether(whether) => whether.then(String::new),
+        ShutdownValue::Text(text) => Some(text),
     }
 }
 

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::file::RemoteAs;
-use super::value::FamilyValue;
+use super::value::{FamilyValue, ShutdownValue};
 
 macro_rules! peer_settings {
     ($($(#[doc = $doc:literal])* $key:ident: $type:ty,)*) => {
@@ -25,6 +25,8 @@ macro_rules! peer_settings {
         pub struct PeerGroup {
             /// What neighbours call it.
             pub name: String,
+            /// The group whose settings it takes where it has none of its own.
+            pub peer_group: Option<String>,
             $($(#[doc = $doc])* pub $key: Option<$type>,)*
         }
 
@@ -85,4 +87,6 @@ peer_settings! {
     connect_retry: u16,
     /// Hops that an eBGP neighbour may be away; 1, on the link, unless given.
     multihop: u8,
+    /// Keep the session down: true, or a text that the neighbour's operator is told (RFC 9003).
+    shutdown: ShutdownValue,
 }

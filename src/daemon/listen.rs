@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
@@ -13,8 +13,30 @@ use tracing::{debug, info, warn};
 
 use super::socket;
 
-/// Whom accepted connections are given to.
-pub(super) type Doors = Arc<HashMap<IpAddr, mpsc::Sender<TcpStream>>>;
+/// Whom accepted connections are given to: shared between those who listen and who starts the neighbours' tasks.
+#[derive(Clone, Default)]
+pub(super) struct Doors(Arc<Mutex<HashMap<IpAddr, mpsc::Sender<TcpStream>>>>);
+
+impl Doors {
+    /// Connections from this address are a neighbour's from now on.
+    pub(super) fn open(&self, address: IpAddr, door: mpsc::Sender<TcpStream>) {
+        self.locked().insert(address, door);
+    }
+
+    /// Connections from this address are nobody's any more.
+    pub(super) fn close(&self, address: IpAddr) {
+        self.locked().remove(&address);
+    }
+
+    fn door(&self, address: IpAddr) -> Option<mpsc::Sender<TcpStream>> {
+        self.locked().get(&address).cloned()
+    }
+
+    /// Nobody waits while it is locked, and a map that somebody died with is whole.
+    fn locked(&self) -> MutexGuard<'_, HashMap<IpAddr, mpsc::Sender<TcpStream>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// After an error of `accept` itself (no descriptor left, say), trying again at once would only burn a core.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -43,7 +65,7 @@ async fn accept(listener: TcpListener, doors: Doors) {
 }
 
 fn admit(stream: TcpStream, from: IpAddr, doors: &Doors) {
-    let Some(door) = doors.get(&from) else {
+    let Some(door) = doors.door(from) else {
         debug!(%from, "connection refused: no such neighbour");
         return;
     };

@@ -74,6 +74,11 @@ impl Sources {
     pub(super) fn set(&mut self, peer: PeerId, source: Source) {
         *self.peers.slot(peer) = Some(source);
     }
+
+    /// Forgets what was known of `peer`.
+    pub(super) fn forget(&mut self, peer: PeerId) {
+        *self.peers.slot(peer) = None;
+    }
 }
 
 /// A small map from peers, [`PeerId::LOCAL`] included, to values. Peer ids are small and dense, so it is a

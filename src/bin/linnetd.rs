@@ -45,6 +45,8 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     let config = Config::load(&arguments.config)?;
     if arguments.check {
+        linnet::daemon::preflight(&config)?;
+        config.warnings.iter().for_each(|warning| eprintln!("linnetd: {warning}"));
         println!("{}: the configuration is right", arguments.config.display());
         return Ok(());
     }

@@ -74,6 +74,10 @@ macro_rules! neighbor_keys {
             let kept = keys.len();
             $(if old.$reset != new.$reset { keys.push(key(stringify!($reset))); })*
             let resets = keys.len() > kept;
+            if old.remote_as != new.remote_as {
+                // These follow from what kind of neighbour it is.
+                keys.retain(|name| *name != key("hops") && *name != key("ebgp_accept"));
+            }
             (keys, resets)
         }
     };
@@ -82,14 +86,17 @@ macro_rules! neighbor_keys {
 // What a session can take over while it lasts, and what was agreed or built upon when it began. Timers belong to the
 // former: what was agreed stays, and the next session begins with the new ones.
 neighbor_keys! {
-    while_it_lasts: description, peer_group, shutdown, hold_time, keepalive, connect_retry;
-    by_a_reset: port, local_address, remote_as, families, passive, route_reflector_client, multihop, ebgp_accept;
+    while_it_lasts: description, peer_group, shutdown, hold_time, keepalive, connect_retry, min_hold_time;
+    by_a_reset: port, local_address, remote_as, families, passive, route_reflector_client, extended_next_hop, role,
+        fqdn, software_version, hops, authentication, ebgp_accept;
 }
 
 /// What an operator calls a field.
 fn key(field: &'static str) -> &'static str {
     match field {
         "ebgp_accept" => "ebgp_default",
+        "hops" => "multihop, ttl_security",
+        "authentication" => "password, tcp_ao",
         key => key,
     }
 }
@@ -215,10 +222,7 @@ mod tests {
             config("{ address: 10.0.1.1, remote_as: 65001, hold_time: 9, families: [l2vpn-evpn] }", "");
         assert_eq!(
             changes(&running, &wanted),
-            [
-                "neighbor 10.0.1.1 is reset: hold_time, remote_as, families, ebgp_default",
-                "neighbor 10.0.1.2 is removed",
-            ]
+            ["neighbor 10.0.1.1 is reset: hold_time, remote_as, families", "neighbor 10.0.1.2 is removed",]
         );
     }
 

@@ -3,13 +3,17 @@
 //! Reading finds every fault at once, each with its line, column and key; a file with a fault gives no
 //! configuration. Nothing is touched by reading: the daemon acts on a [`Config`], which is right by type.
 
+mod authentication;
 mod check;
 pub mod diff;
 pub mod fault;
 pub mod file;
 mod groups;
 mod locate;
+mod mask;
+mod protection;
 mod read;
+mod secret;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -19,12 +23,14 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
-use bgp::session::RemoteAs;
+use bgp::session::{RemoteAs, RoleConfig};
 use bgp::types::{Asn, FamilySet, Rd, RouterId, Vni};
 use bgp::wire::RouteTarget;
 use evpn::ImportTarget;
 
+pub use authentication::{AoAlgorithm, AoKey, Authentication, Hops};
 pub use fault::{Fault, Faults};
+pub use secret::Secret;
 
 /// Where the configuration is unless linnetd is told otherwise.
 pub const DEFAULT_FILE: &str = "/etc/linnet/linnet.yaml";
@@ -38,6 +44,8 @@ pub struct Config {
     pub evpn: Option<EvpnConfig>,
     /// Where the API is served.
     pub api: file::Api,
+    /// What is allowed and yet should not be so: for the log.
+    pub warnings: Vec<String>,
 }
 
 /// This speaker and its neighbours.
@@ -84,8 +92,20 @@ pub struct NeighborConfig {
     pub keepalive: Option<u16>,
     /// Seconds between attempts to connect.
     pub connect_retry: u16,
-    /// Time to live of packets to an eBGP neighbour.
-    pub multihop: u8,
+    /// The least hold time that it may offer, seconds.
+    pub min_hold_time: u16,
+    /// IPv4 routes may have an IPv6 next hop; `None`: over IPv6.
+    pub extended_next_hop: Option<bool>,
+    /// What this speaker is to it (RFC 9234).
+    pub role: Option<RoleConfig>,
+    /// Tell it this node's host name.
+    pub fqdn: bool,
+    /// Tell it the name and version of this software.
+    pub software_version: bool,
+    /// How far away it may be.
+    pub hops: Hops,
+    /// How its segments are signed.
+    pub authentication: Authentication,
     /// Whether an eBGP neighbour is served without a policy (RFC 8212).
     pub ebgp_accept: bool,
 }
@@ -176,7 +196,7 @@ impl Config {
             Some(config) if list.is_empty() => Ok(config),
             _ => {
                 list.sort_by_key(|fault| fault.position);
-                Err(Faults { file: name.to_owned(), text: text.to_owned(), list })
+                Err(Faults { file: name.to_owned(), text: mask::masked(text), list })
             }
         }
     }

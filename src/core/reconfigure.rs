@@ -121,7 +121,7 @@ mod tests {
         while let Some(action) = node.core.poll_action() {
             match action {
                 Action::StartPeer { peer, start } => {
-                    said.push(format!("start {} {}", peer.0, start.neighbor.address))
+                    said.push(format!("start {} {}", peer.0, start.neighbor.address));
                 }
                 Action::StopPeer { peer, reason } => {
                     said.push(format!("stop {}: {reason}", peer.0));

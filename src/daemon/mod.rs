@@ -4,14 +4,17 @@
 //! the API; one accepts connections. Every channel is bounded (see `core` for why none overflows).
 
 mod core;
+mod host;
 mod keep;
 mod kernel;
+mod keys;
 mod listen;
 mod log;
 mod peer;
 mod process;
 mod reload;
 mod socket;
+mod sockopt;
 mod stream;
 mod tasks;
 
@@ -23,13 +26,14 @@ use anyhow::Context;
 use api::server::{ListenConfig, Listeners};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
-use crate::config::Config;
+use crate::config::{Authentication, Config};
 use crate::core::Core;
 
 use self::core::{Inlets, Outlets};
 use kernel::KernelTask;
+use keys::Keys;
 use listen::Doors;
 use reload::Reloader;
 use tasks::PeerTasks;
@@ -44,13 +48,32 @@ const REQUESTS: usize = 64;
 /// How long sessions may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(2);
 
-/// Runs the daemon with the configuration of a file, which it reads again at SIGHUP, until SIGTERM or SIGINT. Then the sessions are closed, and what is ours goes from the kernel:
+/// Whether this machine has what a configuration asks for, as far as that can be seen without doing anything.
+///
+/// # Errors
+/// What it lacks, and who needs it.
+pub fn preflight(config: &Config) -> anyhow::Result<()> {
+    let mut signs = config.bgp.neighbors.iter().filter(|n| matches!(n.authentication, Authentication::Ao(_)));
+    if let Some(neighbor) = signs.next().filter(|_| !sockopt::has_tcp_ao()) {
+        anyhow::bail!(
+            "neighbor {}: tcp_ao: this kernel has no TCP-AO: it takes Linux 6.7 or later, built with CONFIG_TCP_AO; \
+             `password` (TCP-MD5) works without",
+            neighbor.address
+        );
+    }
+    Ok(())
+}
+
+/// Runs the daemon with the configuration of a file, which it reads again at SIGHUP, until SIGTERM or SIGINT.
+/// Then the sessions are closed, and what is ours goes from the kernel:
 /// without graceful restart nobody keeps our routes, so neither do we keep theirs.
 ///
 /// # Errors
 /// What keeps it from starting: an address that cannot be listened on, a socket that is taken, no right to
 /// change the kernel's tables.
 pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
+    preflight(&config)?;
+    config.warnings.iter().for_each(|warning| warn!("{warning}"));
     let listeners =
         Listeners::bind(&ListenConfig { socket: config.api.socket.clone(), tcp: config.api.listen })?;
 
@@ -61,8 +84,8 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
     let kernel = kernel::start(config.evpn.is_some(), &events).context("cannot open the kernel's tables")?;
     let (kernel, kernel_failed) = KernelTask::split(kernel);
     let doors = Doors::default();
-    listen::start(&config.bgp.listen, &doors)?;
-    let peers = PeerTasks::new(doors, events, seed);
+    let listening = listen::Listeners::start(&config.bgp.listen, Keys::of(&config.bgp), &doors)?;
+    let peers = PeerTasks::new(doors, listening, events, seed);
     let (api_ended, api_end) = mpsc::channel(1);
     let (requests, asked) = mpsc::channel(REQUESTS);
     let api = tokio::spawn(serve_api(listeners, requests, api_end));

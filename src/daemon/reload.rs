@@ -6,7 +6,7 @@ use api::Request;
 use api::query::ApiError;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
-use tracing::error;
+use tracing::{error, warn};
 
 use crate::config::Config;
 use crate::core::Event;
@@ -27,9 +27,15 @@ impl Reloader {
     /// Reads the file and hands what it says to core, which answers `request`. A file with a fault changes nothing.
     pub(super) async fn reload(self, request: Option<Request>) {
         let Reloader { file, core } = self;
-        let read = spawn_blocking(move || Config::load(&file).map_err(|error| error.to_string())).await;
+        let read = spawn_blocking(move || {
+            let config = Config::load(&file).map_err(|error| error.to_string())?;
+            super::preflight(&config).map_err(|error| error.to_string())?;
+            Ok(config)
+        })
+        .await;
         match read.unwrap_or_else(|died| Err(died.to_string())) {
             Ok(config) => {
+                config.warnings.iter().for_each(|warning| warn!("{warning}"));
                 // Without a core the daemon is ending, and who asks is told so by the request's end.
                 let _ = core.send(Event::Reconfigure { config: Box::new(config), request }).await;
             }

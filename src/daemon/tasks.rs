@@ -4,19 +4,19 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bgp::export::Batch;
-use bgp::session::{RemoteAs, Session, SessionConfig, StopReason};
+use bgp::session::{Session, SessionConfig, StopReason};
 use bgp::types::PeerId;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tracing::debug;
+use tracing::{debug, warn};
 
-use crate::config::NeighborConfig;
+use crate::config::{Authentication, NeighborConfig};
 use crate::core::{BATCH_CREDIT, Event, PeerStart, SessionCommand};
 
-use super::keep;
-use super::listen::Doors;
+use super::listen::{Doors, Listeners};
 use super::peer::{Mailbox, Peer};
 use super::socket::Route;
+use super::{host, keep};
 
 /// Batches of the session that has just ended may still be under way when a new one gets its own.
 const BATCHES: usize = 2 * BATCH_CREDIT as usize;
@@ -30,6 +30,7 @@ const ACCEPTED: usize = 2;
 /// All of them.
 pub(super) struct PeerTasks {
     doors: Doors,
+    listeners: Listeners,
     events: mpsc::Sender<Event>,
     seed: u64,
     /// By peer id.
@@ -46,9 +47,14 @@ struct Outlet {
 }
 
 impl PeerTasks {
-    /// None yet. They send what happens to `events`, and have their doors in `doors`.
-    pub(super) fn new(doors: Doors, events: mpsc::Sender<Event>, seed: u64) -> PeerTasks {
-        PeerTasks { doors, events, seed, outlets: Vec::new(), running: JoinSet::new() }
+    /// None yet. They send what happens to `events`, and have their doors in `doors`, behind these listeners.
+    pub(super) fn new(
+        doors: Doors,
+        listeners: Listeners,
+        events: mpsc::Sender<Event>,
+        seed: u64,
+    ) -> PeerTasks {
+        PeerTasks { doors, listeners, events, seed, outlets: Vec::new(), running: JoinSet::new() }
     }
 
     /// Begins a task.
@@ -56,6 +62,8 @@ impl PeerTasks {
         // Those that have ended meanwhile are let go here, as good a place as any.
         while self.running.try_join_next().is_some() {}
         let PeerStart { neighbor, session } = start;
+        let session = SessionConfig { fqdn: fqdn(&neighbor), ..session };
+        self.set_key(&neighbor, &neighbor.authentication);
         let (batches, batches_in) = mpsc::channel(BATCHES);
         let (commands, commands_in) = mpsc::channel(COMMANDS);
         let (accepted, accepted_in) = mpsc::channel(ACCEPTED);
@@ -65,7 +73,7 @@ impl PeerTasks {
             accepted: accepted_in,
             core: self.events.clone(),
         };
-        let route = route(&neighbor, &session);
+        let route = route(&neighbor);
         let seed = self.seed.wrapping_add(peer.0.into());
         let begins = neighbor.shutdown.is_none();
         self.running.spawn(serve(peer, route, session, seed, begins, mailbox));
@@ -78,6 +86,7 @@ impl PeerTasks {
     pub(super) fn stop(&mut self, peer: PeerId, reason: StopReason) {
         let Some(outlet) = self.set(peer, None) else { return };
         self.doors.close(outlet.neighbor.address);
+        self.set_key(&outlet.neighbor, &Authentication::None);
         // Without room for the reason the task ends all the same, as its commands do.
         let _ = outlet.commands.try_send(SessionCommand::End(reason));
     }
@@ -94,7 +103,10 @@ impl PeerTasks {
     }
 
     /// Hands over a command. They are an operator's, a few at a time.
-    pub(super) fn command(&self, peer: PeerId, command: SessionCommand) {
+    pub(super) fn command(&self, peer: PeerId, mut command: SessionCommand) {
+        if let (SessionCommand::Configure(session), Some(outlet)) = (&mut command, self.outlet(peer)) {
+            session.fqdn = fqdn(&outlet.neighbor);
+        }
         self.send(peer, |outlet| outlet.commands.try_send(command).is_ok());
     }
 
@@ -106,6 +118,13 @@ impl PeerTasks {
     /// The tasks that have not ended yet.
     pub(super) fn into_running(self) -> JoinSet<()> {
         self.running
+    }
+
+    /// Has the listeners ask a neighbour for a key.
+    fn set_key(&mut self, neighbor: &NeighborConfig, how: &Authentication) {
+        for error in self.listeners.set_key(neighbor.address.into(), how) {
+            warn!("{error}");
+        }
     }
 
     /// A failure means that the task died, which its watcher reports.
@@ -128,6 +147,11 @@ impl PeerTasks {
     }
 }
 
+/// What this node is called, where the neighbour is to be told.
+fn fqdn(neighbor: &NeighborConfig) -> Option<(String, String)> {
+    neighbor.fqdn.then(host::fqdn).flatten()
+}
+
 async fn serve(
     peer: PeerId,
     route: Route,
@@ -148,17 +172,11 @@ async fn serve(
     let _ = core.send(Event::PeerEnded { peer }).await;
 }
 
-fn route(neighbor: &NeighborConfig, session: &SessionConfig) -> Route {
-    let internal = match neighbor.remote_as {
-        RemoteAs::Number(asn) => asn == session.local_asn,
-        RemoteAs::Internal => true,
-        RemoteAs::External => false,
-        // Whoever may be in this AS may be hops away.
-        RemoteAs::Any => true,
-    };
+fn route(neighbor: &NeighborConfig) -> Route {
     Route {
         remote: SocketAddr::new(neighbor.address, neighbor.port),
         local: neighbor.local_address,
-        ttl: (!internal).then_some(neighbor.multihop),
+        hops: neighbor.hops,
+        authentication: neighbor.authentication.clone(),
     }
 }

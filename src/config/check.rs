@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::net::IpAddr;
 
+use bgp::rib::DEFAULT_LOCAL_PREF;
 use bgp::session::{RemoteAs, RoleConfig};
 use bgp::types::{Asn, Family, FamilySet, RouterId, Vni};
 use evpn::ImportTarget;
@@ -62,6 +63,8 @@ impl Checker {
                 "0.0.0.0 identifies nobody (RFC 6286); take an address of this node",
             );
         }
+        let decision = self.decision(&path, &bgp);
+        let default_local_pref = bgp.default_local_pref.unwrap_or(DEFAULT_LOCAL_PREF);
         let listen = self.listen(&path, bgp.listen);
         let groups = groups::resolve(self, &path.key("peer_groups"), &bgp.peer_groups);
         let mut neighbors = Vec::new();
@@ -71,14 +74,27 @@ impl Checker {
             if !seen.insert(neighbor.address) {
                 self.find(at.key("address"), format!("{} is configured already", neighbor.address));
             }
-            let context =
-                Context { asn: bgp.asn.0, ebgp_default: bgp.ebgp_default, listens: !listen.is_empty() };
+            let context = Context {
+                asn: bgp.asn.0,
+                ebgp_default: bgp.ebgp_default,
+                default_local_pref,
+                listens: !listen.is_empty(),
+            };
             neighbors.push(self.neighbor(&at, &neighbor, &groups, &context));
         }
         let router_id = RouterId(bgp.router_id);
         let cluster_id = bgp.cluster_id.unwrap_or(bgp.router_id);
         let policies = self.policies.list.clone();
-        BgpConfig { asn: bgp.asn.0, router_id, cluster_id, listen, neighbors, policies }
+        BgpConfig {
+            asn: bgp.asn.0,
+            router_id,
+            cluster_id,
+            decision,
+            default_local_pref,
+            listen,
+            neighbors,
+            policies,
+        }
     }
 
     fn listen(&mut self, path: &Path, listen: Option<file::Listen>) -> Vec<std::net::SocketAddr> {
@@ -131,6 +147,9 @@ impl Checker {
             role: settings
                 .role
                 .map(|role| RoleConfig { ours: role.0, strict: settings.role_strict.unwrap_or(false) }),
+            add_path: settings.add_path.unwrap_or_default(),
+            weight: settings.weight.unwrap_or(0),
+            local_pref: settings.local_pref.unwrap_or(context.default_local_pref),
             fqdn: settings.fqdn.unwrap_or(true),
             software_version: settings.software_version.unwrap_or(false),
             hops: hops(&settings, internal),
@@ -330,6 +349,7 @@ impl Checker {
 struct Context {
     asn: Asn,
     ebgp_default: EbgpDefault,
+    default_local_pref: u32,
     listens: bool,
 }
 

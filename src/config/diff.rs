@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 
+use bgp::rib::DecisionRules;
+
 use super::{Config, NeighborConfig};
 
 /// What is to be done.
@@ -15,6 +17,8 @@ use super::{Config, NeighborConfig};
 pub struct Diff {
     /// Neighbours, by address.
     pub neighbors: Vec<(IpAddr, NeighborStep)>,
+    /// Keys of this speaker that are in force at once.
+    pub speaker: Vec<&'static str>,
     /// Keys that are in force only after the next start.
     pub restart: Vec<&'static str>,
 }
@@ -86,9 +90,9 @@ macro_rules! neighbor_keys {
 // What a session can take over while it lasts, and what was agreed or built upon when it began. Timers belong to the
 // former: what was agreed stays, and the next session begins with the new ones.
 neighbor_keys! {
-    while_it_lasts: description, peer_group, shutdown, hold_time, keepalive, connect_retry, min_hold_time;
+    while_it_lasts: description, peer_group, shutdown, hold_time, keepalive, connect_retry, min_hold_time, weight;
     by_a_reset: port, local_address, remote_as, families, passive, route_reflector_client, extended_next_hop, role,
-        fqdn, software_version, hops, authentication, ebgp_accept, import_policy, export_policy, keep_adj_in;
+        fqdn, software_version, add_path, local_pref, hops, authentication, ebgp_accept, import_policy, export_policy, keep_adj_in;
 }
 
 /// What an operator calls a field.
@@ -106,6 +110,7 @@ impl Diff {
     pub fn between(running: &Config, wanted: &Config) -> Diff {
         Diff {
             neighbors: neighbor_steps(&running.bgp.neighbors, &wanted.bgp.neighbors),
+            speaker: speaker_keys(running, wanted),
             restart: restart_keys(running, wanted),
         }
     }
@@ -113,12 +118,11 @@ impl Diff {
     /// Line by line.
     pub fn changes(&self) -> Vec<Change> {
         let neighbors = self.neighbors.iter().map(|(address, step)| step.change(*address));
-        let one = |key: &&'static str| Change {
-            subject: (*key).to_owned(),
-            effect: Effect::NeedsRestart,
-            keys: Vec::new(),
-        };
-        neighbors.chain(self.restart.iter().map(one)).collect()
+        let one =
+            |key: &&'static str, effect| Change { subject: (*key).to_owned(), effect, keys: Vec::new() };
+        let speaker = self.speaker.iter().map(|key| one(key, Effect::Changed));
+        let restart = self.restart.iter().map(|key| one(key, Effect::NeedsRestart));
+        neighbors.chain(speaker).chain(restart).collect()
     }
 }
 
@@ -152,12 +156,19 @@ fn neighbor_steps(running: &[NeighborConfig], wanted: &[NeighborConfig]) -> Vec<
     steps.into_iter().collect()
 }
 
+fn speaker_keys(running: &Config, wanted: &Config) -> Vec<&'static str> {
+    let (old, new) = (&running.bgp.decision, &wanted.bgp.decision);
+    let same_rules = DecisionRules { multipath: old.multipath.clone(), ..new.clone() } == *old;
+    differing(&[("bgp.decision", same_rules), ("bgp.multipath", old.multipath == new.multipath)])
+}
+
 fn restart_keys(running: &Config, wanted: &Config) -> Vec<&'static str> {
     let (old, new) = (&running.bgp, &wanted.bgp);
     differing(&[
         ("bgp.asn", old.asn == new.asn),
         ("bgp.router_id", old.router_id == new.router_id),
         ("bgp.cluster_id", old.cluster_id == new.cluster_id),
+        ("bgp.default_local_pref", old.default_local_pref == new.default_local_pref),
         ("bgp.listen", old.listen == new.listen),
         ("evpn", running.evpn == wanted.evpn),
         ("api", running.api == wanted.api),

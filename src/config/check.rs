@@ -7,6 +7,7 @@ use bgp::session::RemoteAs;
 use bgp::types::{Asn, Family, FamilySet, RouterId, Vni};
 use evpn::ImportTarget;
 
+use super::bfd::{self, BfdSection, BfdValue};
 use super::fault::Path;
 use super::file::{self, EbgpDefault, PeerSettings, RemoteAsWord};
 use super::{BgpConfig, Config, EvpnConfig, NeighborConfig, VniConfig};
@@ -51,6 +52,7 @@ impl Checker {
         }
         let listen = self.listen(&path, bgp.listen);
         let groups = self.groups(&path, bgp.peer_groups);
+        self.bfd(&path.key("bfd"), &bgp.bfd);
         let mut neighbors = Vec::new();
         let mut seen = HashSet::new();
         for (i, neighbor) in bgp.neighbors.into_iter().enumerate() {
@@ -58,8 +60,12 @@ impl Checker {
             if !seen.insert(neighbor.address) {
                 self.find(at.key("address"), format!("{} is configured already", neighbor.address));
             }
-            let context =
-                Context { asn: bgp.asn.0, ebgp_default: bgp.ebgp_default, listens: !listen.is_empty() };
+            let context = Context {
+                asn: bgp.asn.0,
+                ebgp_default: bgp.ebgp_default,
+                listens: !listen.is_empty(),
+                bfd: &bgp.bfd,
+            };
             neighbors.push(self.neighbor(&at, &neighbor, &groups, &context));
         }
         let router_id = RouterId(bgp.router_id);
@@ -98,7 +104,7 @@ impl Checker {
         at: &Path,
         neighbor: &file::Neighbor,
         groups: &Groups,
-        context: &Context,
+        context: &Context<'_>,
     ) -> NeighborConfig {
         let own = neighbor.settings();
         self.neighbor_addresses(at, neighbor.address, &own);
@@ -109,6 +115,8 @@ impl Checker {
             self.find(at.key("remote_as"), "is given neither here nor in a group");
         }
         let remote_as = settings.remote_as.map_or(RemoteAs::Internal, resolve_remote_as);
+        let internal = is_internal(remote_as, context.asn);
+        let multihop = settings.multihop.unwrap_or(1);
         let config = NeighborConfig {
             address: neighbor.address,
             port: settings.port.unwrap_or(179),
@@ -121,10 +129,11 @@ impl Checker {
             hold_time: settings.hold_time.unwrap_or(90),
             keepalive: settings.keepalive,
             connect_retry: settings.connect_retry.unwrap_or(10),
-            multihop: settings.multihop.unwrap_or(1),
+            multihop,
             ebgp_accept: context.ebgp_default == EbgpDefault::Accept,
+            bfd: bfd::resolve(settings.bfd, context.bfd, (internal == Some(false)).then_some(multihop)),
         };
-        self.neighbor_whole(at, &config, is_internal(remote_as, context.asn), context.listens);
+        self.neighbor_whole(at, &config, internal, context.listens);
         config
     }
 
@@ -146,6 +155,13 @@ impl Checker {
         if settings.port == Some(0) {
             self.find(at.key("port"), "0 is no port; 179 is BGP's");
         }
+        if let Some(BfdValue(Some(section))) = &settings.bfd {
+            self.bfd(&at.key("bfd"), section);
+        }
+    }
+
+    fn bfd(&mut self, at: &Path, section: &BfdSection) {
+        section.faults().into_iter().for_each(|(key, message)| self.find(at.key(key), message));
     }
 
     fn neighbor_addresses(&mut self, at: &Path, address: IpAddr, settings: &PeerSettings) {
@@ -291,10 +307,11 @@ impl Checker {
 type Groups = HashMap<String, PeerSettings>;
 
 /// What of the whole file a neighbour's meaning depends on.
-struct Context {
+struct Context<'f> {
     asn: Asn,
     ebgp_default: EbgpDefault,
     listens: bool,
+    bfd: &'f BfdSection,
 }
 
 /// What one VNI can have and no second.

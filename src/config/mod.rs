@@ -3,6 +3,7 @@
 //! Reading finds every fault at once, each with its line, column and key; a file with a fault gives no
 //! configuration. Nothing is touched by reading: the daemon acts on a [`Config`], which is right by type.
 
+mod bfd;
 mod check;
 pub mod fault;
 pub mod file;
@@ -20,6 +21,7 @@ use bgp::types::{Asn, FamilySet, Rd, RouterId, Vni};
 use bgp::wire::RouteTarget;
 use evpn::ImportTarget;
 
+pub use self::bfd::{BfdConfig, BfdSection, BfdValue, MultihopValue};
 pub use fault::{Fault, Faults};
 
 /// What a configuration means, with groups and defaults applied.
@@ -77,6 +79,8 @@ pub struct NeighborConfig {
     pub multihop: u8,
     /// Whether an eBGP neighbour is served without a policy (RFC 8212).
     pub ebgp_accept: bool,
+    /// How BFD watches it, where it does.
+    pub bfd: Option<BfdConfig>,
 }
 
 /// EVPN over VXLAN.

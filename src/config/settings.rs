@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::bfd::BfdValue;
 use super::file::RemoteAs;
 use super::value::FamilyValue;
 
@@ -85,4 +86,6 @@ peer_settings! {
     connect_retry: u16,
     /// Hops that an eBGP neighbour may be away; 1, on the link, unless given.
     multihop: u8,
+    /// Watch the neighbour with BFD (RFC 5880): true, or how; what is not given is taken from bgp.bfd. False unless given.
+    bfd: BfdValue,
 }

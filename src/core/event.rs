@@ -8,6 +8,8 @@ use bgp::types::{Family, PeerId};
 use evpn::Notice;
 use fib::{KernelEvent, Op};
 
+use super::bfd::{BfdCommand, BfdLine, BfdNews};
+
 /// News for core.
 #[derive(Debug)]
 pub enum Event {
@@ -25,6 +27,8 @@ pub enum Event {
     },
     /// From the kernel's task.
     Kernel(Vec<KernelEvent>),
+    /// From the task of the BFD sessions.
+    Bfd(Vec<BfdNews>),
     /// From the API.
     Request(api::Request),
 }
@@ -74,13 +78,20 @@ pub enum Action {
         /// So.
         command: SessionCommand,
     },
+    /// Have a neighbour's BFD session run, or end. Newer words of this replace older ones.
+    Bfd {
+        /// The neighbour.
+        peer: PeerId,
+        /// What is wanted.
+        command: BfdCommand,
+    },
     /// Change the kernel.
     Kernel(Vec<Op>),
     /// Write a line into the log.
     Log(LogLine),
 }
 
-/// What an operator wants of a session.
+/// What an operator, or another part of the daemon, wants of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SessionCommand {
     /// End it; it comes back by itself. With a word for the peer's operator (RFC 9003).
@@ -91,6 +102,11 @@ pub enum SessionCommand {
     Enable,
     /// Ask the peer for all its routes of a family again (RFC 2918).
     RequestRefresh(Family),
+    /// End it: BFD says that the neighbour cannot be reached.
+    BfdDown {
+        /// It stays down until it is enabled; else it comes back by itself.
+        hold: bool,
+    },
 }
 
 /// Something to be written into the log.
@@ -102,6 +118,8 @@ pub enum LogLine {
     Down(PeerId, Down),
     /// An attempt to connect failed.
     Failed(PeerId, Down),
+    /// A BFD session changed.
+    Bfd(PeerId, BfdLine),
     /// EVPN noticed something.
     Evpn(Notice),
     /// Rows that a former run left in the kernel may go now.

@@ -13,6 +13,7 @@
 //! so many operations under way.
 
 mod answer;
+mod bfd;
 mod event;
 mod forward;
 mod peer;
@@ -32,6 +33,7 @@ use bgp::wire::update::PeerKind;
 
 use crate::config::{BgpConfig, Config};
 
+pub use self::bfd::{BfdCommand, BfdLine, BfdNews, BfdPicture, BfdTarget};
 pub use event::{Action, Event, LogLine, PeerNews, ReleaseReason, SessionCommand};
 use forward::Forwarding;
 use peer::{LiveSession, Peers};
@@ -71,7 +73,7 @@ impl Core {
         };
         let mut rib = Rib::new(identity, seed);
         let forwarding = config.evpn.as_ref().map(|evpn| Forwarding::new(&bgp, evpn, &mut rib, seed));
-        Core {
+        let mut core = Core {
             started: now,
             peers: Peers::new(&bgp.neighbors),
             config: bgp,
@@ -80,7 +82,10 @@ impl Core {
             forwarding,
             watches: Watches::new(seed),
             actions: VecDeque::new(),
-        }
+        };
+        let ids: Vec<PeerId> = core.peers.iter().map(|peer| peer.id).collect();
+        ids.into_iter().for_each(|id| core.bfd_neighbor_starts(id));
+        core
     }
 
     /// Every neighbour, with the id that its task and its news are known by.
@@ -98,6 +103,7 @@ impl Core {
                     forwarding.kernel(now, events);
                 }
             }
+            Event::Bfd(news) => self.bfd_news(news),
             Event::Request(request) => self.request(now, request),
         }
     }
@@ -201,6 +207,7 @@ impl Core {
         peer.session =
             Some(LiveSession { number, agreed: agreed.clone(), since: now, end_of_rib: FamilySet::EMPTY });
         self.watches.neighbor_changed(id);
+        self.bfd_session_up(id, agreed.local, agreed.remote);
         self.log(LogLine::Up(id, agreed));
     }
 
@@ -225,6 +232,7 @@ impl Core {
             peer.info = None;
             self.watches.neighbor_changed(id);
         }
+        self.bfd_neighbor_begins_anew(id);
     }
 
     /// Rows that a former run left in the kernel may go once every EVPN neighbour has said all it has, or

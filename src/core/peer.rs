@@ -8,6 +8,7 @@ use bgp::session::{Down, Established, Info, StateName};
 use bgp::types::{Family, FamilySet, PeerId};
 use bgp::wire::update::PeerKind;
 
+use super::bfd::Bfd;
 use crate::config::NeighborConfig;
 
 /// A neighbour and its session, as core sees it.
@@ -28,6 +29,8 @@ pub(super) struct Peer {
     pub(super) flaps: u64,
     /// Routes refused because it is external and no policy says what may be taken (RFC 8212).
     pub(super) refused_for_policy: u64,
+    /// What BFD says of it.
+    pub(super) bfd: Bfd,
 }
 
 /// A session that is established.
@@ -89,6 +92,7 @@ impl Peers {
             last_down: None,
             flaps: 0,
             refused_for_policy: 0,
+            bfd: Bfd::default(),
         });
     }
 

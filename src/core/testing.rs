@@ -101,7 +101,7 @@ impl Node {
                 self.report();
             }
             Action::Batch { peer, .. } => self.peer(peer.0, PeerNews::Credit(1)),
-            Action::Session { .. } | Action::Log(_) => {}
+            Action::Session { .. } | Action::Bfd { .. } | Action::Log(_) => {}
         }
     }
 

@@ -13,6 +13,7 @@ use tracing::error;
 
 use crate::core::{Action, Core, Event, SessionCommand};
 
+use super::bfd::BfdOutlet;
 use super::{log, process};
 
 /// Events taken before core settles.
@@ -33,6 +34,8 @@ pub(super) struct Outlets {
     pub(super) peers: Vec<PeerOutlet>,
     /// To the kernel's task.
     pub(super) kernel: Option<mpsc::Sender<Vec<fib::Op>>>,
+    /// To the BFD sessions; gone when the daemon ends.
+    pub(super) bfd: Option<BfdOutlet>,
 }
 
 /// To one peer's task.
@@ -47,6 +50,8 @@ pub(super) struct PeerOutlet {
 pub(super) struct Inlets {
     /// From the peers' tasks and the kernel's.
     pub(super) events: mpsc::Receiver<Event>,
+    /// From the BFD sessions. Apart from the events, because a lost neighbour is to be noticed at once.
+    pub(super) bfd: mpsc::Receiver<Event>,
     /// From the API. Apart from the events, so that a person who asks does not wait behind a full table.
     pub(super) requests: mpsc::Receiver<api::Request>,
     /// To end.
@@ -65,6 +70,7 @@ pub(super) async fn run(mut core: Core, mut inlets: Inlets, mut outlets: Outlets
             Next::Stop => {
                 // The commands' ends go, and that is what tells the sessions to close.
                 outlets.peers.clear();
+                outlets.bfd = None;
                 core.end();
                 deadline = Some(Instant::now() + ENDING);
             }
@@ -73,7 +79,7 @@ pub(super) async fn run(mut core: Core, mut inlets: Inlets, mut outlets: Outlets
         gather(&mut core, &mut inlets.events);
         more = core.settle(Instant::now(), &mut Budget::new(TURN));
         while let Some(action) = core.poll_action() {
-            perform(action, &outlets);
+            perform(action, &mut outlets);
         }
         // The other tasks of this thread have their turn, too.
         tokio::task::yield_now().await;
@@ -90,12 +96,13 @@ enum Next {
 }
 
 impl Inlets {
-    /// The next thing to happen: a request before an event, and an event before the time has come, so that
+    /// The next thing to happen: what BFD says before all, a request before an event, and an event before the time has come, so that
     /// somebody who asks waits for one turn at most.
     async fn next(&mut self, more: bool, wake: Option<Instant>, ending: bool) -> Next {
         tokio::select! {
             biased;
             _ = self.stop.recv(), if !ending => Next::Stop,
+            Some(news) = self.bfd.recv() => Next::Event(news),
             Some(request) = self.requests.recv() => Next::Event(Event::Request(process::with_process(request))),
             event = self.events.recv() => event.map_or(Next::Nobody, Next::Event),
             () = idle(more, wake) => Next::Time,
@@ -115,12 +122,17 @@ fn gather(core: &mut Core, events: &mut mpsc::Receiver<Event>) {
     }
 }
 
-fn perform(action: Action, outlets: &Outlets) {
+fn perform(action: Action, outlets: &mut Outlets) {
     match action {
         Action::Batch { peer, session, batch } => {
             to_peer(outlets, peer, |o| o.batches.try_send((session, batch)).is_ok());
         }
         Action::Session { peer, command } => to_peer(outlets, peer, |o| o.commands.try_send(command).is_ok()),
+        Action::Bfd { peer, command } => {
+            if let Some(bfd) = &mut outlets.bfd {
+                bfd.send(peer, command);
+            }
+        }
         Action::Kernel(ops) => {
             let sent = outlets.kernel.as_ref().is_some_and(|kernel| kernel.try_send(ops).is_ok());
             if !sent {

@@ -1,8 +1,9 @@
 //! The daemon: tasks, channels, sockets. It wires the pure parts together and decides nothing itself.
 //!
 //! One task owns [`Core`]; one task a neighbour drives its session; one task speaks with the kernel; one serves
-//! the API; one accepts connections. Every channel is bounded (see `core` for why none overflows).
+//! the API; one accepts connections. BFD, where it is wanted, has a thread of its own. Every channel is bounded (see `core` for why none overflows).
 
+mod bfd;
 mod core;
 mod keep;
 mod kernel;
@@ -31,6 +32,7 @@ use crate::config::{BgpConfig, Config, NeighborConfig};
 use crate::core::{BATCH_CREDIT, Core, Event};
 use crate::peer::session_config;
 
+use self::bfd::BfdOutlet;
 use self::core::{Inlets, Outlets, PeerOutlet};
 use peer::{Mailbox, Peer};
 use socket::Route;
@@ -50,6 +52,9 @@ const ACCEPTED: usize = 2;
 
 /// API requests that wait for core.
 const REQUESTS: usize = 64;
+
+/// News from the BFD sessions that may wait for core.
+const BFD_NEWS: usize = 4;
 
 /// How long sessions may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(2);
@@ -76,9 +81,10 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let api = tokio::spawn(serve_api(listeners, requests, api_end));
 
     info!(version = env!("CARGO_PKG_VERSION"), router_id = %config.bgp.router_id, asn = %config.bgp.asn, "linnetd runs");
-    let outlets = Outlets { peers, kernel };
+    let (bfd_news, bfd_inbox) = mpsc::channel(BFD_NEWS);
+    let outlets = Outlets { peers, kernel, bfd: Some(BfdOutlet::new(bfd_news)) };
     let (stop, stopped) = mpsc::channel(1);
-    let inlets = Inlets { events: inbox, requests: asked, stop: stopped };
+    let inlets = Inlets { events: inbox, bfd: bfd_inbox, requests: asked, stop: stopped };
     let mut running = tokio::spawn(async move { core::run(core, inlets, outlets).await });
     tokio::select! {
         () = told_to_end => {}
@@ -137,19 +143,27 @@ fn start_peers(
         };
         let config = session_config(bgp, neighbor);
         let seed = seed.wrapping_add(id.0.into());
-        sessions.push(tokio::spawn(serve_neighbor(id, route(bgp, neighbor), config, seed, mailbox)));
+        let held = neighbor.bfd.is_some_and(|bfd| bfd.strict);
+        sessions.push(tokio::spawn(serve_neighbor(id, route(bgp, neighbor), config, held, seed, mailbox)));
         doors.insert(neighbor.address, accepted);
         outlets.push(PeerOutlet { batches, commands, name: neighbor.address.to_string() });
     }
     (outlets, Arc::new(doors), sessions)
 }
 
-async fn serve_neighbor(id: PeerId, route: Route, config: SessionConfig, seed: u64, mut mailbox: Mailbox) {
+async fn serve_neighbor(
+    id: PeerId,
+    route: Route,
+    config: SessionConfig,
+    held: bool,
+    seed: u64,
+    mut mailbox: Mailbox,
+) {
     let (name, core) = (route.remote.ip().to_string(), mailbox.core.clone());
     loop {
         let session = Session::new(config.clone(), seed);
         let peer = Peer::new(id, route.clone(), session, &mut mailbox);
-        if !keep::dies(id, &name, &core, peer.run()).await {
+        if !keep::dies(id, &name, &core, peer.run(held)).await {
             return;
         }
     }

@@ -63,9 +63,11 @@ impl<'m> Peer<'m> {
         Peer { id, route, driver: Driver::new(id, session), mailbox, dialling: None }
     }
 
-    /// Runs until the core drops its end of the commands.
-    pub(super) async fn run(mut self) {
-        self.driver.start(Instant::now());
+    /// Runs until the core drops its end of the commands. One that is `held` waits to be enabled by a command.
+    pub(super) async fn run(mut self, held: bool) {
+        if !held {
+            self.driver.start(Instant::now());
+        }
         loop {
             let now = Instant::now();
             self.driver.write(now);

@@ -145,6 +145,7 @@ impl<S: Stream> Driver<S> {
             SessionCommand::Shutdown(text) => Input::Stop(StopReason::Shutdown(text)),
             SessionCommand::Enable => Input::Start,
             SessionCommand::RequestRefresh(family) => Input::RequestRefresh(family),
+            SessionCommand::BfdDown { hold } => Input::Stop(StopReason::BfdDown { hold }),
         };
         self.handle(now, input);
     }

@@ -79,6 +79,12 @@ fn answer(query: Query) -> Result<Answer, ApiError> {
             neighbor(&request.address)?;
             v1::SetNeighborAdminResponse {}.into()
         }
+        Query::ListBfdSessions(request) => {
+            let mut sessions = rows::bfd_sessions();
+            sessions.retain(|row| request.neighbor.is_empty() || request.neighbor == row.neighbor);
+            let (bfd_sessions, next_page_token) = page(sessions, &request.page_token);
+            v1::ListBfdSessionsResponse { bfd_sessions, next_page_token }.into()
+        }
         Query::ListVnis(request) => {
             let (vnis, next_page_token) = page(vnis(&request), &request.page_token);
             v1::ListVnisResponse { vnis, next_page_token }.into()

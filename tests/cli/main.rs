@@ -49,6 +49,11 @@ fn neighbors() {
 }
 
 #[test]
+fn bfd() {
+    golden("bfd", &["bfd", "bfd -o wide", "bfd 10.0.1.1", "bfd 10.0.1.3", "bfd 2001:db8::2", "bfd 10.0.0.9"]);
+}
+
+#[test]
 fn rib() {
     golden(
         "rib",

@@ -187,7 +187,7 @@ impl Node {
                 drop(net);
                 self.kernel.give(now, ops);
             }
-            Action::Log(_) => {}
+            Action::Bfd { .. } | Action::Log(_) => {}
         }
     }
 

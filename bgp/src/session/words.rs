@@ -36,6 +36,11 @@ pub enum StopReason {
     Reset(Option<String>),
     /// The peer is no longer configured.
     Deconfigured,
+    /// BFD has found that the peer cannot be reached (RFC 5882).
+    BfdDown {
+        /// It stays down until it is started; else it comes back by itself.
+        hold: bool,
+    },
     /// The daemon leaves and means to be back: the connection is closed without a Cease, so that a peer that
     /// does graceful restart keeps the routes (RFC 4724 section 4).
     GoingDown,
@@ -66,7 +71,7 @@ impl Side {
 impl StopReason {
     /// Whether the session comes back by itself.
     pub fn restarts(&self) -> bool {
-        matches!(self, StopReason::Reset(_))
+        matches!(self, StopReason::Reset(_) | StopReason::BfdDown { hold: false })
     }
 }
 

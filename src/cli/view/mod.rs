@@ -1,5 +1,6 @@
 //! How rows look to people: columns here mean what FRR's and GoBGP's users expect of them.
 
+mod bfd;
 mod evpn;
 mod explain;
 mod fib;
@@ -8,6 +9,7 @@ mod neighbor;
 mod path;
 mod status;
 
+pub(crate) use bfd::show_bfd_session;
 pub(crate) use explain::show_explanation;
 pub(crate) use monitor::show_change;
 pub(crate) use neighbor::show_neighbor;

@@ -14,7 +14,7 @@ use crate::core::peer::Peer;
 use crate::core::{Action, Core, SessionCommand};
 
 use super::row::{hex, seconds, seconds_since, texts};
-use super::{Answered, parse, parse_token, token};
+use super::{Answered, bfd, parse, parse_token, token};
 
 /// The longest text that goes into a NOTIFICATION (RFC 9003 section 2).
 const MESSAGE_OCTETS: usize = 255;
@@ -105,11 +105,18 @@ impl Core {
             peer.shut_down = matches!(command, SessionCommand::Shutdown(_));
         }
         self.watches.neighbor_changed(id);
-        self.command(id, command);
+        match command {
+            SessionCommand::Enable => self.bfd_neighbor_starts(id),
+            _ => self.bfd_neighbor_ends(id),
+        }
+        if command != SessionCommand::Enable || self.bfd_permits(id) {
+            self.command(id, command);
+        }
         Ok(v1::SetNeighborAdminResponse {})
     }
 
-    fn command(&mut self, peer: bgp::types::PeerId, command: SessionCommand) {
+    /// Has a session's task do something.
+    pub(in crate::core) fn command(&mut self, peer: bgp::types::PeerId, command: SessionCommand) {
         self.actions.push_back(Action::Session { peer, command });
     }
 
@@ -131,6 +138,7 @@ impl Core {
             families: self.family_rows(peer),
             flaps: peer.flaps,
             route_reflector_client: peer.config.route_reflector_client,
+            bfd: bfd::row(now, peer),
             ..v1::Neighbor::default()
         };
         row.rejected = self.rejected_rows(peer);

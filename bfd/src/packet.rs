@@ -148,7 +148,9 @@ impl Packet {
             self.multiplier,
             LENGTH as u8,
         ]);
-        rest.chunks_exact_mut(4).zip(words).for_each(|(place, word)| place.copy_from_slice(&word.to_be_bytes()));
+        rest.chunks_exact_mut(4)
+            .zip(words)
+            .for_each(|(place, word)| place.copy_from_slice(&word.to_be_bytes()));
         octets
     }
 }
@@ -163,8 +165,8 @@ mod tests {
 
     /// As FRR's bfdd sends it: Up, 300 ms both ways, three times, 50 ms of Echo.
     const UP: [u8; LENGTH] = [
-        0x20, 0xc8, 3, 24, 0x5a, 0x1d, 0x0c, 0x2e, 0, 0, 0, 9, 0, 4, 0x93, 0xe0, 0, 4, 0x93, 0xe0, 0, 0, 0xc3,
-        0x50,
+        0x20, 0xc8, 3, 24, 0x5a, 0x1d, 0x0c, 0x2e, 0, 0, 0, 9, 0, 4, 0x93, 0xe0, 0, 4, 0x93, 0xe0, 0, 0,
+        0xc3, 0x50,
     ];
 
     #[test]

@@ -39,7 +39,12 @@ impl Config {
     fn bounded(self) -> Config {
         const LEAST: Duration = Duration::from_millis(1);
         let Config { min_tx, min_rx, multiplier, passive } = self;
-        Config { min_tx: min_tx.max(LEAST), min_rx: min_rx.max(LEAST), multiplier: multiplier.max(1), passive }
+        Config {
+            min_tx: min_tx.max(LEAST),
+            min_rx: min_rx.max(LEAST),
+            multiplier: multiplier.max(1),
+            passive,
+        }
     }
 
     fn intervals(&self) -> Intervals {
@@ -339,7 +344,12 @@ impl Session {
             _ => {}
         }
         let by_operator = self.remote_state == State::AdminDown || to == State::AdminDown;
-        self.actions.push_back(Action::Changed(Change { from, to, diagnostic: self.diagnostic, by_operator }));
+        self.actions.push_back(Action::Changed(Change {
+            from,
+            to,
+            diagnostic: self.diagnostic,
+            by_operator,
+        }));
         if self.may_send() {
             self.send(now);
         }

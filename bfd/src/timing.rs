@@ -159,7 +159,10 @@ mod tests {
             assert_eq!(timing.receive_interval(&peer), meanwhile.rx, "{to:?}");
             timing.answered();
             assert!(!timing.is_polling());
-            assert_eq!((timing.transmit_interval(&peer), timing.receive_interval(&peer)), (Some(to.tx), to.rx));
+            assert_eq!(
+                (timing.transmit_interval(&peer), timing.receive_interval(&peer)),
+                (Some(to.tx), to.rx)
+            );
         }
     }
 

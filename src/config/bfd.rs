@@ -10,6 +10,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 
+use super::authentication::Hops;
+
 /// How BFD sessions are held.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -21,10 +23,11 @@ pub struct BfdSection {
     /// How many packets in a row may be missed, 1 to 255. 3 unless given.
     pub multiplier: Option<u8>,
     /// Whether the neighbour is behind routers (RFC 5883): true, false, or `auto`, which is what it is unless given.
-    /// `auto`: an eBGP neighbour is if it has `multihop`; any other is unless its address is on a link of this node.
+    /// `auto`: who has `multihop` or `ttl_security` is as they say, an eBGP neighbour without them is not, and any
+    /// other is unless its address is on a link of this node.
     pub multihop: Option<MultihopValue>,
-    /// With several hops: the least time to live that packets may arrive with. Unless given: 256 less the
-    /// neighbour's `multihop` for an eBGP neighbour that has it, and else any.
+    /// With several hops: the least time to live that packets may arrive with. Unless given: 256 less `multihop` or
+    /// `ttl_security`, where the neighbour has one of them, and else any.
     pub minimum_ttl: Option<u8>,
     /// Send nothing before the neighbour does.
     pub passive: Option<bool>,
@@ -91,7 +94,8 @@ impl BfdSection {
             faults.push(("minimum_ttl", "1 to 255: no packet arrives with 0".to_owned()));
         }
         if self.minimum_ttl.is_some() && self.multihop == Some(MultihopValue::Is(false)) {
-            let message = "only for several hops: over one, packets must arrive with 255 (RFC 5881 section 5)";
+            let message =
+                "only for several hops: over one, packets must arrive with 255 (RFC 5881 section 5)";
             faults.push(("minimum_ttl", message.to_owned()));
         }
         faults
@@ -111,19 +115,18 @@ impl BfdSection {
     }
 }
 
-/// What a neighbour's `bfd` means. `hops` is its BGP `multihop`, where it is an eBGP neighbour for certain.
-pub(super) fn resolve(
-    value: Option<BfdValue>,
-    defaults: &BfdSection,
-    hops: Option<u8>,
-) -> Option<BfdConfig> {
-    let section = value?.0?.or(defaults);
+/// What a neighbour's `bfd` means, if it may be so many hops away.
+pub(super) fn resolve(value: Option<&BfdValue>, defaults: &BfdSection, hops: Hops) -> Option<BfdConfig> {
+    let section = value?.0.as_ref()?.or(defaults);
+    let hops = match hops {
+        Hops::Reach(hops) | Hops::Within(hops) => Some(hops),
+        Hops::Unlimited => None,
+    };
     let multihop = match section.multihop.unwrap_or_default() {
         MultihopValue::Is(multihop) => Some(multihop),
         MultihopValue::Auto => hops.map(|hops| hops > 1),
     };
-    let routed = hops.filter(|hops| *hops > 1);
-    let least_ttl = routed.map_or(1, |hops| u8::MAX - (hops - 1));
+    let least_ttl = hops.filter(|hops| *hops > 1).map_or(1, |hops| u8::MAX - (hops - 1));
     let interval = |millis: Option<u32>| Duration::from_millis(millis.unwrap_or(DEFAULT_INTERVAL).into());
     Some(BfdConfig {
         transmit_interval: interval(section.transmit_interval_ms),
@@ -230,7 +233,8 @@ mod tests {
             strict: false,
         };
         assert_eq!(inside, Some(expected));
-        let farther = BfdConfig { multiplier: 5, strict: true, multihop: Some(true), minimum_ttl: 253, ..expected };
+        let farther =
+            BfdConfig { multiplier: 5, strict: true, multihop: Some(true), minimum_ttl: 253, ..expected };
         assert_eq!(outside, Some(farther));
 
         let [inside, outside] =

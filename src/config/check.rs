@@ -1,15 +1,18 @@
 //! What the keys mean together: groups and defaults applied, contradictions found.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
-use bgp::session::RemoteAs;
+use bgp::session::{RemoteAs, RoleConfig};
 use bgp::types::{Asn, Family, FamilySet, RouterId, Vni};
 use evpn::ImportTarget;
 
 use super::bfd::{self, BfdSection, BfdValue};
 use super::fault::Path;
 use super::file::{self, EbgpDefault, PeerSettings, RemoteAsWord};
+use super::protection::hops;
+use super::secret::SecretFiles;
 use super::{BgpConfig, Config, EvpnConfig, NeighborConfig, VniConfig};
 
 /// A fault of meaning, at a key; its place in the text is found later.
@@ -20,7 +23,7 @@ pub(super) struct Finding {
 
 /// What the file means, and everything that is wrong with it.
 pub(super) fn check(file: file::File) -> (Config, Vec<Finding>) {
-    let mut checker = Checker { findings: Vec::new() };
+    let mut checker = Checker { findings: Vec::new(), secrets: SecretFiles::default() };
     let bgp = checker.bgp(file.bgp);
     let evpn = file.evpn.map(|evpn| checker.evpn(evpn));
     if let Some(listen) = file.api.listen
@@ -30,15 +33,17 @@ pub(super) fn check(file: file::File) -> (Config, Vec<Finding>) {
             "only a loopback address: the API has no TLS yet, and whoever reaches it can change this speaker";
         checker.find(Path::from("api").key("listen"), message);
     }
-    (Config { bgp, evpn, api: file.api }, checker.findings)
+    let config = Config { bgp, evpn, api: file.api, warnings: checker.secrets.warnings };
+    (config, checker.findings)
 }
 
-struct Checker {
+pub(super) struct Checker {
     findings: Vec<Finding>,
+    pub(super) secrets: SecretFiles,
 }
 
 impl Checker {
-    fn find(&mut self, path: Path, message: impl Into<String>) {
+    pub(super) fn find(&mut self, path: Path, message: impl Into<String>) {
         self.findings.push(Finding { path, message: message.into() });
     }
 
@@ -90,10 +95,13 @@ impl Checker {
             let at = path.key("peer_groups").index(i);
             let settings = group.settings();
             self.settings(&at, &settings);
-            if by_name.contains_key(&group.name) {
-                self.find(at.key("name"), format!("there is a group `{}` already", group.name));
-            } else {
-                by_name.insert(group.name, settings);
+            match by_name.entry(group.name) {
+                Entry::Vacant(place) => {
+                    place.insert(settings);
+                }
+                Entry::Occupied(first) => {
+                    self.find(at.key("name"), format!("there is a group `{}` already", first.key()));
+                }
             }
         }
         by_name
@@ -116,22 +124,32 @@ impl Checker {
         }
         let remote_as = settings.remote_as.map_or(RemoteAs::Internal, resolve_remote_as);
         let internal = is_internal(remote_as, context.asn);
-        let multihop = settings.multihop.unwrap_or(1);
+        if settings.role_strict == Some(true) && settings.role.is_none() {
+            self.find(at.key("role_strict"), "means nothing without a role");
+        }
         let config = NeighborConfig {
             address: neighbor.address,
             port: settings.port.unwrap_or(179),
             description: neighbor.description.clone().unwrap_or_default(),
             local_address: settings.local_address,
             remote_as,
-            families: self.families(at, settings.families),
+            families: self.families(at, settings.families.clone()),
             passive: settings.passive.unwrap_or(false),
             route_reflector_client: settings.route_reflector_client.unwrap_or(false),
             hold_time: settings.hold_time.unwrap_or(90),
             keepalive: settings.keepalive,
             connect_retry: settings.connect_retry.unwrap_or(10),
-            multihop,
+            min_hold_time: settings.min_hold_time.unwrap_or(0),
+            extended_next_hop: settings.extended_next_hop,
+            role: settings
+                .role
+                .map(|role| RoleConfig { ours: role.0, strict: settings.role_strict.unwrap_or(false) }),
+            fqdn: settings.fqdn.unwrap_or(true),
+            software_version: settings.software_version.unwrap_or(false),
+            hops: hops(&settings, internal),
+            authentication: self.authentication(&settings),
             ebgp_accept: context.ebgp_default == EbgpDefault::Accept,
-            bfd: bfd::resolve(settings.bfd, context.bfd, (internal == Some(false)).then_some(multihop)),
+            bfd: bfd::resolve(settings.bfd.as_ref(), context.bfd, hops(&settings, internal)),
         };
         self.neighbor_whole(at, &config, internal, context.listens);
         config
@@ -152,6 +170,7 @@ impl Checker {
     /// What can be said of settings before it is known whom they are for.
     fn settings(&mut self, at: &Path, settings: &PeerSettings) {
         self.hold_time(at, settings.hold_time, settings.keepalive);
+        self.protection(at, settings);
         if settings.port == Some(0) {
             self.find(at.key("port"), "0 is no port; 179 is BGP's");
         }
@@ -201,8 +220,15 @@ impl Checker {
         if config.route_reflector_client && internal == Some(false) {
             self.find(at.clone(), "route_reflector_client is for neighbours in this AS (RFC 4456)");
         }
-        if config.multihop == 0 {
-            self.find(at.key("multihop"), "1 (on the link) to 255");
+        if config.role.is_some() && internal == Some(true) {
+            self.find(at.clone(), "role is for neighbours in other ASes (RFC 9234)");
+        }
+        if config.hold_time != 0 && config.hold_time < config.min_hold_time {
+            let message = format!(
+                "above our own hold time of {} seconds, which the neighbour would take",
+                config.hold_time
+            );
+            self.find(at.key("min_hold_time"), message);
         }
         if config.connect_retry == 0 {
             self.find(at.key("connect_retry"), "at least 1 second");

@@ -3,12 +3,16 @@
 //! Reading finds every fault at once, each with its line, column and key; a file with a fault gives no
 //! configuration. Nothing is touched by reading: the daemon acts on a [`Config`], which is right by type.
 
+mod authentication;
 mod bfd;
 mod check;
 pub mod fault;
 pub mod file;
 mod locate;
+mod mask;
+mod protection;
 mod read;
+mod secret;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -16,13 +20,15 @@ mod value;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use bgp::session::RemoteAs;
+use bgp::session::{RemoteAs, RoleConfig};
 use bgp::types::{Asn, FamilySet, Rd, RouterId, Vni};
 use bgp::wire::RouteTarget;
 use evpn::ImportTarget;
 
 pub use self::bfd::{BfdConfig, BfdSection, BfdValue, MultihopValue};
+pub use authentication::{AoAlgorithm, AoKey, Authentication, Hops};
 pub use fault::{Fault, Faults};
+pub use secret::Secret;
 
 /// What a configuration means, with groups and defaults applied.
 #[derive(Debug)]
@@ -33,6 +39,8 @@ pub struct Config {
     pub evpn: Option<EvpnConfig>,
     /// Where the API is served.
     pub api: file::Api,
+    /// What is allowed and yet should not be so: for the log.
+    pub warnings: Vec<String>,
 }
 
 /// This speaker and its neighbours.
@@ -75,8 +83,20 @@ pub struct NeighborConfig {
     pub keepalive: Option<u16>,
     /// Seconds between attempts to connect.
     pub connect_retry: u16,
-    /// Time to live of packets to an eBGP neighbour.
-    pub multihop: u8,
+    /// The least hold time that it may offer, seconds.
+    pub min_hold_time: u16,
+    /// IPv4 routes may have an IPv6 next hop; `None`: over IPv6.
+    pub extended_next_hop: Option<bool>,
+    /// What this speaker is to it (RFC 9234).
+    pub role: Option<RoleConfig>,
+    /// Tell it this node's host name.
+    pub fqdn: bool,
+    /// Tell it the name and version of this software.
+    pub software_version: bool,
+    /// How far away it may be.
+    pub hops: Hops,
+    /// How its segments are signed.
+    pub authentication: Authentication,
     /// Whether an eBGP neighbour is served without a policy (RFC 8212).
     pub ebgp_accept: bool,
     /// How BFD watches it, where it does.
@@ -135,7 +155,7 @@ impl Config {
             Some(config) if list.is_empty() => Ok(config),
             _ => {
                 list.sort_by_key(|fault| fault.position);
-                Err(Faults { file: name.to_owned(), text: text.to_owned(), list })
+                Err(Faults { file: name.to_owned(), text: mask::masked(text), list })
             }
         }
     }

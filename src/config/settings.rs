@@ -4,13 +4,15 @@
 //! here. So the structs are written out by a macro.)
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::bfd::BfdValue;
-use super::file::RemoteAs;
-use super::value::FamilyValue;
+use super::file::{RemoteAs, TcpAo};
+use super::secret::Secret;
+use super::value::{FamilyValue, RoleValue};
 
 macro_rules! peer_settings {
     ($($(#[doc = $doc:literal])* $key:ident: $type:ty,)*) => {
@@ -57,8 +59,8 @@ macro_rules! peer_settings {
         }
 
         impl PeerSettings {
-            /// These, and where they say nothing those of the group.
-            pub fn or(self, group: PeerSettings) -> PeerSettings {
+            /// Each of these, and where it is not given that of the group.
+            fn each_or(self, group: PeerSettings) -> PeerSettings {
                 PeerSettings { $($key: self.$key.or(group.$key),)* }
             }
         }
@@ -84,8 +86,42 @@ peer_settings! {
     keepalive: u16,
     /// Seconds between attempts to connect. 10 unless given.
     connect_retry: u16,
+    /// The least hold time that the neighbour may offer, seconds (0, no hold timer, is always taken). 0 unless given.
+    min_hold_time: u16,
+    /// IPv4 routes may have an IPv6 next hop (RFC 8950). On over IPv6, off over IPv4 unless given.
+    extended_next_hop: bool,
+    /// What this speaker is to an eBGP neighbour (RFC 9234): it must be the counterpart, and routes do not leak.
+    role: RoleValue,
+    /// The neighbour has to name its role, too.
+    role_strict: bool,
+    /// Tell the neighbour this node's host name. On unless given.
+    fqdn: bool,
+    /// Tell the neighbour the name and version of this software. Off unless given.
+    software_version: bool,
     /// Hops that an eBGP neighbour may be away; 1, on the link, unless given.
     multihop: u8,
     /// Watch the neighbour with BFD (RFC 5880): true, or how; what is not given is taken from bgp.bfd. False unless given.
     bfd: BfdValue,
+    /// Hops that the neighbour may be away at most, as its packets prove it (GTSM, RFC 5082): 1 is on the link.
+    ttl_security: u8,
+    /// The key of TCP-MD5 (RFC 2385), 1 to 80 octets. It is better kept in a file.
+    password: Secret,
+    /// A file that holds the key of TCP-MD5; a newline at its end is none of the key.
+    password_file: PathBuf,
+    /// The keys of TCP-AO (RFC 5925).
+    tcp_ao: TcpAo,
+}
+
+impl PeerSettings {
+    /// These, and where they say nothing those of the group. Who says how segments are signed, or how far away
+    /// the neighbour may be, leaves nothing of what the group says about that.
+    pub fn or(self, mut group: PeerSettings) -> PeerSettings {
+        if self.password.is_some() || self.password_file.is_some() || self.tcp_ao.is_some() {
+            (group.password, group.password_file, group.tcp_ao) = (None, None, None);
+        }
+        if self.multihop.is_some() || self.ttl_security.is_some() {
+            (group.multihop, group.ttl_security) = (None, None);
+        }
+        self.each_or(group)
+    }
 }

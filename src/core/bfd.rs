@@ -18,8 +18,8 @@ use std::net::{IpAddr, SocketAddr};
 use bfd::{Diagnostic, Info, State};
 use bgp::types::PeerId;
 
-use super::event::{Action, LogLine, SessionCommand};
 use super::Core;
+use super::event::{Action, LogLine, SessionCommand};
 use super::peer::Peer;
 use crate::config::BfdConfig;
 
@@ -152,7 +152,9 @@ impl Core {
     /// Takes news of BFD sessions.
     pub(super) fn bfd_news(&mut self, news: Vec<BfdNews>) {
         for BfdNews { peer: id, lost, picture } in news {
-            let Some(peer) = self.peers.get_mut(id).filter(|peer| peer.bfd.target.is_some()) else { continue };
+            let Some(peer) = self.peers.get_mut(id).filter(|peer| peer.bfd.target.is_some()) else {
+                continue;
+            };
             let before = peer.bfd.picture.replace(picture);
             let after = peer.bfd.state();
             self.watches.neighbor_changed(id);

@@ -12,13 +12,14 @@ use crate::single::{Single, packet};
 /// Octets that are often nearly a packet.
 fn octets() -> impl Strategy<Value = Vec<u8>> {
     let random = prop::collection::vec(any::<u8>(), 0..64);
-    let near = (any::<[u8; 24]>(), 0u8..4, 0u8..40, any::<bool>()).prop_map(|(mut octets, state, length, ours)| {
-        (octets[0], octets[1], octets[3]) = (0x20, state << 6 | octets[1] & 0x3f, length);
-        if !ours {
-            octets[8..12].fill(0);
-        }
-        octets.to_vec()
-    });
+    let near =
+        (any::<[u8; 24]>(), 0u8..4, 0u8..40, any::<bool>()).prop_map(|(mut octets, state, length, ours)| {
+            (octets[0], octets[1], octets[3]) = (0x20, state << 6 | octets[1] & 0x3f, length);
+            if !ours {
+                octets[8..12].fill(0);
+            }
+            octets.to_vec()
+        });
     prop_oneof![random, near]
 }
 

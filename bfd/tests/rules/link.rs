@@ -3,7 +3,9 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use bfd::{Action, Change, Config, Datagram, Endpoint, Hops, Info, Input, Packet, SessionId, Sessions, State};
+use bfd::{
+    Action, Change, Config, Datagram, Endpoint, Hops, Info, Input, Packet, SessionId, Sessions, State,
+};
 
 pub(crate) const ID: SessionId = SessionId(4);
 
@@ -94,7 +96,11 @@ impl Pair {
         let start = self.now;
         while !so(self) {
             self.run(Duration::from_millis(1));
-            assert!(self.now - start < Duration::from_secs(60), "never {what}: {:#?}", [0, 1].map(|n| self.info(n)));
+            assert!(
+                self.now - start < Duration::from_secs(60),
+                "never {what}: {:#?}",
+                [0, 1].map(|n| self.info(n))
+            );
         }
         self.now - start
     }
@@ -106,7 +112,8 @@ impl Pair {
 
     fn deliver(&mut self) {
         let now = self.now;
-        let (landed, flying) = std::mem::take(&mut self.flights).into_iter().partition(|flight| flight.due <= now);
+        let (landed, flying) =
+            std::mem::take(&mut self.flights).into_iter().partition(|flight| flight.due <= now);
         self.flights = flying;
         let landed: Vec<Flight> = landed;
         for Flight { to, octets, .. } in landed {

@@ -130,8 +130,7 @@ fn a_passive_side_waits_to_be_spoken_to() {
 fn a_session_that_is_opened_anew_replaces_the_old_one() {
     let mut pair = up([config(50, 50, 3), config(50, 50, 3)]);
     let before = pair.info(0).discriminator;
-    let endpoint =
-        bfd::Endpoint { remote: crate::link::address(1), scope: 0, hops: bfd::Hops::Single };
+    let endpoint = bfd::Endpoint { remote: crate::link::address(1), scope: 0, hops: bfd::Hops::Single };
     pair.tell(0, Input::Open(ID, endpoint, config(50, 50, 3)));
     assert_ne!(pair.info(0).discriminator, before);
     pair.run_until("up", |pair| pair.states() == UP);

@@ -69,7 +69,8 @@ pub(super) fn in_one_line(session: &v1::BfdSession) -> String {
         v1::BfdState::Unspecified if session.strict => format!("not running{waits}"),
         v1::BfdState::Unspecified => "begins with the session".to_owned(),
         v1::BfdState::Up => {
-            let lost = if session.downs == 0 { String::new() } else { format!(", down {} times", session.downs) };
+            let lost =
+                if session.downs == 0 { String::new() } else { format!(", down {} times", session.downs) };
             format!("{}, detects a loss in {} ms{lost}", standing(session), session.detection_time_ms)
         }
         _ => format!("{}{}{waits}", standing(session), because(&session.diagnostic)),
@@ -77,7 +78,8 @@ pub(super) fn in_one_line(session: &v1::BfdSession) -> String {
 }
 
 fn standing(session: &v1::BfdSession) -> String {
-    let since = session.since_seconds.map(|seconds| format!(" for {}", duration(seconds))).unwrap_or_default();
+    let since =
+        session.since_seconds.map(|seconds| format!(" for {}", duration(seconds))).unwrap_or_default();
     format!("{}{since}", state_name(session.state()))
 }
 

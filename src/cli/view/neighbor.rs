@@ -85,13 +85,18 @@ pub(crate) fn show_neighbor(output: &mut Output<'_>, neighbor: &v1::Neighbor) ->
     field(out, "State", &session_state(neighbor))?;
     field(out, "AS", &systems(neighbor))?;
     field(out, "Router ID", &neighbor.router_id)?;
+    field(out, "Host name", &neighbor.host_name)?;
+    field(out, "Software", &neighbor.software_version)?;
+    field(out, "Role", &role(neighbor))?;
     field(out, "Connection", &connection(neighbor))?;
     field(out, "Timers", &timers(neighbor))?;
+    field(out, "Protection", &protection(neighbor))?;
     field(out, "BFD", &neighbor.bfd.as_ref().map(in_one_line).unwrap_or_default())?;
     field(out, "Peer group", &neighbor.peer_group)?;
     field(out, "Kind", &kind(neighbor))?;
     field(out, "We announced", &neighbor.capabilities_sent.join(", "))?;
     field(out, "It announced", &neighbor.capabilities_received.join(", "))?;
+    field(out, "In use", &neighbor.capabilities_agreed.join(", "))?;
     field(out, "Session lost", &times(neighbor.flaps))?;
     field(out, "Last error", &last_error(neighbor))?;
     field(out, "Refused routes", &refused(neighbor))?;
@@ -139,6 +144,16 @@ fn systems(neighbor: &v1::Neighbor) -> String {
     }
 }
 
+/// `provider, it is customer`: what this node is to the neighbour, and what that says it is itself.
+fn role(neighbor: &v1::Neighbor) -> String {
+    match (neighbor.role.as_str(), neighbor.remote_role.as_str()) {
+        ("", "") => String::new(),
+        ("", theirs) => format!("none here, it says it is {theirs}"),
+        (ours, "") => format!("{ours} to it"),
+        (ours, theirs) => format!("{ours} to it, it says it is {theirs}"),
+    }
+}
+
 fn connection(neighbor: &v1::Neighbor) -> String {
     if neighbor.local_address.is_empty() {
         return String::new();
@@ -156,6 +171,18 @@ fn timers(neighbor: &v1::Neighbor) -> String {
         (0, 0) => String::new(),
         (hold, keepalive) => format!("hold {hold} s, keepalive {keepalive} s"),
     }
+}
+
+/// How segments are signed, and from how far away they may come.
+fn protection(neighbor: &v1::Neighbor) -> String {
+    let signature = neighbor.authentication.to_uppercase();
+    let hops = match neighbor.ttl_security_hops {
+        0 => String::new(),
+        1 => "on the link only (GTSM)".into(),
+        hops => format!("at most {hops} hops away (GTSM)"),
+    };
+    let both = [signature, hops];
+    both.iter().filter(|part| !part.is_empty()).map(String::as_str).collect::<Vec<_>>().join(", ")
 }
 
 fn kind(neighbor: &v1::Neighbor) -> String {

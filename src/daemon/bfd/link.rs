@@ -44,7 +44,11 @@ impl Link {
     ///
     /// # Errors
     /// What keeps it from being opened.
-    pub(super) fn open(&mut self, port: u32, receiver: impl FnOnce(Kind) -> io::Result<()>) -> io::Result<()> {
+    pub(super) fn open(
+        &mut self,
+        port: u32,
+        receiver: impl FnOnce(Kind) -> io::Result<()>,
+    ) -> io::Result<()> {
         let BfdTarget { mut remote, local, config } = self.target;
         self.multihop = match config.multihop {
             Some(multihop) => multihop,

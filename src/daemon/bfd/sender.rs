@@ -64,7 +64,8 @@ impl Sender {
 }
 
 fn bind(socket: &Socket, remote: SocketAddr, local: Option<IpAddr>, first: u32) -> io::Result<()> {
-    let any: IpAddr = if remote.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    let any: IpAddr =
+        if remote.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
     let mut address = SocketAddr::new(local.unwrap_or(any), 0);
     if let (SocketAddr::V6(address), SocketAddr::V6(remote)) = (&mut address, remote) {
         address.set_scope_id(remote.scope_id());

@@ -124,7 +124,9 @@ impl Task {
     fn want(&mut self, peer: PeerId, target: Option<BfdTarget>) {
         let (now, id) = (Instant::now(), SessionId(peer.0));
         match (target, self.links.get_mut(&id)) {
-            (Some(target), Some(link)) if link.is_open() && !link.ending && only_pace(&link.target, &target) => {
+            (Some(target), Some(link))
+                if link.is_open() && !link.ending && only_pace(&link.target, &target) =>
+            {
                 link.target = target;
                 self.sessions.handle(now, Input::Configure(id, link.config()));
             }

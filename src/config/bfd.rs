@@ -11,6 +11,8 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 
 use super::authentication::Hops;
+use super::check::Checker;
+use super::fault::Path;
 
 /// How BFD sessions are held.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize, JsonSchema)]
@@ -75,9 +77,16 @@ const INTERVALS: std::ops::RangeInclusive<u32> = 10..=60_000;
 const DEFAULT_INTERVAL: u32 = 300;
 const DEFAULT_MULTIPLIER: u8 = 3;
 
+impl Checker {
+    /// The faults of what is said in one place.
+    pub(super) fn bfd(&mut self, at: &Path, section: &BfdSection) {
+        section.faults().into_iter().for_each(|(key, message)| self.find(at.key(key), message));
+    }
+}
+
 impl BfdSection {
     /// What is wrong with it: at which key, and how.
-    pub(super) fn faults(&self) -> Vec<(&'static str, String)> {
+    fn faults(&self) -> Vec<(&'static str, String)> {
         let mut faults = Vec::new();
         for (key, interval) in [
             ("transmit_interval_ms", self.transmit_interval_ms),

@@ -11,6 +11,7 @@ use evpn::ImportTarget;
 use super::bfd::{self, BfdSection, BfdValue};
 use super::fault::Path;
 use super::file::{self, EbgpDefault, PeerSettings, RemoteAsWord};
+use super::policy::{self, Direction, Policies};
 use super::protection::hops;
 use super::secret::SecretFiles;
 use super::{BgpConfig, Config, EvpnConfig, NeighborConfig, VniConfig};
@@ -23,7 +24,9 @@ pub(super) struct Finding {
 
 /// What the file means, and everything that is wrong with it.
 pub(super) fn check(file: file::File) -> (Config, Vec<Finding>) {
-    let mut checker = Checker { findings: Vec::new(), secrets: SecretFiles::default() };
+    let mut findings = Vec::new();
+    let policies = policy::check(&file.policy, file.bgp.asn.0, &mut findings);
+    let mut checker = Checker { findings, policies, secrets: SecretFiles::default() };
     let bgp = checker.bgp(file.bgp);
     let evpn = file.evpn.map(|evpn| checker.evpn(evpn));
     if let Some(listen) = file.api.listen
@@ -39,6 +42,7 @@ pub(super) fn check(file: file::File) -> (Config, Vec<Finding>) {
 
 pub(super) struct Checker {
     findings: Vec<Finding>,
+    policies: Policies,
     pub(super) secrets: SecretFiles,
 }
 
@@ -75,7 +79,8 @@ impl Checker {
         }
         let router_id = RouterId(bgp.router_id);
         let cluster_id = bgp.cluster_id.unwrap_or(bgp.router_id);
-        BgpConfig { asn: bgp.asn.0, router_id, cluster_id, listen, neighbors }
+        let policies = self.policies.list.clone();
+        BgpConfig { asn: bgp.asn.0, router_id, cluster_id, listen, neighbors, policies }
     }
 
     fn listen(&mut self, path: &Path, listen: Option<file::Listen>) -> Vec<std::net::SocketAddr> {
@@ -150,6 +155,9 @@ impl Checker {
             authentication: self.authentication(&settings),
             ebgp_accept: context.ebgp_default == EbgpDefault::Accept,
             bfd: bfd::resolve(settings.bfd.as_ref(), context.bfd, hops(&settings, internal)),
+            import_policy: self.policies.chain(settings.import_policy.as_ref()),
+            export_policy: self.policies.chain(settings.export_policy.as_ref()),
+            keep_adj_in: settings.keep_adj_in.unwrap_or(false),
         };
         self.neighbor_whole(at, &config, internal, context.listens);
         config
@@ -177,10 +185,12 @@ impl Checker {
         if let Some(BfdValue(Some(section))) = &settings.bfd {
             self.bfd(&at.key("bfd"), section);
         }
-    }
-
-    fn bfd(&mut self, at: &Path, section: &BfdSection) {
-        section.faults().into_iter().for_each(|(key, message)| self.find(at.key(key), message));
+        for (key, names, way) in [
+            ("import_policy", &settings.import_policy, Direction::Import),
+            ("export_policy", &settings.export_policy, Direction::Export),
+        ] {
+            self.policies.check_names(&at.key(key), names.as_ref(), way, &mut self.findings);
+        }
     }
 
     fn neighbor_addresses(&mut self, at: &Path, address: IpAddr, settings: &PeerSettings) {

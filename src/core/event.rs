@@ -47,6 +47,10 @@ pub enum PeerNews {
     EndOfRib(Family),
     /// The peer wants everything again.
     Refresh(Family),
+    /// The peer sends everything again from here on (RFC 7313).
+    RefreshBegins(Family),
+    /// The peer has sent everything again.
+    RefreshEnds(Family),
     /// So many batches have been written.
     Credit(u32),
     /// An attempt to connect ended. For the log.
@@ -102,6 +106,8 @@ pub enum LogLine {
     Down(PeerId, Down),
     /// An attempt to connect failed.
     Failed(PeerId, Down),
+    /// A peer began to send everything again and has not said that it is done.
+    RefreshOverdue(PeerId, Family),
     /// EVPN noticed something.
     Evpn(Notice),
     /// Rows that a former run left in the kernel may go now.

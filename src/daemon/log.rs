@@ -18,6 +18,11 @@ pub(super) fn write<'n>(line: LogLine, name: impl Fn(PeerId) -> &'n str) {
         ),
         LogLine::Down(peer, down) => warn!(neighbor = name(peer), reason = %down, "session ended"),
         LogLine::Failed(peer, down) => debug!(neighbor = name(peer), reason = %down, "no session"),
+        LogLine::RefreshOverdue(peer, family) => warn!(
+            neighbor = name(peer),
+            %family,
+            "it began to send everything again and did not say that it is done: what it has not sent again goes"
+        ),
         LogLine::Evpn(notice) => warn!("{notice}"),
         LogLine::StaleReleased(ReleaseReason::EndOfRib) => {
             info!("every EVPN neighbour has sent all it has: entries of a former run may go");

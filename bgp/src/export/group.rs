@@ -51,7 +51,7 @@ struct Marks {
 
 impl<'a> Speaker<'a> {
     pub(super) fn of(rib: &'a Rib) -> Speaker<'a> {
-        Speaker { us: rib.identity(), sources: &rib.sources }
+        Speaker { us: rib.identity(), sources: &rib.decision.sources }
     }
 }
 

@@ -35,7 +35,7 @@ impl Session {
             Input::Received(side) => self.receive(now, side),
             Input::Closed(side) => self.closed(now, side),
             Input::Sent { side, updates, refreshes } => {
-                self.step(now, side, Event::Sent { updates, refreshes })
+                self.step(now, side, Event::Sent { updates, refreshes });
             }
             Input::SendBlocked(side) => self.step(now, side, Event::Blocked),
             Input::SendProgress(side) => self.step(now, side, Event::Progress),

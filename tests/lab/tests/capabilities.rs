@@ -1,8 +1,6 @@
 //! Capabilities as they are agreed upon with FRR, BIRD and GoBGP, and what follows: marks round a refresh, IPv6 next
 //! hops of IPv4 routes, names.
 
-#![expect(clippy::indexing_slicing, reason = "JSON values index to null")]
-
 mod hub;
 
 use anyhow::{Result, ensure};

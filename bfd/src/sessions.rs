@@ -64,7 +64,7 @@ pub struct Datagram<'a> {
 /// News for the sessions.
 #[derive(Clone, Copy, Debug)]
 pub enum Input<'a> {
-    /// There is to be this session; in place of one of the same id. No two are for the same neighbour.
+    /// There is to be this session; in place of one of the same id, or to the same neighbour.
     Open(SessionId, Endpoint, Config),
     /// It is to be held in another way.
     Configure(SessionId, Config),
@@ -167,6 +167,11 @@ impl Sessions {
 
     fn open(&mut self, now: Instant, id: SessionId, endpoint: Endpoint, config: Config) {
         self.forget(id);
+        // One that only lingers to say that it was closed would contradict the new one.
+        if let Some(former) = self.by_origin.get(&origin(endpoint.remote, endpoint.scope)).copied() {
+            self.forget(former);
+            self.actions.push_back(Action::Over(former));
+        }
         let discriminator = self.free_discriminator();
         let session = Session::new(now, config, discriminator, self.random.next());
         self.by_discriminator.insert(discriminator, id);

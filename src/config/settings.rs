@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::bfd::BfdValue;
 use super::file::{RemoteAs, TcpAo};
 use super::secret::Secret;
-use super::value::{FamilyValue, RoleValue, Texts};
+use super::value::{FamilyValue, RoleValue, ShutdownValue, Texts};
 
 macro_rules! peer_settings {
     ($($(#[doc = $doc:literal])* $key:ident: $type:ty,)*) => {
@@ -28,6 +28,8 @@ macro_rules! peer_settings {
         pub struct PeerGroup {
             /// What neighbours call it.
             pub name: String,
+            /// The group whose settings it takes where it has none of its own.
+            pub peer_group: Option<String>,
             $($(#[doc = $doc])* pub $key: Option<$type>,)*
         }
 
@@ -100,6 +102,8 @@ peer_settings! {
     software_version: bool,
     /// Hops that an eBGP neighbour may be away; 1, on the link, unless given.
     multihop: u8,
+    /// Keep the session down: true, or a text that the neighbour's operator is told (RFC 9003).
+    shutdown: ShutdownValue,
     /// Watch the neighbour with BFD (RFC 5880): true, or how; what is not given is taken from bgp.bfd. False unless given.
     bfd: BfdValue,
     /// Policies that decide what is taken from the neighbour: one name, or several that are asked in turn.

@@ -110,9 +110,38 @@ impl Core {
         }
     }
 
+    /// Brings a neighbour up or down as an operator wants it, and BFD with it.
+    pub(super) fn administer(&mut self, id: PeerId, command: SessionCommand) {
+        self.watches.neighbor_changed(id);
+        if command != SessionCommand::Enable {
+            self.bfd_neighbor_ends(id);
+            return self.command(id, command);
+        }
+        self.bfd_neighbor_starts(id);
+        if self.bfd_permits(id) {
+            self.command(id, command);
+        }
+    }
+
+    /// A neighbour is configured anew, and its BGP session goes on.
+    pub(super) fn bfd_reconfigured(&mut self, id: PeerId) {
+        let Some(peer) = self.peers.get(id) else { return };
+        let ends = peer.session.as_ref().map(|session| (session.agreed.local, session.agreed.remote));
+        match (peer.config.bfd, peer.bfd.target.clone(), ends) {
+            (None, Some(_), _) => self.bfd_neighbor_ends(id),
+            (Some(config), Some(target), _) => self.bfd_run(id, BfdTarget { config, ..target }),
+            (Some(_), None, Some((local, remote))) => self.bfd_session_up(id, local, remote),
+            _ => self.bfd_neighbor_starts(id),
+        }
+        let waits = |peer: &Peer| peer.info.as_ref().is_some_and(|info| info.stopped) && !peer.shut_down;
+        if self.peers.get(id).is_some_and(|peer| waits(peer) && !peer.is_strict()) {
+            self.command(id, SessionCommand::Enable);
+        }
+    }
+
     /// A neighbour may have a session from now on.
     pub(super) fn bfd_neighbor_starts(&mut self, id: PeerId) {
-        let Some(peer) = self.peers.get(id) else { return };
+        let Some(peer) = self.peers.get(id).filter(|peer| !peer.shut_down) else { return };
         if let Some(config) = peer.config.bfd.filter(|bfd| bfd.strict) {
             let remote = SocketAddr::new(peer.config.address, peer.config.port);
             let local = peer.config.local_address;
@@ -121,7 +150,7 @@ impl Core {
     }
 
     /// Whether a neighbour may have a BGP session as far as BFD has a say in it.
-    pub(super) fn bfd_permits(&self, id: PeerId) -> bool {
+    fn bfd_permits(&self, id: PeerId) -> bool {
         self.peers.get(id).is_none_or(|peer| !peer.is_strict() || peer.bfd.state() == State::Up)
     }
 

@@ -16,7 +16,10 @@ mod answer;
 mod bfd;
 mod event;
 mod forward;
+mod neighbors;
 mod peer;
+mod reconfigure;
+mod refresh;
 #[cfg(test)]
 mod testing;
 mod watch;
@@ -31,12 +34,13 @@ use bgp::types::{Family, FamilySet, PeerId};
 use bgp::wire::NextHop;
 use bgp::wire::update::PeerKind;
 
-use crate::config::{BgpConfig, Config};
+use crate::config::Config;
 
 pub use self::bfd::{BfdCommand, BfdLine, BfdNews, BfdPicture, BfdTarget};
-pub use event::{Action, Event, LogLine, PeerNews, ReleaseReason, SessionCommand};
+pub use event::{Action, Event, LogLine, PeerNews, PeerStart, ReleaseReason, SessionCommand};
 use forward::Forwarding;
 use peer::{LiveSession, Peers};
+use refresh::Refreshes;
 use watch::Watches;
 
 /// Batches that a peer may have under way. Two keep the socket busy while the next is made; more only hold
@@ -51,20 +55,21 @@ const STALE_DEADLINE: Duration = Duration::from_secs(120);
 #[derive(Debug)]
 pub struct Core {
     started: Instant,
-    config: BgpConfig,
+    config: Config,
     peers: Peers,
     rib: Rib,
     export: Export,
     /// EVPN and the kernel, where the configuration asks for them.
     forwarding: Option<Forwarding>,
     watches: Watches,
+    refreshes: Refreshes,
     actions: VecDeque<Action>,
 }
 
 impl Core {
-    /// Nothing is known yet. `seed` is for hash functions.
-    pub fn new(now: Instant, config: &Config, seed: u64) -> Core {
-        let bgp = config.bgp.clone();
+    /// Nothing is known yet; the first actions begin the tasks of the neighbours. `seed` is for hash functions.
+    pub fn new(now: Instant, config: Config, seed: u64) -> Core {
+        let bgp = &config.bgp;
         let identity = LocalIdentity {
             asn: bgp.asn,
             router_id: bgp.router_id,
@@ -72,27 +77,21 @@ impl Core {
             addresses: config.evpn.iter().map(|evpn| evpn.vtep).collect(),
         };
         let mut rib = Rib::new(identity, seed);
-        let peers = Peers::new(&bgp.neighbors);
-        peers.iter().for_each(|peer| rib.set_import_policy(peer.id, peer.config.import_policy.clone()));
-        let forwarding = config.evpn.as_ref().map(|evpn| Forwarding::new(&bgp, evpn, &mut rib, seed));
+        let forwarding = config.evpn.as_ref().map(|evpn| Forwarding::new(bgp, evpn, &mut rib, seed));
+        let neighbors = bgp.neighbors.clone();
         let mut core = Core {
             started: now,
-            peers,
-            config: bgp,
+            peers: Peers::default(),
+            config,
             rib,
             export: Export::default(),
             forwarding,
             watches: Watches::new(seed),
+            refreshes: Refreshes::default(),
             actions: VecDeque::new(),
         };
-        let ids: Vec<PeerId> = core.peers.iter().map(|peer| peer.id).collect();
-        ids.into_iter().for_each(|id| core.bfd_neighbor_starts(id));
+        neighbors.into_iter().for_each(|neighbor| core.add_neighbor(neighbor));
         core
-    }
-
-    /// Every neighbour, with the id that its task and its news are known by.
-    pub fn neighbors(&self) -> impl Iterator<Item = (PeerId, &crate::config::NeighborConfig)> {
-        self.peers.iter().map(|peer| (peer.id, &peer.config))
     }
 
     /// Takes news.
@@ -100,12 +99,14 @@ impl Core {
         match event {
             Event::Peer { peer, news } => news.into_iter().for_each(|news| self.peer_news(now, peer, news)),
             Event::PeerDied { peer } => self.peer_died(now, peer),
+            Event::PeerEnded { peer } => self.peer_ended(peer),
             Event::Kernel(events) => {
                 if let Some(forwarding) = &mut self.forwarding {
                     forwarding.kernel(now, events);
                 }
             }
             Event::Bfd(news) => self.bfd_news(news),
+            Event::Reconfigure { config, request } => self.reconfigure(*config, request),
             Event::Request(request) => self.request(now, request),
         }
     }
@@ -113,7 +114,9 @@ impl Core {
     /// Does what follows from the news, as much as the budget allows. Says whether there is more to do that
     /// waits for nothing from outside.
     pub fn settle(&mut self, now: Instant, budget: &mut Budget) -> bool {
+        self.end_overdue_refreshes(now);
         let mut more = self.rib.sweep(budget);
+        self.reclaim_ids();
         if let Some(forwarding) = &mut self.forwarding {
             more |= forwarding.settle(now, self.started, &mut self.rib, budget, &mut self.actions);
         }
@@ -146,12 +149,17 @@ impl Core {
 
     /// When [`Core::settle`] is to be called though nothing happened.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let forwarding = self.forwarding.as_ref()?;
-        let stale = forwarding.keeps_stale().then(|| self.started + STALE_DEADLINE);
-        forwarding.poll_timeout().into_iter().chain(stale).min()
+        let forwarding = self.forwarding.as_ref();
+        let stale = forwarding.filter(|f| f.keeps_stale()).map(|_| self.started + STALE_DEADLINE);
+        let rows = forwarding.and_then(Forwarding::poll_timeout);
+        [stale, rows, self.refreshes.poll_timeout()].into_iter().flatten().min()
     }
 
     fn peer_news(&mut self, now: Instant, id: PeerId, news: PeerNews) {
+        if self.peers.get(id).is_none() {
+            // It is leaving; what it still says concerns nobody.
+            return;
+        }
         match news {
             PeerNews::Up { number, agreed } => self.peer_up(now, id, number, agreed),
             PeerNews::Down(down) => self.peer_down(now, id, down),
@@ -162,7 +170,9 @@ impl Core {
                     self.watches.neighbor_changed(id);
                 }
             }
-            PeerNews::Refresh(family) => self.export.refresh(&mut self.rib, id, family),
+            PeerNews::Refresh(family) => self.send_again(id, family),
+            PeerNews::RefreshBegins(family) => self.refresh_begins(now, id, family),
+            PeerNews::RefreshEnds(family) => self.refresh_ends(id, family),
             PeerNews::Credit(batches) => self.export.credit(id, batches),
             PeerNews::Failed(down) => {
                 if let Some(peer) = self.peers.get_mut(id) {
@@ -201,7 +211,7 @@ impl Core {
         let ebgp_accept = peer.config.ebgp_accept;
         let source = source(&agreed, client);
         self.rib.peer_up(id, source);
-        let spec = member_spec(&agreed, client, ebgp_accept, self.config.asn);
+        let spec = member_spec(&agreed, client, ebgp_accept, self.config.bgp.asn);
         for family in agreed.families.iter() {
             self.export.join(&mut self.rib, id, family, &spec);
         }
@@ -222,6 +232,7 @@ impl Core {
         peer.down_since = Some(now);
         peer.last_down = Some(down.clone());
         self.export.leave(&mut self.rib, id);
+        self.refreshes.forget(id);
         self.rib.peer_down(id);
         self.watches.neighbor_changed(id);
         self.log(LogLine::Down(id, down));

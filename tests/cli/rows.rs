@@ -2,6 +2,8 @@
 
 use api::v1;
 
+use crate::bfd;
+
 pub(crate) const RD1: &str = "10.0.0.1:100";
 pub(crate) const RD2: &str = "10.0.0.2:100";
 
@@ -166,7 +168,7 @@ fn established() -> v1::Neighbor {
         faults_total: 1,
         route_reflector_client: true,
         peer_group: s("reflectors"),
-        bfd: Some(bfd_up()),
+        bfd: Some(bfd::up()),
         import_policies: list(&["from-spines", "rest"]),
         import_hits: vec![
             hits("from-spines", "no-defaults", "reject", 1),
@@ -394,61 +396,18 @@ pub(crate) fn changes() -> [Vec<v1::Change>; 2] {
     [vec![path, neighbor, vni, mac, arp, vtep, entry], vec![gone]]
 }
 
-pub(crate) fn bfd_sessions() -> Vec<v1::BfdSession> {
-    vec![bfd_up(), bfd_lost(), bfd_failed()]
-}
-
-fn bfd_up() -> v1::BfdSession {
-    v1::BfdSession {
-        neighbor: s("10.0.1.1"),
-        state: v1::BfdState::Up.into(),
-        since_seconds: Some(3720),
-        remote_state: v1::BfdState::Up.into(),
-        local_address: s("10.0.0.1"),
-        local_discriminator: 3_735_928_559,
-        remote_discriminator: 7,
-        transmit_interval_ms: Some(300),
-        receive_interval_ms: Some(50),
-        multiplier: 3,
-        remote_multiplier: 5,
-        detection_time_ms: 250,
-        ups: 2,
-        downs: 1,
-        packets_sent: 14_000,
-        packets_received: 84_000,
-        ..Default::default()
-    }
-}
-
-fn bfd_lost() -> v1::BfdSession {
-    v1::BfdSession {
-        neighbor: s("10.0.1.3"),
-        state: v1::BfdState::Down.into(),
-        since_seconds: Some(7),
-        diagnostic: s("control detection time expired"),
-        remote_state: v1::BfdState::Down.into(),
-        local_address: s("10.0.0.1"),
-        multihop: true,
-        local_discriminator: 4,
-        transmit_interval_ms: Some(1000),
-        receive_interval_ms: Some(300),
-        multiplier: 3,
-        ups: 1,
-        downs: 1,
-        packets_sent: 100,
-        packets_received: 90,
-        packets_discarded: 12,
-        discard_reason: s("from too many hops away"),
-        strict: true,
-        ..Default::default()
-    }
-}
-
-fn bfd_failed() -> v1::BfdSession {
-    v1::BfdSession {
-        neighbor: s("2001:db8::2"),
-        multiplier: 3,
-        error: s("UDP port 3784: Address already in use (os error 98)"),
-        ..Default::default()
-    }
+pub(crate) fn configuration_changes() -> Vec<v1::ConfigurationChange> {
+    use v1::ConfigurationEffect::{Added, Changed, NeedsRestart, Removed, Reset};
+    let change = |subject: &str, effect: v1::ConfigurationEffect, keys: &[&str]| v1::ConfigurationChange {
+        subject: subject.into(),
+        effect: effect.into(),
+        keys: keys.iter().map(ToString::to_string).collect(),
+    };
+    vec![
+        change("neighbor 10.0.1.1", Changed, &["description", "hold_time"]),
+        change("neighbor 10.0.1.2", Reset, &["families"]),
+        change("neighbor 10.0.1.3", Removed, &[]),
+        change("neighbor 10.0.1.4", Added, &[]),
+        change("bgp.listen", NeedsRestart, &[]),
+    ]
 }

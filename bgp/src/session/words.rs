@@ -36,6 +36,8 @@ pub enum StopReason {
     Reset(Option<String>),
     /// The peer is no longer configured.
     Deconfigured,
+    /// What the session rests on is configured otherwise from now on: a new one follows.
+    Reconfigured,
     /// BFD has found that the peer cannot be reached (RFC 5882).
     BfdDown {
         /// It stays down until it is started; else it comes back by itself.

@@ -61,7 +61,7 @@ fn reason(session: &v1::BfdSession) -> &str {
     if session.error.is_empty() { &session.diagnostic } else { &session.error }
 }
 
-/// One session in a line, for its neighbour's page: `Up for 00:01:00, 300 ms x 3, lost once`.
+/// One session in a line, for its neighbour's page: `Up for 00:01:00, detects a loss in 900 ms`.
 pub(super) fn in_one_line(session: &v1::BfdSession) -> String {
     let waits = if session.strict { ", BGP waits for it" } else { "" };
     match session.state() {
@@ -69,9 +69,7 @@ pub(super) fn in_one_line(session: &v1::BfdSession) -> String {
         v1::BfdState::Unspecified if session.strict => format!("not running{waits}"),
         v1::BfdState::Unspecified => "begins with the session".to_owned(),
         v1::BfdState::Up => {
-            let lost =
-                if session.downs == 0 { String::new() } else { format!(", down {} times", session.downs) };
-            format!("{}, detects a loss in {} ms{lost}", standing(session), session.detection_time_ms)
+            format!("{}, detects a loss in {} ms", standing(session), session.detection_time_ms)
         }
         _ => format!("{}{}{waits}", standing(session), because(&session.diagnostic)),
     }

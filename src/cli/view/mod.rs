@@ -1,6 +1,7 @@
 //! How rows look to people: columns here mean what FRR's and GoBGP's users expect of them.
 
 mod bfd;
+mod config;
 mod evpn;
 mod explain;
 mod fib;

@@ -80,7 +80,7 @@ impl Core {
             families.iter().for_each(|family| self.command(id, SessionCommand::RequestRefresh(family)));
         }
         if matches!(kind, ResetKind::Soft | ResetKind::SoftOut) {
-            families.iter().for_each(|family| self.export.refresh(&mut self.rib, id, family));
+            families.iter().for_each(|family| self.send_again(id, family));
         }
         Ok(v1::ResetNeighborResponse {})
     }
@@ -104,14 +104,7 @@ impl Core {
         if let Some(peer) = self.peers.get_mut(id) {
             peer.shut_down = matches!(command, SessionCommand::Shutdown(_));
         }
-        self.watches.neighbor_changed(id);
-        match command {
-            SessionCommand::Enable => self.bfd_neighbor_starts(id),
-            _ => self.bfd_neighbor_ends(id),
-        }
-        if command != SessionCommand::Enable || self.bfd_permits(id) {
-            self.command(id, command);
-        }
+        self.administer(id, command);
         Ok(v1::SetNeighborAdminResponse {})
     }
 
@@ -126,11 +119,12 @@ impl Core {
             address: peer.config.address.to_string(),
             remote_as: match peer.config.remote_as {
                 RemoteAs::Number(asn) => asn.0,
-                RemoteAs::Internal => self.config.asn.0,
+                RemoteAs::Internal => self.config.bgp.asn.0,
                 RemoteAs::External | RemoteAs::Any => 0,
             },
-            local_as: self.config.asn.0,
+            local_as: self.config.bgp.asn.0,
             description: peer.config.description.clone(),
+            peer_group: peer.config.peer_group.clone(),
             state: state(peer.state()).into(),
             admin_state: admin_state(peer).into(),
             since_seconds: peer.down_since.map(|since| seconds_since(now, since)),

@@ -356,7 +356,8 @@ impl Session {
     }
 
     fn may_send(&self) -> bool {
-        !self.remote.min_rx.is_zero() && !(self.config.passive && self.remote.discriminator == 0)
+        let waits = self.config.passive && self.remote.discriminator == 0;
+        !waits && !self.remote.min_rx.is_zero()
     }
 
     fn send_due(&self) -> Option<Instant> {

@@ -9,6 +9,7 @@ use evpn::ImportTarget;
 
 use super::fault::Path;
 use super::file::{self, EbgpDefault, PeerSettings, RemoteAsWord};
+use super::max_prefix::MaxPrefix;
 use super::{BgpConfig, Config, EvpnConfig, NeighborConfig, VniConfig};
 
 /// A fault of meaning, at a key; its place in the text is found later.
@@ -122,6 +123,8 @@ impl Checker {
             keepalive: settings.keepalive,
             connect_retry: settings.connect_retry.unwrap_or(10),
             multihop: settings.multihop.unwrap_or(1),
+            max_prefix: settings.max_prefix.as_ref().map(MaxPrefix::resolve),
+            send_hold_time: settings.send_hold_time,
             ebgp_accept: context.ebgp_default == EbgpDefault::Accept,
         };
         self.neighbor_whole(at, &config, is_internal(remote_as, context.asn), context.listens);
@@ -143,6 +146,9 @@ impl Checker {
     /// What can be said of settings before it is known whom they are for.
     fn settings(&mut self, at: &Path, settings: &PeerSettings) {
         self.hold_time(at, settings.hold_time, settings.keepalive);
+        if let Some(max_prefix) = &settings.max_prefix {
+            max_prefix.check(&at.key("max_prefix"), |at, message| self.find(at, message));
+        }
         if settings.port == Some(0) {
             self.find(at.key("port"), "0 is no port; 179 is BGP's");
         }
@@ -184,6 +190,11 @@ impl Checker {
         }
         if config.route_reflector_client && internal == Some(false) {
             self.find(at.clone(), "route_reflector_client is for neighbours in this AS (RFC 4456)");
+        }
+        let least = config.hold_time.max(3);
+        if config.send_hold_time.is_some_and(|time| time < least.into()) {
+            let message = format!("at least {least} seconds, and not below the hold time (RFC 9687)");
+            self.find(at.key("send_hold_time"), message);
         }
         if config.multihop == 0 {
             self.find(at.key("multihop"), "1 (on the link) to 255");

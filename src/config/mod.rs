@@ -7,6 +7,7 @@ mod check;
 pub mod fault;
 pub mod file;
 mod locate;
+mod max_prefix;
 mod read;
 mod settings;
 #[cfg(test)]
@@ -21,6 +22,7 @@ use bgp::wire::RouteTarget;
 use evpn::ImportTarget;
 
 pub use fault::{Fault, Faults};
+pub use max_prefix::{LimitAction, PrefixLimits};
 
 /// What a configuration means, with groups and defaults applied.
 #[derive(Debug)]
@@ -75,6 +77,10 @@ pub struct NeighborConfig {
     pub connect_retry: u16,
     /// Time to live of packets to an eBGP neighbour.
     pub multihop: u8,
+    /// How many routes it may send.
+    pub max_prefix: Option<PrefixLimits>,
+    /// Seconds for which it may leave unread what is sent to it; `None`: as RFC 9687 recommends.
+    pub send_hold_time: Option<u32>,
     /// Whether an eBGP neighbour is served without a policy (RFC 8212).
     pub ebgp_accept: bool,
 }

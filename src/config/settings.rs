@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::file::RemoteAs;
+use super::max_prefix::MaxPrefix;
 use super::value::FamilyValue;
 
 macro_rules! peer_settings {
@@ -85,4 +86,9 @@ peer_settings! {
     connect_retry: u16,
     /// Hops that an eBGP neighbour may be away; 1, on the link, unless given.
     multihop: u8,
+    /// How many routes the neighbour may send; any number unless given.
+    max_prefix: MaxPrefix,
+    /// Seconds for which the neighbour may leave unread what is sent to it, before the session ends (RFC 9687).
+    /// 480, or twice the hold time if that is longer, unless given.
+    send_hold_time: u32,
 }

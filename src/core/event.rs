@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use bgp::export::Batch;
-use bgp::session::{Down, Established, Info, Received};
+use bgp::session::{Down, Established, FaultCounts, Info, PrefixLimit, Received};
 use bgp::types::{Family, PeerId};
+use bgp::wire::Fault;
 use evpn::Notice;
 use fib::{KernelEvent, Op};
 
@@ -80,13 +81,15 @@ pub enum Action {
     Log(LogLine),
 }
 
-/// What an operator wants of a session.
+/// What core or an operator wants of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SessionCommand {
     /// End it; it comes back by itself. With a word for the peer's operator (RFC 9003).
     Reset(Option<String>),
     /// End it and stay down. With a word as well.
     Shutdown(Option<String>),
+    /// End it: the peer has sent more routes than it may.
+    TooManyPrefixes(PrefixLimit),
     /// Let it come up again.
     Enable,
     /// Ask the peer for all its routes of a family again (RFC 2918).
@@ -102,6 +105,26 @@ pub enum LogLine {
     Down(PeerId, Down),
     /// An attempt to connect failed.
     Failed(PeerId, Down),
+    /// A peer has sent malformed UPDATEs that did not end its session (RFC 7606).
+    Faults {
+        /// Which.
+        peer: PeerId,
+        /// How many since the last such line.
+        new: FaultCounts,
+        /// The latest one.
+        latest: Fault,
+    },
+    /// A peer comes near the number of routes that it may send, or has sent more.
+    NearLimit {
+        /// Which.
+        peer: PeerId,
+        /// In this family.
+        family: Family,
+        /// It has sent so many.
+        routes: usize,
+        /// It may send so many.
+        limit: u32,
+    },
     /// EVPN noticed something.
     Evpn(Notice),
     /// Rows that a former run left in the kernel may go now.

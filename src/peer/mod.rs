@@ -143,6 +143,7 @@ impl<S: Stream> Driver<S> {
         let input = match command {
             SessionCommand::Reset(text) => Input::Stop(StopReason::Reset(text)),
             SessionCommand::Shutdown(text) => Input::Stop(StopReason::Shutdown(text)),
+            SessionCommand::TooManyPrefixes(limit) => Input::Stop(StopReason::TooManyPrefixes(limit)),
             SessionCommand::Enable => Input::Start,
             SessionCommand::RequestRefresh(family) => Input::RequestRefresh(family),
         };
@@ -326,6 +327,7 @@ pub fn session_config(bgp: &BgpConfig, neighbor: &NeighborConfig) -> SessionConf
         keepalive: neighbor.keepalive,
         connect_retry: Duration::from_secs(neighbor.connect_retry.into()),
         passive: neighbor.passive,
+        send_hold: neighbor.send_hold_time.map(|seconds| Duration::from_secs(seconds.into())),
         ..SessionConfig::new(bgp.asn, bgp.router_id, neighbor.remote_as, neighbor.families)
     }
 }

@@ -20,6 +20,8 @@ pub struct Segment {
     pub bytes: Bytes,
     /// How many they are.
     pub messages: u32,
+    /// Routes that these messages withdraw because their attributes fit into none.
+    pub(super) oversized: u32,
 }
 
 /// Which members of the group a message is for.

@@ -15,11 +15,18 @@ pub(super) struct BatchWriter {
     segments: Vec<Segment>,
     /// For whom the messages in the buffer are, and how many they are.
     current: Option<(Audience, u32)>,
+    /// Of the routes in the buffer, those that are withdrawn because their attributes fit into no message.
+    oversized: u32,
 }
 
 impl BatchWriter {
     pub(super) fn with_capacity(octets: usize) -> BatchWriter {
-        BatchWriter { buffer: BytesMut::with_capacity(octets), segments: Vec::new(), current: None }
+        BatchWriter {
+            buffer: BytesMut::with_capacity(octets),
+            segments: Vec::new(),
+            current: None,
+            oversized: 0,
+        }
     }
 
     /// Announces routes. Where the attributes leave no room for even one in the longest message that was
@@ -36,6 +43,7 @@ impl BatchWriter {
             self.begin(audience);
             let fitted = encoded.announce(&mut self.buffer, routes);
             if fitted == 0 {
+                self.oversized += routes.len() as u32;
                 return self.withdraw(audience, encoding, routes);
             }
             self.count_message();
@@ -89,8 +97,9 @@ impl BatchWriter {
 
     fn cut(&mut self) {
         let bytes = self.buffer.split().freeze();
+        let oversized = std::mem::take(&mut self.oversized);
         if let Some((audience, messages)) = self.current.take().filter(|(_, messages)| *messages > 0) {
-            self.segments.push(Segment { audience, bytes, messages });
+            self.segments.push(Segment { audience, bytes, messages, oversized });
         }
     }
 }
@@ -125,7 +134,7 @@ mod tests {
         let batch = writer.finish(Family::Ipv4Unicast).unwrap();
         let mut withdrawal = BytesMut::new();
         withdraw(&mut withdrawal, &Encoding::default(), &[route(0)]);
-        assert_eq!(batch.segments[0].bytes, withdrawal);
+        assert_eq!((&batch.segments[0].bytes[..], batch.segments[0].oversized), (&withdrawal[..], 1));
     }
 
     #[test]

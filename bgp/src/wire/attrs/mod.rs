@@ -116,6 +116,18 @@ impl Attrs {
         }
     }
 
+    /// About how many octets it takes in memory.
+    pub(crate) fn weight(&self) -> usize {
+        let unknown: usize = self.unknown.iter().map(|attr| size_of_val(attr) + attr.value.len()).sum();
+        size_of::<Attrs>()
+            + self.as_path.octets().len()
+            + size_of_val(&*self.communities)
+            + size_of_val(&*self.cluster_list)
+            + size_of_val(&*self.ext_communities)
+            + size_of_val(&*self.large_communities)
+            + unknown
+    }
+
     /// The route targets, in the order in which they came.
     pub fn route_targets(&self) -> impl Iterator<Item = RouteTarget> + '_ {
         self.ext_communities.iter().filter_map(|community| community.route_target())

@@ -148,7 +148,12 @@ impl Speaker {
 
     /// Exchanges OPEN and KEEPALIVE.
     pub fn establish(&mut self, open: &Open) -> Result<()> {
-        self.send(&message(kind::OPEN, &open.body()))?;
+        self.establish_with(&open.body())
+    }
+
+    /// Exchanges OPEN and KEEPALIVE; the OPEN has this body.
+    pub fn establish_with(&mut self, open: &[u8]) -> Result<()> {
+        self.send(&message(kind::OPEN, open))?;
         let theirs = self.wait_for(kind::OPEN).context("no OPEN")?;
         ensure!(theirs.first() == Some(&4), "not version 4: {theirs:02x?}");
         self.send(&message(kind::KEEPALIVE, &[]))?;

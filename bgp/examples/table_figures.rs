@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use bgp::export::{Export, MemberSpec, Role};
 use bgp::rib::{Budget, LocalIdentity, Rib, Source, SourceKind, Sources, Table};
-use bgp::types::{Asn, EthernetTag, Family, FamilySet, Mac, PathId, PeerId, Rd, RouterId, Vni};
+use bgp::types::{Asn, EthernetTag, Family, Mac, PathId, PeerId, Rd, RouterId, Vni};
 use bgp::wire::update::Encoding;
 use bgp::wire::{Attrs, EvpnBody, EvpnKey, NextHop, Nlri, Route};
 use ipnet::Ipv4Net;
@@ -131,7 +131,7 @@ impl<N: Nlri> Bench<N> {
 }
 
 fn join(export: &mut Export, rib: &mut Rib, family: Family) {
-    let encoding = Encoding { as4: true, add_path: FamilySet::EMPTY, max_message: 4096 };
+    let encoding = Encoding::default();
     let next_hop = NextHop::Ipv4(Ipv4Addr::new(10, 0, 0, 1));
     let spec = MemberSpec { role: Role::Client, next_hop, encoding, export: true };
     for peer in (FIRST_RECEIVER..FIRST_RECEIVER + RECEIVERS).map(PeerId) {

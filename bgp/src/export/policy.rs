@@ -88,7 +88,7 @@ fn prepended(cluster: Ipv4Addr, list: &[Ipv4Addr]) -> Box<[Ipv4Addr]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::types::{Asn, FamilySet, RouterId};
+    use crate::types::{Asn, RouterId};
     use crate::wire::update::Encoding;
     use crate::wire::{ExtCommunity, NextHop};
 
@@ -105,7 +105,7 @@ mod tests {
             cluster_id: US,
             addresses: Box::default(),
         };
-        let encoding = Encoding { as4: true, add_path: FamilySet::EMPTY, max_message: 4096 };
+        let encoding = Encoding::default();
         let to = MemberSpec { role, next_hop: SELF, encoding, export: true };
         check(Policy { us: &us, to: &to, family })
     }

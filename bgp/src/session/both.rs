@@ -28,7 +28,7 @@ impl Session {
             side,
             now,
             config: &self.config,
-            offer: self.offer,
+            offer: &self.offer,
             rival,
             timers: &mut connection.timers,
             jitter: &mut self.jitter,
@@ -49,7 +49,7 @@ impl Session {
     fn ended(&mut self, now: Instant, side: Side, before: StateName, down: Down) {
         self.connection_mut(side).buffer = BytesMut::new();
         if let Down::Remote(notification) = &down {
-            self.offer = self.offer.after(notification, &self.config);
+            self.offer = std::mem::take(&mut self.offer).after(notification, &self.config);
         }
         self.history.ended(now, before, down);
     }

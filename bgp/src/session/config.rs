@@ -1,9 +1,10 @@
 //! What an operator decides about a session.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::types::{Asn, FamilySet, RouterId};
+use crate::types::{Asn, BgpRole, FamilySet, RouterId};
 
 /// How one session is to be held. Addresses, passwords and hop limits are the driver's: it owns the sockets.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +29,26 @@ pub struct SessionConfig {
     /// How long the peer may leave our bytes unread; `None` for what RFC 9687 recommends: eight
     /// minutes or twice the hold time, whichever is longer.
     pub send_hold: Option<Duration>,
+    /// The least hold time that the peer may offer, in seconds (RFC 4271 section 6.2). 0, no hold timer at all, is
+    /// not less.
+    pub min_hold_time: u16,
+    /// Whether IPv4 routes may have an IPv6 next hop (RFC 8950); `None`: where the connection is over IPv6.
+    pub extended_next_hop: Option<bool>,
+    /// What this speaker is to a peer in another AS (RFC 9234).
+    pub role: Option<RoleConfig>,
+    /// The host name and the domain to tell the peer; the domain may be empty.
+    pub fqdn: Option<(String, String)>,
+    /// The name and version of the software to tell the peer.
+    pub software_version: Option<String>,
+}
+
+/// What this speaker is to a peer in another AS (RFC 9234 section 4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RoleConfig {
+    /// This speaker's role.
+    pub ours: BgpRole,
+    /// The peer has to name its own, too.
+    pub strict: bool,
 }
 
 /// Which AS a peer may be in.
@@ -44,7 +65,7 @@ pub enum RemoteAs {
 }
 
 impl SessionConfig {
-    /// A session with the defaults: hold time 90 s, keepalive a third of it, connect retry 10 s, active.
+    /// A session with the defaults: hold time 90 s, keepalive a third of it, connect retry 10 s, active, no role.
     pub fn new(local_asn: Asn, router_id: RouterId, remote_as: RemoteAs, families: FamilySet) -> Self {
         SessionConfig {
             local_asn,
@@ -56,7 +77,17 @@ impl SessionConfig {
             connect_retry: Duration::from_secs(10),
             passive: false,
             send_hold: None,
+            min_hold_time: 0,
+            extended_next_hop: None,
+            role: None,
+            fqdn: None,
+            software_version: None,
         }
+    }
+
+    /// Whether IPv4 routes may have an IPv6 next hop on a connection whose ends have addresses like this one.
+    pub(super) fn offers_extended_next_hop(&self, transport: IpAddr) -> bool {
+        self.extended_next_hop.unwrap_or(transport.to_canonical().is_ipv6())
     }
 }
 

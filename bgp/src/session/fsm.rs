@@ -22,7 +22,7 @@ use super::context::Context;
 use super::down::{Down, Reason, TransportFault};
 use super::established::Established;
 use super::event::Action;
-use super::negotiate::{self, OpenSent};
+use super::negotiate::OpenSent;
 use super::timers::Timer;
 use super::words::{Side, StateName};
 use crate::types::Family;
@@ -204,7 +204,7 @@ fn retry(down: Down, cx: &mut Context<'_>) -> State {
 // With a connection.
 
 fn greet(local: SocketAddr, remote: SocketAddr, cx: &mut Context<'_>) -> State {
-    let open = negotiate::open(cx.config, cx.offer);
+    let open = cx.offer.open(cx.config, local.ip());
     cx.out.send_open(cx.side, &open);
     cx.timers.clear_all();
     cx.set(Timer::OpenWait, OPEN_WAIT);

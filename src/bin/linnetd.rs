@@ -46,6 +46,8 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     let config = read(&arguments.config)?;
     if arguments.check {
+        linnet::daemon::preflight(&config)?;
+        config.warnings.iter().for_each(|warning| eprintln!("linnetd: {warning}"));
         println!("{}: the configuration is right", arguments.config.display());
         return Ok(());
     }

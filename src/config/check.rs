@@ -10,7 +10,12 @@ use evpn::ImportTarget;
 
 use super::fault::Path;
 use super::file::{self, EbgpDefault, PeerSettings, RemoteAsWord};
+<<<<<<< HEAD
 use super::max_prefix::MaxPrefix;
+=======
+use super::protection::hops;
+use super::secret::SecretFiles;
+>>>>>>> main
 use super::{BgpConfig, Config, EvpnConfig, NeighborConfig, VniConfig};
 
 /// A fault of meaning, at a key; its place in the text is found later.
@@ -21,7 +26,7 @@ pub(super) struct Finding {
 
 /// What the file means, and everything that is wrong with it.
 pub(super) fn check(file: file::File) -> (Config, Vec<Finding>) {
-    let mut checker = Checker { findings: Vec::new() };
+    let mut checker = Checker { findings: Vec::new(), secrets: SecretFiles::default() };
     let bgp = checker.bgp(file.bgp);
     let evpn = file.evpn.map(|evpn| checker.evpn(evpn));
     if let Some(listen) = file.api.listen
@@ -31,15 +36,17 @@ pub(super) fn check(file: file::File) -> (Config, Vec<Finding>) {
             "only a loopback address: the API has no TLS yet, and whoever reaches it can change this speaker";
         checker.find(Path::from("api").key("listen"), message);
     }
-    (Config { bgp, evpn, api: file.api }, checker.findings)
+    let config = Config { bgp, evpn, api: file.api, warnings: checker.secrets.warnings };
+    (config, checker.findings)
 }
 
-struct Checker {
+pub(super) struct Checker {
     findings: Vec<Finding>,
+    pub(super) secrets: SecretFiles,
 }
 
 impl Checker {
-    fn find(&mut self, path: Path, message: impl Into<String>) {
+    pub(super) fn find(&mut self, path: Path, message: impl Into<String>) {
         self.findings.push(Finding { path, message: message.into() });
     }
 
@@ -123,7 +130,7 @@ impl Checker {
             description: neighbor.description.clone().unwrap_or_default(),
             local_address: settings.local_address,
             remote_as,
-            families: self.families(at, settings.families),
+            families: self.families(at, settings.families.clone()),
             passive: settings.passive.unwrap_or(false),
             route_reflector_client: settings.route_reflector_client.unwrap_or(false),
             hold_time: settings.hold_time.unwrap_or(90),
@@ -136,9 +143,14 @@ impl Checker {
                 .map(|role| RoleConfig { ours: role.0, strict: settings.role_strict.unwrap_or(false) }),
             fqdn: settings.fqdn.unwrap_or(true),
             software_version: settings.software_version.unwrap_or(false),
+<<<<<<< HEAD
             multihop: settings.multihop.unwrap_or(1),
             max_prefix: settings.max_prefix.as_ref().map(MaxPrefix::resolve),
             send_hold_time: settings.send_hold_time,
+=======
+            hops: hops(&settings, is_internal(remote_as, context.asn)),
+            authentication: self.authentication(&settings),
+>>>>>>> main
             ebgp_accept: context.ebgp_default == EbgpDefault::Accept,
         };
         self.neighbor_whole(at, &config, is_internal(remote_as, context.asn), context.listens);
@@ -160,9 +172,13 @@ impl Checker {
     /// What can be said of settings before it is known whom they are for.
     fn settings(&mut self, at: &Path, settings: &PeerSettings) {
         self.hold_time(at, settings.hold_time, settings.keepalive);
+<<<<<<< HEAD
         if let Some(max_prefix) = &settings.max_prefix {
             max_prefix.check(&at.key("max_prefix"), |at, message| self.find(at, message));
         }
+=======
+        self.protection(at, settings);
+>>>>>>> main
         if settings.port == Some(0) {
             self.find(at.key("port"), "0 is no port; 179 is BGP's");
         }
@@ -219,9 +235,6 @@ impl Checker {
                 config.hold_time
             );
             self.find(at.key("min_hold_time"), message);
-        }
-        if config.multihop == 0 {
-            self.find(at.key("multihop"), "1 (on the link) to 255");
         }
         if config.connect_retry == 0 {
             self.find(at.key("connect_retry"), "at least 1 second");

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::authentication::AoAlgorithm;
 use super::value::{AsnValue, MtuValue, RdValue, RtValue};
 
 pub use super::settings::{Neighbor, PeerGroup, PeerSettings};
@@ -92,6 +93,30 @@ pub enum RemoteAsWord {
     External,
     /// Any.
     Any,
+}
+
+/// TCP-AO (RFC 5925).
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TcpAo {
+    /// The keys; connections that linnetd makes begin with the first.
+    pub keys: Vec<TcpAoKey>,
+}
+
+/// A key of TCP-AO.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TcpAoKey {
+    /// Both ids, where they are the same.
+    pub id: Option<u8>,
+    /// The id that our segments carry.
+    pub send_id: Option<u8>,
+    /// The id that the neighbour's segments carry.
+    pub recv_id: Option<u8>,
+    /// What makes the signature.
+    pub algorithm: AoAlgorithm,
+    /// The file that holds the master key, 1 to 80 octets; a newline at its end is none of the key.
+    pub secret_file: PathBuf,
 }
 
 /// EVPN over VXLAN.

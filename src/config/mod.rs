@@ -3,12 +3,19 @@
 //! Reading finds every fault at once, each with its line, column and key; a file with a fault gives no
 //! configuration. Nothing is touched by reading: the daemon acts on a [`Config`], which is right by type.
 
+mod authentication;
 mod check;
 pub mod fault;
 pub mod file;
 mod locate;
+<<<<<<< HEAD
 mod max_prefix;
+=======
+mod mask;
+mod protection;
+>>>>>>> main
 mod read;
+mod secret;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -21,8 +28,13 @@ use bgp::types::{Asn, FamilySet, Rd, RouterId, Vni};
 use bgp::wire::RouteTarget;
 use evpn::ImportTarget;
 
+pub use authentication::{AoAlgorithm, AoKey, Authentication, Hops};
 pub use fault::{Fault, Faults};
+<<<<<<< HEAD
 pub use max_prefix::{LimitAction, PrefixLimits};
+=======
+pub use secret::Secret;
+>>>>>>> main
 
 /// What a configuration means, with groups and defaults applied.
 #[derive(Debug)]
@@ -33,6 +45,8 @@ pub struct Config {
     pub evpn: Option<EvpnConfig>,
     /// Where the API is served.
     pub api: file::Api,
+    /// What is allowed and yet should not be so: for the log.
+    pub warnings: Vec<String>,
 }
 
 /// This speaker and its neighbours.
@@ -85,12 +99,19 @@ pub struct NeighborConfig {
     pub fqdn: bool,
     /// Tell it the name and version of this software.
     pub software_version: bool,
+<<<<<<< HEAD
     /// Time to live of packets to an eBGP neighbour.
     pub multihop: u8,
     /// How many routes it may send.
     pub max_prefix: Option<PrefixLimits>,
     /// Seconds for which it may leave unread what is sent to it; `None`: as RFC 9687 recommends.
     pub send_hold_time: Option<u32>,
+=======
+    /// How far away it may be.
+    pub hops: Hops,
+    /// How its segments are signed.
+    pub authentication: Authentication,
+>>>>>>> main
     /// Whether an eBGP neighbour is served without a policy (RFC 8212).
     pub ebgp_accept: bool,
 }
@@ -147,7 +168,7 @@ impl Config {
             Some(config) if list.is_empty() => Ok(config),
             _ => {
                 list.sort_by_key(|fault| fault.position);
-                Err(Faults { file: name.to_owned(), text: text.to_owned(), list })
+                Err(Faults { file: name.to_owned(), text: mask::masked(text), list })
             }
         }
     }

@@ -4,12 +4,18 @@
 //! here. So the structs are written out by a macro.)
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+<<<<<<< HEAD
 use super::file::RemoteAs;
 use super::max_prefix::MaxPrefix;
+=======
+use super::file::{RemoteAs, TcpAo};
+use super::secret::Secret;
+>>>>>>> main
 use super::value::{FamilyValue, RoleValue};
 
 macro_rules! peer_settings {
@@ -57,8 +63,8 @@ macro_rules! peer_settings {
         }
 
         impl PeerSettings {
-            /// These, and where they say nothing those of the group.
-            pub fn or(self, group: PeerSettings) -> PeerSettings {
+            /// Each of these, and where it is not given that of the group.
+            fn each_or(self, group: PeerSettings) -> PeerSettings {
                 PeerSettings { $($key: self.$key.or(group.$key),)* }
             }
         }
@@ -98,9 +104,34 @@ peer_settings! {
     software_version: bool,
     /// Hops that an eBGP neighbour may be away; 1, on the link, unless given.
     multihop: u8,
+<<<<<<< HEAD
     /// How many routes the neighbour may send; any number unless given.
     max_prefix: MaxPrefix,
     /// Seconds for which the neighbour may leave unread what is sent to it, before the session ends (RFC 9687).
     /// 480, or twice the hold time if that is longer, unless given.
     send_hold_time: u32,
+=======
+    /// Hops that the neighbour may be away at most, as its packets prove it (GTSM, RFC 5082): 1 is on the link.
+    ttl_security: u8,
+    /// The key of TCP-MD5 (RFC 2385), 1 to 80 octets. It is better kept in a file.
+    password: Secret,
+    /// A file that holds the key of TCP-MD5; a newline at its end is none of the key.
+    password_file: PathBuf,
+    /// The keys of TCP-AO (RFC 5925).
+    tcp_ao: TcpAo,
+}
+
+impl PeerSettings {
+    /// These, and where they say nothing those of the group. Who says how segments are signed, or how far away
+    /// the neighbour may be, leaves nothing of what the group says about that.
+    pub fn or(self, mut group: PeerSettings) -> PeerSettings {
+        if self.password.is_some() || self.password_file.is_some() || self.tcp_ao.is_some() {
+            (group.password, group.password_file, group.tcp_ao) = (None, None, None);
+        }
+        if self.multihop.is_some() || self.ttl_security.is_some() {
+            (group.multihop, group.ttl_security) = (None, None);
+        }
+        self.each_or(group)
+    }
+>>>>>>> main
 }

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
 
+use super::keys::Keys;
 use super::socket;
 
 /// Whom accepted connections are given to.
@@ -19,18 +21,50 @@ pub(super) type Doors = Arc<HashMap<IpAddr, mpsc::Sender<TcpStream>>>;
 /// After an error of `accept` itself (no descriptor left, say), trying again at once would only burn a core.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Begins to listen on every address; an error names the address.
-pub(super) fn start(addresses: &[SocketAddr], doors: &Doors) -> io::Result<()> {
-    for &address in addresses {
-        let listener = socket::listen(address)
-            .map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {address}: {error}")))?;
-        info!(%address, "listening");
-        tokio::spawn(accept(listener, doors.clone()));
-    }
-    Ok(())
+/// The sockets that listen, and the keys that they have.
+#[derive(Debug, Default)]
+pub(super) struct Listeners {
+    sockets: Vec<(SocketAddr, Arc<TcpListener>)>,
+    keys: Keys,
 }
 
-async fn accept(listener: TcpListener, doors: Doors) {
+impl Listeners {
+    /// Begins to listen on every address.
+    ///
+    /// # Errors
+    /// The kernel's, with the address; or a key that it does not take, with whose it is.
+    pub(super) fn start(addresses: &[SocketAddr], keys: Keys, doors: &Doors) -> io::Result<Listeners> {
+        let mut listeners = Listeners::default();
+        for &address in addresses {
+            let listener = socket::listen(address).map_err(|error| {
+                io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
+            })?;
+            listeners.sockets.push((address, Arc::new(listener)));
+        }
+        if let Some(error) = listeners.set_keys(keys).into_iter().next() {
+            return Err(error);
+        }
+        // Nobody is let in before all keys are there.
+        for (address, listener) in &listeners.sockets {
+            info!(%address, "listening");
+            tokio::spawn(accept(listener.clone(), doors.clone()));
+        }
+        Ok(listeners)
+    }
+
+    /// Has every listener ask for these keys from now on. What the kernel refuses is told and does not keep the
+    /// others from their keys.
+    pub(super) fn set_keys(&mut self, keys: Keys) -> Vec<io::Error> {
+        let change = |(address, listener): &(SocketAddr, Arc<TcpListener>)| {
+            self.keys.change(&keys, listener.as_fd(), address.is_ipv4())
+        };
+        let errors = self.sockets.iter().flat_map(change).collect();
+        self.keys = keys;
+        errors
+    }
+}
+
+async fn accept(listener: Arc<TcpListener>, doors: Doors) {
     loop {
         match listener.accept().await {
             Ok((stream, from)) => admit(stream, from.ip().to_canonical(), &doors),

@@ -7,11 +7,13 @@ mod core;
 mod host;
 mod keep;
 mod kernel;
+mod keys;
 mod listen;
 mod log;
 mod peer;
 mod process;
 mod socket;
+mod sockopt;
 mod stream;
 
 use std::collections::HashMap;
@@ -22,17 +24,18 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use api::server::{ListenConfig, Listeners};
-use bgp::session::{RemoteAs, Session, SessionConfig};
+use bgp::session::{Session, SessionConfig};
 use bgp::types::PeerId;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tracing::{error, info, warn};
 
-use crate::config::{BgpConfig, Config, NeighborConfig};
+use crate::config::{Authentication, BgpConfig, Config, NeighborConfig};
 use crate::core::{BATCH_CREDIT, Core, Event};
 use crate::peer::session_config;
 
 use self::core::{Inlets, Outlets, PeerOutlet};
+use keys::Keys;
 use peer::{Mailbox, Peer};
 use socket::Route;
 
@@ -55,6 +58,22 @@ const REQUESTS: usize = 64;
 /// How long sessions may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(2);
 
+/// Whether this machine has what a configuration asks for, as far as that can be seen without doing anything.
+///
+/// # Errors
+/// What it lacks, and who needs it.
+pub fn preflight(config: &Config) -> anyhow::Result<()> {
+    let mut signs = config.bgp.neighbors.iter().filter(|n| matches!(n.authentication, Authentication::Ao(_)));
+    if let Some(neighbor) = signs.next().filter(|_| !sockopt::has_tcp_ao()) {
+        anyhow::bail!(
+            "neighbor {}: tcp_ao: this kernel has no TCP-AO: it takes Linux 6.7 or later, built with CONFIG_TCP_AO; \
+             `password` (TCP-MD5) works without",
+            neighbor.address
+        );
+    }
+    Ok(())
+}
+
 /// Runs the daemon until SIGTERM or SIGINT. Then the sessions are closed, and what is ours goes from the kernel:
 /// without graceful restart nobody keeps our routes, so neither do we keep theirs.
 ///
@@ -62,6 +81,8 @@ const GOODBYE: Duration = Duration::from_secs(2);
 /// What keeps it from starting: an address that cannot be listened on, a socket that is taken, no right to
 /// change the kernel's tables.
 pub async fn run(config: Config) -> anyhow::Result<()> {
+    preflight(&config)?;
+    config.warnings.iter().for_each(|warning| warn!("{warning}"));
     let told_to_end = end_signal()?;
     let listeners =
         Listeners::bind(&ListenConfig { socket: config.api.socket.clone(), tcp: config.api.listen })?;
@@ -71,7 +92,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let core = Core::new(Instant::now(), &config, seed);
     let kernel = kernel::start(config.evpn.is_some(), &events).context("cannot open the kernel's tables")?;
     let (peers, doors, sessions) = start_peers(&core, &config.bgp, &events, seed);
-    listen::start(&config.bgp.listen, &doors)?;
+    let _listeners = listen::Listeners::start(&config.bgp.listen, Keys::of(&config.bgp), &doors)?;
     let (api_ended, api_end) = mpsc::channel(1);
     let (requests, asked) = mpsc::channel(REQUESTS);
     let api = tokio::spawn(serve_api(listeners, requests, api_end));
@@ -139,7 +160,7 @@ fn start_peers(
         let fqdn = neighbor.fqdn.then(host::fqdn).flatten();
         let config = SessionConfig { fqdn, ..session_config(bgp, neighbor) };
         let seed = seed.wrapping_add(id.0.into());
-        sessions.push(tokio::spawn(serve_neighbor(id, route(bgp, neighbor), config, seed, mailbox)));
+        sessions.push(tokio::spawn(serve_neighbor(id, route(neighbor), config, seed, mailbox)));
         doors.insert(neighbor.address, accepted);
         outlets.push(PeerOutlet { batches, commands, name: neighbor.address.to_string() });
     }
@@ -166,17 +187,11 @@ async fn serve_api(listeners: Listeners, requests: mpsc::Sender<api::Request>, m
     }
 }
 
-fn route(bgp: &BgpConfig, neighbor: &NeighborConfig) -> Route {
-    let internal = match neighbor.remote_as {
-        RemoteAs::Number(asn) => asn == bgp.asn,
-        RemoteAs::Internal => true,
-        RemoteAs::External => false,
-        // Whoever may be in this AS may be hops away.
-        RemoteAs::Any => true,
-    };
+fn route(neighbor: &NeighborConfig) -> Route {
     Route {
         remote: SocketAddr::new(neighbor.address, neighbor.port),
         local: neighbor.local_address,
-        ttl: (!internal).then_some(neighbor.multihop),
+        hops: neighbor.hops,
+        authentication: neighbor.authentication.clone(),
     }
 }

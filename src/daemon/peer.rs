@@ -16,6 +16,7 @@ use tokio::io::Ready;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tracing::debug;
 
 use crate::core::{Event, SessionCommand};
 use crate::peer::{Dial, Driver};
@@ -132,11 +133,13 @@ impl<'m> Peer<'m> {
         self.driver.dialled(now, outcome);
     }
 
-    /// A connection that has ended by now was none.
+    /// A connection that has ended by now was none, and one to another address of ours was meant for somebody
+    /// else.
     fn on_accepted(&mut self, now: Instant, stream: TcpStream) {
         let prepared = socket::prepare_accepted(&stream, &self.route).and_then(|()| stream::prepare(&stream));
-        if let Ok(ends) = prepared {
-            self.driver.accepted(now, (stream, ends));
+        match prepared {
+            Ok(ends) => self.driver.accepted(now, (stream, ends)),
+            Err(error) => debug!(neighbor = %self.route.remote.ip(), %error, "connection refused"),
         }
     }
 

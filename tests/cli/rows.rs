@@ -154,6 +154,8 @@ fn established() -> v1::Neighbor {
         capabilities_agreed: list(&["multiprotocol l2vpn-evpn", "four-octet-as"]),
         host_name: s("spine1"),
         flaps: 2,
+        authentication: s("tcp-md5"),
+        ttl_security_hops: 1,
         last_error: s("hold timer expired"),
         last_error_by: v1::EndedBy::Local.into(),
         faults: vec![v1::Fault {

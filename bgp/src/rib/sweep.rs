@@ -14,7 +14,8 @@ use crate::wire::Nlri;
 
 use super::budget::Budget;
 use super::destination::{DestinationId, Path};
-use super::source::{PeerMap, Sources};
+use super::rules::Decision;
+use super::source::PeerMap;
 use super::table::Table;
 
 /// How many paths a peer has in a table.
@@ -55,12 +56,15 @@ impl<N: Nlri> Table<N> {
         self.generations.discard(peer);
     }
 
-    /// Removes stale paths that are to be discarded, and frees destinations that every reader has seen go,
-    /// within the budget. Says whether it has to be called again.
-    pub fn sweep(&mut self, sources: &Sources, budget: &mut Budget) -> bool {
+    /// Removes stale paths that are to be discarded, decides again where something has changed that the decision
+    /// depends on, and frees destinations that every reader has seen go, within the budget. Says whether it has
+    /// to be called again.
+    pub fn sweep(&mut self, decision: &Decision, budget: &mut Budget) -> bool {
         while !budget.is_spent() {
-            if self.generations.discarding > 0 {
-                self.sweep_next(sources);
+            if !self.revisit.is_over() {
+                self.revisit_next(decision);
+            } else if self.generations.discarding > 0 {
+                self.sweep_next(decision);
             } else if !self.free_oldest_gone() {
                 return false;
             }
@@ -79,10 +83,10 @@ impl<N: Nlri> Table<N> {
         self.generations.peers.get(peer).map(|state| state.counts).unwrap_or_default()
     }
 
-    fn sweep_next(&mut self, sources: &Sources) {
+    fn sweep_next(&mut self, decision: &Decision) {
         let id = self.next_under_the_hand();
         while let Some(position) = self.doomed(id) {
-            self.remove(sources, id, position);
+            self.remove(decision, id, position);
         }
     }
 
@@ -153,7 +157,7 @@ mod tests {
     use ipnet::Ipv4Net;
 
     use super::super::log::Version;
-    use super::super::testing::{route, sources, variant};
+    use super::super::testing::{decision, route, variant};
     use super::*;
 
     const A: PeerId = PeerId(3);
@@ -161,12 +165,12 @@ mod tests {
 
     fn announce(table: &mut Table<Ipv4Net>, peer: PeerId, keys: std::ops::Range<u32>) {
         for n in keys {
-            table.announce(&sources(5), peer, 0, &variant(0), &[route(n)]);
+            table.announce(&decision(5), peer, 0, &variant(0), &[route(n)]);
         }
     }
 
     fn sweep_all(table: &mut Table<Ipv4Net>) {
-        while table.sweep(&sources(5), &mut Budget::new(10)) {}
+        while table.sweep(&decision(5), &mut Budget::new(10)) {}
     }
 
     #[test]
@@ -193,11 +197,11 @@ mod tests {
         table.mark_stale(A);
         table.discard_stale(A);
         for left in [60, 20] {
-            assert!(table.sweep(&sources(5), &mut Budget::new(40)));
+            assert!(table.sweep(&decision(5), &mut Budget::new(40)));
             assert_eq!(table.paths(), left);
         }
         let mut budget = Budget::new(40);
-        assert!(!table.sweep(&sources(5), &mut budget));
+        assert!(!table.sweep(&decision(5), &mut budget));
         assert_eq!((table.paths(), budget.left()), (0, 20), "it ends with the last stale path");
     }
 
@@ -224,7 +228,7 @@ mod tests {
         announce(&mut table, A, 0..100);
         table.mark_stale(A);
         table.discard_stale(A);
-        assert!(table.sweep(&sources(5), &mut Budget::new(10)));
+        assert!(table.sweep(&decision(5), &mut Budget::new(10)));
         announce(&mut table, A, 0..20);
         sweep_all(&mut table);
         assert_eq!(table.counts(A), PeerCounts { paths: 20, stale: 0 });
@@ -236,9 +240,9 @@ mod tests {
         announce(&mut table, A, 0..100);
         table.mark_stale(A);
         table.discard_stale(A);
-        assert!(table.sweep(&sources(5), &mut Budget::new(10)));
+        assert!(table.sweep(&decision(5), &mut Budget::new(10)));
         table.mark_stale(A);
-        assert!(!table.sweep(&sources(5), &mut Budget::new(10)));
+        assert!(!table.sweep(&decision(5), &mut Budget::new(10)));
         assert_eq!(table.counts(A), PeerCounts { paths: 90, stale: 90 });
     }
 }

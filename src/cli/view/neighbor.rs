@@ -91,6 +91,7 @@ pub(crate) fn show_neighbor(output: &mut Output<'_>, neighbor: &v1::Neighbor) ->
     field(out, "Role", &role(neighbor))?;
     field(out, "Connection", &connection(neighbor))?;
     field(out, "Timers", &timers(neighbor))?;
+    field(out, "Protection", &protection(neighbor))?;
     field(out, "Peer group", &neighbor.peer_group)?;
     field(out, "Kind", &kind(neighbor))?;
     field(out, "We announced", &neighbor.capabilities_sent.join(", "))?;
@@ -171,6 +172,18 @@ fn timers(neighbor: &v1::Neighbor) -> String {
         (0, 0) => String::new(),
         (hold, keepalive) => format!("hold {hold} s, keepalive {keepalive} s"),
     }
+}
+
+/// How segments are signed, and from how far away they may come.
+fn protection(neighbor: &v1::Neighbor) -> String {
+    let signature = neighbor.authentication.to_uppercase();
+    let hops = match neighbor.ttl_security_hops {
+        0 => String::new(),
+        1 => "on the link only (GTSM)".into(),
+        hops => format!("at most {hops} hops away (GTSM)"),
+    };
+    let both = [signature, hops];
+    both.iter().filter(|part| !part.is_empty()).map(String::as_str).collect::<Vec<_>>().join(", ")
 }
 
 fn kind(neighbor: &v1::Neighbor) -> String {

@@ -135,6 +135,8 @@ impl Core {
             flaps: peer.flaps,
             route_reflector_client: peer.config.route_reflector_client,
             role: text(peer.config.role.map(|role| role.ours)),
+            authentication: peer.config.authentication.name().to_owned(),
+            ttl_security_hops: peer.config.hops.limit().unwrap_or_default().into(),
             ..v1::Neighbor::default()
         };
         row.rejected = self.rejected_rows(peer);

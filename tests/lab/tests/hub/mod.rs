@@ -99,7 +99,7 @@ impl Hub {
     }
 }
 
-fn node(name: &str, daemon: Daemon, configuration: &str, nursery: &Nursery) -> Result<Node> {
+pub(crate) fn node(name: &str, daemon: Daemon, configuration: &str, nursery: &Nursery) -> Result<Node> {
     let spec = NodeSpec { daemon: Some(daemon), ..NodeSpec::default() };
     let node = Node::new(name, &spec, nursery)?;
     let path = match daemon {

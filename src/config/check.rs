@@ -10,12 +10,9 @@ use evpn::ImportTarget;
 
 use super::fault::Path;
 use super::file::{self, EbgpDefault, PeerSettings, RemoteAsWord};
-<<<<<<< HEAD
 use super::max_prefix::MaxPrefix;
-=======
 use super::protection::hops;
 use super::secret::SecretFiles;
->>>>>>> main
 use super::{BgpConfig, Config, EvpnConfig, NeighborConfig, VniConfig};
 
 /// A fault of meaning, at a key; its place in the text is found later.
@@ -143,14 +140,10 @@ impl Checker {
                 .map(|role| RoleConfig { ours: role.0, strict: settings.role_strict.unwrap_or(false) }),
             fqdn: settings.fqdn.unwrap_or(true),
             software_version: settings.software_version.unwrap_or(false),
-<<<<<<< HEAD
-            multihop: settings.multihop.unwrap_or(1),
-            max_prefix: settings.max_prefix.as_ref().map(MaxPrefix::resolve),
-            send_hold_time: settings.send_hold_time,
-=======
             hops: hops(&settings, is_internal(remote_as, context.asn)),
             authentication: self.authentication(&settings),
->>>>>>> main
+            max_prefix: settings.max_prefix.as_ref().map(MaxPrefix::resolve),
+            send_hold_time: settings.send_hold_time,
             ebgp_accept: context.ebgp_default == EbgpDefault::Accept,
         };
         self.neighbor_whole(at, &config, is_internal(remote_as, context.asn), context.listens);
@@ -172,13 +165,10 @@ impl Checker {
     /// What can be said of settings before it is known whom they are for.
     fn settings(&mut self, at: &Path, settings: &PeerSettings) {
         self.hold_time(at, settings.hold_time, settings.keepalive);
-<<<<<<< HEAD
         if let Some(max_prefix) = &settings.max_prefix {
             max_prefix.check(&at.key("max_prefix"), |at, message| self.find(at, message));
         }
-=======
         self.protection(at, settings);
->>>>>>> main
         if settings.port == Some(0) {
             self.find(at.key("port"), "0 is no port; 179 is BGP's");
         }

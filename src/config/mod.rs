@@ -8,12 +8,9 @@ mod check;
 pub mod fault;
 pub mod file;
 mod locate;
-<<<<<<< HEAD
-mod max_prefix;
-=======
 mod mask;
+mod max_prefix;
 mod protection;
->>>>>>> main
 mod read;
 mod secret;
 mod settings;
@@ -30,11 +27,8 @@ use evpn::ImportTarget;
 
 pub use authentication::{AoAlgorithm, AoKey, Authentication, Hops};
 pub use fault::{Fault, Faults};
-<<<<<<< HEAD
 pub use max_prefix::{LimitAction, PrefixLimits};
-=======
 pub use secret::Secret;
->>>>>>> main
 
 /// What a configuration means, with groups and defaults applied.
 #[derive(Debug)]
@@ -99,19 +93,14 @@ pub struct NeighborConfig {
     pub fqdn: bool,
     /// Tell it the name and version of this software.
     pub software_version: bool,
-<<<<<<< HEAD
-    /// Time to live of packets to an eBGP neighbour.
-    pub multihop: u8,
-    /// How many routes it may send.
-    pub max_prefix: Option<PrefixLimits>,
-    /// Seconds for which it may leave unread what is sent to it; `None`: as RFC 9687 recommends.
-    pub send_hold_time: Option<u32>,
-=======
     /// How far away it may be.
     pub hops: Hops,
     /// How its segments are signed.
     pub authentication: Authentication,
->>>>>>> main
+    /// How many routes it may send.
+    pub max_prefix: Option<PrefixLimits>,
+    /// Seconds for which it may leave unread what is sent to it; `None`: as RFC 9687 recommends.
+    pub send_hold_time: Option<u32>,
     /// Whether an eBGP neighbour is served without a policy (RFC 8212).
     pub ebgp_accept: bool,
 }

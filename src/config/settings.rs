@@ -9,13 +9,9 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-<<<<<<< HEAD
-use super::file::RemoteAs;
-use super::max_prefix::MaxPrefix;
-=======
 use super::file::{RemoteAs, TcpAo};
+use super::max_prefix::MaxPrefix;
 use super::secret::Secret;
->>>>>>> main
 use super::value::{FamilyValue, RoleValue};
 
 macro_rules! peer_settings {
@@ -104,13 +100,11 @@ peer_settings! {
     software_version: bool,
     /// Hops that an eBGP neighbour may be away; 1, on the link, unless given.
     multihop: u8,
-<<<<<<< HEAD
     /// How many routes the neighbour may send; any number unless given.
     max_prefix: MaxPrefix,
     /// Seconds for which the neighbour may leave unread what is sent to it, before the session ends (RFC 9687).
     /// 480, or twice the hold time if that is longer, unless given.
     send_hold_time: u32,
-=======
     /// Hops that the neighbour may be away at most, as its packets prove it (GTSM, RFC 5082): 1 is on the link.
     ttl_security: u8,
     /// The key of TCP-MD5 (RFC 2385), 1 to 80 octets. It is better kept in a file.
@@ -133,5 +127,4 @@ impl PeerSettings {
         }
         self.each_or(group)
     }
->>>>>>> main
 }

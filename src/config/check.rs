@@ -11,6 +11,7 @@ use evpn::ImportTarget;
 use super::fault::Path;
 use super::file::{self, EbgpDefault, PeerSettings, RemoteAsWord};
 use super::max_prefix::MaxPrefix;
+use super::policy::{self, Direction, Policies};
 use super::protection::hops;
 use super::secret::SecretFiles;
 use super::{BgpConfig, Config, EvpnConfig, NeighborConfig, VniConfig};
@@ -23,7 +24,9 @@ pub(super) struct Finding {
 
 /// What the file means, and everything that is wrong with it.
 pub(super) fn check(file: file::File) -> (Config, Vec<Finding>) {
-    let mut checker = Checker { findings: Vec::new(), secrets: SecretFiles::default() };
+    let mut findings = Vec::new();
+    let policies = policy::check(&file.policy, file.bgp.asn.0, &mut findings);
+    let mut checker = Checker { findings, policies, secrets: SecretFiles::default() };
     let bgp = checker.bgp(file.bgp);
     let evpn = file.evpn.map(|evpn| checker.evpn(evpn));
     if let Some(listen) = file.api.listen
@@ -39,6 +42,7 @@ pub(super) fn check(file: file::File) -> (Config, Vec<Finding>) {
 
 pub(super) struct Checker {
     findings: Vec<Finding>,
+    policies: Policies,
     pub(super) secrets: SecretFiles,
 }
 
@@ -70,7 +74,8 @@ impl Checker {
         }
         let router_id = RouterId(bgp.router_id);
         let cluster_id = bgp.cluster_id.unwrap_or(bgp.router_id);
-        BgpConfig { asn: bgp.asn.0, router_id, cluster_id, listen, neighbors }
+        let policies = self.policies.list.clone();
+        BgpConfig { asn: bgp.asn.0, router_id, cluster_id, listen, neighbors, policies }
     }
 
     fn listen(&mut self, path: &Path, listen: Option<file::Listen>) -> Vec<std::net::SocketAddr> {
@@ -145,6 +150,9 @@ impl Checker {
             max_prefix: settings.max_prefix.as_ref().map(MaxPrefix::resolve),
             send_hold_time: settings.send_hold_time,
             ebgp_accept: context.ebgp_default == EbgpDefault::Accept,
+            import_policy: self.policies.chain(settings.import_policy.as_ref()),
+            export_policy: self.policies.chain(settings.export_policy.as_ref()),
+            keep_adj_in: settings.keep_adj_in.unwrap_or(false),
         };
         self.neighbor_whole(at, &config, is_internal(remote_as, context.asn), context.listens);
         config
@@ -171,6 +179,12 @@ impl Checker {
         self.protection(at, settings);
         if settings.port == Some(0) {
             self.find(at.key("port"), "0 is no port; 179 is BGP's");
+        }
+        for (key, names, way) in [
+            ("import_policy", &settings.import_policy, Direction::Import),
+            ("export_policy", &settings.export_policy, Direction::Export),
+        ] {
+            self.policies.check_names(&at.key(key), names.as_ref(), way, &mut self.findings);
         }
     }
 

@@ -10,6 +10,7 @@ pub mod file;
 mod locate;
 mod mask;
 mod max_prefix;
+pub mod policy;
 mod protection;
 mod read;
 mod secret;
@@ -19,7 +20,9 @@ mod tests;
 mod value;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
+use bgp::policy::{Chain, Policy};
 use bgp::session::{RemoteAs, RoleConfig};
 use bgp::types::{Asn, FamilySet, Rd, RouterId, Vni};
 use bgp::wire::RouteTarget;
@@ -56,6 +59,8 @@ pub struct BgpConfig {
     pub listen: Vec<SocketAddr>,
     /// The neighbours, each with its group's settings merged in.
     pub neighbors: Vec<NeighborConfig>,
+    /// The policies, in the order in which they are written.
+    pub policies: Vec<Arc<Policy>>,
 }
 
 /// A neighbour.
@@ -103,6 +108,12 @@ pub struct NeighborConfig {
     pub send_hold_time: Option<u32>,
     /// Whether an eBGP neighbour is served without a policy (RFC 8212).
     pub ebgp_accept: bool,
+    /// What decides what is taken from it.
+    pub import_policy: Option<Chain>,
+    /// What decides what it is sent.
+    pub export_policy: Option<Chain>,
+    /// Keep what it sent as it came, beside the table.
+    pub keep_adj_in: bool,
 }
 
 /// EVPN over VXLAN.

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::file::{RemoteAs, TcpAo};
 use super::max_prefix::MaxPrefix;
 use super::secret::Secret;
-use super::value::{FamilyValue, RoleValue};
+use super::value::{FamilyValue, RoleValue, Texts};
 
 macro_rules! peer_settings {
     ($($(#[doc = $doc:literal])* $key:ident: $type:ty,)*) => {
@@ -105,6 +105,13 @@ peer_settings! {
     /// Seconds for which the neighbour may leave unread what is sent to it, before the session ends (RFC 9687).
     /// 480, or twice the hold time if that is longer, unless given.
     send_hold_time: u32,
+    /// Policies that decide what is taken from the neighbour: one name, or several that are asked in turn.
+    import_policy: Texts,
+    /// Policies that decide what the neighbour is sent: one name, or several that are asked in turn.
+    export_policy: Texts,
+    /// Keep what the neighbour sent as it came, beside the routing table: it can be shown, and a new import policy is
+    /// applied to it without asking the neighbour. Kept in any case where the neighbour cannot be asked (RFC 2918).
+    keep_adj_in: bool,
     /// Hops that the neighbour may be away at most, as its packets prove it (GTSM, RFC 5082): 1 is on the link.
     ttl_security: u8,
     /// The key of TCP-MD5 (RFC 2385), 1 to 80 octets. It is better kept in a file.

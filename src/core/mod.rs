@@ -72,10 +72,12 @@ impl Core {
             addresses: config.evpn.iter().map(|evpn| evpn.vtep).collect(),
         };
         let mut rib = Rib::new(identity, seed);
+        let peers = Peers::new(&bgp.neighbors);
+        peers.iter().for_each(|peer| rib.set_import_policy(peer.id, peer.config.import_policy.clone()));
         let forwarding = config.evpn.as_ref().map(|evpn| Forwarding::new(&bgp, evpn, &mut rib, seed));
         Core {
             started: now,
-            peers: Peers::new(&bgp.neighbors),
+            peers,
             config: bgp,
             rib,
             export: Export::default(),

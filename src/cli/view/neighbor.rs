@@ -101,9 +101,13 @@ pub(crate) fn show_neighbor(output: &mut Output<'_>, neighbor: &v1::Neighbor) ->
     field(out, "Last error", &last_error(neighbor))?;
     field(out, "Refused routes", &refused(neighbor))?;
     field(out, "Too large", &oversized(neighbor.oversized))?;
+    field(out, "Import policy", &neighbor.import_policies.join(", then "))?;
+    field(out, "Export policy", &neighbor.export_policies.join(", then "))?;
     field(out, "Bad UPDATEs", &faults(neighbor))?;
     neighbor.faults.iter().try_for_each(|fault| field(out, "", &fault_line(fault)))?;
     section(out, FAMILIES, &neighbor.families, output.colour)?;
+    section(out, IMPORT_HITS, &neighbor.import_hits, output.colour)?;
+    section(out, EXPORT_HITS, &neighbor.export_hits, output.colour)?;
     section(out, MESSAGES, &messages(neighbor), output.colour)
 }
 
@@ -243,6 +247,16 @@ const FAMILIES: &[Column<v1::NeighborFamily>] = &[
         marks([(family.end_of_rib_received, "received"), (family.end_of_rib_sent, "sent")]).into()
     }),
 ];
+
+const IMPORT_HITS: &[Column<v1::PolicyHits>] =
+    &[Column::text("Import policy", |row| (&row.policy).into()), STATEMENT, ACTION, ROUTES];
+
+const EXPORT_HITS: &[Column<v1::PolicyHits>] =
+    &[Column::text("Export policy", |row| (&row.policy).into()), STATEMENT, ACTION, ROUTES];
+
+const STATEMENT: Column<v1::PolicyHits> = Column::text("Statement", |row| (&row.statement).into());
+const ACTION: Column<v1::PolicyHits> = Column::text("Action", |row| (&row.action).into());
+const ROUTES: Column<v1::PolicyHits> = Column::number("Routes", |row| row.routes.into());
 
 fn limit(family: &v1::NeighborFamily) -> String {
     let Some(limit) = family.max_prefix else { return String::new() };

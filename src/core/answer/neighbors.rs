@@ -142,6 +142,7 @@ impl Core {
         row.rejected = self.rejected_rows(peer);
         row.oversized = self.export.oversized(peer.id);
         row.send_hold_time_seconds = peer.config.send_hold_time.unwrap_or(0);
+        self.fill_in_policies(peer, &mut row);
         fill_in_session(now, peer, &mut row);
         fill_in_info(now, peer, &mut row);
         if let Some(down) = &peer.last_down {

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::file::{RemoteAs, TcpAo};
 use super::max_prefix::MaxPrefix;
 use super::secret::Secret;
-use super::value::{FamilyValue, RoleValue, Texts};
+use super::value::{FamilyValue, RoleValue, ShutdownValue, Texts};
 
 macro_rules! peer_settings {
     ($($(#[doc = $doc:literal])* $key:ident: $type:ty,)*) => {
@@ -28,6 +28,8 @@ macro_rules! peer_settings {
         pub struct PeerGroup {
             /// What neighbours call it.
             pub name: String,
+            /// The group whose settings it takes where it has none of its own.
+            pub peer_group: Option<String>,
             $($(#[doc = $doc])* pub $key: Option<$type>,)*
         }
 
@@ -105,6 +107,8 @@ peer_settings! {
     /// Seconds for which the neighbour may leave unread what is sent to it, before the session ends (RFC 9687).
     /// 480, or twice the hold time if that is longer, unless given.
     send_hold_time: u32,
+    /// Keep the session down: true, or a text that the neighbour's operator is told (RFC 9003).
+    shutdown: ShutdownValue,
     /// Policies that decide what is taken from the neighbour: one name, or several that are asked in turn.
     import_policy: Texts,
     /// Policies that decide what the neighbour is sent: one name, or several that are asked in turn.

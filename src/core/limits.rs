@@ -68,6 +68,17 @@ impl Core {
         }
     }
 
+    /// A peer's limits are others now: it may come again, or has too many routes already.
+    pub(super) fn limits_changed(&mut self, id: PeerId) {
+        let Some(peer) = self.peers.get_mut(id) else { return };
+        let comes_again = peer.limits.is_stopped() && !peer.shut_down;
+        peer.limits.begin();
+        if comes_again {
+            self.actions.push_back(Action::Session { peer: id, command: SessionCommand::Enable });
+        }
+        self.check_limits(id);
+    }
+
     fn near_limit(&mut self, id: PeerId, family: Family, limit: u32) {
         let routes = self.current_routes(id, family);
         let Some(peer) = self.peers.get_mut(id) else { return };

@@ -74,6 +74,12 @@ impl Outlet {
         }
     }
 
+    /// Forgets even what has been counted: the peer's id may become another's.
+    pub(super) fn reset(&mut self, peer: PeerId) {
+        self.forget(peer);
+        *self.oversized.slot(peer) = 0;
+    }
+
     pub(super) fn oversized(&self, peer: PeerId) -> u64 {
         self.oversized.get(peer).copied().unwrap_or(0)
     }

@@ -42,6 +42,8 @@ pub enum StopReason {
     Deconfigured,
     /// The peer has sent more routes than it may (RFC 4271 section 6.7).
     TooManyPrefixes(PrefixLimit),
+    /// What the session rests on is configured otherwise from now on: a new one follows.
+    Reconfigured,
     /// The daemon leaves and means to be back: the connection is closed without a Cease, so that a peer that
     /// does graceful restart keeps the routes (RFC 4724 section 4).
     GoingDown,

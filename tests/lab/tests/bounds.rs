@@ -1,7 +1,5 @@
 //! Neighbours and strangers that want too much: memory stays flat, and the others' KEEPALIVEs come in time.
 
-#![expect(clippy::indexing_slicing, reason = "JSON values index to null")]
-
 mod stage;
 
 use std::io;

@@ -30,6 +30,11 @@ pub(super) fn write<'n>(line: LogLine, name: impl Fn(PeerId) -> &'n str) {
             let what = if routes > limit as usize { "too many routes" } else { "nearly too many routes" };
             warn!(neighbor = name(peer), %family, routes, limit, "{what}");
         }
+        LogLine::RefreshOverdue(peer, family) => warn!(
+            neighbor = name(peer),
+            %family,
+            "it began to send everything again and did not say that it is done: what it has not sent again goes"
+        ),
         LogLine::Reconfigured(changes) if changes.is_empty() => {
             info!("the configuration was read again and says nothing new");
         }

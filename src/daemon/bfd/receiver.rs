@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::AsRawFd;
 
 use bfd::Datagram;
-use nix::sys::socket::sockopt::{Ipv4RecvTtl, Ipv6RecvHopLimit};
+use nix::sys::socket::sockopt::{Ipv4RecvTtl, Ipv6RecvHopLimit, RcvBufForce};
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::Interest;
@@ -19,6 +19,10 @@ pub(super) const MULTIHOP_PORT: u16 = 4784;
 
 /// The longest packet there is has 24 octets and authentication data of up to 28; what is longer is cut off.
 const OCTETS: usize = 128;
+
+/// Room for what comes while this thread is kept from running: the kernel counts about a thousand octets for each
+/// datagram, so that its default is full after 200 of them.
+const BUFFER: usize = 4 << 20;
 
 /// What a kind of session is told apart by: IPv6 or not, several hops or not.
 pub(super) type Kind = (bool, bool);
@@ -100,6 +104,10 @@ fn listen(v6: bool, port: u16) -> io::Result<UdpSocket> {
         setsockopt(&socket, Ipv6RecvHopLimit, &true)?;
     } else {
         setsockopt(&socket, Ipv4RecvTtl, &true)?;
+    }
+    // Where the limit of the machine may not be passed, what it allows.
+    if setsockopt(&socket, RcvBufForce, &BUFFER).is_err() {
+        socket.set_recv_buffer_size(BUFFER)?;
     }
     socket.bind(&address.into())?;
     UdpSocket::from_std(socket.into())

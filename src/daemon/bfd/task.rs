@@ -21,8 +21,9 @@ use super::link::Link;
 use super::receiver::Receivers;
 use super::wanted::Wanted;
 
-/// Datagrams read from each socket before the timers have their turn: less than a millisecond of work.
-const DATAGRAMS: usize = 256;
+/// Datagrams read from each socket before the timers have their turn: some milliseconds of work, and more than a
+/// thousand sessions send while this thread is kept from running for as long as the shortest of them bear.
+const DATAGRAMS: usize = 4096;
 
 /// How far core's pictures may be behind in what only counts, and how often is tried again what did not work.
 const PICTURE_AGE: Duration = Duration::from_secs(1);

@@ -13,6 +13,9 @@
 //!   way, as RFC 5882 section 4.3.2 asks where BFD shares the control plane's fate, as ours does: a speaker that
 //!   dies closes its connection before its silence is noticed.
 
+#[cfg(test)]
+mod tests;
+
 use std::net::{IpAddr, SocketAddr};
 
 use bfd::{Diagnostic, Info, State};

@@ -5,6 +5,7 @@
 
 mod add_path;
 mod authentication;
+mod bfd;
 mod check;
 mod decision;
 pub mod diff;
@@ -13,6 +14,7 @@ pub mod file;
 mod groups;
 mod locate;
 mod mask;
+mod max_prefix;
 pub mod policy;
 mod protection;
 mod read;
@@ -34,9 +36,11 @@ use bgp::types::{Asn, FamilySet, Rd, RouterId, Vni};
 use bgp::wire::RouteTarget;
 use evpn::ImportTarget;
 
+pub use self::bfd::{BfdConfig, BfdSection, BfdValue, MultihopValue};
 pub use add_path::{AddPath, SendPaths};
 pub use authentication::{AoAlgorithm, AoKey, Authentication, Hops};
 pub use fault::{Fault, Faults};
+pub use max_prefix::{LimitAction, PrefixLimits};
 pub use secret::Secret;
 
 /// Where the configuration is unless linnetd is told otherwise.
@@ -125,8 +129,14 @@ pub struct NeighborConfig {
     pub hops: Hops,
     /// How its segments are signed.
     pub authentication: Authentication,
+    /// How many routes it may send.
+    pub max_prefix: Option<PrefixLimits>,
+    /// Seconds for which it may leave unread what is sent to it; `None`: as RFC 9687 recommends.
+    pub send_hold_time: Option<u32>,
     /// Whether an eBGP neighbour is served without a policy (RFC 8212).
     pub ebgp_accept: bool,
+    /// How BFD watches it, where it does.
+    pub bfd: Option<BfdConfig>,
     /// What decides what is taken from it.
     pub import_policy: Option<Chain>,
     /// What decides what it is sent.

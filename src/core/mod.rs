@@ -13,11 +13,15 @@
 //! so many operations under way.
 
 mod answer;
+mod bfd;
 mod event;
+mod fault_log;
 mod forward;
+mod limits;
 mod neighbors;
 mod peer;
 mod reconfigure;
+mod refresh;
 #[cfg(test)]
 mod testing;
 mod watch;
@@ -34,9 +38,11 @@ use bgp::wire::update::PeerKind;
 
 use crate::config::{Config, NeighborConfig};
 
+pub use self::bfd::{BfdCommand, BfdLine, BfdNews, BfdPicture, BfdTarget};
 pub use event::{Action, Event, LogLine, PeerNews, PeerStart, ReleaseReason, SessionCommand};
 use forward::Forwarding;
 use peer::{LiveSession, Peers};
+use refresh::Refreshes;
 use watch::Watches;
 
 /// Batches that a peer may have under way. Two keep the socket busy while the next is made; more only hold
@@ -58,6 +64,7 @@ pub struct Core {
     /// EVPN and the kernel, where the configuration asks for them.
     forwarding: Option<Forwarding>,
     watches: Watches,
+    refreshes: Refreshes,
     actions: VecDeque<Action>,
 }
 
@@ -84,6 +91,7 @@ impl Core {
             export: Export::default(),
             forwarding,
             watches: Watches::new(seed),
+            refreshes: Refreshes::default(),
             actions: VecDeque::new(),
         };
         neighbors.into_iter().for_each(|neighbor| core.add_neighbor(neighbor));
@@ -101,6 +109,7 @@ impl Core {
                     forwarding.kernel(now, events);
                 }
             }
+            Event::Bfd(news) => self.bfd_news(news),
             Event::Reconfigure { config, request } => self.reconfigure(*config, request),
             Event::Request(request) => self.request(now, request),
         }
@@ -109,6 +118,7 @@ impl Core {
     /// Does what follows from the news, as much as the budget allows. Says whether there is more to do that
     /// waits for nothing from outside.
     pub fn settle(&mut self, now: Instant, budget: &mut Budget) -> bool {
+        self.end_overdue_refreshes(now);
         let mut more = self.rib.sweep(budget);
         self.reclaim_ids();
         if let Some(forwarding) = &mut self.forwarding {
@@ -143,9 +153,10 @@ impl Core {
 
     /// When [`Core::settle`] is to be called though nothing happened.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let forwarding = self.forwarding.as_ref()?;
-        let stale = forwarding.keeps_stale().then(|| self.started + STALE_DEADLINE);
-        forwarding.poll_timeout().into_iter().chain(stale).min()
+        let forwarding = self.forwarding.as_ref();
+        let stale = forwarding.filter(|f| f.keeps_stale()).map(|_| self.started + STALE_DEADLINE);
+        let rows = forwarding.and_then(Forwarding::poll_timeout);
+        [stale, rows, self.refreshes.poll_timeout()].into_iter().flatten().min()
     }
 
     fn peer_news(&mut self, now: Instant, id: PeerId, news: PeerNews) {
@@ -163,7 +174,9 @@ impl Core {
                     self.watches.neighbor_changed(id);
                 }
             }
-            PeerNews::Refresh(family) => self.export.refresh(&mut self.rib, id, family),
+            PeerNews::Refresh(family) => self.send_again(id, family),
+            PeerNews::RefreshBegins(family) => self.refresh_begins(now, id, family),
+            PeerNews::RefreshEnds(family) => self.refresh_ends(id, family),
             PeerNews::Credit(batches) => self.export.credit(id, batches),
             PeerNews::Failed(down) => {
                 if let Some(peer) = self.peers.get_mut(id) {
@@ -173,6 +186,7 @@ impl Core {
                 self.log(LogLine::Failed(id, down));
             }
             PeerNews::Info(info) => {
+                self.log_faults(now, id, &info);
                 if let Some(peer) = self.peers.get_mut(id) {
                     peer.info = Some(info);
                     self.watches.neighbor_changed(id);
@@ -183,7 +197,7 @@ impl Core {
 
     fn routes(&mut self, now: Instant, id: PeerId, routes: &Received) {
         let learned = self.clock(now);
-        let Some(peer) = self.peers.get_mut(id) else { return };
+        let Some(peer) = self.peers.get_mut(id).filter(|peer| !peer.limits.is_stopped()) else { return };
         if !peer.imports() {
             peer.refused_for_policy +=
                 routes.reach.iter().map(|(_, routes)| routes.len() as u64).sum::<u64>();
@@ -194,10 +208,12 @@ impl Core {
             // A refusal is counted by the Rib and shown with the neighbour.
             let _ = self.rib.announce(id, learned, attrs, routes);
         }
+        self.check_limits(id);
     }
 
     fn peer_up(&mut self, now: Instant, id: PeerId, number: u32, agreed: Box<Established>) {
         let Some(peer) = self.peers.get_mut(id) else { return };
+        peer.limits.begin();
         self.rib.peer_up(id, source(&agreed, &peer.config));
         let spec = member_spec(&agreed, &peer.config, self.config.bgp.asn);
         for family in agreed.families.iter() {
@@ -207,6 +223,7 @@ impl Core {
         peer.session =
             Some(LiveSession { number, agreed: agreed.clone(), since: now, end_of_rib: FamilySet::EMPTY });
         self.watches.neighbor_changed(id);
+        self.bfd_session_up(id, agreed.local, agreed.remote);
         self.log(LogLine::Up(id, agreed));
     }
 
@@ -219,6 +236,7 @@ impl Core {
         peer.down_since = Some(now);
         peer.last_down = Some(down.clone());
         self.export.leave(&mut self.rib, id);
+        self.refreshes.forget(id);
         self.rib.peer_down(id);
         self.watches.neighbor_changed(id);
         self.log(LogLine::Down(id, down));
@@ -231,6 +249,7 @@ impl Core {
             peer.info = None;
             self.watches.neighbor_changed(id);
         }
+        self.bfd_neighbor_begins_anew(id);
     }
 
     /// Rows that a former run left in the kernel may go once every EVPN neighbour has said all it has, or

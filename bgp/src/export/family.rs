@@ -72,13 +72,13 @@ impl<N: Nlri> FamilyExport<N> {
     }
 
     /// The peer starts at the beginning again, alone.
-    pub(super) fn refresh(&mut self, table: &mut Table<N>, peer: PeerId) {
+    pub(super) fn refresh(&mut self, table: &mut Table<N>, peer: PeerId, marked: bool) {
         let Some(group) = self.group_of(peer).and_then(|index| self.groups.get_mut(index)) else { return };
         if group.members.len() == 1 {
-            group.restart(table);
+            group.restart(table, marked);
         } else {
             let mut alone = group.split_off(table, vec![peer]);
-            alone.restart(table);
+            alone.restart(table, marked);
             self.add(alone);
         }
     }

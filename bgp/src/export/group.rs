@@ -2,7 +2,7 @@
 
 use crate::rib::{Change, CursorId, Decision, LocalIdentity, Path, Rib, Table, Version};
 use crate::types::{PathId, PeerId};
-use crate::wire::Nlri;
+use crate::wire::{Nlri, RouteRefresh};
 
 use super::adj_rib_out::AdjRibOut;
 use super::batch::{Audience, Batch};
@@ -26,6 +26,16 @@ pub(super) struct UpdateGroup<N: Nlri> {
     pub(super) end_of_rib_due: bool,
     /// Everything is sent again, whether the members have it or not.
     pub(super) resends: bool,
+    /// The mark that is to be sent next round what is sent again.
+    pub(super) mark_due: Option<RefreshMark>,
+}
+
+/// The marks round what is sent again (RFC 7313). Who is sent something again is alone in its group until both
+/// have been sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RefreshMark {
+    Begin,
+    End,
 }
 
 /// This speaker and those it hears: what policy depends on besides the group.
@@ -33,6 +43,14 @@ pub(super) struct UpdateGroup<N: Nlri> {
 pub(super) struct Speaker<'a> {
     pub(super) us: &'a LocalIdentity,
     pub(super) decision: &'a Decision,
+}
+
+/// What stands round the routes of a batch.
+#[derive(Clone, Copy, Debug, Default)]
+struct Marks {
+    begins_refresh: bool,
+    ends_rib: bool,
+    ends_refresh: bool,
 }
 
 impl<'a> Speaker<'a> {
@@ -49,7 +67,7 @@ impl<N: Nlri> UpdateGroup<N> {
             true => (table.open_paths_cursor(Version(0)), AdjRibOut::Several(SentPaths::default())),
             false => (table.open_cursor(Version(0)), AdjRibOut::Best(Sent::default())),
         };
-        UpdateGroup { spec, members, cursor, sent, end_of_rib_due: true, resends: false }
+        UpdateGroup { spec, members, cursor, sent, end_of_rib_due: true, resends: false, mark_due: None }
     }
 
     /// Splits `members` off into a group that stands where this one stands.
@@ -62,17 +80,22 @@ impl<N: Nlri> UpdateGroup<N> {
         };
         let UpdateGroup { spec, sent, end_of_rib_due, resends, .. } = self;
         let (sent, end_of_rib_due, resends) = (sent.clone(), *end_of_rib_due, *resends);
-        UpdateGroup { spec: *spec, members, cursor, sent, end_of_rib_due, resends }
+        UpdateGroup { spec: *spec, members, cursor, sent, end_of_rib_due, resends, mark_due: None }
     }
 
     /// Sends everything again, but what was sent is not forgotten: what is gone since must still be withdrawn.
-    pub(super) fn restart(&mut self, table: &mut Table<N>) {
+    /// With marks round it, if the members are to have them: not while they are still being sent everything for
+    /// the first time (RFC 7313 section 4.1).
+    pub(super) fn restart(&mut self, table: &mut Table<N>, marked: bool) {
         table.advance(&self.cursor, Version(0));
         self.resends = true;
+        if marked && !self.end_of_rib_due {
+            self.mark_due = Some(RefreshMark::Begin);
+        }
     }
 
     pub(super) fn has_work(&self, table: &Table<N>) -> bool {
-        self.end_of_rib_due || !self.is_at_head(table)
+        self.end_of_rib_due || self.mark_due.is_some() || !self.is_at_head(table)
     }
 
     pub(super) fn is_at_head(&self, table: &Table<N>) -> bool {
@@ -106,10 +129,16 @@ impl<N: Nlri> UpdateGroup<N> {
             false => (1, table.head()),
         };
         table.advance(&self.cursor, reached);
-        self.resends &= !self.is_at_head(table);
-        let ends_rib = self.end_of_rib_due && self.is_at_head(table);
-        self.end_of_rib_due &= !ends_rib;
-        (seen, self.encode(speaker, packer, ends_rib))
+        let mut marks = Marks::default();
+        if self.mark_due == Some(RefreshMark::Begin) {
+            (marks.begins_refresh, self.mark_due) = (true, Some(RefreshMark::End));
+        }
+        if self.is_at_head(table) {
+            self.resends = false;
+            marks.ends_rib = std::mem::take(&mut self.end_of_rib_due);
+            marks.ends_refresh = self.mark_due.take().is_some();
+        }
+        (seen, self.encode(speaker, packer, marks))
     }
 
     fn gather(
@@ -182,10 +211,13 @@ impl<N: Nlri> UpdateGroup<N> {
         }
     }
 
-    fn encode(&self, speaker: Speaker<'_>, packer: &mut Packer<N>, ends_rib: bool) -> Option<Batch> {
+    fn encode(&self, speaker: Speaker<'_>, packer: &mut Packer<N>, marks: Marks) -> Option<Batch> {
         let policy = self.policy(speaker.us);
         let encoding = &self.spec.encoding;
         let mut writer = BatchWriter::with_capacity(packer.octets());
+        if marks.begins_refresh {
+            writer.refresh_mark(N::FAMILY, RouteRefresh::BEGIN);
+        }
         packer.drain(|bin, routes| match &bin.announced {
             None => writer.withdraw(bin.audience, encoding, routes),
             Some((attrs, source)) => {
@@ -193,8 +225,11 @@ impl<N: Nlri> UpdateGroup<N> {
                 writer.announce(bin.audience, encoding, &attrs, routes);
             }
         });
-        if ends_rib {
+        if marks.ends_rib {
             writer.end_of_rib(N::FAMILY);
+        }
+        if marks.ends_refresh {
+            writer.refresh_mark(N::FAMILY, RouteRefresh::END);
         }
         writer.finish(N::FAMILY)
     }

@@ -15,6 +15,7 @@ mod process;
 mod socket;
 mod sockopt;
 mod stream;
+mod unnumbered;
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};

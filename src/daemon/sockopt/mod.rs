@@ -1,11 +1,12 @@
 //! Socket options for which neither the standard library nor socket2 has a word: who must sign the segments of a
-//! connection (TCP-MD5, TCP-AO), and from how far away they may come.
+//! connection (TCP-MD5, TCP-AO), from how far away they may come, and what of ICMPv6 is heard.
 //!
 //! The daemon's one place with unsafe code. Each option's structure comes from the kernel's own headers
 //! (`linux-raw-sys`); a file each says what goes into it.
 
 mod ao;
 mod hops;
+mod icmp;
 mod md5;
 mod signing;
 mod storage;
@@ -15,6 +16,7 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 
 pub(super) use ao::is_supported as has_tcp_ao;
 pub(super) use hops::{set_hops, set_ttl};
+pub(super) use icmp::hear_only;
 pub(super) use signing::{End, sign};
 
 /// Sets an option that takes a `T`, one of the kernel's structures or a number.

@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::file::{RemoteAs, TcpAo};
 use super::secret::Secret;
-use super::value::{FamilyValue, RoleValue};
+use super::value::{FamilyValue, RoleValue, ShutdownValue};
 
 macro_rules! peer_settings {
     ($($(#[doc = $doc:literal])* $key:ident: $type:ty,)*) => {
@@ -27,6 +27,8 @@ macro_rules! peer_settings {
         pub struct PeerGroup {
             /// What neighbours call it.
             pub name: String,
+            /// The group whose settings it takes where it has none of its own.
+            pub peer_group: Option<String>,
             $($(#[doc = $doc])* pub $key: Option<$type>,)*
         }
 
@@ -99,6 +101,8 @@ peer_settings! {
     software_version: bool,
     /// Hops that an eBGP neighbour may be away; 1, on the link, unless given.
     multihop: u8,
+    /// Keep the session down: true, or a text that the neighbour's operator is told (RFC 9003).
+    shutdown: ShutdownValue,
     /// Hops that the neighbour may be away at most, as its packets prove it (GTSM, RFC 5082): 1 is on the link.
     ttl_security: u8,
     /// The key of TCP-MD5 (RFC 2385), 1 to 80 octets. It is better kept in a file.

@@ -3,12 +3,14 @@
 //! Reading finds every fault at once, each with its line, column and key; a file with a fault gives no
 //! configuration. Nothing is touched by reading: the daemon acts on a [`Config`], which is right by type.
 
+mod address;
 mod authentication;
 mod check;
 pub mod diff;
 pub mod fault;
 pub mod file;
 mod groups;
+mod identity;
 mod locate;
 mod mask;
 mod protection;
@@ -28,6 +30,7 @@ use bgp::types::{Asn, FamilySet, Rd, RouterId, Vni};
 use bgp::wire::RouteTarget;
 use evpn::ImportTarget;
 
+pub use address::{InterfaceName, NeighborAddress};
 pub use authentication::{AoAlgorithm, AoKey, Authentication, Hops};
 pub use fault::{Fault, Faults};
 pub use secret::Secret;
@@ -66,8 +69,8 @@ pub struct BgpConfig {
 /// A neighbour.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NeighborConfig {
-    /// Its address: what identifies it.
-    pub address: IpAddr,
+    /// Its address or its link: what identifies it.
+    pub address: NeighborAddress,
     /// Its TCP port.
     pub port: u16,
     /// The operator's word for it; may be empty.

@@ -14,10 +14,20 @@ mod storage;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
+use socket2::Socket;
+use tokio::io::unix::AsyncFd;
+
 pub(super) use ao::is_supported as has_tcp_ao;
 pub(super) use hops::{set_hops, set_ttl};
 pub(super) use icmp::hear_only;
 pub(super) use signing::{End, sign};
+
+/// To wait for a socket that tokio has no type for. To be called within a runtime.
+#[expect(unsafe_code, reason = "tokio has the caller answer for the descriptor's staying open")]
+pub(super) fn waitable(socket: Socket) -> io::Result<AsyncFd<Socket>> {
+    // SAFETY: a `Socket` owns its descriptor, and gives the same one as long as it lives.
+    Ok(unsafe { AsyncFd::register(socket) }?)
+}
 
 /// Sets an option that takes a `T`, one of the kernel's structures or a number.
 #[expect(unsafe_code, reason = "no safe wrapper at hand knows these options")]

@@ -40,7 +40,7 @@ impl Icmp {
         socket.set_multicast_hops_v6(HOP_LIMIT.into())?;
         socket.set_multicast_loop_v6(false)?;
         socket.join_multicast_v6(&ALL_ROUTERS, device.0)?;
-        Ok(Icmp { socket: AsyncFd::new(socket)?, device })
+        Ok(Icmp { socket: sockopt::waitable(socket)?, device })
     }
 
     /// Sends a packet to all of a group.

@@ -9,7 +9,6 @@ mod icmp;
 use std::future::pending;
 use std::io;
 use std::net::SocketAddrV6;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fib::netlink::{LINKS, LinkWatch};
@@ -18,6 +17,7 @@ use fib::{IfIndex, KernelEvent, Link, Row};
 use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
+use crate::config::InterfaceName;
 use crate::unnumbered::advert::{self, Message};
 use crate::unnumbered::discovery::{Action, Discovery, Input};
 
@@ -30,12 +30,12 @@ pub(super) type Found = watch::Receiver<Option<SocketAddrV6>>;
 const PAUSE: Duration = Duration::from_secs(5);
 
 /// Begins to look for whoever is at the end of a link.
-pub(super) fn look_for_neighbor(interface: Arc<str>) -> Found {
+pub(super) fn look_for_neighbor(interface: InterfaceName) -> Found {
     let (found, seen) = watch::channel(None);
     tokio::spawn(async move {
         while !found.is_closed() {
             let error = match LinkWatch::open() {
-                Ok(watch) => Searcher::new(interface.clone(), watch, &found).run().await,
+                Ok(watch) => Searcher::new(interface, watch, &found).run().await,
                 Err(error) => Err(error),
             };
             let Err(error) = error else { return };
@@ -48,7 +48,7 @@ pub(super) fn look_for_neighbor(interface: Arc<str>) -> Found {
 }
 
 struct Searcher<'f> {
-    interface: Arc<str>,
+    interface: InterfaceName,
     watch: LinkWatch,
     found: &'f watch::Sender<Option<SocketAddrV6>>,
     discovery: Discovery,
@@ -70,7 +70,7 @@ enum Wake {
 
 impl<'f> Searcher<'f> {
     fn new(
-        interface: Arc<str>,
+        interface: InterfaceName,
         watch: LinkWatch,
         found: &'f watch::Sender<Option<SocketAddrV6>>,
     ) -> Searcher<'f> {
@@ -127,7 +127,7 @@ impl<'f> Searcher<'f> {
 
     fn kernel(&mut self, event: KernelEvent) {
         match event {
-            KernelEvent::LinkSeen(link) if *link.name == *self.interface => self.seen(&link),
+            KernelEvent::LinkSeen(link) if *link.name == *self.interface.as_str() => self.seen(&link),
             // It has another name now.
             KernelEvent::LinkSeen(link) if Some(link.index) == self.device => self.down(),
             KernelEvent::LinkGone(index) if Some(index) == self.device => self.down(),
@@ -151,7 +151,7 @@ impl<'f> Searcher<'f> {
         if self.device != Some(link.index) {
             self.down();
             self.device = Some(link.index);
-            match Icmp::open(link.index, &self.interface) {
+            match Icmp::open(link.index, self.interface.as_str()) {
                 Ok(icmp) => self.icmp = Some(icmp),
                 Err(error) => {
                     warn!(interface = %self.interface, %error, "cannot speak with routers on the link (CAP_NET_RAW?)");

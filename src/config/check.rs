@@ -10,6 +10,7 @@ use evpn::ImportTarget;
 use super::fault::Path;
 use super::file::{self, EbgpDefault, PeerSettings, RemoteAsWord};
 use super::groups::{self, Groups};
+use super::policy::{self, Direction, Policies};
 use super::protection::hops;
 use super::secret::SecretFiles;
 use super::value::ShutdownValue;
@@ -26,7 +27,9 @@ pub(super) struct Finding {
 
 /// What the file means, and everything that is wrong with it.
 pub(super) fn check(file: file::File) -> (Config, Vec<Finding>) {
-    let mut checker = Checker { findings: Vec::new(), secrets: SecretFiles::default() };
+    let mut findings = Vec::new();
+    let policies = policy::check(&file.policy, file.bgp.asn.0, &mut findings);
+    let mut checker = Checker { findings, policies, secrets: SecretFiles::default() };
     let bgp = checker.bgp(file.bgp);
     let evpn = file.evpn.map(|evpn| checker.evpn(evpn));
     if let Some(listen) = file.api.listen
@@ -42,6 +45,7 @@ pub(super) fn check(file: file::File) -> (Config, Vec<Finding>) {
 
 pub(super) struct Checker {
     findings: Vec<Finding>,
+    policies: Policies,
     pub(super) secrets: SecretFiles,
 }
 
@@ -73,7 +77,8 @@ impl Checker {
         self.signatures_on_links(&places.zip(&neighbors).collect::<Vec<_>>());
         let router_id = RouterId(bgp.router_id);
         let cluster_id = bgp.cluster_id.unwrap_or(bgp.router_id);
-        BgpConfig { asn: bgp.asn.0, router_id, cluster_id, listen, neighbors }
+        let policies = self.policies.list.clone();
+        BgpConfig { asn: bgp.asn.0, router_id, cluster_id, listen, neighbors, policies }
     }
 
     fn listen(&mut self, path: &Path, listen: Option<file::Listen>) -> Vec<std::net::SocketAddr> {
@@ -132,6 +137,9 @@ impl Checker {
             hops: hops(&settings, internal),
             authentication: self.authentication(&settings),
             ebgp_accept: internal == Some(true) || context.ebgp_default == EbgpDefault::Accept,
+            import_policy: self.policies.chain(settings.import_policy.as_ref()),
+            export_policy: self.policies.chain(settings.export_policy.as_ref()),
+            keep_adj_in: settings.keep_adj_in.unwrap_or(false),
         };
         self.neighbor_whole(at, &config, internal, context.listens);
         config
@@ -164,6 +172,12 @@ impl Checker {
         self.protection(at, settings);
         if settings.port == Some(0) {
             self.find(at.key("port"), "0 is no port; 179 is BGP's");
+        }
+        for (key, names, way) in [
+            ("import_policy", &settings.import_policy, Direction::Import),
+            ("export_policy", &settings.export_policy, Direction::Export),
+        ] {
+            self.policies.check_names(&at.key(key), names.as_ref(), way, &mut self.findings);
         }
     }
 

@@ -87,7 +87,7 @@ macro_rules! neighbor_keys {
 neighbor_keys! {
     while_it_lasts: description, peer_group, shutdown, hold_time, keepalive, connect_retry, min_hold_time;
     by_a_reset: port, local_address, remote_as, families, passive, route_reflector_client, extended_next_hop, role,
-        fqdn, software_version, hops, authentication, ebgp_accept;
+        fqdn, software_version, hops, authentication, ebgp_accept, import_policy, export_policy, keep_adj_in;
 }
 
 /// What an operator calls a field.

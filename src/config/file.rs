@@ -12,6 +12,7 @@ use serde::Deserialize;
 use super::authentication::AoAlgorithm;
 use super::value::{AsnValue, MtuValue, RdValue, RtValue};
 
+pub use super::policy::file::PolicySection;
 pub use super::settings::{Neighbor, PeerGroup, PeerSettings};
 
 /// The whole file.
@@ -22,6 +23,9 @@ pub struct File {
     pub bgp: Bgp,
     /// EVPN over VXLAN. Without this section EVPN routes are kept and reflected, and the kernel is left alone.
     pub evpn: Option<Evpn>,
+    /// Policies, and the sets of prefixes, communities and AS paths that they use.
+    #[serde(default)]
+    pub policy: PolicySection,
     /// Where the gRPC API is served.
     #[serde(default)]
     pub api: Api,

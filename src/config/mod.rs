@@ -13,6 +13,7 @@ mod groups;
 mod identity;
 mod locate;
 mod mask;
+pub mod policy;
 mod protection;
 mod read;
 mod secret;
@@ -23,8 +24,10 @@ mod value;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::{fmt, io};
 
+use bgp::policy::{Chain, Policy};
 use bgp::session::{RemoteAs, RoleConfig};
 use bgp::types::{Asn, FamilySet, Rd, RouterId, Vni};
 use bgp::wire::RouteTarget;
@@ -64,6 +67,8 @@ pub struct BgpConfig {
     pub listen: Vec<SocketAddr>,
     /// The neighbours, each with its group's settings merged in.
     pub neighbors: Vec<NeighborConfig>,
+    /// The policies, in the order in which they are written.
+    pub policies: Vec<Arc<Policy>>,
 }
 
 /// A neighbour.
@@ -111,6 +116,12 @@ pub struct NeighborConfig {
     pub authentication: Authentication,
     /// Whether an eBGP neighbour is served without a policy (RFC 8212).
     pub ebgp_accept: bool,
+    /// What decides what is taken from it.
+    pub import_policy: Option<Chain>,
+    /// What decides what it is sent.
+    pub export_policy: Option<Chain>,
+    /// Keep what it sent as it came, beside the table.
+    pub keep_adj_in: bool,
 }
 
 /// EVPN over VXLAN.

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::address::{AddressValue, InterfaceName};
 use super::file::{RemoteAs, TcpAo};
 use super::secret::Secret;
-use super::value::{FamilyValue, RoleValue, ShutdownValue};
+use super::value::{FamilyValue, RoleValue, ShutdownValue, Texts};
 
 macro_rules! peer_settings {
     ($($(#[doc = $doc:literal])* $key:ident: $type:ty,)*) => {
@@ -107,6 +107,13 @@ peer_settings! {
     multihop: u8,
     /// Keep the session down: true, or a text that the neighbour's operator is told (RFC 9003).
     shutdown: ShutdownValue,
+    /// Policies that decide what is taken from the neighbour: one name, or several that are asked in turn.
+    import_policy: Texts,
+    /// Policies that decide what the neighbour is sent: one name, or several that are asked in turn.
+    export_policy: Texts,
+    /// Keep what the neighbour sent as it came, beside the routing table: it can be shown, and a new import policy is
+    /// applied to it without asking the neighbour. Kept in any case where the neighbour cannot be asked (RFC 2918).
+    keep_adj_in: bool,
     /// Hops that the neighbour may be away at most, as its packets prove it (GTSM, RFC 5082): 1 is on the link.
     ttl_security: u8,
     /// The key of TCP-MD5 (RFC 2385), 1 to 80 octets. It is better kept in a file.

@@ -13,8 +13,7 @@ use crate::peer::session_config;
 impl Core {
     /// Takes a neighbour in and has its task begun.
     pub(super) fn add_neighbor(&mut self, config: NeighborConfig) {
-        let id = self.peers.add(config);
-        self.watches.neighbor_changed(id);
+        let id = self.take_in(config);
         self.start_peer(id);
     }
 
@@ -37,12 +36,19 @@ impl Core {
     pub(super) fn replace_neighbor(&mut self, id: PeerId, config: NeighborConfig) {
         let flaps = self.peers.get(id).map_or(0, |peer| peer.flaps + u64::from(peer.session.is_some()));
         self.remove_neighbor(id, StopReason::Reconfigured);
-        let successor = self.peers.add(config);
+        let successor = self.take_in(config);
         if let Some(peer) = self.peers.get_mut(successor) {
             peer.flaps = flaps;
         }
         self.peers.succeed(id, successor);
-        self.watches.neighbor_changed(successor);
+    }
+
+    fn take_in(&mut self, config: NeighborConfig) -> PeerId {
+        let import_policy = config.import_policy.clone();
+        let id = self.peers.add(config);
+        self.rib.set_import_policy(id, import_policy);
+        self.watches.neighbor_changed(id);
+        id
     }
 
     /// The task of a neighbour that goes has ended. A successor that has gone before it began ends with it.

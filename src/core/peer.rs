@@ -66,10 +66,10 @@ impl Peer {
         }
     }
 
-    /// Whether its routes may be used at all (RFC 8212).
+    /// Whether its routes may be used at all: over eBGP only where a policy says which (RFC 8212).
     pub(super) fn imports(&self) -> bool {
         let external = self.session.as_ref().is_some_and(|s| s.agreed.kind == PeerKind::Ebgp);
-        !external || self.config.ebgp_accept
+        !external || self.config.ebgp_accept || self.config.import_policy.is_some()
     }
 
     /// Whether it has sent all that it had in `family`, in this session.

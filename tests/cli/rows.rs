@@ -166,8 +166,18 @@ fn established() -> v1::Neighbor {
         faults_total: 1,
         route_reflector_client: true,
         peer_group: s("reflectors"),
+        import_policies: list(&["from-spines", "rest"]),
+        import_hits: vec![
+            hits("from-spines", "no-defaults", "reject", 1),
+            hits("from-spines", "default", "next", 100_007),
+            hits("rest", "default", "accept", 100_007),
+        ],
         ..Default::default()
     }
+}
+
+fn hits(policy: &str, statement: &str, action: &str, routes: u64) -> v1::PolicyHits {
+    v1::PolicyHits { policy: s(policy), statement: s(statement), action: s(action), routes }
 }
 
 fn down() -> v1::Neighbor {

@@ -27,7 +27,7 @@ pub enum Reason {
     NextHopUnreachable,
     /// Another is this daemon's own.
     LocalOrigin,
-    /// Another's source has the higher weight.
+    /// Another has the higher weight: of a policy, or else its source's.
     Weight,
     /// Another has the higher LOCAL_PREF.
     LocalPref,
@@ -121,7 +121,7 @@ const STEPS: [Step; 13] = [
         rank: |c, _| (c.next_hop == Reachability::Unreachable).into(),
     },
     all(Reason::LocalOrigin, |c, _| (c.source.kind != SourceKind::Local).into()),
-    all(Reason::Weight, |c, _| (u32::MAX - c.source.weight).into()),
+    all(Reason::Weight, |c, _| (u32::MAX - c.attrs.weight.unwrap_or(c.source.weight)).into()),
     all(Reason::LocalPref, |c, _| (u32::MAX - c.attrs.local_pref.unwrap_or(c.source.local_pref)).into()),
     all(Reason::AsPathLength, |c, rules| match rules.ignore_as_path_length {
         true => 0,

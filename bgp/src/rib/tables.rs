@@ -8,6 +8,7 @@ use crate::wire::{Attrs, EvpnKey, Nlris};
 
 use super::admit::{LocalIdentity, Rejected, RejectedCounts, admit};
 use super::budget::Budget;
+use super::import::Import;
 use super::next_hops::{NextHopNews, Reachability};
 use super::revisit::Concern;
 use super::rules::{Decision, DecisionRules};
@@ -29,7 +30,9 @@ pub struct Rib {
     /// What the choice between paths depends on: sources, next hops, rules.
     pub decision: Decision,
     pub(crate) identity: LocalIdentity,
-    rejected: PeerMap<RejectedCounts>,
+    pub(super) rejected: PeerMap<RejectedCounts>,
+    /// Of the peers that have an import policy.
+    pub(super) imports: PeerMap<Option<Box<Import>>>,
 }
 
 impl Rib {
@@ -42,6 +45,7 @@ impl Rib {
             decision: Decision::new(Sources::new(identity.asn, identity.router_id)),
             identity,
             rejected: PeerMap::default(),
+            imports: PeerMap::default(),
         }
     }
 
@@ -122,6 +126,7 @@ impl Rib {
     pub fn forget(&mut self, peer: PeerId) {
         self.decision.sources.forget(peer);
         *self.rejected.slot(peer) = RejectedCounts::default();
+        *self.imports.slot(peer) = None;
     }
 
     /// Takes routes that share `attrs`. Those that must not be used are refused, counted, and count as
@@ -138,13 +143,20 @@ impl Rib {
             self.rejected.slot(peer).add(reason, count(routes));
             return Err(reason);
         }
+        match self.imports.get(peer) {
+            Some(Some(_)) => self.import(peer, learned, attrs, routes),
+            _ => self.insert(peer, learned, attrs, routes),
+        }
+        Ok(())
+    }
+
+    pub(super) fn insert(&mut self, peer: PeerId, learned: u32, attrs: &Arc<Attrs>, routes: &Nlris) {
         let Rib { ipv4, ipv6, evpn, decision, .. } = self;
         match routes {
             Nlris::Ipv4(routes) => ipv4.announce(decision, peer, learned, attrs, routes),
             Nlris::Ipv6(routes) => ipv6.announce(decision, peer, learned, attrs, routes),
             Nlris::Evpn(routes) => evpn.announce(decision, peer, learned, attrs, routes),
         }
-        Ok(())
     }
 
     /// Takes routes back.

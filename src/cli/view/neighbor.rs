@@ -98,9 +98,13 @@ pub(crate) fn show_neighbor(output: &mut Output<'_>, neighbor: &v1::Neighbor) ->
     field(out, "Session lost", &times(neighbor.flaps))?;
     field(out, "Last error", &last_error(neighbor))?;
     field(out, "Refused routes", &refused(neighbor))?;
+    field(out, "Import policy", &neighbor.import_policies.join(", then "))?;
+    field(out, "Export policy", &neighbor.export_policies.join(", then "))?;
     field(out, "Bad UPDATEs", &times(neighbor.faults_total))?;
     neighbor.faults.iter().try_for_each(|fault| field(out, "", &fault_line(fault)))?;
     section(out, FAMILIES, &neighbor.families, output.colour)?;
+    section(out, IMPORT_HITS, &neighbor.import_hits, output.colour)?;
+    section(out, EXPORT_HITS, &neighbor.export_hits, output.colour)?;
     section(out, MESSAGES, &messages(neighbor), output.colour)
 }
 
@@ -227,6 +231,16 @@ const FAMILIES: &[Column<v1::NeighborFamily>] = &[
         marks([(family.end_of_rib_received, "received"), (family.end_of_rib_sent, "sent")]).into()
     }),
 ];
+
+const IMPORT_HITS: &[Column<v1::PolicyHits>] =
+    &[Column::text("Import policy", |row| (&row.policy).into()), STATEMENT, ACTION, ROUTES];
+
+const EXPORT_HITS: &[Column<v1::PolicyHits>] =
+    &[Column::text("Export policy", |row| (&row.policy).into()), STATEMENT, ACTION, ROUTES];
+
+const STATEMENT: Column<v1::PolicyHits> = Column::text("Statement", |row| (&row.statement).into());
+const ACTION: Column<v1::PolicyHits> = Column::text("Action", |row| (&row.action).into());
+const ROUTES: Column<v1::PolicyHits> = Column::number("Routes", |row| row.routes.into());
 
 fn yes_or_no(value: bool) -> Cell<'static> {
     (if value { "yes" } else { "no" }).into()

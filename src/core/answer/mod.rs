@@ -10,6 +10,7 @@ mod explain;
 mod fib;
 mod neighbors;
 mod paths;
+mod policies;
 mod row;
 mod status;
 

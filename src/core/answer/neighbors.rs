@@ -139,6 +139,7 @@ impl Core {
             ..v1::Neighbor::default()
         };
         row.rejected = self.rejected_rows(peer);
+        self.fill_in_policies(peer, &mut row);
         fill_in_session(now, peer, &mut row);
         fill_in_info(now, peer, &mut row);
         if let Some(down) = &peer.last_down {

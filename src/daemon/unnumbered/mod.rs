@@ -8,9 +8,10 @@ mod icmp;
 
 use std::future::pending;
 use std::io;
-use std::net::SocketAddrV6;
+use std::net::{IpAddr, Ipv6Addr, SocketAddrV6};
 use std::time::{Duration, Instant};
 
+use bgp::types::Mac;
 use fib::netlink::{LINKS, LinkWatch};
 use fib::row::NeighborState;
 use fib::{IfIndex, KernelEvent, Link, Row};
@@ -132,8 +133,7 @@ impl<'f> Searcher<'f> {
             KernelEvent::LinkSeen(link) if Some(link.index) == self.device => self.down(),
             KernelEvent::LinkGone(index) if Some(index) == self.device => self.down(),
             KernelEvent::RowSeen(Row::Neighbor(row)) if Some(row.device) == self.device => {
-                if let (std::net::IpAddr::V6(address), true) = (row.ip, row.state != NeighborState::Unusable)
-                {
+                if let (IpAddr::V6(address), true) = (row.ip, row.state != NeighborState::Unusable) {
                     self.handle(Input::Known(address));
                 }
             }
@@ -181,25 +181,24 @@ impl<'f> Searcher<'f> {
                     debug!(interface = %self.interface, %error, "cannot ask for the link's neighbours");
                 }
             }
-            Action::Neighbor(address) => {
-                match address {
-                    Some(address) => {
-                        info!(interface = %self.interface, %address, "found the neighbour on the link")
-                    }
-                    None => {
-                        info!(interface = %self.interface, "the link is down, and with it the neighbour lost")
-                    }
-                }
-                let device = self.device.map_or(0, |device| device.0);
-                self.found.send_replace(address.map(|address| SocketAddrV6::new(address, 0, 0, device)));
-            }
+            Action::Neighbor(address) => self.tell(address),
             Action::Stranger(address) => {
                 warn!(interface = %self.interface, %address, "another router is on the link, which leads to one neighbour");
             }
         }
     }
 
-    fn send(&self, build: fn(bgp::types::Mac) -> Vec<u8>, group: std::net::Ipv6Addr) {
+    /// The neighbour is there now.
+    fn tell(&self, address: Option<Ipv6Addr>) {
+        let (interface, device) = (self.interface, self.device.map_or(0, |device| device.0));
+        match address {
+            Some(address) => info!(%interface, %address, "found the neighbour on the link"),
+            None => info!(%interface, "the link is down, and with it the neighbour lost"),
+        }
+        self.found.send_replace(address.map(|address| SocketAddrV6::new(address, 0, 0, device)));
+    }
+
+    fn send(&self, build: fn(Mac) -> Vec<u8>, group: Ipv6Addr) {
         let (Some(icmp), Some(mac)) = (&self.icmp, self.discovery.mac()) else { return };
         if let Err(error) = icmp.send(&build(mac), group) {
             debug!(interface = %self.interface, %error, "cannot speak on the link yet");

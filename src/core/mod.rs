@@ -14,7 +14,9 @@
 
 mod answer;
 mod event;
+mod fault_log;
 mod forward;
+mod limits;
 mod neighbors;
 mod peer;
 mod reconfigure;
@@ -179,6 +181,7 @@ impl Core {
                 self.log(LogLine::Failed(id, down));
             }
             PeerNews::Info(info) => {
+                self.log_faults(now, id, &info);
                 if let Some(peer) = self.peers.get_mut(id) {
                     peer.info = Some(info);
                     self.watches.neighbor_changed(id);
@@ -189,7 +192,7 @@ impl Core {
 
     fn routes(&mut self, now: Instant, id: PeerId, routes: &Received) {
         let learned = self.clock(now);
-        let Some(peer) = self.peers.get_mut(id) else { return };
+        let Some(peer) = self.peers.get_mut(id).filter(|peer| !peer.limits.is_stopped()) else { return };
         if !peer.imports() {
             peer.refused_for_policy +=
                 routes.reach.iter().map(|(_, routes)| routes.len() as u64).sum::<u64>();
@@ -200,12 +203,14 @@ impl Core {
             // A refusal is counted by the Rib and shown with the neighbour.
             let _ = self.rib.announce(id, learned, attrs, routes);
         }
+        self.check_limits(id);
     }
 
     fn peer_up(&mut self, now: Instant, id: PeerId, number: u32, agreed: Box<Established>) {
         let Some(peer) = self.peers.get_mut(id) else { return };
         let client = peer.config.route_reflector_client;
         let ebgp_accept = peer.config.ebgp_accept;
+        peer.limits.begin();
         let source = source(&agreed, client);
         self.rib.peer_up(id, source);
         let spec = member_spec(&agreed, client, ebgp_accept, self.config.bgp.asn);

@@ -83,8 +83,15 @@ impl Checker {
         }
     }
 
-    /// On a link nobody is more than one hop away.
-    pub(super) fn hops_on_link(&mut self, at: &Path, config: &NeighborConfig) {
+    /// What a neighbour on a link cannot have: nobody there is more than one hop away, and BFD has nowhere to begin
+    /// before a session has found it.
+    pub(super) fn on_link(&mut self, at: &Path, config: &NeighborConfig) {
+        if config.bfd.is_some_and(|bfd| bfd.strict) && config.address.interface().is_some() {
+            self.find(
+                at.key("bfd"),
+                "strict is not for a neighbour on a link; without it BFD begins with the session",
+            );
+        }
         let far = matches!(config.hops, Hops::Reach(hops) | Hops::Within(hops) if hops > 1);
         if far && config.address.interface().is_some() {
             self.find(

@@ -68,7 +68,7 @@ evpn:
 t.yaml:3:14: bgp.router_id: invalid IPv4 address syntax
     3 |   router_id: 10.0.0
       |              ^
-t.yaml:4:3: bgp.neighbours: unknown key; expected one of `asn`, `router_id`, `listen`, `cluster_id`, `ebgp_default`, `peer_groups`, `neighbors`
+t.yaml:4:3: bgp.neighbours: unknown key; expected one of `asn`, `router_id`, `listen`, `cluster_id`, `ebgp_default`, `bfd`, `peer_groups`, `neighbors`
     4 |   neighbours: []
       |   ^
 t.yaml:8:18: bgp.neighbors[0].hold_time: 0 (never), or at least 3 seconds (RFC 4271 section 4.2)
@@ -355,6 +355,7 @@ bgp:
     - { address: fe80::1, remote_as: 2 }
     - { address: \"fe80::1%a/b\", remote_as: 2 }
     - { address: eth4, remote_as: 2 }
+    - { interface: eth5, remote_as: 2, password: a, bfd: { strict: true } }
 ";
     let faults = faults(text);
     for part in [
@@ -368,6 +369,7 @@ bgp:
         "neighbors[6].address: every link has link-local addresses: say on which, as in fe80::1%eth0",
         "neighbors[7].address: `a/b` is no interface's name",
         "neighbors[8].address: invalid IP address syntax",
+        "neighbors[9].bfd: strict is not for a neighbour on a link",
     ] {
         assert!(faults.contains(part), "{part}\n{faults}");
     }

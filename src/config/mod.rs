@@ -4,6 +4,7 @@
 //! configuration. Nothing is touched by reading: the daemon acts on a [`Config`], which is right by type.
 
 mod add_path;
+mod address;
 mod authentication;
 mod bfd;
 mod check;
@@ -12,6 +13,7 @@ pub mod diff;
 pub mod fault;
 pub mod file;
 mod groups;
+mod identity;
 mod locate;
 mod mask;
 mod max_prefix;
@@ -38,6 +40,7 @@ use evpn::ImportTarget;
 
 pub use self::bfd::{BfdConfig, BfdSection, BfdValue, MultihopValue};
 pub use add_path::{AddPath, SendPaths};
+pub use address::{InterfaceName, NeighborAddress};
 pub use authentication::{AoAlgorithm, AoKey, Authentication, Hops};
 pub use fault::{Fault, Faults};
 pub use max_prefix::{LimitAction, PrefixLimits};
@@ -83,8 +86,8 @@ pub struct BgpConfig {
 /// A neighbour.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NeighborConfig {
-    /// Its address: what identifies it.
-    pub address: IpAddr,
+    /// Its address or its link: what identifies it.
+    pub address: NeighborAddress,
     /// Its TCP port.
     pub port: u16,
     /// The operator's word for it; may be empty.

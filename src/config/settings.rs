@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::add_path::AddPath;
+use super::address::{AddressValue, InterfaceName};
 use super::bfd::BfdValue;
 use super::file::{RemoteAs, TcpAo};
 use super::max_prefix::MaxPrefix;
@@ -39,8 +40,11 @@ macro_rules! peer_settings {
         #[derive(Debug, Deserialize, JsonSchema)]
         #[serde(deny_unknown_fields)]
         pub struct Neighbor {
-            /// Its address.
-            pub address: IpAddr,
+            /// Its address; a link-local one with its link, as in `fe80::1%eth0`.
+            pub address: Option<AddressValue>,
+            /// In place of an address: the interface whose link leads to it, and to nobody else. The neighbour is
+            /// found by router advertisements, and reached at its link-local address.
+            pub interface: Option<InterfaceName>,
             /// The group whose settings it takes.
             pub peer_group: Option<String>,
             /// A word for the operator.

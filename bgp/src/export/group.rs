@@ -1,13 +1,16 @@
 //! An update group: peers in one family that are sent the same, message for message.
 
+use crate::policy::Hits;
 use crate::rib::{Change, CursorId, LocalIdentity, Path, Rib, Sources, Table, Version};
 use crate::types::PeerId;
 use crate::wire::Nlri;
 
 use super::batch::{Audience, Batch};
 use super::encode::BatchWriter;
-use super::pack::Packer;
+use super::pack::{Announced, Packer};
+use super::plans::Released;
 use super::policy::Policy;
+use super::rewalk::Rewalk;
 use super::sent::Sent;
 use super::spec::MemberSpec;
 
@@ -22,6 +25,10 @@ pub(super) struct UpdateGroup {
     pub(super) sent: Sent,
     /// The members have not been sent End-of-RIB yet.
     pub(super) end_of_rib_due: bool,
+    /// The spec has changed, and what was sent before is being looked at again.
+    pub(super) rewalk: Option<Rewalk>,
+    /// What the spec's policy decided since it was set.
+    pub(super) hits: Hits,
 }
 
 /// This speaker and those it hears: what policy depends on besides the group.
@@ -41,15 +48,17 @@ impl UpdateGroup {
     /// A group of `members` at the beginning of the log.
     pub(super) fn new<N: Nlri>(table: &mut Table<N>, spec: MemberSpec, members: Vec<PeerId>) -> Self {
         let cursor = table.open_cursor(Version(0));
-        UpdateGroup { spec, members, cursor, sent: Sent::default(), end_of_rib_due: true }
+        let (sent, hits) = (Sent::default(), Hits::default());
+        UpdateGroup { spec, members, cursor, sent, end_of_rib_due: true, rewalk: None, hits }
     }
 
     /// Splits `members` off into a group that stands where this one stands.
     pub(super) fn split_off<N: Nlri>(&mut self, table: &mut Table<N>, members: Vec<PeerId>) -> UpdateGroup {
         self.members.retain(|peer| !members.contains(peer));
         let cursor = table.open_cursor(table.position(&self.cursor));
-        let UpdateGroup { spec, sent, end_of_rib_due, .. } = self;
-        UpdateGroup { spec: *spec, members, cursor, sent: sent.clone(), end_of_rib_due: *end_of_rib_due }
+        let (spec, sent, hits) = (self.spec.clone(), self.sent.clone(), self.hits.clone());
+        let (end_of_rib_due, rewalk) = (self.end_of_rib_due, self.rewalk.clone());
+        UpdateGroup { spec, members, cursor, sent, end_of_rib_due, rewalk, hits }
     }
 
     pub(super) fn has_work<N: Nlri>(&self, table: &Table<N>) -> bool {
@@ -78,11 +87,13 @@ impl UpdateGroup {
         packer: &mut Packer<N>,
         limit: usize,
     ) -> (usize, Option<Batch>) {
-        let (seen, reached) = match self.spec.export {
+        // Who may be sent nothing any more is still to be told to forget what was sent.
+        let (seen, reached) = match self.spec.export || !self.sent.is_empty() {
             true => self.gather(table, speaker, packer, limit),
             false => (1, table.head()),
         };
         table.advance(&self.cursor, reached);
+        self.rewalk.take_if(|rewalk| rewalk.ends(reached));
         let ends_rib = self.end_of_rib_due && self.is_at_head(table);
         self.end_of_rib_due &= !ends_rib;
         (seen, self.encode(speaker, packer, ends_rib))
@@ -106,7 +117,17 @@ impl UpdateGroup {
 
     /// Packs what the members must be told of a change, and remembers it.
     fn take<N: Nlri>(&mut self, change: &Change<'_, N>, speaker: Speaker<'_>, packer: &mut Packer<N>) {
-        let export = change.best.and_then(|path| Some((path, self.bin_for(path, speaker, packer)?)));
+        let released = match change.best {
+            Some(path) => self.release(&change.nlri, path, speaker, packer).map(|released| (path, released)),
+            None => None,
+        };
+        if let Some((path, released)) = &released
+            && self.stands(change, path, released, speaker)
+        {
+            return;
+        }
+        let export = released
+            .and_then(|(path, released)| Some((path, self.bin_for(path, &released, speaker, packer)?)));
         let before = self.sent.set(change.id, export.map(|(path, _)| path.source));
         let Some((path, bin)) = export else {
             let had_it = before.filter(|source| self.members != [*source]);
@@ -122,15 +143,35 @@ impl UpdateGroup {
         }
     }
 
-    /// `None` if the path is not for this group.
+    /// What the group's policy makes of a path; `None` if it refuses it. It is not asked, nor does it count, what the
+    /// rules keep back anyway.
+    fn release<'p, N: Nlri>(
+        &mut self,
+        nlri: &N,
+        path: &'p Path<N>,
+        speaker: Speaker<'_>,
+        packer: &mut Packer<N>,
+    ) -> Option<Released<'p>> {
+        let Some(chain) = &self.spec.policy else { return Some(Released::as_it_is(path)) };
+        let source = speaker.sources.get(path.source);
+        if !self.policy::<N>(speaker.us).exports(&path.attrs, source) {
+            return None;
+        }
+        let context = source.context(N::FAMILY);
+        packer.plans.decide(chain, &context, (nlri, path), &mut self.hits)
+    }
+
+    /// `None` if the path is not for this group. The rules go by the path as it is in the table: what a policy puts
+    /// on it on the way out is for its receiver.
     fn bin_for<N: Nlri>(
         &self,
         path: &Path<N>,
+        released: &Released<'_>,
         speaker: Speaker<'_>,
         packer: &mut Packer<N>,
     ) -> Option<usize> {
         let exports = || self.policy::<N>(speaker.us).exports(&path.attrs, speaker.sources.get(path.source));
-        packer.bin_for(path, || self.all_but(path.source), exports)
+        packer.bin_for(released, path.source, || self.all_but(path.source), exports)
     }
 
     /// What all may have but `source`: simply all, if that is not a member, so that more goes into one message.
@@ -147,8 +188,8 @@ impl UpdateGroup {
         let mut writer = BatchWriter::with_capacity(packer.octets());
         packer.drain(|bin, routes| match &bin.announced {
             None => writer.withdraw(bin.audience, encoding, routes),
-            Some((attrs, source)) => {
-                let attrs = policy.rewrite(attrs, speaker.sources.get(*source));
+            Some(Announced { attrs, fixed, source }) => {
+                let attrs = policy.rewrite(attrs, speaker.sources.get(*source), *fixed);
                 writer.announce(bin.audience, encoding, &attrs, routes);
             }
         });

@@ -2,10 +2,12 @@
 //!
 //! Reflection is RFC 4456 section 6, what eBGP changes is RFC 4271 section 5.1, the well-known communities are
 //! RFC 1997. Over eBGP an EVPN route keeps its next hop, which is the VTEP that owns the MAC, as FRR and the
-//! fabrics built on it expect; an IP route gets this speaker's.
+//! fabrics built on it expect; an IP route gets this speaker's. What an operator wants besides is the policy in
+//! [`MemberSpec::policy`], which goes first.
 
 use std::net::Ipv4Addr;
 
+use crate::policy::{Fixed, NextHopRule};
 use crate::rib::{LocalIdentity, Source, SourceKind};
 use crate::types::Family;
 use crate::wire::{Attrs, Community};
@@ -26,15 +28,24 @@ impl Policy<'_> {
         self.to.export && self.reflects(source) && !self.is_held_back(attrs)
     }
 
-    /// The attributes as they are sent.
-    pub(super) fn rewrite(&self, attrs: &Attrs, source: &Source) -> Attrs {
-        let mut attrs = attrs.clone();
+    /// The attributes as they are sent. What is `fixed` stays as an operator's policy has set it.
+    pub(super) fn rewrite(&self, attrs: &Attrs, source: &Source, fixed: Fixed) -> Attrs {
+        let before = attrs;
+        let mut attrs = Attrs { weight: None, ..attrs.clone() };
         match self.to.role {
             Role::Ebgp { local_as } => {
                 attrs.as_path = attrs.as_path.prepend(local_as, 1);
                 self.leave_the_as(&mut attrs, source);
             }
             Role::Client | Role::NonClient => self.stay_in_the_as(&mut attrs, source),
+        }
+        if fixed.med {
+            attrs.med = before.med;
+        }
+        match fixed.next_hop {
+            Some(NextHopRule::Own) => attrs.next_hop = self.to.next_hop,
+            Some(NextHopRule::Keep) => attrs.next_hop = before.next_hop,
+            None => {}
         }
         if attrs.next_hop.address().is_unspecified() {
             attrs.next_hop = self.to.next_hop;
@@ -107,7 +118,7 @@ mod tests {
             addresses: Box::default(),
         };
         let encoding = Encoding::default();
-        let to = MemberSpec { role, next_hop: SELF, encoding, export: true };
+        let to = MemberSpec { role, next_hop: SELF, encoding, export: true, policy: None };
         check(Policy { us: &us, to: &to, family })
     }
 
@@ -152,7 +163,8 @@ mod tests {
     #[test]
     fn reflected_routes_name_originator_and_clusters() {
         let from = source(SourceKind::Ibgp, true);
-        let once = with(Role::Client, Family::L2vpnEvpn, |p| p.rewrite(&Attrs::new(VTEP), &from));
+        let once =
+            with(Role::Client, Family::L2vpnEvpn, |p| p.rewrite(&Attrs::new(VTEP), &from, Fixed::default()));
         assert_eq!(once.originator_id, Some(from.router_id));
         assert_eq!(*once.cluster_list, [US]);
         assert_eq!((once.local_pref, once.next_hop), (Some(100), VTEP));
@@ -161,7 +173,7 @@ mod tests {
         let first = RouterId(elsewhere);
         let attrs =
             Attrs { originator_id: Some(first), cluster_list: [elsewhere].into(), ..Attrs::new(VTEP) };
-        let twice = with(Role::NonClient, Family::L2vpnEvpn, |p| p.rewrite(&attrs, &from));
+        let twice = with(Role::NonClient, Family::L2vpnEvpn, |p| p.rewrite(&attrs, &from, Fixed::default()));
         assert_eq!(twice.originator_id, Some(first), "the first originator stays");
         assert_eq!(*twice.cluster_list, [US, elsewhere]);
     }
@@ -170,7 +182,7 @@ mod tests {
     fn what_enters_by_ebgp_is_not_marked_as_reflected() {
         let from = source(SourceKind::Ebgp, false);
         let attrs = Attrs { med: Some(5), local_pref: Some(7), ..Attrs::new(VTEP) };
-        let sent = with(Role::Client, Family::Ipv4Unicast, |p| p.rewrite(&attrs, &from));
+        let sent = with(Role::Client, Family::Ipv4Unicast, |p| p.rewrite(&attrs, &from, Fixed::default()));
         assert_eq!(sent, attrs);
     }
 
@@ -185,16 +197,18 @@ mod tests {
             ..Attrs::new(VTEP)
         };
         let from = source(SourceKind::Ibgp, false);
-        let sent = with(EBGP, Family::Ipv4Unicast, |p| p.rewrite(&attrs, &from));
+        let sent = with(EBGP, Family::Ipv4Unicast, |p| p.rewrite(&attrs, &from, Fixed::default()));
         let expected = Attrs {
             as_path: attrs.as_path.prepend(Asn(65000), 1),
             ext_communities: [ExtCommunity([0x03; 8])].into(),
             ..Attrs::new(SELF)
         };
         assert_eq!(sent, expected);
-        let evpn = with(EBGP, Family::L2vpnEvpn, |p| p.rewrite(&attrs, &from));
+        let evpn = with(EBGP, Family::L2vpnEvpn, |p| p.rewrite(&attrs, &from, Fixed::default()));
         assert_eq!(evpn.next_hop, VTEP);
-        let own = with(EBGP, Family::Ipv4Unicast, |p| p.rewrite(&attrs, &source(SourceKind::Local, false)));
+        let own = with(EBGP, Family::Ipv4Unicast, |p| {
+            p.rewrite(&attrs, &source(SourceKind::Local, false), Fixed::default())
+        });
         assert_eq!(own.med, Some(5));
     }
 
@@ -202,7 +216,7 @@ mod tests {
     fn own_routes_get_an_address() {
         let own = Attrs::new(NextHop::Ipv4(Ipv4Addr::UNSPECIFIED));
         let from = source(SourceKind::Local, false);
-        let sent = with(Role::NonClient, Family::Ipv4Unicast, |p| p.rewrite(&own, &from));
+        let sent = with(Role::NonClient, Family::Ipv4Unicast, |p| p.rewrite(&own, &from, Fixed::default()));
         assert_eq!((sent.next_hop, sent.local_pref), (SELF, Some(100)));
     }
 }

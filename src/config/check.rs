@@ -1,7 +1,6 @@
 //! What the keys mean together: groups and defaults applied, contradictions found.
 
-use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::net::IpAddr;
 
 use bgp::session::{RemoteAs, RoleConfig};
@@ -10,10 +9,15 @@ use evpn::ImportTarget;
 
 use super::fault::Path;
 use super::file::{self, EbgpDefault, PeerSettings, RemoteAsWord};
+use super::groups::{self, Groups};
 use super::policy::{self, Direction, Policies};
 use super::protection::hops;
 use super::secret::SecretFiles;
+use super::value::ShutdownValue;
 use super::{BgpConfig, Config, EvpnConfig, NeighborConfig, VniConfig};
+
+/// The longest text that a shutdown can carry (RFC 9003 section 2).
+const SHUTDOWN_OCTETS: usize = 255;
 
 /// A fault of meaning, at a key; its place in the text is found later.
 pub(super) struct Finding {
@@ -59,7 +63,7 @@ impl Checker {
             );
         }
         let listen = self.listen(&path, bgp.listen);
-        let groups = self.groups(&path, bgp.peer_groups);
+        let groups = groups::resolve(self, &path.key("peer_groups"), &bgp.peer_groups);
         let mut neighbors = Vec::new();
         let mut seen = HashSet::new();
         for (i, neighbor) in bgp.neighbors.into_iter().enumerate() {
@@ -88,24 +92,6 @@ impl Checker {
         addresses.into_iter().map(|address| (address, port).into()).collect()
     }
 
-    fn groups(&mut self, path: &Path, groups: Vec<file::PeerGroup>) -> Groups {
-        let mut by_name = HashMap::new();
-        for (i, group) in groups.into_iter().enumerate() {
-            let at = path.key("peer_groups").index(i);
-            let settings = group.settings();
-            self.settings(&at, &settings);
-            match by_name.entry(group.name) {
-                Entry::Vacant(place) => {
-                    place.insert(settings);
-                }
-                Entry::Occupied(first) => {
-                    self.find(at.key("name"), format!("there is a group `{}` already", first.key()));
-                }
-            }
-        }
-        by_name
-    }
-
     fn neighbor(
         &mut self,
         at: &Path,
@@ -122,6 +108,7 @@ impl Checker {
             self.find(at.key("remote_as"), "is given neither here nor in a group");
         }
         let remote_as = settings.remote_as.map_or(RemoteAs::Internal, resolve_remote_as);
+        let internal = is_internal(remote_as, context.asn);
         if settings.role_strict == Some(true) && settings.role.is_none() {
             self.find(at.key("role_strict"), "means nothing without a role");
         }
@@ -129,6 +116,8 @@ impl Checker {
             address: neighbor.address,
             port: settings.port.unwrap_or(179),
             description: neighbor.description.clone().unwrap_or_default(),
+            peer_group: neighbor.peer_group.clone().unwrap_or_default(),
+            shutdown: settings.shutdown.clone().and_then(resolve_shutdown),
             local_address: settings.local_address,
             remote_as,
             families: self.families(at, settings.families.clone()),
@@ -144,14 +133,14 @@ impl Checker {
                 .map(|role| RoleConfig { ours: role.0, strict: settings.role_strict.unwrap_or(false) }),
             fqdn: settings.fqdn.unwrap_or(true),
             software_version: settings.software_version.unwrap_or(false),
-            hops: hops(&settings, is_internal(remote_as, context.asn)),
+            hops: hops(&settings, internal),
             authentication: self.authentication(&settings),
-            ebgp_accept: context.ebgp_default == EbgpDefault::Accept,
+            ebgp_accept: internal == Some(true) || context.ebgp_default == EbgpDefault::Accept,
             import_policy: self.policies.chain(settings.import_policy.as_ref()),
             export_policy: self.policies.chain(settings.export_policy.as_ref()),
             keep_adj_in: settings.keep_adj_in.unwrap_or(false),
         };
-        self.neighbor_whole(at, &config, is_internal(remote_as, context.asn), context.listens);
+        self.neighbor_whole(at, &config, internal, context.listens);
         config
     }
 
@@ -168,7 +157,16 @@ impl Checker {
     }
 
     /// What can be said of settings before it is known whom they are for.
-    fn settings(&mut self, at: &Path, settings: &PeerSettings) {
+    pub(super) fn settings(&mut self, at: &Path, settings: &PeerSettings) {
+        if let Some(ShutdownValue::Text(text)) = &settings.shutdown
+            && text.len() > SHUTDOWN_OCTETS
+        {
+            let message = format!(
+                "{} octets; a neighbour can be told {SHUTDOWN_OCTETS} at most (RFC 9003)",
+                text.len()
+            );
+            self.find(at.key("shutdown"), message);
+        }
         self.hold_time(at, settings.hold_time, settings.keepalive);
         self.protection(at, settings);
         if settings.port == Some(0) {
@@ -328,9 +326,6 @@ impl Checker {
     }
 }
 
-/// What each group sets, by its name.
-type Groups = HashMap<String, PeerSettings>;
-
 /// What of the whole file a neighbour's meaning depends on.
 struct Context {
     asn: Asn,
@@ -352,6 +347,13 @@ fn resolve_remote_as(remote_as: file::RemoteAs) -> RemoteAs {
         file::RemoteAs::Word(RemoteAsWord::Internal) => RemoteAs::Internal,
         file::RemoteAs::Word(RemoteAsWord::External) => RemoteAs::External,
         file::RemoteAs::Word(RemoteAsWord::Any) => RemoteAs::Any,
+    }
+}
+
+fn resolve_shutdown(value: ShutdownValue) -> Option<String> {
+    match value {
+        ShutdownValue::Whether(whether) => whether.then(String::new),
+        ShutdownValue::Text(text) => Some(text),
     }
 }
 

@@ -168,7 +168,7 @@ pub struct VniSection {
 }
 
 /// Where the gRPC API is served.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Api {
     /// Unix socket; null: none.

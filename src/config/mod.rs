@@ -5,8 +5,10 @@
 
 mod authentication;
 mod check;
+pub mod diff;
 pub mod fault;
 pub mod file;
+mod groups;
 mod locate;
 mod mask;
 pub mod policy;
@@ -19,7 +21,9 @@ mod tests;
 mod value;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::{fmt, io};
 
 use bgp::policy::{Chain, Policy};
 use bgp::session::{RemoteAs, RoleConfig};
@@ -31,8 +35,11 @@ pub use authentication::{AoAlgorithm, AoKey, Authentication, Hops};
 pub use fault::{Fault, Faults};
 pub use secret::Secret;
 
+/// Where the configuration is unless linnetd is told otherwise.
+pub const DEFAULT_FILE: &str = "/etc/linnet/linnet.yaml";
+
 /// What a configuration means, with groups and defaults applied.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// This speaker and its neighbours.
     pub bgp: BgpConfig,
@@ -45,7 +52,7 @@ pub struct Config {
 }
 
 /// This speaker and its neighbours.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct BgpConfig {
     /// The local AS.
     pub asn: Asn,
@@ -62,7 +69,7 @@ pub struct BgpConfig {
 }
 
 /// A neighbour.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct NeighborConfig {
     /// Its address: what identifies it.
     pub address: IpAddr,
@@ -70,6 +77,10 @@ pub struct NeighborConfig {
     pub port: u16,
     /// The operator's word for it; may be empty.
     pub description: String,
+    /// The group whose settings it took; empty: none.
+    pub peer_group: String,
+    /// It is to be kept down, and told so with this text, which may be empty (RFC 9003).
+    pub shutdown: Option<String>,
     /// The address to connect from.
     pub local_address: Option<IpAddr>,
     /// The AS it must be in.
@@ -111,7 +122,7 @@ pub struct NeighborConfig {
 }
 
 /// EVPN over VXLAN.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct EvpnConfig {
     /// The local tunnel address.
     pub vtep: IpAddr,
@@ -122,7 +133,7 @@ pub struct EvpnConfig {
 }
 
 /// One VNI's settings; `None` is `auto`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct VniConfig {
     /// Its number.
     pub vni: Vni,
@@ -144,7 +155,41 @@ pub struct VniConfig {
     pub export_rt: Option<Vec<RouteTarget>>,
 }
 
+/// Why a file gave no configuration.
+#[derive(Debug)]
+pub enum LoadError {
+    /// It cannot be read.
+    Unreadable(PathBuf, io::Error),
+    /// It has faults.
+    Faults(Faults),
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LoadError::Unreadable(path, error) => write!(f, "cannot read {}: {error}", path.display()),
+            LoadError::Faults(faults) => {
+                let count = faults.list.len();
+                let word = if count == 1 { "fault" } else { "faults" };
+                write!(f, "{count} {word} in the configuration\n{faults}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for LoadError {}
+
 impl Config {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// It cannot be read, or has faults, which are told all at once.
+    pub fn load(path: &Path) -> Result<Config, LoadError> {
+        let unreadable = |error| LoadError::Unreadable(path.to_owned(), error);
+        let text = std::fs::read_to_string(path).map_err(unreadable)?;
+        Config::parse(&path.display().to_string(), &text).map_err(LoadError::Faults)
+    }
+
     /// Reads a configuration; `name` is what its faults call the file.
     ///
     /// # Errors

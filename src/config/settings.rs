@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::file::{RemoteAs, TcpAo};
 use super::secret::Secret;
-use super::value::{FamilyValue, RoleValue, Texts};
+use super::value::{FamilyValue, RoleValue, ShutdownValue, Texts};
 
 macro_rules! peer_settings {
     ($($(#[doc = $doc:literal])* $key:ident: $type:ty,)*) => {
@@ -27,6 +27,8 @@ macro_rules! peer_settings {
         pub struct PeerGroup {
             /// What neighbours call it.
             pub name: String,
+            /// The group whose settings it takes where it has none of its own.
+            pub peer_group: Option<String>,
             $($(#[doc = $doc])* pub $key: Option<$type>,)*
         }
 
@@ -99,6 +101,8 @@ peer_settings! {
     software_version: bool,
     /// Hops that an eBGP neighbour may be away; 1, on the link, unless given.
     multihop: u8,
+    /// Keep the session down: true, or a text that the neighbour's operator is told (RFC 9003).
+    shutdown: ShutdownValue,
     /// Policies that decide what is taken from the neighbour: one name, or several that are asked in turn.
     import_policy: Texts,
     /// Policies that decide what the neighbour is sent: one name, or several that are asked in turn.

@@ -151,14 +151,63 @@ api: { listen: "10.0.0.1:50151" }
 
 #[test]
 fn defaults_are_the_documented_ones() {
-    let config =
-        config("bgp: { asn: 1, router_id: 1.1.1.1, neighbors: [{ address: 10.0.0.2, remote_as: 1 }] }");
+    let config = config(
+        "bgp: { asn: 1, router_id: 1.1.1.1, neighbors: [{ address: 10.0.0.2, remote_as: 1 }, { address: 10.0.0.3, remote_as: 2 }] }",
+    );
     let neighbor = &config.bgp.neighbors[0];
     assert_eq!((neighbor.hold_time, neighbor.keepalive, neighbor.connect_retry), (90, None, 10));
-    assert_eq!((neighbor.port, neighbor.hops, neighbor.ebgp_accept), (179, Hops::Unlimited, false));
+    assert_eq!((neighbor.port, neighbor.hops), (179, Hops::Unlimited));
+    assert!(neighbor.ebgp_accept && !config.bgp.neighbors[1].ebgp_accept, "only an external one needs it");
     assert_eq!(neighbor.authentication, Authentication::None);
     assert!(config.bgp.listen.is_empty() && config.evpn.is_none());
-    assert_eq!(config.api.socket.as_deref(), Some(std::path::Path::new("/run/linnet/linnet.sock")));
+    assert_eq!(config.api.socket.as_deref(), Some(Path::new("/run/linnet/linnet.sock")));
+}
+
+#[test]
+fn groups_take_from_groups() {
+    let config = config(
+        r#"
+bgp:
+  asn: 65000
+  router_id: 10.0.0.1
+  peer_groups:
+    - { name: spines, peer_group: all, hold_time: 9 }
+    - { name: all, remote_as: internal, hold_time: 30, connect_retry: 3, shutdown: "at work" }
+  neighbors:
+    - { address: 10.0.1.1, peer_group: spines, connect_retry: 4 }
+    - { address: 10.0.1.2, peer_group: spines, shutdown: false }
+"#,
+    );
+    let [one, two] = &config.bgp.neighbors[..] else { panic!() };
+    assert_eq!((one.remote_as, one.hold_time, one.connect_retry), (RemoteAs::Internal, 9, 4));
+    assert_eq!((one.shutdown.as_deref(), two.shutdown.as_deref()), (Some("at work"), None));
+    assert_eq!((&*one.peer_group, two.connect_retry), ("spines", 3));
+}
+
+#[test]
+fn groups_without_an_end_and_without_a_beginning() {
+    let text = r#"
+bgp:
+  asn: 65000
+  router_id: 10.0.0.1
+  peer_groups:
+    - { name: a, peer_group: b }
+    - { name: b, peer_group: a }
+    - { name: c, peer_group: nobody }
+    - { name: d, peer_group: a }
+    - { name: e, peer_group: e, shutdown: 7 }
+"#;
+    let faults = faults(text);
+    for part in [
+        "t.yaml:6:30: bgp.peer_groups[0].peer_group: group `a` would take settings from itself, by way of b, a",
+        "t.yaml:7:30: bgp.peer_groups[1].peer_group: group `b` would take settings from itself, by way of a, b",
+        "t.yaml:8:30: bgp.peer_groups[2].peer_group: there is no group `nobody`",
+        "peer_groups[4].peer_group: group `e` would take settings from itself, by way of e",
+        "expected true, false, or a text that the neighbour's operator is told",
+    ] {
+        assert!(faults.contains(part), "{part}\n{faults}");
+    }
+    assert!(!faults.contains("[3]"), "{faults}");
 }
 
 /// A file with the secret that the text's `{key}` names.

@@ -6,7 +6,8 @@ use std::fmt;
 use bgp::types::{Asn, BgpRole, Family, Rd};
 use evpn::ImportTarget;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
+use serde::Deserialize;
+use serde::de::{self, Deserializer, SeqAccess, Visitor};
 
 use super::fault::Path;
 
@@ -17,6 +18,16 @@ pub struct AsnValue(pub Asn);
 /// A family by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FamilyValue(pub Family);
+
+/// Whether a session is kept down: a bool, or the text that says why.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(untagged, expecting = "expected true, false, or a text that the neighbour's operator is told")]
+pub enum ShutdownValue {
+    /// Whether, without a word.
+    Whether(bool),
+    /// It is, and why.
+    Text(String),
+}
 
 /// A role by its name (RFC 9234).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use bgp::export::Batch;
-use bgp::session::{Down, Established, Info, Received};
+use bgp::session::{Down, Established, Info, Received, SessionConfig, StopReason};
 use bgp::types::{Family, PeerId};
 use evpn::Notice;
 use fib::{KernelEvent, Op};
+
+use crate::config::diff::Change;
+use crate::config::{Config, NeighborConfig};
 
 /// News for core.
 #[derive(Debug)]
@@ -23,8 +26,20 @@ pub enum Event {
         /// Which.
         peer: PeerId,
     },
+    /// The task of a peer has ended, as [`Action::StopPeer`] asked: nothing comes from it any more.
+    PeerEnded {
+        /// Which.
+        peer: PeerId,
+    },
     /// From the kernel's task.
     Kernel(Vec<KernelEvent>),
+    /// The configuration file was read again, and is right.
+    Reconfigure {
+        /// What it says.
+        config: Box<Config>,
+        /// Who asked for it, and waits to be told what changed. May ask for no more than that.
+        request: Option<api::Request>,
+    },
     /// From the API.
     Request(api::Request),
 }
@@ -58,6 +73,20 @@ pub enum PeerNews {
 /// What core wants done.
 #[derive(Debug)]
 pub enum Action {
+    /// Begin a peer's task.
+    StartPeer {
+        /// The id that its news are to come under. No other task has it.
+        peer: PeerId,
+        /// What the task is for.
+        start: Box<PeerStart>,
+    },
+    /// End a peer's task; [`Event::PeerEnded`] is the answer.
+    StopPeer {
+        /// Which.
+        peer: PeerId,
+        /// What its neighbour is told.
+        reason: StopReason,
+    },
     /// Send routes.
     Batch {
         /// To this peer.
@@ -80,7 +109,16 @@ pub enum Action {
     Log(LogLine),
 }
 
-/// What an operator wants of a session.
+/// What a peer's task begins with.
+#[derive(Clone, Debug)]
+pub struct PeerStart {
+    /// The neighbour: how it is reached.
+    pub neighbor: NeighborConfig,
+    /// How its session is held.
+    pub session: SessionConfig,
+}
+
+/// What is wanted of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SessionCommand {
     /// End it; it comes back by itself. With a word for the peer's operator (RFC 9003).
@@ -89,6 +127,10 @@ pub enum SessionCommand {
     Shutdown(Option<String>),
     /// Let it come up again.
     Enable,
+    /// Hold it like this from now on, see [`bgp::session::Input::Configure`].
+    Configure(Box<SessionConfig>),
+    /// End it for good; the task ends with it.
+    End(StopReason),
     /// Ask the peer for all its routes of a family again (RFC 2918).
     RequestRefresh(Family),
 }
@@ -104,6 +146,8 @@ pub enum LogLine {
     Failed(PeerId, Down),
     /// EVPN noticed something.
     Evpn(Notice),
+    /// A configuration was taken: what it changed.
+    Reconfigured(Vec<Change>),
     /// Rows that a former run left in the kernel may go now.
     StaleReleased(ReleaseReason),
 }

@@ -15,7 +15,9 @@
 mod answer;
 mod event;
 mod forward;
+mod neighbors;
 mod peer;
+mod reconfigure;
 #[cfg(test)]
 mod testing;
 mod watch;
@@ -30,9 +32,9 @@ use bgp::types::{Family, FamilySet, PeerId};
 use bgp::wire::NextHop;
 use bgp::wire::update::PeerKind;
 
-use crate::config::{BgpConfig, Config};
+use crate::config::Config;
 
-pub use event::{Action, Event, LogLine, PeerNews, ReleaseReason, SessionCommand};
+pub use event::{Action, Event, LogLine, PeerNews, PeerStart, ReleaseReason, SessionCommand};
 use forward::Forwarding;
 use peer::{LiveSession, Peers};
 use watch::Watches;
@@ -49,7 +51,7 @@ const STALE_DEADLINE: Duration = Duration::from_secs(120);
 #[derive(Debug)]
 pub struct Core {
     started: Instant,
-    config: BgpConfig,
+    config: Config,
     peers: Peers,
     rib: Rib,
     export: Export,
@@ -60,9 +62,9 @@ pub struct Core {
 }
 
 impl Core {
-    /// Nothing is known yet. `seed` is for hash functions.
-    pub fn new(now: Instant, config: &Config, seed: u64) -> Core {
-        let bgp = config.bgp.clone();
+    /// Nothing is known yet; the first actions begin the tasks of the neighbours. `seed` is for hash functions.
+    pub fn new(now: Instant, config: Config, seed: u64) -> Core {
+        let bgp = &config.bgp;
         let identity = LocalIdentity {
             asn: bgp.asn,
             router_id: bgp.router_id,
@@ -70,24 +72,20 @@ impl Core {
             addresses: config.evpn.iter().map(|evpn| evpn.vtep).collect(),
         };
         let mut rib = Rib::new(identity, seed);
-        let peers = Peers::new(&bgp.neighbors);
-        peers.iter().for_each(|peer| rib.set_import_policy(peer.id, peer.config.import_policy.clone()));
-        let forwarding = config.evpn.as_ref().map(|evpn| Forwarding::new(&bgp, evpn, &mut rib, seed));
-        Core {
+        let forwarding = config.evpn.as_ref().map(|evpn| Forwarding::new(bgp, evpn, &mut rib, seed));
+        let neighbors = bgp.neighbors.clone();
+        let mut core = Core {
             started: now,
-            peers,
-            config: bgp,
+            peers: Peers::default(),
+            config,
             rib,
             export: Export::default(),
             forwarding,
             watches: Watches::new(seed),
             actions: VecDeque::new(),
-        }
-    }
-
-    /// Every neighbour, with the id that its task and its news are known by.
-    pub fn neighbors(&self) -> impl Iterator<Item = (PeerId, &crate::config::NeighborConfig)> {
-        self.peers.iter().map(|peer| (peer.id, &peer.config))
+        };
+        neighbors.into_iter().for_each(|neighbor| core.add_neighbor(neighbor));
+        core
     }
 
     /// Takes news.
@@ -95,11 +93,13 @@ impl Core {
         match event {
             Event::Peer { peer, news } => news.into_iter().for_each(|news| self.peer_news(now, peer, news)),
             Event::PeerDied { peer } => self.peer_died(now, peer),
+            Event::PeerEnded { peer } => self.peer_ended(peer),
             Event::Kernel(events) => {
                 if let Some(forwarding) = &mut self.forwarding {
                     forwarding.kernel(now, events);
                 }
             }
+            Event::Reconfigure { config, request } => self.reconfigure(*config, request),
             Event::Request(request) => self.request(now, request),
         }
     }
@@ -108,6 +108,7 @@ impl Core {
     /// waits for nothing from outside.
     pub fn settle(&mut self, now: Instant, budget: &mut Budget) -> bool {
         let mut more = self.rib.sweep(budget);
+        self.reclaim_ids();
         if let Some(forwarding) = &mut self.forwarding {
             more |= forwarding.settle(now, self.started, &mut self.rib, budget, &mut self.actions);
         }
@@ -146,6 +147,10 @@ impl Core {
     }
 
     fn peer_news(&mut self, now: Instant, id: PeerId, news: PeerNews) {
+        if self.peers.get(id).is_none() {
+            // It is leaving; what it still says concerns nobody.
+            return;
+        }
         match news {
             PeerNews::Up { number, agreed } => self.peer_up(now, id, number, agreed),
             PeerNews::Down(down) => self.peer_down(now, id, down),
@@ -195,7 +200,7 @@ impl Core {
         let ebgp_accept = peer.config.ebgp_accept;
         let source = source(&agreed, client);
         self.rib.peer_up(id, source);
-        let spec = member_spec(&agreed, client, ebgp_accept, self.config.asn);
+        let spec = member_spec(&agreed, client, ebgp_accept, self.config.bgp.asn);
         for family in agreed.families.iter() {
             self.export.join(&mut self.rib, id, family, &spec);
         }

@@ -76,7 +76,7 @@ impl Node {
         let now = Instant::now();
         let mut kernel = FakeKernel::default();
         let segments = VNIS.map(|number| (vni(number), segment(&mut kernel, vni(number)))).into();
-        let mut node = Node { core: Core::new(now, &config, 1), now, kernel, segments, sessions: 0 };
+        let mut node = Node { core: Core::new(now, config, 1), now, kernel, segments, sessions: 0 };
         node.run();
         node
     }
@@ -101,7 +101,7 @@ impl Node {
                 self.report();
             }
             Action::Batch { peer, .. } => self.peer(peer.0, PeerNews::Credit(1)),
-            Action::Session { .. } | Action::Log(_) => {}
+            Action::StartPeer { .. } | Action::StopPeer { .. } | Action::Session { .. } | Action::Log(_) => {}
         }
     }
 

@@ -30,6 +30,19 @@ impl Keys {
         )
     }
 
+    /// These, but with this key for one peer; `None` where that is so already.
+    pub(super) fn with(&self, peer: IpNet, how: &Authentication) -> Option<Keys> {
+        if self.0.get(&peer).unwrap_or(&Authentication::None) == how {
+            return None;
+        }
+        let mut keys = self.clone();
+        match how {
+            Authentication::None => keys.0.remove(&peer),
+            how => keys.0.insert(peer, how.clone()),
+        };
+        Some(keys)
+    }
+
     /// Has a listener go from `self` to `to`. Every key is tried; the errors name the peer.
     pub(super) fn change(&self, to: &Keys, listener: BorrowedFd<'_>, is_ipv4: bool) -> Vec<io::Error> {
         let none = &Authentication::None;

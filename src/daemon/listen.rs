@@ -5,18 +5,43 @@ use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use ipnet::IpNet;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
 
+use crate::config::Authentication;
+
 use super::keys::Keys;
 use super::socket;
 
-/// Whom accepted connections are given to.
-pub(super) type Doors = Arc<HashMap<IpAddr, mpsc::Sender<TcpStream>>>;
+/// Whom accepted connections are given to: shared between those who listen and who starts the neighbours' tasks.
+#[derive(Clone, Default)]
+pub(super) struct Doors(Arc<Mutex<HashMap<IpAddr, mpsc::Sender<TcpStream>>>>);
+
+impl Doors {
+    /// Connections from this address are a neighbour's from now on.
+    pub(super) fn open(&self, address: IpAddr, door: mpsc::Sender<TcpStream>) {
+        self.locked().insert(address, door);
+    }
+
+    /// Connections from this address are nobody's any more.
+    pub(super) fn close(&self, address: IpAddr) {
+        self.locked().remove(&address);
+    }
+
+    fn door(&self, address: IpAddr) -> Option<mpsc::Sender<TcpStream>> {
+        self.locked().get(&address).cloned()
+    }
+
+    /// Nobody waits while it is locked, and a map that somebody died with is whole.
+    fn locked(&self) -> MutexGuard<'_, HashMap<IpAddr, mpsc::Sender<TcpStream>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// After an error of `accept` itself (no descriptor left, say), trying again at once would only burn a core.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -52,6 +77,14 @@ impl Listeners {
         Ok(listeners)
     }
 
+    /// Has every listener ask one peer for this key from now on; what the kernel refuses is told.
+    pub(super) fn set_key(&mut self, peer: IpNet, how: &Authentication) -> Vec<io::Error> {
+        match self.keys.with(peer, how) {
+            Some(keys) => self.set_keys(keys),
+            None => Vec::new(),
+        }
+    }
+
     /// Has every listener ask for these keys from now on. What the kernel refuses is told and does not keep the
     /// others from their keys.
     pub(super) fn set_keys(&mut self, keys: Keys) -> Vec<io::Error> {
@@ -77,7 +110,7 @@ async fn accept(listener: Arc<TcpListener>, doors: Doors) {
 }
 
 fn admit(stream: TcpStream, from: IpAddr, doors: &Doors) {
-    let Some(door) = doors.get(&from) else {
+    let Some(door) = doors.door(from) else {
         debug!(%from, "connection refused: no such neighbour");
         return;
     };

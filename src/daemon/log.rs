@@ -3,6 +3,7 @@
 use bgp::types::PeerId;
 use tracing::{debug, info, warn};
 
+use crate::config::diff::Effect;
 use crate::core::{LogLine, ReleaseReason};
 
 /// Writes a line; `name` tells a neighbour's address.
@@ -18,6 +19,13 @@ pub(super) fn write<'n>(line: LogLine, name: impl Fn(PeerId) -> &'n str) {
         ),
         LogLine::Down(peer, down) => warn!(neighbor = name(peer), reason = %down, "session ended"),
         LogLine::Failed(peer, down) => debug!(neighbor = name(peer), reason = %down, "no session"),
+        LogLine::Reconfigured(changes) if changes.is_empty() => {
+            info!("the configuration was read again and says nothing new");
+        }
+        LogLine::Reconfigured(changes) => changes.iter().for_each(|change| match change.effect {
+            Effect::NeedsRestart => warn!("configuration: {change}"),
+            _ => info!("configuration: {change}"),
+        }),
         LogLine::Evpn(notice) => warn!("{notice}"),
         LogLine::StaleReleased(ReleaseReason::EndOfRib) => {
             info!("every EVPN neighbour has sent all it has: entries of a former run may go");

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bgp::export::Batch;
-use bgp::session::{Session, Side};
+use bgp::session::{Session, Side, StopReason};
 use bgp::types::PeerId;
 use tokio::io::Ready;
 use tokio::net::TcpStream;
@@ -28,7 +28,7 @@ use super::stream;
 pub(super) struct Mailbox {
     /// Routes to be sent, with the number of the session that they are for.
     pub(super) batches: mpsc::Receiver<(u32, Arc<Batch>)>,
-    /// The operator's wishes. When the other end is dropped, the task ends.
+    /// What core and operators wish. When the other end is dropped, the task ends.
     pub(super) commands: mpsc::Receiver<SessionCommand>,
     /// Connections from the neighbour.
     pub(super) accepted: mpsc::Receiver<TcpStream>,
@@ -64,20 +64,27 @@ impl<'m> Peer<'m> {
         Peer { id, route, driver: Driver::new(id, session), mailbox, dialling: None }
     }
 
-    /// Runs until the core drops its end of the commands.
-    pub(super) async fn run(mut self) {
-        self.driver.start(Instant::now());
-        loop {
+    /// Runs until core ends it, or drops its end of the commands because the daemon ends. The session begins at
+    /// once, or when it is enabled.
+    pub(super) async fn run(mut self, begins: bool) {
+        if begins {
+            self.driver.start(Instant::now());
+        }
+        let reason = loop {
             let now = Instant::now();
             self.driver.write(now);
             self.driver.tell(now);
             self.dial();
             match self.wake().await {
-                Wake::Command(None) => break,
+                Wake::Command(None) => break StopReason::Shutdown(None),
+                Wake::Command(Some(SessionCommand::End(reason))) => break reason,
                 wake => self.on(wake),
             }
+        };
+        if let Some(dialling) = self.dialling.take() {
+            dialling.abort();
         }
-        self.driver.stop(Instant::now());
+        self.driver.stop(Instant::now(), reason);
     }
 
     /// Waits for whatever comes first. News go first, so that little is held here; then what the operator and

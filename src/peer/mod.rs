@@ -133,17 +133,19 @@ impl<S: Stream> Driver<S> {
         self.handle(now, Input::Start);
     }
 
-    /// Says goodbye: the process ends.
-    pub fn stop(&mut self, now: Instant) {
-        self.handle(now, Input::Stop(StopReason::Shutdown(None)));
+    /// Says goodbye.
+    pub fn stop(&mut self, now: Instant, reason: StopReason) {
+        self.handle(now, Input::Stop(reason));
     }
 
-    /// Does what an operator wants.
+    /// Does what core wants.
     pub fn command(&mut self, now: Instant, command: SessionCommand) {
         let input = match command {
             SessionCommand::Reset(text) => Input::Stop(StopReason::Reset(text)),
             SessionCommand::Shutdown(text) => Input::Stop(StopReason::Shutdown(text)),
             SessionCommand::Enable => Input::Start,
+            SessionCommand::Configure(config) => Input::Configure(config),
+            SessionCommand::End(reason) => Input::Stop(reason),
             SessionCommand::RequestRefresh(family) => Input::RequestRefresh(family),
         };
         self.handle(now, input);

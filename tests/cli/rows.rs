@@ -392,3 +392,19 @@ pub(crate) fn changes() -> [Vec<v1::Change>; 2] {
         v1::Change { kind: v1::ChangeKind::Delete.into(), row: Some(Row::Mac(gone)), ..Default::default() };
     [vec![path, neighbor, vni, mac, arp, vtep, entry], vec![gone]]
 }
+
+pub(crate) fn configuration_changes() -> Vec<v1::ConfigurationChange> {
+    use v1::ConfigurationEffect::{Added, Changed, NeedsRestart, Removed, Reset};
+    let change = |subject: &str, effect: v1::ConfigurationEffect, keys: &[&str]| v1::ConfigurationChange {
+        subject: subject.into(),
+        effect: effect.into(),
+        keys: keys.iter().map(ToString::to_string).collect(),
+    };
+    vec![
+        change("neighbor 10.0.1.1", Changed, &["description", "hold_time"]),
+        change("neighbor 10.0.1.2", Reset, &["families"]),
+        change("neighbor 10.0.1.3", Removed, &[]),
+        change("neighbor 10.0.1.4", Added, &[]),
+        change("bgp.listen", NeedsRestart, &[]),
+    ]
+}

@@ -4,10 +4,9 @@ use std::collections::VecDeque;
 
 use api::{Answer, Query, Request, v1};
 use bgp::rib::Budget;
-use bgp::session::Session;
+use bgp::session::{Session, StopReason};
 use linnet::config::Config;
 use linnet::core::{Action, Core, Event};
-use linnet::peer::session_config;
 use tokio::sync::oneshot;
 
 use crate::clock::Task;
@@ -65,10 +64,13 @@ impl Node {
             let clock = &mut self.net.borrow_mut().clock;
             (clock.now(), clock.rng.next() ^ self.number as u64)
         };
-        let core = Core::new(now, &config, seed);
+        let mut core = Core::new(now, config, seed);
         let mut peers = Vec::new();
-        for (id, neighbor) in core.neighbors() {
-            let session = Session::new(session_config(&config.bgp, neighbor), seed.wrapping_add(id.0.into()));
+        while let Some(action) = core.poll_action() {
+            let Action::StartPeer { peer: id, start } = action else {
+                panic!("{action:?} before anything happened")
+            };
+            let session = Session::new(start.session, seed.wrapping_add(id.0.into()));
             let (other, back) = self.spec.other_end(id.0 as usize);
             let ours = Owner { node: self.number, peer: id.0 as usize };
             let mut peer = Peer::new(&self.net, session, id, ours, Owner { node: other, peer: back });
@@ -89,7 +91,7 @@ impl Node {
         let Some(mut daemon) = self.daemon.take() else { return };
         let now = self.net.borrow().clock.now();
         for peer in &mut daemon.peers {
-            peer.driver.stop(now);
+            peer.driver.stop(now, StopReason::Shutdown(None));
         }
         self.ended(daemon);
     }
@@ -188,6 +190,7 @@ impl Node {
                 self.kernel.give(now, ops);
             }
             Action::Log(_) => {}
+            Action::StartPeer { .. } | Action::StopPeer { .. } => panic!("nobody configures anew here"),
         }
     }
 

@@ -92,6 +92,11 @@ impl Sources {
     pub(super) fn set(&mut self, peer: PeerId, source: Source) -> bool {
         self.peers.slot(peer).replace(source) != Some(source)
     }
+
+    /// Forgets what was known of `peer`.
+    pub(super) fn forget(&mut self, peer: PeerId) {
+        *self.peers.slot(peer) = None;
+    }
 }
 
 /// A small map from peers, [`PeerId::LOCAL`] included, to values. Peer ids are small and dense, so it is a

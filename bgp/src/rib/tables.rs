@@ -117,6 +117,18 @@ impl Rib {
         }
     }
 
+    /// Whether nothing of `peer` is left in any table.
+    pub fn is_rid_of(&self, peer: PeerId) -> bool {
+        Family::ALL.into_iter().all(|family| self.counts(peer, family).paths == 0)
+    }
+
+    /// Forgets a peer of which nothing is left, so that another may have its id.
+    pub fn forget(&mut self, peer: PeerId) {
+        self.decision.sources.forget(peer);
+        *self.rejected.slot(peer) = RejectedCounts::default();
+        *self.imports.slot(peer) = None;
+    }
+
     /// Takes routes that share `attrs`. Those that must not be used are refused, counted, and count as
     /// withdrawn. `learned` is the time, in seconds of the caller's clock.
     pub fn announce(
@@ -258,7 +270,9 @@ mod tests {
             rib.announce(peer, 0, &Arc::new(attrs(&[])), &Nlris::Ipv6(vec![v6])).unwrap();
         }
         rib.peer_down(PEER);
+        assert!(!rib.is_rid_of(PEER));
         while rib.sweep(&mut Budget::new(1)) {}
+        assert!(rib.is_rid_of(PEER));
         assert_eq!((rib.ipv4.paths(), rib.ipv6.paths()), (1, 1));
         assert_eq!(rib.ipv4.get(key(0)).unwrap().1.best().unwrap().source, PeerId(1));
     }

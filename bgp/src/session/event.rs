@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::config::SessionConfig;
 use super::down::Down;
 use super::established::Established;
 use super::words::{Side, StopReason};
@@ -22,6 +23,8 @@ pub enum Input {
     Start,
     /// End, and stay down unless the reason is [`StopReason::Reset`].
     Stop(StopReason),
+    /// Be held like this from now on: what was agreed stays, and the next attempt goes by it.
+    Configure(Box<SessionConfig>),
     /// The dial that [`Action::Connect`] asked for succeeded.
     Connected {
         /// Our end.

@@ -27,6 +27,7 @@ impl Session {
         match input {
             Input::Start => self.start(now),
             Input::Stop(reason) => self.stop(now, &reason),
+            Input::Configure(config) => self.config = *config,
             Input::Connected { local, remote } => {
                 self.step(now, Side::Outgoing, Event::Connected(local, remote));
             }

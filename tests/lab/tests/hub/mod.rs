@@ -107,6 +107,7 @@ pub(crate) fn node(name: &str, daemon: Daemon, configuration: &str, nursery: &Nu
         Daemon::Frr => "/etc/frr/frr.conf",
         Daemon::Bird => "/etc/bird/bird.conf",
         Daemon::Gobgp => "/etc/gobgp/gobgp.toml",
+        Daemon::Openbgpd => "/etc/bgpd/bgpd.conf",
     };
     node.write_file(Path::new(path), configuration.as_bytes())?;
     if daemon == Daemon::Frr {

@@ -79,6 +79,12 @@ fn answer(query: Query) -> Result<Answer, ApiError> {
             neighbor(&request.address)?;
             v1::SetNeighborAdminResponse {}.into()
         }
+        Query::ListPolicies(request) => {
+            let mut policies = rows::policies();
+            policies.retain(|policy| request.name.is_empty() || request.name == policy.name);
+            let (policies, next_page_token) = page(policies, &request.page_token);
+            v1::ListPoliciesResponse { policies, next_page_token }.into()
+        }
         Query::ListVnis(request) => {
             let (vnis, next_page_token) = page(vnis(&request), &request.page_token);
             v1::ListVnisResponse { vnis, next_page_token }.into()

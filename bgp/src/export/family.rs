@@ -3,7 +3,7 @@
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use crate::policy::Hits;
+use crate::policy::{Chain, Hits};
 use crate::rib::{Budget, DestinationId, Table, Version};
 use crate::types::PeerId;
 use crate::wire::{Attrs, Nlri};
@@ -102,6 +102,11 @@ impl<N: Nlri> FamilyExport<N> {
     /// What the policy of a peer's group decided.
     pub(super) fn hits(&self, peer: PeerId) -> Option<&Hits> {
         self.groups.get(self.group_of(peer)?).map(|group| &group.hits)
+    }
+
+    /// What the policies of all groups decided.
+    pub(super) fn all_hits(&self) -> impl Iterator<Item = (&Chain, &Hits)> {
+        self.groups.iter().filter_map(|group| Some((group.spec.policy.as_ref()?, &group.hits)))
     }
 
     /// Serves the groups in turn, a window each, until nothing is left to do, the budget is spent, or all wait

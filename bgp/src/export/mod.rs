@@ -37,7 +37,7 @@ use std::sync::Arc;
 
 use ipnet::{Ipv4Net, Ipv6Net};
 
-use crate::policy::Hits;
+use crate::policy::{Chain, Hits};
 use crate::rib::{Budget, DestinationId, Rib, Version};
 use crate::types::{Family, PeerId};
 use crate::wire::EvpnKey;
@@ -107,6 +107,11 @@ impl Export {
         let of_families = [self.ipv4.hits(peer), self.ipv6.hits(peer), self.evpn.hits(peer)];
         of_families.into_iter().flatten().for_each(|more| hits.join(more));
         hits
+    }
+
+    /// What every policy decided, once for all peers that are served alike.
+    pub fn all_policy_hits(&self) -> impl Iterator<Item = (&Chain, &Hits)> {
+        self.ipv4.all_hits().chain(self.ipv6.all_hits()).chain(self.evpn.all_hits())
     }
 
     /// The peer may be sent `batches` more. The first call says how many it takes at a time, each later one

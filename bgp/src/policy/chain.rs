@@ -51,7 +51,10 @@ impl Chain {
     }
 
     /// Every place where a decision can fall, in order, each with how often `hits` says it did.
-    pub fn deciders<'a>(&'a self, hits: &'a Hits) -> impl Iterator<Item = (Decider<'a>, u64)> {
+    pub fn deciders<'a, 'h>(
+        &'a self,
+        hits: &'h Hits,
+    ) -> impl Iterator<Item = (Decider<'a>, u64)> + use<'a, 'h> {
         let of_policy = |policy: &'a Arc<Policy>| {
             let statements = policy.statements.iter().map(Some);
             statements.chain([None]).map(move |statement| Decider { policy, statement })

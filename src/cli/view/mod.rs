@@ -7,6 +7,7 @@ mod fib;
 mod monitor;
 mod neighbor;
 mod path;
+mod policy;
 mod status;
 
 pub(crate) use explain::show_explanation;

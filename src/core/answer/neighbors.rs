@@ -11,7 +11,7 @@ use bgp::types::Family;
 use bgp::wire::{Fault, Verdict};
 
 use crate::core::peer::Peer;
-use crate::core::{Action, Core, SessionCommand};
+use crate::core::{Core, SessionCommand};
 
 use super::row::{hex, seconds, seconds_since, text, texts};
 use super::{Answered, parse, parse_token, token};
@@ -107,10 +107,6 @@ impl Core {
         self.watches.neighbor_changed(id);
         self.command(id, command);
         Ok(v1::SetNeighborAdminResponse {})
-    }
-
-    fn command(&mut self, peer: bgp::types::PeerId, command: SessionCommand) {
-        self.actions.push_back(Action::Session { peer, command });
     }
 
     /// A neighbour's row.

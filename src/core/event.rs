@@ -62,6 +62,10 @@ pub enum PeerNews {
     EndOfRib(Family),
     /// The peer wants everything again.
     Refresh(Family),
+    /// The peer sends everything again from here on (RFC 7313).
+    RefreshBegins(Family),
+    /// The peer has sent everything again.
+    RefreshEnds(Family),
     /// So many batches have been written.
     Credit(u32),
     /// An attempt to connect ended. For the log.
@@ -144,6 +148,8 @@ pub enum LogLine {
     Down(PeerId, Down),
     /// An attempt to connect failed.
     Failed(PeerId, Down),
+    /// A peer began to send everything again and has not said that it is done.
+    RefreshOverdue(PeerId, Family),
     /// EVPN noticed something.
     Evpn(Notice),
     /// A configuration was taken: what it changed.

@@ -19,6 +19,7 @@ mod neighbors;
 mod peer;
 mod policies;
 mod reconfigure;
+mod refresh;
 #[cfg(test)]
 mod testing;
 mod watch;
@@ -38,6 +39,7 @@ use crate::config::{Config, NeighborConfig};
 pub use event::{Action, Event, LogLine, PeerNews, PeerStart, ReleaseReason, SessionCommand};
 use forward::Forwarding;
 use peer::{LiveSession, Peers};
+use refresh::Refreshes;
 use watch::Watches;
 
 /// Batches that a peer may have under way. Two keep the socket busy while the next is made; more only hold
@@ -59,6 +61,7 @@ pub struct Core {
     /// EVPN and the kernel, where the configuration asks for them.
     forwarding: Option<Forwarding>,
     watches: Watches,
+    refreshes: Refreshes,
     actions: VecDeque<Action>,
 }
 
@@ -83,6 +86,7 @@ impl Core {
             export: Export::default(),
             forwarding,
             watches: Watches::new(seed),
+            refreshes: Refreshes::default(),
             actions: VecDeque::new(),
         };
         neighbors.into_iter().for_each(|neighbor| core.add_neighbor(neighbor));
@@ -108,6 +112,7 @@ impl Core {
     /// Does what follows from the news, as much as the budget allows. Says whether there is more to do that
     /// waits for nothing from outside.
     pub fn settle(&mut self, now: Instant, budget: &mut Budget) -> bool {
+        self.end_overdue_refreshes(now);
         let mut more = self.rib.sweep(budget);
         self.reclaim_ids();
         if let Some(forwarding) = &mut self.forwarding {
@@ -142,9 +147,10 @@ impl Core {
 
     /// When [`Core::settle`] is to be called though nothing happened.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let forwarding = self.forwarding.as_ref()?;
-        let stale = forwarding.keeps_stale().then(|| self.started + STALE_DEADLINE);
-        forwarding.poll_timeout().into_iter().chain(stale).min()
+        let forwarding = self.forwarding.as_ref();
+        let stale = forwarding.filter(|f| f.keeps_stale()).map(|_| self.started + STALE_DEADLINE);
+        let rows = forwarding.and_then(Forwarding::poll_timeout);
+        [stale, rows, self.refreshes.poll_timeout()].into_iter().flatten().min()
     }
 
     fn peer_news(&mut self, now: Instant, id: PeerId, news: PeerNews) {
@@ -162,7 +168,9 @@ impl Core {
                     self.watches.neighbor_changed(id);
                 }
             }
-            PeerNews::Refresh(family) => self.export.refresh(&mut self.rib, id, family),
+            PeerNews::Refresh(family) => self.send_again(id, family),
+            PeerNews::RefreshBegins(family) => self.refresh_begins(now, id, family),
+            PeerNews::RefreshEnds(family) => self.refresh_ends(id, family),
             PeerNews::Credit(batches) => self.export.credit(id, batches),
             PeerNews::Failed(down) => {
                 if let Some(peer) = self.peers.get_mut(id) {
@@ -220,6 +228,7 @@ impl Core {
         peer.down_since = Some(now);
         peer.last_down = Some(down.clone());
         self.export.leave(&mut self.rib, id);
+        self.refreshes.forget(id);
         self.rib.peer_down(id);
         self.watches.neighbor_changed(id);
         self.log(LogLine::Down(id, down));

@@ -19,6 +19,11 @@ pub(super) fn write<'n>(line: LogLine, name: impl Fn(PeerId) -> &'n str) {
         ),
         LogLine::Down(peer, down) => warn!(neighbor = name(peer), reason = %down, "session ended"),
         LogLine::Failed(peer, down) => debug!(neighbor = name(peer), reason = %down, "no session"),
+        LogLine::RefreshOverdue(peer, family) => warn!(
+            neighbor = name(peer),
+            %family,
+            "it began to send everything again and did not say that it is done: what it has not sent again goes"
+        ),
         LogLine::Reconfigured(changes) if changes.is_empty() => {
             info!("the configuration was read again and says nothing new");
         }

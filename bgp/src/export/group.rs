@@ -3,7 +3,7 @@
 use crate::policy::Hits;
 use crate::rib::{Change, CursorId, LocalIdentity, Path, Rib, Sources, Table, Version};
 use crate::types::PeerId;
-use crate::wire::Nlri;
+use crate::wire::{Nlri, RouteRefresh};
 
 use super::batch::{Audience, Batch};
 use super::encode::BatchWriter;
@@ -25,10 +25,20 @@ pub(super) struct UpdateGroup {
     pub(super) sent: Sent,
     /// The members have not been sent End-of-RIB yet.
     pub(super) end_of_rib_due: bool,
+    /// The mark that is to be sent next round what is sent again.
+    pub(super) mark_due: Option<RefreshMark>,
     /// The spec has changed, and what was sent before is being looked at again.
     pub(super) rewalk: Option<Rewalk>,
     /// What the spec's policy decided since it was set.
     pub(super) hits: Hits,
+}
+
+/// The marks round what is sent again (RFC 7313). Who is sent something again is alone in its group until both
+/// have been sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RefreshMark {
+    Begin,
+    End,
 }
 
 /// This speaker and those it hears: what policy depends on besides the group.
@@ -36,6 +46,14 @@ pub(super) struct UpdateGroup {
 pub(super) struct Speaker<'a> {
     pub(super) us: &'a LocalIdentity,
     pub(super) sources: &'a Sources,
+}
+
+/// What stands round the routes of a batch.
+#[derive(Clone, Copy, Debug, Default)]
+struct Marks {
+    begins_refresh: bool,
+    ends_rib: bool,
+    ends_refresh: bool,
 }
 
 impl<'a> Speaker<'a> {
@@ -48,21 +66,47 @@ impl UpdateGroup {
     /// A group of `members` at the beginning of the log.
     pub(super) fn new<N: Nlri>(table: &mut Table<N>, spec: MemberSpec, members: Vec<PeerId>) -> Self {
         let cursor = table.open_cursor(Version(0));
-        let (sent, hits) = (Sent::default(), Hits::default());
-        UpdateGroup { spec, members, cursor, sent, end_of_rib_due: true, rewalk: None, hits }
+        UpdateGroup {
+            spec,
+            members,
+            cursor,
+            sent: Sent::default(),
+            end_of_rib_due: true,
+            mark_due: None,
+            rewalk: None,
+            hits: Hits::default(),
+        }
     }
 
     /// Splits `members` off into a group that stands where this one stands.
     pub(super) fn split_off<N: Nlri>(&mut self, table: &mut Table<N>, members: Vec<PeerId>) -> UpdateGroup {
         self.members.retain(|peer| !members.contains(peer));
         let cursor = table.open_cursor(table.position(&self.cursor));
-        let (spec, sent, hits) = (self.spec.clone(), self.sent.clone(), self.hits.clone());
-        let (end_of_rib_due, rewalk) = (self.end_of_rib_due, self.rewalk.clone());
-        UpdateGroup { spec, members, cursor, sent, end_of_rib_due, rewalk, hits }
+        UpdateGroup {
+            spec: self.spec.clone(),
+            members,
+            cursor,
+            sent: self.sent.clone(),
+            end_of_rib_due: self.end_of_rib_due,
+            mark_due: None,
+            rewalk: self.rewalk.clone(),
+            hits: self.hits.clone(),
+        }
+    }
+
+    /// Sends everything again, but what was sent is not forgotten: what is gone since must still be withdrawn.
+    /// With marks round it, if the members are to have them: not while they are still being sent everything for
+    /// the first time (RFC 7313 section 4.1).
+    pub(super) fn restart<N: Nlri>(&mut self, table: &mut Table<N>, marked: bool) {
+        table.advance(&self.cursor, Version(0));
+        self.rewalk = None;
+        if marked && !self.end_of_rib_due {
+            self.mark_due = Some(RefreshMark::Begin);
+        }
     }
 
     pub(super) fn has_work<N: Nlri>(&self, table: &Table<N>) -> bool {
-        self.end_of_rib_due || !self.is_at_head(table)
+        self.end_of_rib_due || self.mark_due.is_some() || !self.is_at_head(table)
     }
 
     pub(super) fn is_at_head<N: Nlri>(&self, table: &Table<N>) -> bool {
@@ -94,9 +138,15 @@ impl UpdateGroup {
         };
         table.advance(&self.cursor, reached);
         self.rewalk.take_if(|rewalk| rewalk.ends(reached));
-        let ends_rib = self.end_of_rib_due && self.is_at_head(table);
-        self.end_of_rib_due &= !ends_rib;
-        (seen, self.encode(speaker, packer, ends_rib))
+        let mut marks = Marks::default();
+        if self.mark_due == Some(RefreshMark::Begin) {
+            (marks.begins_refresh, self.mark_due) = (true, Some(RefreshMark::End));
+        }
+        if self.is_at_head(table) {
+            marks.ends_rib = std::mem::take(&mut self.end_of_rib_due);
+            marks.ends_refresh = self.mark_due.take().is_some();
+        }
+        (seen, self.encode(speaker, packer, marks))
     }
 
     fn gather<N: Nlri>(
@@ -170,7 +220,11 @@ impl UpdateGroup {
         speaker: Speaker<'_>,
         packer: &mut Packer<N>,
     ) -> Option<usize> {
-        let exports = || self.policy::<N>(speaker.us).exports(&path.attrs, speaker.sources.get(path.source));
+        let exports = || {
+            let policy = self.policy::<N>(speaker.us);
+            policy.exports(&path.attrs, speaker.sources.get(path.source))
+                && policy.can_tell(&released.attrs, released.fixed)
+        };
         packer.bin_for(released, path.source, || self.all_but(path.source), exports)
     }
 
@@ -182,10 +236,13 @@ impl UpdateGroup {
         }
     }
 
-    fn encode<N: Nlri>(&self, speaker: Speaker<'_>, packer: &mut Packer<N>, ends_rib: bool) -> Option<Batch> {
+    fn encode<N: Nlri>(&self, speaker: Speaker<'_>, packer: &mut Packer<N>, marks: Marks) -> Option<Batch> {
         let policy = self.policy::<N>(speaker.us);
         let encoding = &self.spec.encoding;
         let mut writer = BatchWriter::with_capacity(packer.octets());
+        if marks.begins_refresh {
+            writer.refresh_mark(N::FAMILY, RouteRefresh::BEGIN);
+        }
         packer.drain(|bin, routes| match &bin.announced {
             None => writer.withdraw(bin.audience, encoding, routes),
             Some(Announced { attrs, fixed, source }) => {
@@ -193,8 +250,11 @@ impl UpdateGroup {
                 writer.announce(bin.audience, encoding, &attrs, routes);
             }
         });
-        if ends_rib {
+        if marks.ends_rib {
             writer.end_of_rib(N::FAMILY);
+        }
+        if marks.ends_refresh {
+            writer.refresh_mark(N::FAMILY, RouteRefresh::END);
         }
         writer.finish(N::FAMILY)
     }

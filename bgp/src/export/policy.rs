@@ -10,7 +10,7 @@ use std::net::Ipv4Addr;
 use crate::policy::{Fixed, NextHopRule};
 use crate::rib::{LocalIdentity, Source, SourceKind};
 use crate::types::Family;
-use crate::wire::{Attrs, Community};
+use crate::wire::{Attrs, Community, NextHop};
 
 use super::spec::{MemberSpec, Role};
 
@@ -23,9 +23,17 @@ pub(super) struct Policy<'a> {
 }
 
 impl Policy<'_> {
-    /// Whether paths of `source` with these attributes are passed on at all.
+    /// Whether paths of `source` with these attributes are passed on at all, unless an operator's policy or
+    /// [`Policy::can_tell`] says otherwise.
     pub(super) fn exports(&self, attrs: &Attrs, source: &Source) -> bool {
         self.to.export && self.reflects(source) && !self.is_held_back(attrs)
+    }
+
+    /// Whether the receiver understands the next hop that it would be sent: an IPv4 route by an IPv6 one is for those
+    /// only who have said so (RFC 8950).
+    pub(super) fn can_tell(&self, attrs: &Attrs, fixed: Fixed) -> bool {
+        let is_ipv4 = matches!(self.next_hop(attrs, fixed), NextHop::Ipv4(_));
+        self.family != Family::Ipv4Unicast || is_ipv4 || self.to.encoding.extended_next_hop
     }
 
     /// The attributes as they are sent. What is `fixed` stays as an operator's policy has set it.
@@ -42,15 +50,16 @@ impl Policy<'_> {
         if fixed.med {
             attrs.med = before.med;
         }
-        match fixed.next_hop {
-            Some(NextHopRule::Own) => attrs.next_hop = self.to.next_hop,
-            Some(NextHopRule::Keep) => attrs.next_hop = before.next_hop,
-            None => {}
-        }
-        if attrs.next_hop.address().is_unspecified() {
-            attrs.next_hop = self.to.next_hop;
-        }
+        attrs.next_hop = self.next_hop(before, fixed);
         attrs
+    }
+
+    /// This speaker's own address for what has none, and, unless a policy says otherwise, for IP routes that leave
+    /// the AS.
+    fn next_hop(&self, attrs: &Attrs, fixed: Fixed) -> NextHop {
+        let leaves = matches!(self.to.role, Role::Ebgp { .. }) && self.family != Family::L2vpnEvpn;
+        let own = fixed.next_hop.map_or(leaves, |rule| rule == NextHopRule::Own);
+        if own || attrs.next_hop.address().is_unspecified() { self.to.next_hop } else { attrs.next_hop }
     }
 
     /// iBGP routes go on to clients, or from clients, or out of the AS; all others to everybody.
@@ -86,9 +95,6 @@ impl Policy<'_> {
         }
         // Non-transitive extended communities stay in the AS (RFC 4360 section 2).
         attrs.ext_communities = attrs.ext_communities.iter().copied().filter(|c| c.is_transitive()).collect();
-        if self.family != Family::L2vpnEvpn {
-            attrs.next_hop = self.to.next_hop;
-        }
     }
 }
 
@@ -101,8 +107,8 @@ mod tests {
     use super::*;
     use crate::rib::DEFAULT_LOCAL_PREF;
     use crate::types::{Asn, RouterId};
+    use crate::wire::ExtCommunity;
     use crate::wire::update::Encoding;
-    use crate::wire::{ExtCommunity, NextHop};
 
     const US: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
     const VTEP: NextHop = NextHop::Ipv4(Ipv4Addr::new(10, 0, 0, 9));
@@ -210,6 +216,25 @@ mod tests {
             p.rewrite(&attrs, &source(SourceKind::Local, false), Fixed::default())
         });
         assert_eq!(own.med, Some(5));
+    }
+
+    #[test]
+    fn ipv4_routes_by_ipv6_next_hops_are_for_those_who_understand_them() {
+        let six = NextHop::Ipv6("2001:db8::9".parse().unwrap());
+        let allowed = |role, family, extended_next_hop| {
+            let policy = |p: Policy<'_>| {
+                let encoding = Encoding { extended_next_hop, ..p.to.encoding };
+                let to = MemberSpec { next_hop: six, encoding, ..p.to.clone() };
+                let p = Policy { to: &to, ..p };
+                [VTEP, six].map(|next_hop| p.can_tell(&Attrs::new(next_hop), Fixed::default()))
+            };
+            with(role, family, policy)
+        };
+        assert_eq!(allowed(Role::Client, Family::Ipv4Unicast, false), [true, false]);
+        assert_eq!(allowed(Role::Client, Family::Ipv4Unicast, true), [true, true]);
+        assert_eq!(allowed(EBGP, Family::Ipv4Unicast, false), [false, false], "our address is an IPv6 one");
+        assert_eq!(allowed(EBGP, Family::Ipv4Unicast, true), [true, true]);
+        assert_eq!(allowed(EBGP, Family::L2vpnEvpn, false), [true, true]);
     }
 
     #[test]

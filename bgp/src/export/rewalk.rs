@@ -33,7 +33,8 @@ impl Rewalk {
         let source = speaker.sources.get(path.source);
         let policy = Policy { us: speaker.us, to: &self.former, family: N::FAMILY };
         let Released { attrs, fixed } = released(&self.former, &source.context(N::FAMILY), nlri, path)?;
-        policy.exports(&path.attrs, source).then(|| policy.rewrite(&attrs, source, fixed))
+        let was_sent = policy.exports(&path.attrs, source) && policy.can_tell(&attrs, fixed);
+        was_sent.then(|| policy.rewrite(&attrs, source, fixed))
     }
 }
 
@@ -64,13 +65,19 @@ impl UpdateGroup {
         let spec = self.members.iter().find_map(new)?;
         let members = self.members.iter().copied().filter(|peer| new(peer).as_ref() == Some(&spec)).collect();
         let mut group = self.split_off(table, members);
+        if self.members.is_empty() {
+            // Who was sent the mark at the beginning is to be sent the one at the end.
+            group.mark_due = self.mark_due.take();
+        }
         group.change(table, spec);
         Some(group)
     }
 
     fn change<N: Nlri>(&mut self, table: &mut Table<N>, spec: MemberSpec) {
-        // In the midst of an earlier walk nobody knows which spec a destination was sent with: all is sent again.
-        let until = if self.rewalk.is_some() { Version(0) } else { table.position(&self.cursor) };
+        // In the midst of an earlier walk nobody knows which spec a destination was sent with, and between the marks
+        // of a refresh everything has to come: all is sent again.
+        let unknown = self.rewalk.is_some() || self.mark_due.is_some();
+        let until = if unknown { Version(0) } else { table.position(&self.cursor) };
         let former = std::mem::replace(&mut self.spec, spec);
         self.rewalk = Some(Rewalk { former, until });
         self.hits = Hits::default();
@@ -92,6 +99,7 @@ impl UpdateGroup {
         let policy = self.policy::<N>(speaker.us);
         self.sent.get(change.id) == Some(path.source)
             && policy.exports(&path.attrs, source)
+            && policy.can_tell(&released.attrs, released.fixed)
             && rewalk
                 .sent(&change.nlri, path, speaker)
                 .is_some_and(|sent| sent == policy.rewrite(&released.attrs, source, released.fixed))

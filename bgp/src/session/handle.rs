@@ -35,7 +35,9 @@ impl Session {
             Input::Accepted { local, remote } => self.accept(now, local, remote),
             Input::Received(side) => self.receive(now, side),
             Input::Closed(side) => self.closed(now, side),
-            Input::Sent { side, messages } => self.step(now, side, Event::Sent(messages)),
+            Input::Sent { side, updates, refreshes } => {
+                self.step(now, side, Event::Sent { updates, refreshes });
+            }
             Input::SendBlocked(side) => self.step(now, side, Event::Blocked),
             Input::SendProgress(side) => self.step(now, side, Event::Progress),
             Input::RequestRefresh(family) => self.request_refresh(family),

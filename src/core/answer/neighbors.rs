@@ -80,7 +80,7 @@ impl Core {
             families.iter().for_each(|family| self.command(id, SessionCommand::RequestRefresh(family)));
         }
         if matches!(kind, ResetKind::Soft | ResetKind::SoftOut) {
-            families.iter().for_each(|family| self.export.refresh(&mut self.rib, id, family));
+            families.iter().for_each(|family| self.send_again(id, family));
         }
         Ok(v1::ResetNeighborResponse {})
     }

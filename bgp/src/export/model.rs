@@ -230,12 +230,12 @@ impl World {
         for path in (0..KEYS).filter_map(|k| Some((key(k), self.rib.ipv4.get(key(k))?.1.best()?))) {
             let (nlri, path) = path;
             let from = source(path.source);
-            if path.source != peer && policy.exports(&path.attrs, &from) {
-                if let Some(Released { attrs, fixed }) = released(&to, &from.context(FAMILY), &nlri, path)
-                    && policy.can_tell(&attrs, fixed)
-                {
-                    routes.insert(nlri, policy.rewrite(&attrs, &from, fixed));
-                }
+            if path.source != peer
+                && policy.exports(&path.attrs, &from)
+                && let Some(Released { attrs, fixed }) = released(&to, &from.context(FAMILY), &nlri, path)
+                && policy.can_tell(&attrs, fixed)
+            {
+                routes.insert(nlri, policy.rewrite(&attrs, &from, fixed));
             }
         }
         routes

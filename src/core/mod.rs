@@ -14,7 +14,9 @@
 
 mod answer;
 mod event;
+mod fault_log;
 mod forward;
+mod limits;
 mod neighbors;
 mod peer;
 mod policies;
@@ -180,6 +182,7 @@ impl Core {
                 self.log(LogLine::Failed(id, down));
             }
             PeerNews::Info(info) => {
+                self.log_faults(now, id, &info);
                 if let Some(peer) = self.peers.get_mut(id) {
                     peer.info = Some(info);
                     self.watches.neighbor_changed(id);
@@ -190,7 +193,7 @@ impl Core {
 
     fn routes(&mut self, now: Instant, id: PeerId, routes: &Received) {
         let learned = self.clock(now);
-        let Some(peer) = self.peers.get_mut(id) else { return };
+        let Some(peer) = self.peers.get_mut(id).filter(|peer| !peer.limits.is_stopped()) else { return };
         if !peer.imports() {
             peer.refused_for_policy +=
                 routes.reach.iter().map(|(_, routes)| routes.len() as u64).sum::<u64>();
@@ -201,11 +204,13 @@ impl Core {
             // A refusal is counted by the Rib and shown with the neighbour.
             let _ = self.rib.announce(id, learned, attrs, routes);
         }
+        self.check_limits(id);
     }
 
     fn peer_up(&mut self, now: Instant, id: PeerId, number: u32, agreed: Box<Established>) {
         let Some(peer) = self.peers.get_mut(id) else { return };
         let client = peer.config.route_reflector_client;
+        peer.limits.begin();
         let source = source(&agreed, client);
         self.rib.peer_up(id, source);
         let spec = member_spec(&agreed, &peer.config, self.config.bgp.asn);

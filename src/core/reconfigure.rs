@@ -60,12 +60,16 @@ impl Core {
     fn change_neighbor(&mut self, id: PeerId, config: NeighborConfig) -> Option<NeighborConfig> {
         let session = session_config(&self.config.bgp, &config);
         let peer = self.peers.get_mut(id)?;
+        let limits_differ = peer.config.max_prefix != config.max_prefix;
         let old = std::mem::replace(&mut peer.config, config);
         if peer.begun {
             self.actions
                 .push_back(Action::Session { peer: id, command: SessionCommand::Configure(session.into()) });
         }
         self.watches.neighbor_changed(id);
+        if limits_differ {
+            self.limits_changed(id);
+        }
         Some(old)
     }
 

@@ -102,6 +102,8 @@ services! {
     neighbors: v1::neighbors_client::NeighborsClient<Channel>;
     /// The policies.
     policies: v1::policies_client::PoliciesClient<Channel>;
+    /// The BFD sessions.
+    bfd: v1::bfd_client::BfdClient<Channel>;
     /// The EVPN tables.
     evpn: v1::evpn_client::EvpnClient<Channel>;
     /// The kernel's state.
@@ -175,6 +177,7 @@ lists! {
     ListPathsRequest: rib.list_paths, paths of Path;
     ListNeighborsRequest: neighbors.list_neighbors, neighbors of Neighbor;
     ListPoliciesRequest: policies.list_policies, policies of Policy;
+    ListBfdSessionsRequest: bfd.list_bfd_sessions, bfd_sessions of BfdSession;
     ListVnisRequest: evpn.list_vnis, vnis of Vni;
     ListMacsRequest: evpn.list_macs, macs of Mac;
     ListArpsRequest: evpn.list_arps, arps of Arp;

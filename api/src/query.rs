@@ -170,6 +170,8 @@ border! {
     SetNeighborAdmin(v1::SetNeighborAdminRequest) -> v1::SetNeighborAdminResponse;
     /// A page of policies.
     ListPolicies(v1::ListPoliciesRequest) -> v1::ListPoliciesResponse;
+    /// A page of BFD sessions.
+    ListBfdSessions(v1::ListBfdSessionsRequest) -> v1::ListBfdSessionsResponse;
     /// A page of networks.
     ListVnis(v1::ListVnisRequest) -> v1::ListVnisResponse;
     /// A page of MACs.

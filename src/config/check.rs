@@ -7,6 +7,7 @@ use bgp::session::{RemoteAs, RoleConfig};
 use bgp::types::{Asn, Family, FamilySet, RouterId, Vni};
 use evpn::ImportTarget;
 
+use super::bfd::{self, BfdSection, BfdValue};
 use super::fault::Path;
 use super::file::{self, EbgpDefault, PeerSettings, RemoteAsWord};
 use super::groups::{self, Groups};
@@ -65,6 +66,7 @@ impl Checker {
         }
         let listen = self.listen(&path, bgp.listen);
         let groups = groups::resolve(self, &path.key("peer_groups"), &bgp.peer_groups);
+        self.bfd(&path.key("bfd"), &bgp.bfd);
         let mut neighbors = Vec::new();
         let mut seen = HashSet::new();
         for (i, neighbor) in bgp.neighbors.into_iter().enumerate() {
@@ -72,8 +74,12 @@ impl Checker {
             if !seen.insert(neighbor.address) {
                 self.find(at.key("address"), format!("{} is configured already", neighbor.address));
             }
-            let context =
-                Context { asn: bgp.asn.0, ebgp_default: bgp.ebgp_default, listens: !listen.is_empty() };
+            let context = Context {
+                asn: bgp.asn.0,
+                ebgp_default: bgp.ebgp_default,
+                listens: !listen.is_empty(),
+                bfd: &bgp.bfd,
+            };
             neighbors.push(self.neighbor(&at, &neighbor, &groups, &context));
         }
         let router_id = RouterId(bgp.router_id);
@@ -98,7 +104,7 @@ impl Checker {
         at: &Path,
         neighbor: &file::Neighbor,
         groups: &Groups,
-        context: &Context,
+        context: &Context<'_>,
     ) -> NeighborConfig {
         let own = neighbor.settings();
         self.neighbor_addresses(at, neighbor.address, &own);
@@ -139,6 +145,7 @@ impl Checker {
             max_prefix: settings.max_prefix.as_ref().map(MaxPrefix::resolve),
             send_hold_time: settings.send_hold_time,
             ebgp_accept: internal == Some(true) || context.ebgp_default == EbgpDefault::Accept,
+            bfd: bfd::resolve(settings.bfd.as_ref(), context.bfd, hops(&settings, internal)),
             import_policy: self.policies.chain(settings.import_policy.as_ref()),
             export_policy: self.policies.chain(settings.export_policy.as_ref()),
             keep_adj_in: settings.keep_adj_in.unwrap_or(false),
@@ -177,6 +184,9 @@ impl Checker {
         self.protection(at, settings);
         if settings.port == Some(0) {
             self.find(at.key("port"), "0 is no port; 179 is BGP's");
+        }
+        if let Some(BfdValue(Some(section))) = &settings.bfd {
+            self.bfd(&at.key("bfd"), section);
         }
         for (key, names, way) in [
             ("import_policy", &settings.import_policy, Direction::Import),
@@ -338,10 +348,11 @@ impl Checker {
 }
 
 /// What of the whole file a neighbour's meaning depends on.
-struct Context {
+struct Context<'f> {
     asn: Asn,
     ebgp_default: EbgpDefault,
     listens: bool,
+    bfd: &'f BfdSection,
 }
 
 /// What one VNI can have and no second.

@@ -29,6 +29,7 @@ impl Service {
         Routes::new(v1::rib_server::RibServer::new(self.clone()))
             .add_service(v1::neighbors_server::NeighborsServer::new(self.clone()))
             .add_service(v1::policies_server::PoliciesServer::new(self.clone()))
+            .add_service(v1::bfd_server::BfdServer::new(self.clone()))
             .add_service(v1::evpn_server::EvpnServer::new(self.clone()))
             .add_service(v1::fib_server::FibServer::new(self.clone()))
             .add_service(v1::system_server::SystemServer::new(self.clone()))
@@ -66,6 +67,10 @@ forward!(v1::neighbors_server::Neighbors {
 
 forward!(v1::policies_server::Policies {
     list_policies(ListPoliciesRequest) -> ListPoliciesResponse;
+});
+
+forward!(v1::bfd_server::Bfd {
+    list_bfd_sessions(ListBfdSessionsRequest) -> ListBfdSessionsResponse;
 });
 
 forward!(v1::evpn_server::Evpn {

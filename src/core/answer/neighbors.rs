@@ -15,7 +15,7 @@ use crate::core::peer::Peer;
 use crate::core::{Core, SessionCommand};
 
 use super::row::{hex, seconds, seconds_since, text, texts};
-use super::{Answered, parse, parse_token, token};
+use super::{Answered, bfd, parse, parse_token, token};
 
 /// The longest text that goes into a NOTIFICATION (RFC 9003 section 2).
 const MESSAGE_OCTETS: usize = 255;
@@ -107,8 +107,7 @@ impl Core {
         if let Some(peer) = self.peers.get_mut(id) {
             peer.shut_down = matches!(command, SessionCommand::Shutdown(_));
         }
-        self.watches.neighbor_changed(id);
-        self.command(id, command);
+        self.administer(id, command);
         Ok(v1::SetNeighborAdminResponse {})
     }
 
@@ -134,6 +133,7 @@ impl Core {
             role: text(peer.config.role.map(|role| role.ours)),
             authentication: peer.config.authentication.name().to_owned(),
             ttl_security_hops: peer.config.hops.limit().unwrap_or_default().into(),
+            bfd: bfd::row(now, peer),
             ..v1::Neighbor::default()
         };
         row.rejected = self.rejected_rows(peer);

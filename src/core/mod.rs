@@ -20,6 +20,7 @@ mod forward;
 mod limits;
 mod neighbors;
 mod peer;
+mod policies;
 mod reconfigure;
 mod refresh;
 #[cfg(test)]
@@ -311,6 +312,7 @@ fn member_spec(agreed: &Established, config: &NeighborConfig, asn: bgp::types::A
         std::net::IpAddr::V6(address) => NextHop::Ipv6(address),
     };
     let paths = config.add_path.send.map(|send| send.0).unwrap_or_default();
-    let export = agreed.kind == PeerKind::Ibgp || config.ebgp_accept;
-    MemberSpec { role, next_hop, encoding: agreed.send, paths, export }
+    let policy = config.export_policy.clone();
+    let export = agreed.kind == PeerKind::Ibgp || config.ebgp_accept || policy.is_some();
+    MemberSpec { role, next_hop, encoding: agreed.send, paths, export, policy }
 }

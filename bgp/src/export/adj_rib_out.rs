@@ -4,10 +4,10 @@ use smallvec::SmallVec;
 
 use crate::rib::{Destination, DestinationId, Path};
 use crate::types::{PathId, PeerId};
-use crate::wire::{Attrs, Nlri};
+use crate::wire::Nlri;
 
 use super::sent::Sent;
-use super::sent_paths::{SentPath, SentPaths};
+use super::sent_paths::SentPaths;
 
 /// What the members were sent.
 #[derive(Clone, Debug)]
@@ -16,16 +16,6 @@ pub(super) enum AdjRibOut<N: Nlri> {
     Best(Sent),
     /// Of each destination several.
     Several(SentPaths<N>),
-}
-
-/// A route that was sent, as it was received.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct RouteSent<'a, N: Nlri> {
-    /// 0 without ADD-PATH.
-    pub(super) path_id: PathId,
-    pub(super) source: PeerId,
-    pub(super) attrs: &'a Attrs,
-    pub(super) body: N::Body,
 }
 
 impl<N: Nlri> Default for AdjRibOut<N> {
@@ -50,35 +40,24 @@ impl<N: Nlri> AdjRibOut<N> {
         }
     }
 
-    /// The route of a destination that `peer`, as a member, was sent, or the routes. One that has changed since is
-    /// left out until the change has been sent.
+    /// The route of a destination that `peer`, as a member, was sent, or the routes, each as it was received and with
+    /// the path identifier that it was sent with. Of best paths one that has changed since is left out until the
+    /// change has been sent.
     pub(super) fn routes<'a>(
         &'a self,
         id: DestinationId,
         destination: &'a Destination<N>,
         peer: PeerId,
-    ) -> SmallVec<[RouteSent<'a, N>; 1]> {
+    ) -> SmallVec<[(PathId, &'a Path<N>); 1]> {
         match self {
             AdjRibOut::Best(sent) => {
                 let source = sent.get(id).filter(|source| *source != peer);
                 let path = destination.best().filter(|path| Some(path.source) == source);
-                let of = |path: &'a Path<N>| RouteSent {
-                    path_id: PathId(0),
-                    source: path.source,
-                    attrs: &path.attrs,
-                    body: path.body,
-                };
-                path.map(of).into_iter().collect()
+                path.map(|path| (PathId(0), path)).into_iter().collect()
             }
             AdjRibOut::Several(sent) => {
                 let paths = sent.get(id).iter().filter(|path| path.source != peer);
-                let of = |path: &'a SentPath<N>| RouteSent {
-                    path_id: path.path_id,
-                    source: path.source,
-                    attrs: &path.attrs,
-                    body: path.body,
-                };
-                paths.map(of).collect()
+                paths.filter_map(|path| Some((path.path_id_sent()?, path))).collect()
             }
         }
     }

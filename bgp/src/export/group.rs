@@ -1,5 +1,6 @@
 //! An update group: peers in one family that are sent the same, message for message.
 
+use crate::policy::Hits;
 use crate::rib::{Change, CursorId, Decision, LocalIdentity, Path, Rib, Table, Version};
 use crate::types::{PathId, PeerId};
 use crate::wire::{Nlri, RouteRefresh};
@@ -7,8 +8,10 @@ use crate::wire::{Nlri, RouteRefresh};
 use super::adj_rib_out::AdjRibOut;
 use super::batch::{Audience, Batch};
 use super::encode::BatchWriter;
-use super::pack::Packer;
+use super::pack::{Announced, Packer};
+use super::plans::Released;
 use super::policy::Policy;
+use super::rewalk::Rewalk;
 use super::sent::Sent;
 use super::sent_paths::SentPaths;
 use super::spec::MemberSpec;
@@ -28,6 +31,10 @@ pub(super) struct UpdateGroup<N: Nlri> {
     pub(super) resends: bool,
     /// The mark that is to be sent next round what is sent again.
     pub(super) mark_due: Option<RefreshMark>,
+    /// The spec has changed, and what was sent before is being looked at again.
+    pub(super) rewalk: Option<Rewalk>,
+    /// What the spec's policy decided since it was set.
+    pub(super) hits: Hits,
 }
 
 /// The marks round what is sent again (RFC 7313). Who is sent something again is alone in its group until both
@@ -67,7 +74,17 @@ impl<N: Nlri> UpdateGroup<N> {
             true => (table.open_paths_cursor(Version(0)), AdjRibOut::Several(SentPaths::default())),
             false => (table.open_cursor(Version(0)), AdjRibOut::Best(Sent::default())),
         };
-        UpdateGroup { spec, members, cursor, sent, end_of_rib_due: true, resends: false, mark_due: None }
+        UpdateGroup {
+            spec,
+            members,
+            cursor,
+            sent,
+            end_of_rib_due: true,
+            resends: false,
+            mark_due: None,
+            rewalk: None,
+            hits: Hits::default(),
+        }
     }
 
     /// Splits `members` off into a group that stands where this one stands.
@@ -78,9 +95,17 @@ impl<N: Nlri> UpdateGroup<N> {
             AdjRibOut::Best(_) => table.open_cursor(position),
             AdjRibOut::Several(_) => table.open_paths_cursor(position),
         };
-        let UpdateGroup { spec, sent, end_of_rib_due, resends, .. } = self;
-        let (sent, end_of_rib_due, resends) = (sent.clone(), *end_of_rib_due, *resends);
-        UpdateGroup { spec: *spec, members, cursor, sent, end_of_rib_due, resends, mark_due: None }
+        UpdateGroup {
+            spec: self.spec.clone(),
+            members,
+            cursor,
+            sent: self.sent.clone(),
+            end_of_rib_due: self.end_of_rib_due,
+            resends: self.resends,
+            mark_due: None,
+            rewalk: self.rewalk.clone(),
+            hits: self.hits.clone(),
+        }
     }
 
     /// Sends everything again, but what was sent is not forgotten: what is gone since must still be withdrawn.
@@ -89,6 +114,7 @@ impl<N: Nlri> UpdateGroup<N> {
     pub(super) fn restart(&mut self, table: &mut Table<N>, marked: bool) {
         table.advance(&self.cursor, Version(0));
         self.resends = true;
+        self.rewalk = None;
         if marked && !self.end_of_rib_due {
             self.mark_due = Some(RefreshMark::Begin);
         }
@@ -124,11 +150,13 @@ impl<N: Nlri> UpdateGroup<N> {
         packer: &mut Packer<N>,
         limit: usize,
     ) -> (usize, Option<Batch>) {
-        let (seen, reached) = match self.spec.export {
+        // Who may be sent nothing any more is still to be told to forget what was sent.
+        let (seen, reached) = match self.spec.export || !self.sent.is_empty() {
             true => self.gather(table, speaker, packer, limit),
             false => (1, table.head()),
         };
         table.advance(&self.cursor, reached);
+        self.rewalk.take_if(|rewalk| rewalk.ends(reached));
         let mut marks = Marks::default();
         if self.mark_due == Some(RefreshMark::Begin) {
             (marks.begins_refresh, self.mark_due) = (true, Some(RefreshMark::End));
@@ -168,13 +196,24 @@ impl<N: Nlri> UpdateGroup<N> {
 
     /// Packs what the members must be told of a change. `sent` is the group's own, taken out of it.
     fn take_best(
-        &self,
+        &mut self,
         change: &Change<'_, N>,
         sent: &mut Sent,
         speaker: Speaker<'_>,
         packer: &mut Packer<N>,
     ) {
-        let export = change.best.and_then(|path| Some((path, self.bin_for(path, speaker, packer)?)));
+        let released = match change.best {
+            Some(path) => self.release(&change.nlri, path, speaker, packer).map(|released| (path, released)),
+            None => None,
+        };
+        if let Some((path, released)) = &released
+            && sent.get(change.id) == Some(path.source)
+            && self.stands(change, path, released, speaker)
+        {
+            return;
+        }
+        let export = released
+            .and_then(|(path, released)| Some((path, self.bin_for(path, &released, speaker, packer)?)));
         let before = sent.set(change.id, export.map(|(path, _)| path.source));
         let Some((path, bin)) = export else {
             let had_it = before.filter(|source| self.members != [*source]);
@@ -191,16 +230,39 @@ impl<N: Nlri> UpdateGroup<N> {
         }
     }
 
-    /// `None` if the path is not for this group.
+    /// What the group's policy makes of a path; `None` if it refuses it. It is not asked, nor does it count, what the
+    /// rules keep back anyway.
+    pub(super) fn release<'p>(
+        &mut self,
+        nlri: &N,
+        path: &'p Path<N>,
+        speaker: Speaker<'_>,
+        packer: &mut Packer<N>,
+    ) -> Option<Released<'p>> {
+        let Some(chain) = &self.spec.policy else { return Some(Released::as_it_is(path)) };
+        let source = speaker.decision.sources.get(path.source);
+        if !self.policy(speaker.us).exports(&path.attrs, source) {
+            return None;
+        }
+        let context = source.context(N::FAMILY);
+        packer.plans.decide(chain, &context, (nlri, path), &mut self.hits)
+    }
+
+    /// `None` if the path is not for this group. The rules go by the path as it is in the table: what a policy puts
+    /// on it on the way out is for its receiver.
     pub(super) fn bin_for(
         &self,
         path: &Path<N>,
+        released: &Released<'_>,
         speaker: Speaker<'_>,
         packer: &mut Packer<N>,
     ) -> Option<usize> {
-        let exports =
-            || self.policy(speaker.us).exports(&path.attrs, speaker.decision.sources.get(path.source));
-        packer.bin_for(path, || self.all_but(path.source), exports)
+        let exports = || {
+            let policy = self.policy(speaker.us);
+            policy.exports(&path.attrs, speaker.decision.sources.get(path.source))
+                && policy.can_tell(&released.attrs, released.fixed)
+        };
+        packer.bin_for(released, path.source, || self.all_but(path.source), exports)
     }
 
     /// What all may have but `source`: simply all, if that is not a member, so that more goes into one message.
@@ -220,8 +282,8 @@ impl<N: Nlri> UpdateGroup<N> {
         }
         packer.drain(|bin, routes| match &bin.announced {
             None => writer.withdraw(bin.audience, encoding, routes),
-            Some((attrs, source)) => {
-                let attrs = policy.rewrite(attrs, speaker.decision.sources.get(*source));
+            Some(Announced { attrs, fixed, source }) => {
+                let attrs = policy.rewrite(attrs, speaker.decision.sources.get(*source), *fixed);
                 writer.announce(bin.audience, encoding, &attrs, routes);
             }
         });

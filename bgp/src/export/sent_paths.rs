@@ -1,14 +1,14 @@
 //! Adj-RIB-Out of a group whose members are sent several paths of a destination (RFC 7911).
 //!
-//! For each destination the paths that its members were sent, each by the path identifier that it was sent with.
-//! A path is kept with its attributes, which it shares with the table: so a change of one path is told from
-//! those that stayed as they were.
+//! For each destination the paths that its members were sent, as they were received; what was made of them follows
+//! from the group's spec. A path shares its attributes with the table, so that it costs little to keep, and a change
+//! of one path is told from those that stayed as they were.
 
 use std::sync::Arc;
 
 use crate::rib::{DestinationId, Path, PeerMap};
-use crate::types::{PathId, PeerId};
-use crate::wire::{Attrs, Nlri};
+use crate::types::PeerId;
+use crate::wire::Nlri;
 
 /// The paths sent, in chunks that copies share until one of them writes.
 #[derive(Clone, Debug)]
@@ -18,35 +18,10 @@ pub(super) struct SentPaths<N: Nlri> {
     by_source: PeerMap<usize>,
 }
 
-/// A path as it was sent.
-#[derive(Clone, Debug)]
-pub(super) struct SentPath<N: Nlri> {
-    pub(super) path_id: PathId,
-    pub(super) source: PeerId,
-    /// As received: what was made of them follows from the group's policy.
-    pub(super) attrs: Arc<Attrs>,
-    pub(super) body: N::Body,
-}
-
 const CHUNK: usize = 1024;
 
-/// Each destination's paths in order of their identifiers.
-type Chunk<N> = Vec<Box<[SentPath<N>]>>;
-
-impl<N: Nlri> SentPath<N> {
-    /// `None` for a path that has no identifier.
-    pub(super) fn of(path: &Path<N>) -> Option<SentPath<N>> {
-        let Path { attrs, source, body, .. } = path;
-        Some(SentPath { path_id: path.path_id_sent()?, source: *source, attrs: attrs.clone(), body: *body })
-    }
-
-    /// Whether the members need not be told of this one if they have the other.
-    pub(super) fn says_the_same(&self, other: &SentPath<N>) -> bool {
-        self.source == other.source
-            && self.body == other.body
-            && (Arc::ptr_eq(&self.attrs, &other.attrs) || self.attrs == other.attrs)
-    }
-}
+/// Each destination's paths in order of the identifiers that they were sent with.
+type Chunk<N> = Vec<Box<[Path<N>]>>;
 
 impl<N: Nlri> Default for SentPaths<N> {
     fn default() -> Self {
@@ -55,13 +30,13 @@ impl<N: Nlri> Default for SentPaths<N> {
 }
 
 impl<N: Nlri> SentPaths<N> {
-    pub(super) fn get(&self, id: DestinationId) -> &[SentPath<N>] {
+    pub(super) fn get(&self, id: DestinationId) -> &[Path<N>] {
         let chunk = self.chunks.get(id.index() / CHUNK).and_then(Option::as_ref);
         chunk.and_then(|chunk| chunk.get(id.index() % CHUNK)).map(|paths| &**paths).unwrap_or_default()
     }
 
     /// Remembers that these paths were sent, in order of their identifiers; says what was before.
-    pub(super) fn replace(&mut self, id: DestinationId, paths: Box<[SentPath<N>]>) -> Box<[SentPath<N>]> {
+    pub(super) fn replace(&mut self, id: DestinationId, paths: Box<[Path<N>]>) -> Box<[Path<N>]> {
         if paths.is_empty() && self.get(id).is_empty() {
             return paths;
         }
@@ -89,7 +64,7 @@ impl<N: Nlri> SentPaths<N> {
         self.total == 0
     }
 
-    fn count(&mut self, paths: &[SentPath<N>], change: impl Fn(&mut usize)) {
+    fn count(&mut self, paths: &[Path<N>], change: impl Fn(&mut usize)) {
         for path in paths {
             change(&mut self.total);
             change(self.by_source.slot(path.source));

@@ -7,81 +7,86 @@
 
 use smallvec::SmallVec;
 
-use crate::rib::{Change, Destination, Path};
+use crate::rib::{Change, Path};
+use crate::types::PathId;
 use crate::wire::Nlri;
 
 use super::batch::Audience;
 use super::group::{Speaker, UpdateGroup};
 use super::pack::Packer;
-use super::sent_paths::{SentPath, SentPaths};
+use super::sent_paths::SentPaths;
 use super::spec::PathsSent;
 
-/// A path that is to be sent, and the bin that it goes into.
-type Chosen<N> = (SentPath<N>, usize);
+/// A path that is to be sent.
+struct Chosen<'t, N: Nlri> {
+    id: PathId,
+    path: &'t Path<N>,
+    /// What of the packer it goes into.
+    bin: usize,
+}
 
 impl<N: Nlri> UpdateGroup<N> {
     /// Packs what the members must be told of a change. `sent` is the group's own, taken out of it.
     pub(super) fn take_several(
-        &self,
+        &mut self,
         change: &Change<'_, N>,
         sent: &mut SentPaths<N>,
         speaker: Speaker<'_>,
         packer: &mut Packer<N>,
     ) {
-        let mut chosen = self.choose(change.destination, speaker, packer);
-        chosen.sort_unstable_by_key(|(path, _)| path.path_id);
-        let before = sent.replace(change.id, chosen.iter().map(|(path, _)| path.clone()).collect());
-        for (path, bin) in &chosen {
-            let place = before.binary_search_by_key(&path.path_id, |old| old.path_id);
-            let old = place.ok().and_then(|place| before.get(place));
-            self.tell(change.nlri, path, *bin, old, packer);
+        let mut chosen = self.choose(change, speaker, packer);
+        chosen.sort_unstable_by_key(|chosen| chosen.id);
+        let before = sent.replace(change.id, chosen.iter().map(|chosen| chosen.path.clone()).collect());
+        for path in &chosen {
+            let place = before.binary_search_by_key(&Some(path.id), Path::path_id_sent);
+            self.tell(change.nlri, path, place.ok().and_then(|place| before.get(place)), packer);
         }
         for old in &before {
-            let stays = chosen.binary_search_by_key(&old.path_id, |(path, _)| path.path_id).is_ok();
+            let Some(id) = old.path_id_sent() else { continue };
+            let stays = chosen.binary_search_by_key(&id, |chosen| chosen.id).is_ok();
             if !stays && self.members != [old.source] {
-                packer.withdraw(self.all_but(old.source), change.nlri, old.path_id);
+                packer.withdraw(self.all_but(old.source), change.nlri, id);
             }
         }
     }
 
     /// Announces a path where its place held another, or everything is sent again.
-    fn tell(
-        &self,
-        nlri: N,
-        path: &SentPath<N>,
-        bin: usize,
-        old: Option<&SentPath<N>>,
-        packer: &mut Packer<N>,
-    ) {
-        let is_news = self.resends || old.is_none_or(|old| !old.says_the_same(path));
-        if is_news && self.members != [path.source] {
-            packer.announce(bin, nlri, path.path_id, path.body);
+    fn tell(&self, nlri: N, chosen: &Chosen<'_, N>, old: Option<&Path<N>>, packer: &mut Packer<N>) {
+        let Chosen { id, path, bin } = *chosen;
+        let has_it = |old: &Path<N>| old.source == path.source && old.says_the_same(path);
+        if (self.resends || !old.is_some_and(has_it)) && self.members != [path.source] {
+            packer.announce(bin, nlri, id, path.body);
         }
         // The source is not sent its own path, so it must be told to forget what it was sent in this place.
         if old.is_some_and(|old| old.source != path.source) && self.members.contains(&path.source) {
-            packer.withdraw(Audience::Only(path.source), nlri, path.path_id);
+            packer.withdraw(Audience::Only(path.source), nlri, id);
         }
     }
 
     /// The paths that are for this group.
-    fn choose(
-        &self,
-        destination: &Destination<N>,
+    fn choose<'t>(
+        &mut self,
+        change: &Change<'t, N>,
         speaker: Speaker<'_>,
         packer: &mut Packer<N>,
-    ) -> SmallVec<[Chosen<N>; 4]> {
-        let mut chosen = |path: &Path<N>| {
-            let eligible = speaker.decision.is_eligible(path.source, &path.attrs);
-            let sent = SentPath::of(path).filter(|_| eligible)?;
-            Some((sent, self.bin_for(path, speaker, packer)?))
-        };
-        match self.spec.paths {
-            PathsSent::All => destination.paths().filter_map(chosen).collect(),
-            PathsSent::Best(limit) => {
-                let ranked =
-                    destination.ranked(speaker.decision, limit.into(), |path| chosen(path).is_some());
-                ranked.into_iter().filter_map(chosen).collect()
+    ) -> SmallVec<[Chosen<'t, N>; 4]> {
+        let mut passed_on: SmallVec<[Chosen<'t, N>; 4]> = SmallVec::new();
+        for path in change.destination.paths() {
+            if let Some(id) = path.path_id_sent()
+                && speaker.decision.is_eligible(path.source, &path.attrs)
+                && let Some(released) = self.release(&change.nlri, path, speaker, packer)
+                && let Some(bin) = self.bin_for(path, &released, speaker, packer)
+            {
+                passed_on.push(Chosen { id, path, bin });
             }
         }
+        if let PathsSent::Best(limit) = self.spec.paths
+            && passed_on.len() > limit.into()
+        {
+            let may = |path: &Path<N>| passed_on.iter().any(|chosen| std::ptr::eq(chosen.path, path));
+            let best = change.destination.ranked(speaker.decision, limit.into(), may);
+            passed_on.retain(|chosen| best.iter().any(|path| std::ptr::eq(chosen.path, *path)));
+        }
+        passed_on
     }
 }

@@ -13,6 +13,7 @@
 //! so many operations under way.
 
 mod answer;
+mod dynamic;
 mod event;
 mod forward;
 mod neighbors;
@@ -34,6 +35,7 @@ use bgp::wire::update::PeerKind;
 
 use crate::config::Config;
 
+use dynamic::Visitors;
 pub use event::{Action, Event, LogLine, PeerNews, PeerStart, ReleaseReason, SessionCommand};
 use forward::Forwarding;
 use peer::{LiveSession, Peers};
@@ -58,6 +60,7 @@ pub struct Core {
     /// EVPN and the kernel, where the configuration asks for them.
     forwarding: Option<Forwarding>,
     watches: Watches,
+    visitors: Visitors,
     actions: VecDeque<Action>,
 }
 
@@ -82,9 +85,15 @@ impl Core {
             export: Export::default(),
             forwarding,
             watches: Watches::new(seed),
+            visitors: Visitors::default(),
             actions: VecDeque::new(),
         };
-        neighbors.into_iter().for_each(|neighbor| core.add_neighbor(neighbor));
+        for neighbor in neighbors {
+            core.add_neighbor(neighbor);
+        }
+        if !core.config.bgp.ranges.is_empty() {
+            core.announce_ranges();
+        }
         core
     }
 
@@ -94,6 +103,7 @@ impl Core {
             Event::Peer { peer, news } => news.into_iter().for_each(|news| self.peer_news(now, peer, news)),
             Event::PeerDied { peer } => self.peer_died(now, peer),
             Event::PeerEnded { peer } => self.peer_ended(peer),
+            Event::Knock { from } => self.knock(now, from),
             Event::Kernel(events) => {
                 if let Some(forwarding) = &mut self.forwarding {
                     forwarding.kernel(now, events);
@@ -109,6 +119,7 @@ impl Core {
     pub fn settle(&mut self, now: Instant, budget: &mut Budget) -> bool {
         let mut more = self.rib.sweep(budget);
         self.reclaim_ids();
+        self.lose_patience(now);
         if let Some(forwarding) = &mut self.forwarding {
             more |= forwarding.settle(now, self.started, &mut self.rib, budget, &mut self.actions);
         }
@@ -141,9 +152,11 @@ impl Core {
 
     /// When [`Core::settle`] is to be called though nothing happened.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let forwarding = self.forwarding.as_ref()?;
-        let stale = forwarding.keeps_stale().then(|| self.started + STALE_DEADLINE);
-        forwarding.poll_timeout().into_iter().chain(stale).min()
+        let kernel = self.forwarding.as_ref().and_then(|forwarding| {
+            let stale = forwarding.keeps_stale().then(|| self.started + STALE_DEADLINE);
+            forwarding.poll_timeout().into_iter().chain(stale).min()
+        });
+        kernel.into_iter().chain(self.patience_ends()).min()
     }
 
     fn peer_news(&mut self, now: Instant, id: PeerId, news: PeerNews) {
@@ -175,6 +188,7 @@ impl Core {
                     peer.info = Some(info);
                     self.watches.neighbor_changed(id);
                 }
+                self.let_go_if_over(id);
             }
         }
     }

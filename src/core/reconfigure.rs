@@ -39,7 +39,9 @@ impl Core {
         for (address, step) in diff.neighbors {
             let id = self.peers.by_address(address).map(|peer| peer.id);
             match (step, id) {
-                (NeighborStep::Add(config), None) => self.add_neighbor(*config),
+                (NeighborStep::Add(config), None) => {
+                    self.add_neighbor(*config);
+                }
                 (NeighborStep::Remove, Some(id)) => self.remove_neighbor(id, StopReason::Deconfigured),
                 (NeighborStep::Change { config, resets: true, .. }, Some(id)) => {
                     self.replace_neighbor(id, *config);
@@ -49,11 +51,14 @@ impl Core {
                 (NeighborStep::Remove | NeighborStep::Change { .. }, None) => {}
             }
         }
+        if !diff.ranges.is_empty() {
+            self.rearrange_visitors();
+        }
         self.restore_admin_states();
     }
 
     /// Changes what a session can take over while it lasts.
-    fn change_neighbor(&mut self, id: PeerId, config: NeighborConfig) {
+    pub(super) fn change_neighbor(&mut self, id: PeerId, config: NeighborConfig) {
         let session = session_config(&self.config.bgp, &config);
         let Some(peer) = self.peers.get_mut(id) else { return };
         peer.config = config;
@@ -127,6 +132,7 @@ mod tests {
                     said.push(format!("stop {}: {reason}", peer.0));
                     node.core.handle(node.now, Event::PeerEnded { peer });
                 }
+                Action::SetRanges(ranges) => said.push(format!("{} ranges", ranges.len())),
                 Action::Session { peer, command } => {
                     let command = format!("{command:?}");
                     said.push(format!("{} {}", command.split('(').next().unwrap(), peer.0));

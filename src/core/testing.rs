@@ -101,7 +101,12 @@ impl Node {
                 self.report();
             }
             Action::Batch { peer, .. } => self.peer(peer.0, PeerNews::Credit(1)),
-            Action::StartPeer { .. } | Action::StopPeer { .. } | Action::Session { .. } | Action::Log(_) => {}
+            Action::StartPeer { .. }
+            | Action::StopPeer { .. }
+            | Action::SetRanges(_)
+            | Action::TurnAway { .. }
+            | Action::Session { .. }
+            | Action::Log(_) => {}
         }
     }
 

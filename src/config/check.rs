@@ -11,6 +11,7 @@ use ipnet::IpNet;
 use super::fault::Path;
 use super::file::{self, EbgpDefault, PeerSettings, RemoteAsWord};
 use super::groups::{self, Groups};
+use super::max_prefix::MaxPrefix;
 use super::policy::{self, Direction, Policies};
 use super::protection::hops;
 use super::secret::SecretFiles;
@@ -159,6 +160,8 @@ impl Checker {
             software_version: settings.software_version.unwrap_or(false),
             hops: hops(&settings, internal),
             authentication: self.authentication(&settings),
+            max_prefix: settings.max_prefix.as_ref().map(MaxPrefix::resolve),
+            send_hold_time: settings.send_hold_time,
             ebgp_accept: internal == Some(true) || context.ebgp_default == EbgpDefault::Accept,
             import_policy: self.policies.chain(settings.import_policy.as_ref()),
             export_policy: self.policies.chain(settings.export_policy.as_ref()),
@@ -192,6 +195,9 @@ impl Checker {
             self.find(at.key("shutdown"), message);
         }
         self.hold_time(at, settings.hold_time, settings.keepalive);
+        if let Some(max_prefix) = &settings.max_prefix {
+            max_prefix.check(&at.key("max_prefix"), |at, message| self.find(at, message));
+        }
         self.protection(at, settings);
         if settings.port == Some(0) {
             self.find(at.key("port"), "0 is no port; 179 is BGP's");
@@ -231,6 +237,11 @@ impl Checker {
         }
         if config.route_reflector_client && internal == Some(false) {
             self.find(at.clone(), "route_reflector_client is for neighbours in this AS (RFC 4456)");
+        }
+        let least = config.hold_time.max(3);
+        if config.send_hold_time.is_some_and(|time| time < least.into()) {
+            let message = format!("at least {least} seconds, and not below the hold time (RFC 9687)");
+            self.find(at.key("send_hold_time"), message);
         }
         if config.role.is_some() && internal == Some(true) {
             self.find(at.clone(), "role is for neighbours in other ASes (RFC 9234)");

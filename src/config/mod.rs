@@ -11,6 +11,7 @@ pub mod file;
 mod groups;
 mod locate;
 mod mask;
+mod max_prefix;
 pub mod policy;
 mod protection;
 mod ranges;
@@ -35,6 +36,7 @@ use ipnet::IpNet;
 
 pub use authentication::{AoAlgorithm, AoKey, Authentication, Hops};
 pub use fault::{Fault, Faults};
+pub use max_prefix::{LimitAction, PrefixLimits};
 pub use secret::Secret;
 
 /// Where the configuration is unless linnetd is told otherwise.
@@ -135,6 +137,10 @@ pub struct NeighborConfig {
     pub hops: Hops,
     /// How its segments are signed.
     pub authentication: Authentication,
+    /// How many routes it may send.
+    pub max_prefix: Option<PrefixLimits>,
+    /// Seconds for which it may leave unread what is sent to it; `None`: as RFC 9687 recommends.
+    pub send_hold_time: Option<u32>,
     /// Whether an eBGP neighbour is served without a policy (RFC 8212).
     pub ebgp_accept: bool,
     /// What decides what is taken from it.

@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::file::{RemoteAs, TcpAo};
+use super::max_prefix::MaxPrefix;
 use super::secret::Secret;
 use super::value::{FamilyValue, RangeValue, RoleValue, ShutdownValue, Texts};
 
@@ -124,6 +125,11 @@ peer_settings! {
     software_version: bool,
     /// Hops that an eBGP neighbour may be away; 1, on the link, unless given.
     multihop: u8,
+    /// How many routes the neighbour may send; any number unless given.
+    max_prefix: MaxPrefix,
+    /// Seconds for which the neighbour may leave unread what is sent to it, before the session ends (RFC 9687).
+    /// 480, or twice the hold time if that is longer, unless given.
+    send_hold_time: u32,
     /// Keep the session down: true, or a text that the neighbour's operator is told (RFC 9003).
     shutdown: ShutdownValue,
     /// Policies that decide what is taken from the neighbour: one name, or several that are asked in turn.

@@ -4,8 +4,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use bgp::export::Batch;
-use bgp::session::{Down, Established, Info, Received, SessionConfig, StopReason};
+use bgp::session::{Down, Established, FaultCounts, Info, PrefixLimit, Received, SessionConfig, StopReason};
 use bgp::types::{Family, PeerId};
+use bgp::wire::Fault;
 use evpn::Notice;
 use fib::{KernelEvent, Op};
 use ipnet::IpNet;
@@ -70,6 +71,10 @@ pub enum PeerNews {
     EndOfRib(Family),
     /// The peer wants everything again.
     Refresh(Family),
+    /// The peer sends everything again from here on (RFC 7313).
+    RefreshBegins(Family),
+    /// The peer has sent everything again.
+    RefreshEnds(Family),
     /// So many batches have been written.
     Credit(u32),
     /// An attempt to connect ended. For the log.
@@ -140,6 +145,8 @@ pub enum SessionCommand {
     Reset(Option<String>),
     /// End it and stay down. With a word as well.
     Shutdown(Option<String>),
+    /// End it: the peer has sent more routes than it may.
+    TooManyPrefixes(PrefixLimit),
     /// Let it come up again.
     Enable,
     /// Hold it like this from now on, see [`bgp::session::Input::Configure`].
@@ -159,6 +166,28 @@ pub enum LogLine {
     Down(PeerId, Down),
     /// An attempt to connect failed.
     Failed(PeerId, Down),
+    /// A peer has sent malformed UPDATEs that did not end its session (RFC 7606).
+    Faults {
+        /// Which.
+        peer: PeerId,
+        /// How many since the last such line.
+        new: FaultCounts,
+        /// The latest one.
+        latest: Fault,
+    },
+    /// A peer comes near the number of routes that it may send, or has sent more.
+    NearLimit {
+        /// Which.
+        peer: PeerId,
+        /// In this family.
+        family: Family,
+        /// It has sent so many.
+        routes: usize,
+        /// It may send so many.
+        limit: u32,
+    },
+    /// A peer began to send everything again and has not said that it is done.
+    RefreshOverdue(PeerId, Family),
     /// EVPN noticed something.
     Evpn(Notice),
     /// A configuration was taken: what it changed.

@@ -15,10 +15,13 @@
 mod answer;
 mod dynamic;
 mod event;
+mod fault_log;
 mod forward;
+mod limits;
 mod neighbors;
 mod peer;
 mod reconfigure;
+mod refresh;
 #[cfg(test)]
 mod testing;
 mod watch;
@@ -39,6 +42,7 @@ use dynamic::Visitors;
 pub use event::{Action, Event, LogLine, PeerNews, PeerStart, ReleaseReason, SessionCommand};
 use forward::Forwarding;
 use peer::{LiveSession, Peers};
+use refresh::Refreshes;
 use watch::Watches;
 
 /// Batches that a peer may have under way. Two keep the socket busy while the next is made; more only hold
@@ -61,6 +65,7 @@ pub struct Core {
     forwarding: Option<Forwarding>,
     watches: Watches,
     visitors: Visitors,
+    refreshes: Refreshes,
     actions: VecDeque<Action>,
 }
 
@@ -86,6 +91,7 @@ impl Core {
             forwarding,
             watches: Watches::new(seed),
             visitors: Visitors::default(),
+            refreshes: Refreshes::default(),
             actions: VecDeque::new(),
         };
         for neighbor in neighbors {
@@ -117,6 +123,7 @@ impl Core {
     /// Does what follows from the news, as much as the budget allows. Says whether there is more to do that
     /// waits for nothing from outside.
     pub fn settle(&mut self, now: Instant, budget: &mut Budget) -> bool {
+        self.end_overdue_refreshes(now);
         let mut more = self.rib.sweep(budget);
         self.reclaim_ids();
         self.lose_patience(now);
@@ -152,11 +159,10 @@ impl Core {
 
     /// When [`Core::settle`] is to be called though nothing happened.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let kernel = self.forwarding.as_ref().and_then(|forwarding| {
-            let stale = forwarding.keeps_stale().then(|| self.started + STALE_DEADLINE);
-            forwarding.poll_timeout().into_iter().chain(stale).min()
-        });
-        kernel.into_iter().chain(self.patience_ends()).min()
+        let forwarding = self.forwarding.as_ref();
+        let stale = forwarding.filter(|f| f.keeps_stale()).map(|_| self.started + STALE_DEADLINE);
+        let rows = forwarding.and_then(Forwarding::poll_timeout);
+        [stale, rows, self.refreshes.poll_timeout(), self.patience_ends()].into_iter().flatten().min()
     }
 
     fn peer_news(&mut self, now: Instant, id: PeerId, news: PeerNews) {
@@ -174,7 +180,9 @@ impl Core {
                     self.watches.neighbor_changed(id);
                 }
             }
-            PeerNews::Refresh(family) => self.export.refresh(&mut self.rib, id, family),
+            PeerNews::Refresh(family) => self.send_again(id, family),
+            PeerNews::RefreshBegins(family) => self.refresh_begins(now, id, family),
+            PeerNews::RefreshEnds(family) => self.refresh_ends(id, family),
             PeerNews::Credit(batches) => self.export.credit(id, batches),
             PeerNews::Failed(down) => {
                 if let Some(peer) = self.peers.get_mut(id) {
@@ -184,6 +192,7 @@ impl Core {
                 self.log(LogLine::Failed(id, down));
             }
             PeerNews::Info(info) => {
+                self.log_faults(now, id, &info);
                 if let Some(peer) = self.peers.get_mut(id) {
                     peer.info = Some(info);
                     self.watches.neighbor_changed(id);
@@ -195,7 +204,7 @@ impl Core {
 
     fn routes(&mut self, now: Instant, id: PeerId, routes: &Received) {
         let learned = self.clock(now);
-        let Some(peer) = self.peers.get_mut(id) else { return };
+        let Some(peer) = self.peers.get_mut(id).filter(|peer| !peer.limits.is_stopped()) else { return };
         if !peer.imports() {
             peer.refused_for_policy +=
                 routes.reach.iter().map(|(_, routes)| routes.len() as u64).sum::<u64>();
@@ -206,12 +215,14 @@ impl Core {
             // A refusal is counted by the Rib and shown with the neighbour.
             let _ = self.rib.announce(id, learned, attrs, routes);
         }
+        self.check_limits(id);
     }
 
     fn peer_up(&mut self, now: Instant, id: PeerId, number: u32, agreed: Box<Established>) {
         let Some(peer) = self.peers.get_mut(id) else { return };
         let client = peer.config.route_reflector_client;
         let ebgp_accept = peer.config.ebgp_accept;
+        peer.limits.begin();
         let source = source(&agreed, client);
         self.rib.peer_up(id, source);
         let spec = member_spec(&agreed, client, ebgp_accept, self.config.bgp.asn);
@@ -234,6 +245,7 @@ impl Core {
         peer.down_since = Some(now);
         peer.last_down = Some(down.clone());
         self.export.leave(&mut self.rib, id);
+        self.refreshes.forget(id);
         self.rib.peer_down(id);
         self.watches.neighbor_changed(id);
         self.log(LogLine::Down(id, down));

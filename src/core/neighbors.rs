@@ -68,6 +68,7 @@ impl Core {
         let rib = &self.rib;
         for id in self.peers.reclaim(|id| !rib.is_rid_of(id)) {
             self.rib.forget(id);
+            self.export.forget(id);
         }
     }
 

@@ -10,6 +10,9 @@ use bgp::wire::update::PeerKind;
 
 use crate::config::NeighborConfig;
 
+use super::fault_log::FaultLog;
+use super::limits::LimitState;
+
 /// A neighbour and its session, as core sees it.
 #[derive(Debug)]
 pub(super) struct Peer {
@@ -28,6 +31,10 @@ pub(super) struct Peer {
     pub(super) last_down: Option<Down>,
     /// How often an established session ended.
     pub(super) flaps: u64,
+    /// How it stands to the number of routes that it may send.
+    pub(super) limits: LimitState,
+    /// What the log has said of its malformed UPDATEs.
+    pub(super) faults_logged: FaultLog,
     /// Routes refused because it is external and no policy says what may be taken (RFC 8212).
     pub(super) refused_for_policy: u64,
 }
@@ -55,6 +62,8 @@ impl Peer {
             down_since: None,
             last_down: None,
             flaps: 0,
+            limits: LimitState::default(),
+            faults_logged: FaultLog::default(),
             refused_for_policy: 0,
         }
     }

@@ -61,12 +61,16 @@ impl Core {
     pub(super) fn change_neighbor(&mut self, id: PeerId, config: NeighborConfig) {
         let session = session_config(&self.config.bgp, &config);
         let Some(peer) = self.peers.get_mut(id) else { return };
+        let limits_differ = peer.config.max_prefix != config.max_prefix;
         peer.config = config;
         if peer.begun {
             self.actions
                 .push_back(Action::Session { peer: id, command: SessionCommand::Configure(session.into()) });
         }
         self.watches.neighbor_changed(id);
+        if limits_differ {
+            self.limits_changed(id);
+        }
     }
 
     /// The file says again which neighbours are shut down, whatever operators have said since it was last read.

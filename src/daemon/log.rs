@@ -19,6 +19,22 @@ pub(super) fn write<'n>(line: LogLine, name: impl Fn(PeerId) -> &'n str) {
         ),
         LogLine::Down(peer, down) => warn!(neighbor = name(peer), reason = %down, "session ended"),
         LogLine::Failed(peer, down) => debug!(neighbor = name(peer), reason = %down, "no session"),
+        LogLine::Faults { peer, new, latest } => warn!(
+            neighbor = name(peer),
+            discarded = new.discarded,
+            withdrawn = new.withdrawn,
+            latest = %latest,
+            "malformed UPDATEs (RFC 7606)"
+        ),
+        LogLine::NearLimit { peer, family, routes, limit } => {
+            let what = if routes > limit as usize { "too many routes" } else { "nearly too many routes" };
+            warn!(neighbor = name(peer), %family, routes, limit, "{what}");
+        }
+        LogLine::RefreshOverdue(peer, family) => warn!(
+            neighbor = name(peer),
+            %family,
+            "it began to send everything again and did not say that it is done: what it has not sent again goes"
+        ),
         LogLine::Reconfigured(changes) if changes.is_empty() => {
             info!("the configuration was read again and says nothing new");
         }

@@ -143,6 +143,7 @@ impl<S: Stream> Driver<S> {
         let input = match command {
             SessionCommand::Reset(text) => Input::Stop(StopReason::Reset(text)),
             SessionCommand::Shutdown(text) => Input::Stop(StopReason::Shutdown(text)),
+            SessionCommand::TooManyPrefixes(limit) => Input::Stop(StopReason::TooManyPrefixes(limit)),
             SessionCommand::Enable => Input::Start,
             SessionCommand::Configure(config) => Input::Configure(config),
             SessionCommand::End(reason) => Input::Stop(reason),
@@ -172,7 +173,7 @@ impl<S: Stream> Driver<S> {
     pub fn batch(&mut self, session: u32, batch: &Batch) {
         let (id, side) = (self.id, self.established.filter(|_| session == self.number));
         let Some(connection) = side.and_then(|side| self.slot(side).as_mut()) else { return };
-        connection.send_batch(batch.segments_for(id).map(|s| (s.bytes.clone(), s.messages)));
+        connection.send_batch(batch.segments_for(id));
     }
 
     /// Reads a connection, once.
@@ -259,8 +260,9 @@ impl<S: Stream> Driver<S> {
         if is_blocked && (written.octets > 0 || !was_blocked) {
             self.handle(now, Input::SendBlocked(side));
         }
-        if written.updates > 0 {
-            self.handle(now, Input::Sent { side, messages: written.updates });
+        let Written { updates, refreshes, .. } = *written;
+        if updates + refreshes > 0 {
+            self.handle(now, Input::Sent { side, updates, refreshes });
         }
         if written.batches > 0 {
             self.news.push(PeerNews::Credit(written.batches));
@@ -282,6 +284,8 @@ impl<S: Stream> Driver<S> {
                 session::Action::Update(routes) => self.news.push(PeerNews::Routes(routes)),
                 session::Action::EndOfRib(family) => self.news.push(PeerNews::EndOfRib(family)),
                 session::Action::Refresh(family) => self.news.push(PeerNews::Refresh(family)),
+                session::Action::RefreshBegins(family) => self.news.push(PeerNews::RefreshBegins(family)),
+                session::Action::RefreshEnds(family) => self.news.push(PeerNews::RefreshEnds(family)),
                 session::Action::Failed(_, down) => self.news.push(PeerNews::Failed(down)),
             }
         }
@@ -331,6 +335,7 @@ pub fn session_config(bgp: &BgpConfig, neighbor: &NeighborConfig) -> SessionConf
         keepalive: neighbor.keepalive,
         connect_retry: Duration::from_secs(neighbor.connect_retry.into()),
         passive: neighbor.passive,
+        send_hold: neighbor.send_hold_time.map(|seconds| Duration::from_secs(seconds.into())),
         min_hold_time: neighbor.min_hold_time,
         extended_next_hop: neighbor.extended_next_hop,
         role: neighbor.role,

@@ -35,7 +35,9 @@ impl Session {
             Input::Accepted { local, remote } => self.accept(now, local, remote),
             Input::Received(side) => self.receive(now, side),
             Input::Closed(side) => self.closed(now, side),
-            Input::Sent { side, messages } => self.step(now, side, Event::Sent(messages)),
+            Input::Sent { side, updates, refreshes } => {
+                self.step(now, side, Event::Sent { updates, refreshes });
+            }
             Input::SendBlocked(side) => self.step(now, side, Event::Blocked),
             Input::SendProgress(side) => self.step(now, side, Event::Progress),
             Input::RequestRefresh(family) => self.request_refresh(family),
@@ -74,6 +76,9 @@ impl Session {
             self.step(now, side, Event::Stop(Reason::Stopped(reason.clone())));
         }
         self.backoff = Backoff::default();
+        if let Some(pause) = reason.pause().and_then(|pause| now.checked_add(pause)) {
+            self.timers.set(Timer::IdleHold, pause);
+        }
         self.offer = Offer::default();
     }
 

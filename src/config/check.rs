@@ -361,6 +361,7 @@ pub(super) struct Context {
 }
 
 /// Whom settings are for.
+#[derive(Clone, Copy)]
 pub(super) struct Who<'a> {
     /// The neighbour's address, or the first of its range.
     pub(super) address: IpAddr,

@@ -112,7 +112,8 @@ impl Core {
 
     /// Lets those go who have had time enough for a session and have none.
     pub(super) fn lose_patience(&mut self, now: Instant) {
-        while let Some((_, id)) = self.visitors.newcomers.pop_front_if(|(due, _)| *due <= now) {
+        while self.patience_ends().is_some_and(|due| due <= now) {
+            let Some((_, id)) = self.visitors.newcomers.pop_front() else { return };
             let idles = |peer: &Peer| {
                 peer.config.range.is_some() && peer.session.is_none() && peer.flaps == 0 && !peer.shut_down
             };

@@ -8,6 +8,7 @@ use bgp::types::{Asn, Family, FamilySet, RouterId, Vni};
 use evpn::ImportTarget;
 use ipnet::IpNet;
 
+use super::bfd::{self, BfdSection, BfdValue};
 use super::fault::Path;
 use super::file::{self, EbgpDefault, PeerSettings, RemoteAsWord};
 use super::groups::{self, Groups};
@@ -66,10 +67,12 @@ impl Checker {
         }
         let listen = self.listen(&path, bgp.listen);
         let groups = groups::resolve(self, &path.key("peer_groups"), &bgp.peer_groups);
+        self.bfd(&path.key("bfd"), &bgp.bfd);
         let mut neighbors = Vec::new();
         let mut seen = HashSet::new();
         let listens = !listen.is_empty();
-        let context = Context { asn: bgp.asn.0, ebgp_default: bgp.ebgp_default, listens, groups };
+        let (asn, ebgp_default, bfd) = (bgp.asn.0, bgp.ebgp_default, &bgp.bfd);
+        let context = Context { asn, ebgp_default, listens, groups, bfd };
         for (i, neighbor) in bgp.neighbors.into_iter().enumerate() {
             let at = path.key("neighbors").index(i);
             if !seen.insert(neighbor.address) {
@@ -95,7 +98,7 @@ impl Checker {
         addresses.into_iter().map(|address| (address, port).into()).collect()
     }
 
-    fn neighbor(&mut self, at: &Path, neighbor: &file::Neighbor, context: &Context) -> NeighborConfig {
+    fn neighbor(&mut self, at: &Path, neighbor: &file::Neighbor, context: &Context<'_>) -> NeighborConfig {
         let address = neighbor.address;
         if address.is_unspecified() || address.is_multicast() {
             self.find(at.key("address"), format!("{address} is nobody's address"));
@@ -115,7 +118,7 @@ impl Checker {
         at: &Path,
         who: Who<'_>,
         own: PeerSettings,
-        context: &Context,
+        context: &Context<'_>,
     ) -> NeighborConfig {
         if own.local_address.is_some_and(|local| local.is_ipv4() != who.address.is_ipv4()) {
             self.find(at.key("local_address"), "of another family than the neighbour's address");
@@ -163,6 +166,7 @@ impl Checker {
             max_prefix: settings.max_prefix.as_ref().map(MaxPrefix::resolve),
             send_hold_time: settings.send_hold_time,
             ebgp_accept: internal == Some(true) || context.ebgp_default == EbgpDefault::Accept,
+            bfd: bfd::resolve(settings.bfd.as_ref(), context.bfd, hops(&settings, internal)),
             import_policy: self.policies.chain(settings.import_policy.as_ref()),
             export_policy: self.policies.chain(settings.export_policy.as_ref()),
             keep_adj_in: settings.keep_adj_in.unwrap_or(false),
@@ -201,6 +205,9 @@ impl Checker {
         self.protection(at, settings);
         if settings.port == Some(0) {
             self.find(at.key("port"), "0 is no port; 179 is BGP's");
+        }
+        if let Some(BfdValue(Some(section))) = &settings.bfd {
+            self.bfd(&at.key("bfd"), section);
         }
         for (key, names, way) in [
             ("import_policy", &settings.import_policy, Direction::Import),
@@ -353,11 +360,12 @@ impl Checker {
 }
 
 /// What of the whole file a neighbour's meaning depends on.
-pub(super) struct Context {
+pub(super) struct Context<'f> {
     asn: Asn,
     ebgp_default: EbgpDefault,
     pub(super) listens: bool,
     groups: Groups,
+    bfd: &'f BfdSection,
 }
 
 /// Whom settings are for.

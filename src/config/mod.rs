@@ -4,6 +4,7 @@
 //! configuration. Nothing is touched by reading: the daemon acts on a [`Config`], which is right by type.
 
 mod authentication;
+mod bfd;
 mod check;
 pub mod diff;
 pub mod fault;
@@ -34,6 +35,7 @@ use bgp::wire::RouteTarget;
 use evpn::ImportTarget;
 use ipnet::IpNet;
 
+pub use self::bfd::{BfdConfig, BfdSection, BfdValue, MultihopValue};
 pub use authentication::{AoAlgorithm, AoKey, Authentication, Hops};
 pub use fault::{Fault, Faults};
 pub use max_prefix::{LimitAction, PrefixLimits};
@@ -143,6 +145,8 @@ pub struct NeighborConfig {
     pub send_hold_time: Option<u32>,
     /// Whether an eBGP neighbour is served without a policy (RFC 8212).
     pub ebgp_accept: bool,
+    /// How BFD watches it, where it does.
+    pub bfd: Option<BfdConfig>,
     /// What decides what is taken from it.
     pub import_policy: Option<Chain>,
     /// What decides what it is sent.

@@ -16,7 +16,7 @@ impl Checker {
         &mut self,
         path: &Path,
         list: &[DynamicNeighbors],
-        context: &Context,
+        context: &Context<'_>,
     ) -> Vec<RangeConfig> {
         let mut seen = HashSet::new();
         let mut ranges = Vec::new();
@@ -30,7 +30,7 @@ impl Checker {
         ranges
     }
 
-    fn range(&mut self, at: &Path, section: &DynamicNeighbors, context: &Context) -> RangeConfig {
+    fn range(&mut self, at: &Path, section: &DynamicNeighbors, context: &Context<'_>) -> RangeConfig {
         let range = section.range.0.trunc();
         if range != section.range.0 {
             self.find(at.key("range"), format!("bits of a host are set; {range} is the range"));

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::bfd::BfdValue;
 use super::file::{RemoteAs, TcpAo};
 use super::max_prefix::MaxPrefix;
 use super::secret::Secret;
@@ -132,6 +133,8 @@ peer_settings! {
     send_hold_time: u32,
     /// Keep the session down: true, or a text that the neighbour's operator is told (RFC 9003).
     shutdown: ShutdownValue,
+    /// Watch the neighbour with BFD (RFC 5880): true, or how; what is not given is taken from bgp.bfd. False unless given.
+    bfd: BfdValue,
     /// Policies that decide what is taken from the neighbour: one name, or several that are asked in turn.
     import_policy: Texts,
     /// Policies that decide what the neighbour is sent: one name, or several that are asked in turn.

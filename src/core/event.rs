@@ -14,6 +14,8 @@ use ipnet::IpNet;
 use crate::config::diff::Change;
 use crate::config::{Authentication, Config, NeighborConfig};
 
+use super::bfd::{BfdCommand, BfdLine, BfdNews};
+
 /// News for core.
 #[derive(Debug)]
 pub enum Event {
@@ -42,6 +44,8 @@ pub enum Event {
     },
     /// From the kernel's task.
     Kernel(Vec<KernelEvent>),
+    /// From the task of the BFD sessions.
+    Bfd(Vec<BfdNews>),
     /// The configuration file was read again, and is right.
     Reconfigure {
         /// What it says.
@@ -123,6 +127,13 @@ pub enum Action {
         /// So.
         command: SessionCommand,
     },
+    /// Have a neighbour's BFD session run, or end. Newer words of this replace older ones.
+    Bfd {
+        /// The neighbour.
+        peer: PeerId,
+        /// What is wanted.
+        command: BfdCommand,
+    },
     /// Change the kernel.
     Kernel(Vec<Op>),
     /// Write a line into the log.
@@ -155,6 +166,11 @@ pub enum SessionCommand {
     End(StopReason),
     /// Ask the peer for all its routes of a family again (RFC 2918).
     RequestRefresh(Family),
+    /// End it: BFD says that the neighbour cannot be reached.
+    BfdDown {
+        /// It stays down until it is enabled; else it comes back by itself.
+        hold: bool,
+    },
 }
 
 /// Something to be written into the log.
@@ -188,6 +204,8 @@ pub enum LogLine {
     },
     /// A peer began to send everything again and has not said that it is done.
     RefreshOverdue(PeerId, Family),
+    /// A BFD session changed.
+    Bfd(PeerId, BfdLine),
     /// EVPN noticed something.
     Evpn(Notice),
     /// A configuration was taken: what it changed.

@@ -8,6 +8,7 @@ use bgp::session::{Down, Established, Info, StateName};
 use bgp::types::{Family, FamilySet, PeerId};
 use bgp::wire::update::PeerKind;
 
+use super::bfd::Bfd;
 use crate::config::NeighborConfig;
 
 use super::fault_log::FaultLog;
@@ -37,6 +38,8 @@ pub(super) struct Peer {
     pub(super) faults_logged: FaultLog,
     /// Routes refused because it is external and no policy says what may be taken (RFC 8212).
     pub(super) refused_for_policy: u64,
+    /// What BFD says of it.
+    pub(super) bfd: Bfd,
 }
 
 /// A session that is established.
@@ -65,6 +68,7 @@ impl Peer {
             limits: LimitState::default(),
             faults_logged: FaultLog::default(),
             refused_for_policy: 0,
+            bfd: Bfd::default(),
         }
     }
 

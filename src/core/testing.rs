@@ -106,6 +106,7 @@ impl Node {
             | Action::SetRanges(_)
             | Action::TurnAway { .. }
             | Action::Session { .. }
+            | Action::Bfd { .. }
             | Action::Log(_) => {}
         }
     }
@@ -231,7 +232,8 @@ fn vni_of(Rd([.., high, low]): Rd) -> Vni {
     Vni::from_octets([0, high, low])
 }
 
-fn agreed(peer: u32) -> Established {
+/// What a peer's session agreed on.
+pub(super) fn agreed(peer: u32) -> Established {
     let address = Ipv4Addr::new(10, 0, 1, 1 + peer as u8);
     Established {
         side: Side::Outgoing,

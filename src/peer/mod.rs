@@ -148,6 +148,7 @@ impl<S: Stream> Driver<S> {
             SessionCommand::Configure(config) => Input::Configure(config),
             SessionCommand::End(reason) => Input::Stop(reason),
             SessionCommand::RequestRefresh(family) => Input::RequestRefresh(family),
+            SessionCommand::BfdDown { hold } => Input::Stop(StopReason::BfdDown { hold }),
         };
         self.handle(now, input);
     }

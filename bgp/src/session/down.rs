@@ -134,6 +134,7 @@ impl StopReason {
             StopReason::Deconfigured => Notification::PEER_DECONFIGURED,
             StopReason::TooManyPrefixes(limit) => Notification::maximum_prefixes(limit.family, limit.limit),
             StopReason::Reconfigured => Notification::CONFIGURATION_CHANGE,
+            StopReason::BfdDown { .. } => Notification::BFD_DOWN,
             StopReason::Reset(None) => Notification::ADMINISTRATIVE_RESET,
             StopReason::Reset(Some(text)) => Notification::reset(text),
             StopReason::GoingDown => return None,
@@ -245,6 +246,7 @@ impl fmt::Display for StopReason {
             StopReason::Reset(text) => ("reset", text.as_deref()),
             StopReason::Deconfigured => ("no longer configured", None),
             StopReason::Reconfigured => ("configured anew", None),
+            StopReason::BfdDown { .. } => ("BFD session down", None),
             StopReason::GoingDown => ("the daemon goes down", None),
         };
         f.write_str(what)?;

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 
 use api::{Word, v1};
 
+use super::bfd::in_one_line;
 use super::{field, marks};
 use crate::cli::output::{Output, Row};
 use crate::cli::table::{Cell, Column, Table, Tone};
@@ -92,6 +93,7 @@ pub(crate) fn show_neighbor(output: &mut Output<'_>, neighbor: &v1::Neighbor) ->
     field(out, "Connection", &connection(neighbor))?;
     field(out, "Timers", &timers(neighbor))?;
     field(out, "Protection", &protection(neighbor))?;
+    field(out, "BFD", &neighbor.bfd.as_ref().map(in_one_line).unwrap_or_default())?;
     field(out, "Peer group", &neighbor.peer_group)?;
     field(out, "Kind", &kind(neighbor))?;
     field(out, "We announced", &neighbor.capabilities_sent.join(", "))?;

@@ -15,7 +15,7 @@ use crate::core::peer::Peer;
 use crate::core::{Action, Core, SessionCommand};
 
 use super::row::{hex, seconds, seconds_since, text, texts};
-use super::{Answered, parse, parse_token, token};
+use super::{Answered, bfd, parse, parse_token, token};
 
 /// The longest text that goes into a NOTIFICATION (RFC 9003 section 2).
 const MESSAGE_OCTETS: usize = 255;
@@ -107,12 +107,12 @@ impl Core {
         if let Some(peer) = self.peers.get_mut(id) {
             peer.shut_down = matches!(command, SessionCommand::Shutdown(_));
         }
-        self.watches.neighbor_changed(id);
-        self.command(id, command);
+        self.administer(id, command);
         Ok(v1::SetNeighborAdminResponse {})
     }
 
-    fn command(&mut self, peer: bgp::types::PeerId, command: SessionCommand) {
+    /// Has a session's task do something.
+    pub(in crate::core) fn command(&mut self, peer: bgp::types::PeerId, command: SessionCommand) {
         self.actions.push_back(Action::Session { peer, command });
     }
 
@@ -139,6 +139,7 @@ impl Core {
             role: text(peer.config.role.map(|role| role.ours)),
             authentication: peer.config.authentication.name().to_owned(),
             ttl_security_hops: peer.config.hops.limit().unwrap_or_default().into(),
+            bfd: bfd::row(now, peer),
             ..v1::Neighbor::default()
         };
         row.rejected = self.rejected_rows(peer);

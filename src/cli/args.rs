@@ -11,6 +11,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use ipnet::IpNet;
 
+use crate::config::NeighborAddress;
+
 /// Where linnetd listens unless its configuration says otherwise.
 pub const DEFAULT_SOCKET: &str = "/run/linnet/linnet.sock";
 
@@ -127,7 +129,7 @@ pub enum Command {
 pub struct NeighborArgs {
     /// Only this neighbor, in detail
     #[arg(value_name = "ADDR")]
-    pub neighbor: Option<IpAddr>,
+    pub neighbor: Option<NeighborAddress>,
     /// What to do with it
     #[arg(requires = "neighbor")]
     pub action: Option<NeighborAction>,
@@ -200,7 +202,7 @@ pub struct RibArgs {
     pub ip: Option<IpAddr>,
     /// Only paths from this neighbor; with `--adj out`, to it
     #[arg(long, value_name = "ADDR")]
-    pub neighbor: Option<IpAddr>,
+    pub neighbor: Option<NeighborAddress>,
     /// What a neighbor sent, what it is sent, or the best paths
     #[arg(long, value_name = "TABLE", requires_if("in", "neighbor"), requires_if("out", "neighbor"))]
     pub adj: Option<Adj>,

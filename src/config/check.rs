@@ -17,7 +17,7 @@ use super::policy::{self, Direction, Policies};
 use super::protection::hops;
 use super::secret::SecretFiles;
 use super::value::ShutdownValue;
-use super::{BgpConfig, Config, EvpnConfig, NeighborConfig, VniConfig};
+use super::{BgpConfig, Config, EvpnConfig, NeighborAddress, NeighborConfig, VniConfig};
 
 /// The longest text that a shutdown can carry (RFC 9003 section 2).
 const SHUTDOWN_OCTETS: usize = 255;
@@ -75,11 +75,11 @@ impl Checker {
         let context = Context { asn, ebgp_default, listens, groups, bfd };
         for (i, neighbor) in bgp.neighbors.into_iter().enumerate() {
             let at = path.key("neighbors").index(i);
-            if !seen.insert(neighbor.address) {
-                self.find(at.key("address"), format!("{} is configured already", neighbor.address));
-            }
-            neighbors.push(self.neighbor(&at, &neighbor, &context));
+            let address = self.identity(&at, &neighbor, &mut seen);
+            neighbors.push(self.neighbor(&at, address, &neighbor, &context));
         }
+        let places = (0..).map(|i| path.key("neighbors").index(i));
+        self.signatures_on_links(&places.zip(&neighbors).collect::<Vec<_>>());
         let ranges = self.ranges(&path.key("dynamic_neighbors"), &bgp.dynamic_neighbors, &context);
         let router_id = RouterId(bgp.router_id);
         let cluster_id = bgp.cluster_id.unwrap_or(bgp.router_id);
@@ -98,11 +98,13 @@ impl Checker {
         addresses.into_iter().map(|address| (address, port).into()).collect()
     }
 
-    fn neighbor(&mut self, at: &Path, neighbor: &file::Neighbor, context: &Context<'_>) -> NeighborConfig {
-        let address = neighbor.address;
-        if address.is_unspecified() || address.is_multicast() {
-            self.find(at.key("address"), format!("{address} is nobody's address"));
-        }
+    fn neighbor(
+        &mut self,
+        at: &Path,
+        address: NeighborAddress,
+        neighbor: &file::Neighbor,
+        context: &Context<'_>,
+    ) -> NeighborConfig {
         let who = Who {
             address,
             range: None,
@@ -120,9 +122,7 @@ impl Checker {
         own: PeerSettings,
         context: &Context<'_>,
     ) -> NeighborConfig {
-        if own.local_address.is_some_and(|local| local.is_ipv4() != who.address.is_ipv4()) {
-            self.find(at.key("local_address"), "of another family than the neighbour's address");
-        }
+        self.own_addresses(at, who.address, &own);
         self.settings(at, &own);
         let group = self.group_of(at, who.peer_group, &context.groups);
         let settings = own.or(group);
@@ -260,6 +260,7 @@ impl Checker {
             );
             self.find(at.key("min_hold_time"), message);
         }
+        self.on_link(at, config);
         if config.connect_retry == 0 {
             self.find(at.key("connect_retry"), "at least 1 second");
         }
@@ -372,7 +373,7 @@ pub(super) struct Context<'f> {
 #[derive(Clone, Copy)]
 pub(super) struct Who<'a> {
     /// The neighbour's address, or the first of its range.
-    pub(super) address: IpAddr,
+    pub(super) address: NeighborAddress,
     pub(super) range: Option<IpNet>,
     pub(super) peer_group: Option<&'a String>,
     pub(super) description: Option<&'a String>,

@@ -6,15 +6,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::IpAddr;
 
-use super::{Config, NeighborConfig, RangeConfig};
+use super::{Config, NeighborAddress, NeighborConfig, RangeConfig};
 
 /// What is to be done.
 #[derive(Debug, Default)]
 pub struct Diff {
     /// Neighbours, by address.
-    pub neighbors: Vec<(IpAddr, NeighborStep)>,
+    pub neighbors: Vec<(NeighborAddress, NeighborStep)>,
     /// Ranges that come, go, or are others: lines to tell.
     pub ranges: Vec<Change>,
     /// Keys that are in force only after the next start.
@@ -127,7 +126,7 @@ impl Diff {
 }
 
 impl NeighborStep {
-    fn change(&self, address: IpAddr) -> Change {
+    fn change(&self, address: NeighborAddress) -> Change {
         let (effect, keys) = match self {
             NeighborStep::Add(_) => (Effect::Added, Vec::new()),
             NeighborStep::Remove => (Effect::Removed, Vec::new()),
@@ -138,9 +137,13 @@ impl NeighborStep {
     }
 }
 
-fn neighbor_steps(running: &[NeighborConfig], wanted: &[NeighborConfig]) -> Vec<(IpAddr, NeighborStep)> {
-    let mut before: BTreeMap<IpAddr, &NeighborConfig> = running.iter().map(|n| (n.address, n)).collect();
-    let mut steps: BTreeMap<IpAddr, NeighborStep> = BTreeMap::new();
+fn neighbor_steps(
+    running: &[NeighborConfig],
+    wanted: &[NeighborConfig],
+) -> Vec<(NeighborAddress, NeighborStep)> {
+    let mut before: BTreeMap<NeighborAddress, &NeighborConfig> =
+        running.iter().map(|n| (n.address, n)).collect();
+    let mut steps: BTreeMap<NeighborAddress, NeighborStep> = BTreeMap::new();
     for new in wanted {
         let config = Box::new(new.clone());
         let step = match before.remove(&new.address) {

@@ -3,6 +3,7 @@
 //! Reading finds every fault at once, each with its line, column and key; a file with a fault gives no
 //! configuration. Nothing is touched by reading: the daemon acts on a [`Config`], which is right by type.
 
+mod address;
 mod authentication;
 mod bfd;
 mod check;
@@ -10,6 +11,7 @@ pub mod diff;
 pub mod fault;
 pub mod file;
 mod groups;
+mod identity;
 mod locate;
 mod mask;
 mod max_prefix;
@@ -36,6 +38,7 @@ use evpn::ImportTarget;
 use ipnet::IpNet;
 
 pub use self::bfd::{BfdConfig, BfdSection, BfdValue, MultihopValue};
+pub use address::{InterfaceName, NeighborAddress};
 pub use authentication::{AoAlgorithm, AoKey, Authentication, Hops};
 pub use fault::{Fault, Faults};
 pub use max_prefix::{LimitAction, PrefixLimits};
@@ -89,7 +92,7 @@ pub struct RangeConfig {
 
 impl RangeConfig {
     /// The neighbour of this address.
-    pub fn neighbor_at(&self, address: IpAddr) -> NeighborConfig {
+    pub fn neighbor_at(&self, address: NeighborAddress) -> NeighborConfig {
         NeighborConfig { address, ..self.neighbor.clone() }
     }
 }
@@ -97,8 +100,8 @@ impl RangeConfig {
 /// A neighbour.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NeighborConfig {
-    /// Its address: what identifies it.
-    pub address: IpAddr,
+    /// Its address or its link: what identifies it.
+    pub address: NeighborAddress,
     /// The range that it came from; `None` where it is configured itself.
     pub range: Option<IpNet>,
     /// Its TCP port.

@@ -48,7 +48,7 @@ impl Checker {
             self.find(at.key("passive"), "neighbours of a range are only connected from, never to");
         }
         let who = Who {
-            address: range.addr(),
+            address: range.addr().into(),
             range: Some(range),
             peer_group: section.peer_group.as_ref(),
             description: section.description.as_ref(),

@@ -83,10 +83,10 @@ impl Peer {
 impl Core {
     /// Somebody connects who is no neighbour yet.
     pub(super) fn knock(&mut self, now: Instant, from: IpAddr) {
-        let Some(range) = self.range_of(from).filter(|_| self.peers.by_address(from).is_none()) else {
+        let Some(range) = self.range_of(from).filter(|_| self.peers.by_address(from.into()).is_none()) else {
             return self.actions.push_back(Action::TurnAway { from });
         };
-        let (limit, neighbor) = (range.limit, range.neighbor_at(from));
+        let (limit, neighbor) = (range.limit, range.neighbor_at(from.into()));
         let count = neighbor.range.map(|range| self.visitors.by_range.entry(range).or_default());
         if let Some(count) = count.filter(|count| count.here >= limit) {
             count.refused += 1;
@@ -134,7 +134,8 @@ impl Core {
         let visitors: Vec<PeerId> = visitors.map(|peer| peer.id).collect();
         for id in visitors {
             let Some(old) = self.peers.get(id).map(|peer| peer.config.clone()) else { continue };
-            let Some(new) = self.range_of(old.address).map(|range| range.neighbor_at(old.address)) else {
+            let range = old.address.ip().and_then(|address| self.range_of(address));
+            let Some(new) = range.map(|range| range.neighbor_at(old.address)) else {
                 self.remove_neighbor(id, StopReason::Deconfigured);
                 continue;
             };
@@ -256,7 +257,7 @@ mod tests {
         let mut node = Node::new();
         node.core.config.bgp.ranges = config(WIDE).bgp.ranges;
         node.core.handle(node.now, Event::Knock { from: [10, 9, 0, 2].into() });
-        let id = node.core.peers.by_address([10, 9, 0, 2].into()).unwrap().id;
+        let id = node.core.peers.by_address(IpAddr::from([10, 9, 0, 2]).into()).unwrap().id;
         node.up(id.0);
         let info = |down: Option<Down>| {
             let session = bgp::session::SessionConfig::new(

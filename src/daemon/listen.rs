@@ -2,7 +2,7 @@
 //! word where it comes from a range. What comes from elsewhere is closed at once.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
@@ -81,7 +81,7 @@ impl Listeners {
 async fn accept(listener: Arc<TcpListener>, doors: Doors, core: mpsc::Sender<Event>) {
     loop {
         match listener.accept().await {
-            Ok((stream, from)) => admit(stream, from.ip().to_canonical(), &doors, &core).await,
+            Ok((stream, from)) => admit(stream, from, &doors, &core).await,
             Err(error) => {
                 warn!(%error, "cannot accept a connection");
                 tokio::time::sleep(PAUSE).await;
@@ -90,11 +90,11 @@ async fn accept(listener: Arc<TcpListener>, doors: Doors, core: mpsc::Sender<Eve
     }
 }
 
-async fn admit(stream: TcpStream, from: IpAddr, doors: &Doors, core: &mpsc::Sender<Event>) {
+async fn admit(stream: TcpStream, from: SocketAddr, doors: &Doors, core: &mpsc::Sender<Event>) {
     match doors.admit(stream, from) {
         Admission::Given => {}
         // Without a core nobody is let in any more.
-        Admission::Waits => drop(core.send(Event::Knock { from }).await),
+        Admission::Waits(from) => drop(core.send(Event::Knock { from }).await),
         Admission::Unknown => debug!(%from, "connection refused: no such neighbour"),
         Admission::Crowded => debug!(%from, "connection refused: others are waiting"),
     }

@@ -1,6 +1,5 @@
 //! Neighbours: their sessions, and what operators do to these.
 
-use std::net::IpAddr;
 use std::time::Instant;
 
 use api::query::{ApiError, page_size};
@@ -10,6 +9,7 @@ use bgp::session::{Down, MessageCounts, RemoteAs, StateName};
 use bgp::types::Family;
 use bgp::wire::{Fault, Verdict};
 
+use crate::config::NeighborAddress;
 use crate::core::limits::Standing;
 use crate::core::peer::Peer;
 use crate::core::{Action, Core, SessionCommand};
@@ -26,9 +26,9 @@ const NO_POLICY: &str = "no-policy";
 impl Core {
     /// The neighbour with this address.
     pub(super) fn neighbor(&self, address: &str) -> Answered<&Peer> {
-        let parsed: IpAddr = parse("address", address)?;
-        let missing = || ApiError::NotFound(format!("no neighbour has the address {address}"));
-        self.peers.by_address(parsed.to_canonical()).ok_or_else(missing)
+        let parsed: NeighborAddress = parse("address", address)?;
+        let missing = || ApiError::NotFound(format!("no neighbour is called {address}"));
+        self.peers.by_address(parsed).ok_or_else(missing)
     }
 
     pub(super) fn list_neighbors(
@@ -137,6 +137,7 @@ impl Core {
             flaps: peer.flaps,
             route_reflector_client: peer.config.route_reflector_client,
             role: text(peer.config.role.map(|role| role.ours)),
+            interface: peer.config.address.interface().map(|name| name.to_string()).unwrap_or_default(),
             authentication: peer.config.authentication.name().to_owned(),
             ttl_security_hops: peer.config.hops.limit().unwrap_or_default().into(),
             bfd: bfd::row(now, peer),
@@ -194,6 +195,7 @@ fn fill_in_session(now: Instant, peer: &Peer, row: &mut v1::Neighbor) {
     row.since_seconds = Some(seconds_since(now, session.since));
     row.router_id = agreed.remote_router_id.to_string();
     row.local_address = agreed.local.ip().to_string();
+    row.remote_address = agreed.remote.ip().to_string();
     row.local_port = agreed.local.port().into();
     row.remote_port = agreed.remote.port().into();
     row.hold_time_seconds = seconds(agreed.hold_time);

@@ -226,7 +226,7 @@ mod tests {
             (RemoteAs::Any, [true, true]),
         ];
         for (remote_as, accepted) in cases {
-            ours.remote_as = remote_as;
+            ours.remote_as = remote_as.clone();
             assert_eq!(
                 [1, 65000].map(|asn| answered(&ours, peer(asn, &[])).is_ok()),
                 accepted,

@@ -15,8 +15,8 @@ use ipnet::IpNet;
 
 use super::peer::Peer;
 use super::{Action, Core};
-use crate::config::RangeConfig;
 use crate::config::diff::compare;
+use crate::config::{NeighborConfig, RangeConfig};
 
 /// How long a newcomer may take until his session is established.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -128,8 +128,10 @@ impl Core {
         self.visitors.newcomers.front().map(|(due, _)| *due)
     }
 
-    /// Has the neighbours of ranges held as their ranges are configured now, and lets those go that are of none.
-    pub(super) fn rearrange_visitors(&mut self) {
+    /// Has the neighbours of ranges held as their ranges are configured now, and lets those go that are of none. Of
+    /// those that go on: what was configured for them before.
+    pub(super) fn rearrange_visitors(&mut self) -> Vec<(PeerId, NeighborConfig)> {
+        let mut former = Vec::new();
         let visitors = self.peers.iter().filter(|peer| peer.config.range.is_some());
         let visitors: Vec<PeerId> = visitors.map(|peer| peer.id).collect();
         for id in visitors {
@@ -143,11 +145,12 @@ impl Core {
                 (_, true) => self.remove_neighbor(id, StopReason::Reconfigured),
                 (_, false) => {
                     self.visitors.moved(old.range, new.range);
-                    self.change_neighbor(id, new);
+                    former.extend(self.change_neighbor(id, new).map(|old| (id, old)));
                 }
             }
         }
         self.announce_ranges();
+        former
     }
 
     /// The range that an address is in: the one with the longest prefix.

@@ -12,7 +12,7 @@ use bgp::wire::{Fault, Verdict};
 use crate::config::NeighborAddress;
 use crate::core::limits::Standing;
 use crate::core::peer::Peer;
-use crate::core::{Action, Core, SessionCommand};
+use crate::core::{Core, SessionCommand};
 
 use super::row::{hex, seconds, seconds_since, text, texts};
 use super::{Answered, bfd, parse, parse_token, token};
@@ -109,11 +109,6 @@ impl Core {
         }
         self.administer(id, command);
         Ok(v1::SetNeighborAdminResponse {})
-    }
-
-    /// Has a session's task do something.
-    pub(in crate::core) fn command(&mut self, peer: bgp::types::PeerId, command: SessionCommand) {
-        self.actions.push_back(Action::Session { peer, command });
     }
 
     /// A neighbour's row.

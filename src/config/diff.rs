@@ -9,7 +9,7 @@ use std::fmt;
 
 use bgp::rib::DecisionRules;
 
-use super::{Config, NeighborAddress, NeighborConfig};
+use super::{Config, NeighborAddress, NeighborConfig, RangeConfig};
 
 /// What is to be done.
 #[derive(Debug, Default)]
@@ -18,6 +18,8 @@ pub struct Diff {
     pub neighbors: Vec<(NeighborAddress, NeighborStep)>,
     /// Keys of this speaker that are in force at once.
     pub speaker: Vec<&'static str>,
+    /// Ranges that come, go, or are others: lines to tell.
+    pub ranges: Vec<Change>,
     /// Keys that are in force only after the next start.
     pub restart: Vec<&'static str>,
 }
@@ -69,9 +71,9 @@ pub enum Effect {
 macro_rules! neighbor_keys {
     (while_it_lasts: $($kept:ident),*; by_a_reset: $($reset:ident),*;) => {
         /// The keys in which two configurations of a neighbour differ, and whether its session ends for that.
-        fn compare(old: &NeighborConfig, new: &NeighborConfig) -> (Vec<&'static str>, bool) {
+        pub fn compare(old: &NeighborConfig, new: &NeighborConfig) -> (Vec<&'static str>, bool) {
             // Makes a key that is missing below an error.
-            let NeighborConfig { address: _, $($kept: _,)* $($reset: _,)* } = new;
+            let NeighborConfig { address: _, range: _, $($kept: _,)* $($reset: _,)* } = new;
             let mut keys = Vec::new();
             $(if old.$kept != new.$kept { keys.push(key(stringify!($kept))); })*
             let kept = keys.len();
@@ -111,6 +113,7 @@ impl Diff {
         Diff {
             neighbors: neighbor_steps(&running.bgp.neighbors, &wanted.bgp.neighbors),
             speaker: speaker_keys(running, wanted),
+            ranges: range_changes(&running.bgp.ranges, &wanted.bgp.ranges),
             restart: restart_keys(running, wanted),
         }
     }
@@ -122,7 +125,7 @@ impl Diff {
             |key: &&'static str, effect| Change { subject: (*key).to_owned(), effect, keys: Vec::new() };
         let speaker = self.speaker.iter().map(|key| one(key, Effect::Changed));
         let restart = self.restart.iter().map(|key| one(key, Effect::NeedsRestart));
-        neighbors.chain(speaker).chain(restart).collect()
+        neighbors.chain(self.ranges.iter().cloned()).chain(speaker).chain(restart).collect()
     }
 }
 
@@ -164,6 +167,25 @@ fn speaker_keys(running: &Config, wanted: &Config) -> Vec<&'static str> {
     let (old, new) = (&running.bgp.decision, &wanted.bgp.decision);
     let same_rules = DecisionRules { multipath: old.multipath.clone(), ..new.clone() } == *old;
     differing(&[("bgp.decision", same_rules), ("bgp.multipath", old.multipath == new.multipath)])
+}
+
+fn range_changes(running: &[RangeConfig], wanted: &[RangeConfig]) -> Vec<Change> {
+    let find = |list: &'_ [RangeConfig], range| list.iter().position(|other| other.range == range);
+    let line = |range: &RangeConfig, effect, keys| Change {
+        subject: format!("dynamic range {}", range.range),
+        effect,
+        keys,
+    };
+    let gone = running.iter().filter(|range| find(wanted, range.range).is_none());
+    let come = wanted.iter().filter_map(|new| {
+        let Some(old) = find(running, new.range).and_then(|place| running.get(place)) else {
+            return Some(line(new, Effect::Added, Vec::new()));
+        };
+        let (mut keys, _) = compare(&old.neighbor, &new.neighbor);
+        keys.extend((old.limit != new.limit).then_some("limit"));
+        (!keys.is_empty()).then(|| line(new, Effect::Changed, keys))
+    });
+    come.chain(gone.map(|old| line(old, Effect::Removed, Vec::new()))).collect()
 }
 
 fn restart_keys(running: &Config, wanted: &Config) -> Vec<&'static str> {

@@ -347,6 +347,6 @@ pub fn session_config(bgp: &BgpConfig, neighbor: &NeighborConfig) -> SessionConf
         role: neighbor.role,
         add_path: AddPathOffer { receive: neighbor.add_path.receive, send: neighbor.add_path.send.is_some() },
         software_version: neighbor.software_version.then(|| SOFTWARE.to_owned()),
-        ..SessionConfig::new(bgp.asn, bgp.router_id, neighbor.remote_as, neighbor.families)
+        ..SessionConfig::new(bgp.asn, bgp.router_id, neighbor.remote_as.clone(), neighbor.families)
     }
 }

@@ -5,6 +5,7 @@
 
 mod hub;
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -260,8 +261,20 @@ fn intervals_change_while_the_session_is_up() -> Result<()> {
     }
     let shown = session(&hub.linnet, SPOKE)?;
     assert_eq!((&shown["downs"], &shown["detection_time_ms"]), (&0.into(), &450.into()), "{shown:#}");
-    let theirs = at_frr(hub.spoke(1)?, "10.1.1.0")?;
-    assert_eq!(theirs["status"], "up", "{theirs:#}");
+    // And by a reload here: now it is FRR that has to follow.
+    let slower = linnet("{ transmit_interval_ms: 500, receive_interval_ms: 500, multiplier: 4 }");
+    hub.linnet.write_file(Path::new("/etc/linnet/linnet.yaml"), slower.as_bytes())?;
+    hub.linnet.output(&[&daemon::linnet_cli()?.to_string_lossy(), "config", "reload"])?;
+    wait_until(BOUND, "new intervals at FRR", || {
+        let theirs = at_frr(hub.spoke(1)?, "10.1.1.0")?;
+        let said = [&theirs["remote-transmit-interval"], &theirs["remote-detect-multiplier"]];
+        ensure!(theirs["status"] == "up" && said == [500, 4], "{theirs:#}");
+        Ok(())
+    })?;
+    let shown = wait_for_session(&hub.linnet, SPOKE, "agreed intervals", |shown| {
+        shown["transmit_interval_ms"] == 500 && shown["receive_interval_ms"] == 500
+    })?;
+    assert_eq!((&shown["ups"], &shown["downs"]), (&1.into(), &0.into()), "{shown:#}");
     hub.wait_for_session(SPOKE, "session as before", |shown| shown["flaps"] == 0).map(drop)
 }
 

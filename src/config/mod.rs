@@ -3,6 +3,7 @@
 //! Reading finds every fault at once, each with its line, column and key; a file with a fault gives no
 //! configuration. Nothing is touched by reading: the daemon acts on a [`Config`], which is right by type.
 
+mod address;
 mod authentication;
 mod bfd;
 mod check;
@@ -10,6 +11,7 @@ pub mod diff;
 pub mod fault;
 pub mod file;
 mod groups;
+mod identity;
 mod locate;
 mod mask;
 mod max_prefix;
@@ -34,6 +36,7 @@ use bgp::wire::RouteTarget;
 use evpn::ImportTarget;
 
 pub use self::bfd::{BfdConfig, BfdSection, BfdValue, MultihopValue};
+pub use address::{InterfaceName, NeighborAddress};
 pub use authentication::{AoAlgorithm, AoKey, Authentication, Hops};
 pub use fault::{Fault, Faults};
 pub use max_prefix::{LimitAction, PrefixLimits};
@@ -75,8 +78,8 @@ pub struct BgpConfig {
 /// A neighbour.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NeighborConfig {
-    /// Its address: what identifies it.
-    pub address: IpAddr,
+    /// Its address or its link: what identifies it.
+    pub address: NeighborAddress,
     /// Its TCP port.
     pub port: u16,
     /// The operator's word for it; may be empty.

@@ -356,6 +356,47 @@ fn neighbors_behind_a_router_are_watched_too() -> Result<()> {
     Ok(())
 }
 
+/// A neighbour that has no address but on its link: the same address may be on another link as well.
+#[test]
+fn neighbors_without_addresses_are_watched_on_their_link() -> Result<()> {
+    skip_if!(missing(&[Daemon::Frr]));
+    let nursery = Nursery::new()?;
+    let configuration = format!(
+        "bgp:
+  asn: 65000
+  router_id: 10.1.0.1
+  listen: {{ addresses: [\"::\"] }}
+  neighbors:
+    - {{ interface: eth1, remote_as: external, connect_retry: 1, bfd: {SETTINGS} }}
+"
+    );
+    let frr = "interface eth1
+ no ipv6 nd suppress-ra
+ ipv6 nd ra-interval 10
+exit
+router bgp 65001
+ bgp router-id 10.1.1.1
+ neighbor eth1 interface remote-as external
+ neighbor eth1 timers connect 1
+ neighbor eth1 bfd
+ neighbor eth1 bfd 3 100 100
+";
+    let mut hub =
+        Hub { linnet: hub::node("linnet", Daemon::Linnet, &configuration, &nursery)?, spokes: vec![] };
+    hub.spokes.push(hub::node("frr", Daemon::Frr, frr, &nursery)?);
+    cable((hub.linnet.netns(), "eth1"), (hub.spoke(1)?.netns(), "eth1"))?;
+    hub.linnet.start_daemon()?;
+    hub.spokes.iter_mut().try_for_each(Node::start_daemon)?;
+
+    let shown = wait_until_up(&hub.linnet, "eth1")?;
+    assert!(shown["local_address"].as_str().is_some_and(|local| local.starts_with("fe80::")), "{shown:#}");
+    hub.wait_for_session("eth1", "session", |_| true)?;
+    pause(hub.spokes.first_mut().context("no FRR")?, "bfdd", false)?;
+    let took = wait_until_lost(&hub.linnet, "eth1", Instant::now())?;
+    assert!(took < NOTICED, "after {took:?}");
+    Ok(())
+}
+
 /// Two linnetds, of which one waits for BFD before it has BGP at all.
 #[test]
 fn between_two_linnetds_a_process_that_hangs_is_noticed() -> Result<()> {

@@ -11,6 +11,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use ipnet::IpNet;
 
+use crate::config::NeighborAddress;
+
 /// Where linnetd listens unless its configuration says otherwise.
 pub const DEFAULT_SOCKET: &str = "/run/linnet/linnet.sock";
 
@@ -92,6 +94,8 @@ pub enum Command {
     /// BGP neighbors: sessions, details, resets
     #[command(visible_aliases = ["neighbors", "peers", "summary"])]
     Neighbor(NeighborArgs),
+    /// BFD sessions, which watch neighbors
+    Bfd(BfdArgs),
     /// The routing table: paths, one a line
     Rib(RibArgs),
     /// Why a path won and the others lost, and what the kernel made of it
@@ -125,13 +129,21 @@ pub enum Command {
 pub struct NeighborArgs {
     /// Only this neighbor, in detail
     #[arg(value_name = "ADDR")]
-    pub neighbor: Option<IpAddr>,
+    pub neighbor: Option<NeighborAddress>,
     /// What to do with it
     #[arg(requires = "neighbor")]
     pub action: Option<NeighborAction>,
     /// With reset or shutdown: tell the neighbor why (RFC 9003)
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true, requires = "action")]
     pub message: String,
+}
+
+/// Arguments of `bfd`.
+#[derive(Debug, Args)]
+pub struct BfdArgs {
+    /// Only this neighbor's, in detail
+    #[arg(value_name = "ADDR")]
+    pub neighbor: Option<IpAddr>,
 }
 
 /// What can be done with a neighbour.
@@ -190,7 +202,7 @@ pub struct RibArgs {
     pub ip: Option<IpAddr>,
     /// Only paths from this neighbor; with `--adj out`, to it
     #[arg(long, value_name = "ADDR")]
-    pub neighbor: Option<IpAddr>,
+    pub neighbor: Option<NeighborAddress>,
     /// What a neighbor sent, what it is sent, or the best paths
     #[arg(long, value_name = "TABLE", requires_if("in", "neighbor"), requires_if("out", "neighbor"))]
     pub adj: Option<Adj>,

@@ -7,6 +7,7 @@ use bgp::session::{RemoteAs, RoleConfig};
 use bgp::types::{Asn, Family, FamilySet, RouterId, Vni};
 use evpn::ImportTarget;
 
+use super::bfd::{self, BfdSection, BfdValue};
 use super::fault::Path;
 use super::file::{self, EbgpDefault, PeerSettings, RemoteAsWord};
 use super::groups::{self, Groups};
@@ -15,7 +16,7 @@ use super::policy::{self, Direction, Policies};
 use super::protection::hops;
 use super::secret::SecretFiles;
 use super::value::ShutdownValue;
-use super::{BgpConfig, Config, EvpnConfig, NeighborConfig, VniConfig};
+use super::{BgpConfig, Config, EvpnConfig, NeighborAddress, NeighborConfig, VniConfig};
 
 /// The longest text that a shutdown can carry (RFC 9003 section 2).
 const SHUTDOWN_OCTETS: usize = 255;
@@ -65,17 +66,22 @@ impl Checker {
         }
         let listen = self.listen(&path, bgp.listen);
         let groups = groups::resolve(self, &path.key("peer_groups"), &bgp.peer_groups);
+        self.bfd(&path.key("bfd"), &bgp.bfd);
         let mut neighbors = Vec::new();
         let mut seen = HashSet::new();
         for (i, neighbor) in bgp.neighbors.into_iter().enumerate() {
             let at = path.key("neighbors").index(i);
-            if !seen.insert(neighbor.address) {
-                self.find(at.key("address"), format!("{} is configured already", neighbor.address));
-            }
-            let context =
-                Context { asn: bgp.asn.0, ebgp_default: bgp.ebgp_default, listens: !listen.is_empty() };
-            neighbors.push(self.neighbor(&at, &neighbor, &groups, &context));
+            let address = self.identity(&at, &neighbor, &mut seen);
+            let context = Context {
+                asn: bgp.asn.0,
+                ebgp_default: bgp.ebgp_default,
+                listens: !listen.is_empty(),
+                bfd: &bgp.bfd,
+            };
+            neighbors.push(self.neighbor(&at, address, &neighbor, &groups, &context));
         }
+        let places = (0..).map(|i| path.key("neighbors").index(i));
+        self.signatures_on_links(&places.zip(&neighbors).collect::<Vec<_>>());
         let router_id = RouterId(bgp.router_id);
         let cluster_id = bgp.cluster_id.unwrap_or(bgp.router_id);
         let policies = self.policies.list.clone();
@@ -96,12 +102,13 @@ impl Checker {
     fn neighbor(
         &mut self,
         at: &Path,
+        address: NeighborAddress,
         neighbor: &file::Neighbor,
         groups: &Groups,
-        context: &Context,
+        context: &Context<'_>,
     ) -> NeighborConfig {
         let own = neighbor.settings();
-        self.neighbor_addresses(at, neighbor.address, &own);
+        self.own_addresses(at, address, &own);
         self.settings(at, &own);
         let group = self.group_of(at, neighbor.peer_group.as_ref(), groups);
         let settings = own.or(group);
@@ -114,7 +121,7 @@ impl Checker {
             self.find(at.key("role_strict"), "means nothing without a role");
         }
         let config = NeighborConfig {
-            address: neighbor.address,
+            address,
             port: settings.port.unwrap_or(179),
             description: neighbor.description.clone().unwrap_or_default(),
             peer_group: neighbor.peer_group.clone().unwrap_or_default(),
@@ -139,6 +146,7 @@ impl Checker {
             max_prefix: settings.max_prefix.as_ref().map(MaxPrefix::resolve),
             send_hold_time: settings.send_hold_time,
             ebgp_accept: internal == Some(true) || context.ebgp_default == EbgpDefault::Accept,
+            bfd: bfd::resolve(settings.bfd.as_ref(), context.bfd, hops(&settings, internal)),
             import_policy: self.policies.chain(settings.import_policy.as_ref()),
             export_policy: self.policies.chain(settings.export_policy.as_ref()),
             keep_adj_in: settings.keep_adj_in.unwrap_or(false),
@@ -178,20 +186,14 @@ impl Checker {
         if settings.port == Some(0) {
             self.find(at.key("port"), "0 is no port; 179 is BGP's");
         }
+        if let Some(BfdValue(Some(section))) = &settings.bfd {
+            self.bfd(&at.key("bfd"), section);
+        }
         for (key, names, way) in [
             ("import_policy", &settings.import_policy, Direction::Import),
             ("export_policy", &settings.export_policy, Direction::Export),
         ] {
             self.policies.check_names(&at.key(key), names.as_ref(), way, &mut self.findings);
-        }
-    }
-
-    fn neighbor_addresses(&mut self, at: &Path, address: IpAddr, settings: &PeerSettings) {
-        if address.is_unspecified() || address.is_multicast() {
-            self.find(at.key("address"), format!("{address} is nobody's address"));
-        }
-        if settings.local_address.is_some_and(|local| local.is_ipv4() != address.is_ipv4()) {
-            self.find(at.key("local_address"), "of another family than the neighbour's address");
         }
     }
 
@@ -238,6 +240,7 @@ impl Checker {
             );
             self.find(at.key("min_hold_time"), message);
         }
+        self.on_link(at, config);
         if config.connect_retry == 0 {
             self.find(at.key("connect_retry"), "at least 1 second");
         }
@@ -338,10 +341,11 @@ impl Checker {
 }
 
 /// What of the whole file a neighbour's meaning depends on.
-struct Context {
+struct Context<'f> {
     asn: Asn,
     ebgp_default: EbgpDefault,
     listens: bool,
+    bfd: &'f BfdSection,
 }
 
 /// What one VNI can have and no second.

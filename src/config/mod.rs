@@ -3,12 +3,15 @@
 //! Reading finds every fault at once, each with its line, column and key; a file with a fault gives no
 //! configuration. Nothing is touched by reading: the daemon acts on a [`Config`], which is right by type.
 
+mod address;
 mod authentication;
+mod bfd;
 mod check;
 pub mod diff;
 pub mod fault;
 pub mod file;
 mod groups;
+mod identity;
 mod locate;
 mod mask;
 mod max_prefix;
@@ -32,6 +35,8 @@ use bgp::types::{Asn, FamilySet, Rd, RouterId, Vni};
 use bgp::wire::RouteTarget;
 use evpn::ImportTarget;
 
+pub use self::bfd::{BfdConfig, BfdSection, BfdValue, MultihopValue};
+pub use address::{InterfaceName, NeighborAddress};
 pub use authentication::{AoAlgorithm, AoKey, Authentication, Hops};
 pub use fault::{Fault, Faults};
 pub use max_prefix::{LimitAction, PrefixLimits};
@@ -73,8 +78,8 @@ pub struct BgpConfig {
 /// A neighbour.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NeighborConfig {
-    /// Its address: what identifies it.
-    pub address: IpAddr,
+    /// Its address or its link: what identifies it.
+    pub address: NeighborAddress,
     /// Its TCP port.
     pub port: u16,
     /// The operator's word for it; may be empty.
@@ -119,6 +124,8 @@ pub struct NeighborConfig {
     pub send_hold_time: Option<u32>,
     /// Whether an eBGP neighbour is served without a policy (RFC 8212).
     pub ebgp_accept: bool,
+    /// How BFD watches it, where it does.
+    pub bfd: Option<BfdConfig>,
     /// What decides what is taken from it.
     pub import_policy: Option<Chain>,
     /// What decides what it is sent.

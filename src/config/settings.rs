@@ -9,6 +9,8 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::address::{AddressValue, InterfaceName};
+use super::bfd::BfdValue;
 use super::file::{RemoteAs, TcpAo};
 use super::max_prefix::MaxPrefix;
 use super::secret::Secret;
@@ -37,8 +39,11 @@ macro_rules! peer_settings {
         #[derive(Debug, Deserialize, JsonSchema)]
         #[serde(deny_unknown_fields)]
         pub struct Neighbor {
-            /// Its address.
-            pub address: IpAddr,
+            /// Its address; a link-local one with its link, as in `fe80::1%eth0`.
+            pub address: Option<AddressValue>,
+            /// In place of an address: the interface whose link leads to it, and to nobody else. The neighbour is
+            /// found by router advertisements, and reached at its link-local address.
+            pub interface: Option<InterfaceName>,
             /// The group whose settings it takes.
             pub peer_group: Option<String>,
             /// A word for the operator.
@@ -109,6 +114,8 @@ peer_settings! {
     send_hold_time: u32,
     /// Keep the session down: true, or a text that the neighbour's operator is told (RFC 9003).
     shutdown: ShutdownValue,
+    /// Watch the neighbour with BFD (RFC 5880): true, or how; what is not given is taken from bgp.bfd. False unless given.
+    bfd: BfdValue,
     /// Policies that decide what is taken from the neighbour: one name, or several that are asked in turn.
     import_policy: Texts,
     /// Policies that decide what the neighbour is sent: one name, or several that are asked in turn.

@@ -12,6 +12,8 @@ use fib::{KernelEvent, Op};
 use crate::config::diff::Change;
 use crate::config::{Config, NeighborConfig};
 
+use super::bfd::{BfdCommand, BfdLine, BfdNews};
+
 /// News for core.
 #[derive(Debug)]
 pub enum Event {
@@ -34,6 +36,8 @@ pub enum Event {
     },
     /// From the kernel's task.
     Kernel(Vec<KernelEvent>),
+    /// From the task of the BFD sessions.
+    Bfd(Vec<BfdNews>),
     /// The configuration file was read again, and is right.
     Reconfigure {
         /// What it says.
@@ -108,6 +112,13 @@ pub enum Action {
         /// So.
         command: SessionCommand,
     },
+    /// Have a neighbour's BFD session run, or end. Newer words of this replace older ones.
+    Bfd {
+        /// The neighbour.
+        peer: PeerId,
+        /// What is wanted.
+        command: BfdCommand,
+    },
     /// Change the kernel.
     Kernel(Vec<Op>),
     /// Write a line into the log.
@@ -140,6 +151,11 @@ pub enum SessionCommand {
     End(StopReason),
     /// Ask the peer for all its routes of a family again (RFC 2918).
     RequestRefresh(Family),
+    /// End it: BFD says that the neighbour cannot be reached.
+    BfdDown {
+        /// It stays down until it is enabled; else it comes back by itself.
+        hold: bool,
+    },
 }
 
 /// Something to be written into the log.
@@ -173,6 +189,8 @@ pub enum LogLine {
     },
     /// A peer began to send everything again and has not said that it is done.
     RefreshOverdue(PeerId, Family),
+    /// A BFD session changed.
+    Bfd(PeerId, BfdLine),
     /// EVPN noticed something.
     Evpn(Notice),
     /// A configuration was taken: what it changed.

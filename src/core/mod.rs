@@ -13,6 +13,7 @@
 //! so many operations under way.
 
 mod answer;
+mod bfd;
 mod event;
 mod fault_log;
 mod forward;
@@ -37,6 +38,7 @@ use bgp::wire::update::PeerKind;
 
 use crate::config::Config;
 
+pub use self::bfd::{BfdCommand, BfdLine, BfdNews, BfdPicture, BfdTarget};
 pub use event::{Action, Event, LogLine, PeerNews, PeerStart, ReleaseReason, SessionCommand};
 use forward::Forwarding;
 use peer::{LiveSession, Peers};
@@ -105,6 +107,7 @@ impl Core {
                     forwarding.kernel(now, events);
                 }
             }
+            Event::Bfd(news) => self.bfd_news(news),
             Event::Reconfigure { config, request } => self.reconfigure(*config, request),
             Event::Request(request) => self.request(now, request),
         }
@@ -221,6 +224,7 @@ impl Core {
         peer.session =
             Some(LiveSession { number, agreed: agreed.clone(), since: now, end_of_rib: FamilySet::EMPTY });
         self.watches.neighbor_changed(id);
+        self.bfd_session_up(id, agreed.local, agreed.remote);
         self.log(LogLine::Up(id, agreed));
     }
 
@@ -246,6 +250,7 @@ impl Core {
             peer.info = None;
             self.watches.neighbor_changed(id);
         }
+        self.bfd_neighbor_begins_anew(id);
     }
 
     /// Rows that a former run left in the kernel may go once every EVPN neighbour has said all it has, or

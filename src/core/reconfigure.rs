@@ -62,6 +62,7 @@ impl Core {
             self.actions
                 .push_back(Action::Session { peer: id, command: SessionCommand::Configure(session.into()) });
         }
+        self.bfd_reconfigured(id);
         self.watches.neighbor_changed(id);
         if limits_differ {
             self.limits_changed(id);
@@ -79,8 +80,7 @@ impl Core {
                 Some(text) => SessionCommand::Shutdown(Some(text).filter(|text| !text.is_empty())),
                 None => SessionCommand::Enable,
             };
-            self.actions.push_back(Action::Session { peer: id, command });
-            self.watches.neighbor_changed(id);
+            self.administer(id, command);
         }
     }
 }

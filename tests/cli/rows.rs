@@ -2,6 +2,8 @@
 
 use api::v1;
 
+use crate::bfd;
+
 pub(crate) const RD1: &str = "10.0.0.1:100";
 pub(crate) const RD2: &str = "10.0.0.2:100";
 
@@ -171,6 +173,7 @@ fn established() -> v1::Neighbor {
         oversized: 2,
         route_reflector_client: true,
         peer_group: s("reflectors"),
+        bfd: Some(bfd::up()),
         import_policies: list(&["from-spines", "rest"]),
         import_hits: vec![
             hits("from-spines", "no-defaults", "reject", 1),

@@ -87,6 +87,10 @@ pub enum TransportFault {
     Connect(io::ErrorKind),
     /// It could not be made in time.
     ConnectTimeout,
+    /// The link that led to the peer went down.
+    LinkDown,
+    /// The peer has another address now.
+    Moved,
 }
 
 impl Down {
@@ -134,6 +138,7 @@ impl StopReason {
             StopReason::Deconfigured => Notification::PEER_DECONFIGURED,
             StopReason::TooManyPrefixes(limit) => Notification::maximum_prefixes(limit.family, limit.limit),
             StopReason::Reconfigured => Notification::CONFIGURATION_CHANGE,
+            StopReason::BfdDown { .. } => Notification::BFD_DOWN,
             StopReason::Reset(None) => Notification::ADMINISTRATIVE_RESET,
             StopReason::Reset(Some(text)) => Notification::reset(text),
             StopReason::GoingDown => return None,
@@ -245,6 +250,7 @@ impl fmt::Display for StopReason {
             StopReason::Reset(text) => ("reset", text.as_deref()),
             StopReason::Deconfigured => ("no longer configured", None),
             StopReason::Reconfigured => ("configured anew", None),
+            StopReason::BfdDown { .. } => ("BFD session down", None),
             StopReason::GoingDown => ("the daemon goes down", None),
         };
         f.write_str(what)?;
@@ -258,6 +264,8 @@ impl fmt::Display for TransportFault {
             TransportFault::Closed => f.write_str("it was closed without a word"),
             TransportFault::Connect(kind) => kind.fmt(f),
             TransportFault::ConnectTimeout => f.write_str("no answer to the dial"),
+            TransportFault::LinkDown => f.write_str("the link went down"),
+            TransportFault::Moved => f.write_str("the neighbour has another address now"),
         }
     }
 }

@@ -44,6 +44,11 @@ pub enum StopReason {
     TooManyPrefixes(PrefixLimit),
     /// What the session rests on is configured otherwise from now on: a new one follows.
     Reconfigured,
+    /// BFD has found that the peer cannot be reached (RFC 5882).
+    BfdDown {
+        /// It stays down until it is started; else it comes back by itself.
+        hold: bool,
+    },
     /// The daemon leaves and means to be back: the connection is closed without a Cease, so that a peer that
     /// does graceful restart keeps the routes (RFC 4724 section 4).
     GoingDown,
@@ -85,7 +90,8 @@ impl Side {
 impl StopReason {
     /// Whether the session comes back by itself.
     pub fn restarts(&self) -> bool {
-        matches!(self, StopReason::Reset(_)) || self.pause().is_some()
+        let at_once = matches!(self, StopReason::Reset(_) | StopReason::BfdDown { hold: false });
+        at_once || self.pause().is_some()
     }
 
     /// How long it stays down before that, where it is not to be tried again at once.

@@ -65,6 +65,8 @@ impl Notification {
     pub const COLLISION: Notification = Notification::new(6, 7);
     /// There is no room (RFC 4486 section 4).
     pub const OUT_OF_RESOURCES: Notification = Notification::new(6, 8);
+    /// BFD has found that the peer cannot be reached (RFC 9384).
+    pub const BFD_DOWN: Notification = Notification::new(6, 10);
     /// The peer has not taken anything for too long (RFC 9687 section 3).
     pub const SEND_HOLD_TIMER_EXPIRED: Notification = Notification::new(8, 0);
 

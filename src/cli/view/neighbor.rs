@@ -5,6 +5,7 @@ use std::io::{self, Write};
 
 use api::{Word, v1};
 
+use super::bfd::in_one_line;
 use super::{field, marks};
 use crate::cli::output::{Output, Row};
 use crate::cli::table::{Cell, Column, Table, Tone};
@@ -92,6 +93,7 @@ pub(crate) fn show_neighbor(output: &mut Output<'_>, neighbor: &v1::Neighbor) ->
     field(out, "Connection", &connection(neighbor))?;
     field(out, "Timers", &timers(neighbor))?;
     field(out, "Protection", &protection(neighbor))?;
+    field(out, "BFD", &neighbor.bfd.as_ref().map(in_one_line).unwrap_or_default())?;
     field(out, "Peer group", &neighbor.peer_group)?;
     field(out, "Kind", &kind(neighbor))?;
     field(out, "We announced", &neighbor.capabilities_sent.join(", "))?;
@@ -164,7 +166,11 @@ fn connection(neighbor: &v1::Neighbor) -> String {
         return String::new();
     }
     let local = socket_address(&neighbor.local_address, neighbor.local_port);
-    format!("{local} to {}", socket_address(&neighbor.address, neighbor.remote_port))
+    let remote =
+        if neighbor.remote_address.is_empty() { &neighbor.address } else { &neighbor.remote_address };
+    let link =
+        if neighbor.interface.is_empty() { String::new() } else { format!(" on {}", neighbor.interface) };
+    format!("{local} to {}{link}", socket_address(remote, neighbor.remote_port))
 }
 
 fn socket_address(address: &str, port: u32) -> String {

@@ -1,6 +1,5 @@
 //! Neighbours: their sessions, and what operators do to these.
 
-use std::net::IpAddr;
 use std::time::Instant;
 
 use api::query::{ApiError, page_size};
@@ -10,12 +9,13 @@ use bgp::session::{Down, MessageCounts, RemoteAs, StateName};
 use bgp::types::Family;
 use bgp::wire::{Fault, Verdict};
 
+use crate::config::NeighborAddress;
 use crate::core::limits::Standing;
 use crate::core::peer::Peer;
 use crate::core::{Action, Core, SessionCommand};
 
 use super::row::{hex, seconds, seconds_since, text, texts};
-use super::{Answered, parse, parse_token, token};
+use super::{Answered, bfd, parse, parse_token, token};
 
 /// The longest text that goes into a NOTIFICATION (RFC 9003 section 2).
 const MESSAGE_OCTETS: usize = 255;
@@ -26,9 +26,9 @@ const NO_POLICY: &str = "no-policy";
 impl Core {
     /// The neighbour with this address.
     pub(super) fn neighbor(&self, address: &str) -> Answered<&Peer> {
-        let parsed: IpAddr = parse("address", address)?;
-        let missing = || ApiError::NotFound(format!("no neighbour has the address {address}"));
-        self.peers.by_address(parsed.to_canonical()).ok_or_else(missing)
+        let parsed: NeighborAddress = parse("address", address)?;
+        let missing = || ApiError::NotFound(format!("no neighbour is called {address}"));
+        self.peers.by_address(parsed).ok_or_else(missing)
     }
 
     pub(super) fn list_neighbors(
@@ -107,12 +107,12 @@ impl Core {
         if let Some(peer) = self.peers.get_mut(id) {
             peer.shut_down = matches!(command, SessionCommand::Shutdown(_));
         }
-        self.watches.neighbor_changed(id);
-        self.command(id, command);
+        self.administer(id, command);
         Ok(v1::SetNeighborAdminResponse {})
     }
 
-    fn command(&mut self, peer: bgp::types::PeerId, command: SessionCommand) {
+    /// Has a session's task do something.
+    pub(in crate::core) fn command(&mut self, peer: bgp::types::PeerId, command: SessionCommand) {
         self.actions.push_back(Action::Session { peer, command });
     }
 
@@ -136,8 +136,10 @@ impl Core {
             flaps: peer.flaps,
             route_reflector_client: peer.config.route_reflector_client,
             role: text(peer.config.role.map(|role| role.ours)),
+            interface: peer.config.address.interface().map(|name| name.to_string()).unwrap_or_default(),
             authentication: peer.config.authentication.name().to_owned(),
             ttl_security_hops: peer.config.hops.limit().unwrap_or_default().into(),
+            bfd: bfd::row(now, peer),
             ..v1::Neighbor::default()
         };
         row.rejected = self.rejected_rows(peer);
@@ -192,6 +194,7 @@ fn fill_in_session(now: Instant, peer: &Peer, row: &mut v1::Neighbor) {
     row.since_seconds = Some(seconds_since(now, session.since));
     row.router_id = agreed.remote_router_id.to_string();
     row.local_address = agreed.local.ip().to_string();
+    row.remote_address = agreed.remote.ip().to_string();
     row.local_port = agreed.local.port().into();
     row.remote_port = agreed.remote.port().into();
     row.hold_time_seconds = seconds(agreed.hold_time);

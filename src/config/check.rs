@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::net::IpAddr;
 
+use bgp::export::NextHopRule;
 use bgp::session::{RemoteAs, RoleConfig};
 use bgp::types::{Asn, Family, FamilySet, RouterId, Vni};
 use evpn::ImportTarget;
@@ -16,6 +17,7 @@ use super::policy::{self, Direction, Policies};
 use super::protection::hops;
 use super::secret::SecretFiles;
 use super::value::ShutdownValue;
+use super::value::{Force, NextHopSelf};
 use super::{BgpConfig, Config, EvpnConfig, NeighborAddress, NeighborConfig, VniConfig};
 
 /// The longest text that a shutdown can carry (RFC 9003 section 2).
@@ -143,6 +145,7 @@ impl Checker {
             software_version: settings.software_version.unwrap_or(false),
             hops: hops(&settings, internal),
             authentication: self.authentication(&settings),
+            next_hop_rule: self.next_hop_rule(at, &settings),
             max_prefix: settings.max_prefix.as_ref().map(MaxPrefix::resolve),
             send_hold_time: settings.send_hold_time,
             ebgp_accept: internal == Some(true) || context.ebgp_default == EbgpDefault::Accept,
@@ -203,6 +206,20 @@ impl Checker {
             self.find(at.key("families"), "at least one family is needed");
         }
         families.into_iter().map(|f| f.0).collect()
+    }
+
+    fn next_hop_rule(&mut self, at: &Path, settings: &PeerSettings) -> NextHopRule {
+        let unchanged = settings.next_hop_unchanged.unwrap_or(false);
+        let rule = match settings.next_hop_self {
+            Some(NextHopSelf::Switch(true)) => NextHopRule::SelfForExternal,
+            Some(NextHopSelf::Word(Force::Force)) => NextHopRule::SelfForAll,
+            Some(NextHopSelf::Switch(false)) | None if unchanged => NextHopRule::Unchanged,
+            Some(NextHopSelf::Switch(false)) | None => NextHopRule::Standard,
+        };
+        if unchanged && rule != NextHopRule::Unchanged {
+            self.find(at.key("next_hop_unchanged"), "contradicts next_hop_self: one of the two");
+        }
+        rule
     }
 
     fn hold_time(&mut self, at: &Path, hold_time: Option<u16>, keepalive: Option<u16>) {

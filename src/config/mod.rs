@@ -29,6 +29,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{fmt, io};
 
+use bgp::export::NextHopRule;
 use bgp::policy::{Chain, Policy};
 use bgp::session::{RemoteAs, RoleConfig};
 use bgp::types::{Asn, FamilySet, Rd, RouterId, Vni};
@@ -118,6 +119,8 @@ pub struct NeighborConfig {
     pub hops: Hops,
     /// How its segments are signed.
     pub authentication: Authentication,
+    /// Which next hop it is told for IP routes.
+    pub next_hop_rule: NextHopRule,
     /// How many routes it may send.
     pub max_prefix: Option<PrefixLimits>,
     /// Seconds for which it may leave unread what is sent to it; `None`: as RFC 9687 recommends.

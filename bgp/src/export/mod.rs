@@ -29,7 +29,7 @@ mod spec;
 
 pub use batch::{Batch, Segment};
 pub use family::Advertised;
-pub use spec::{MemberSpec, Role};
+pub use spec::{MemberSpec, NextHopRule, Role};
 
 use std::sync::Arc;
 

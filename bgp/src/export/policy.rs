@@ -10,7 +10,7 @@ use crate::rib::{LocalIdentity, Source, SourceKind};
 use crate::types::Family;
 use crate::wire::{Attrs, Community, NextHop};
 
-use super::spec::{MemberSpec, Role};
+use super::spec::{MemberSpec, NextHopRule, Role};
 
 /// The rules of one group.
 #[derive(Clone, Copy, Debug)]
@@ -26,7 +26,7 @@ impl Policy<'_> {
         self.to.export
             && self.reflects(source)
             && !self.is_held_back(attrs)
-            && self.can_tell(self.next_hop(attrs))
+            && self.can_tell(self.next_hop(attrs, source))
     }
 
     /// The attributes as they are sent.
@@ -39,14 +39,21 @@ impl Policy<'_> {
             }
             Role::Client | Role::NonClient => self.stay_in_the_as(&mut attrs, source),
         }
-        attrs.next_hop = self.next_hop(&attrs);
+        attrs.next_hop = self.next_hop(&attrs, source);
         attrs
     }
 
-    /// This speaker's own address for what has none, and for IP routes that leave the AS.
-    fn next_hop(&self, attrs: &Attrs) -> NextHop {
-        let leaves = matches!(self.to.role, Role::Ebgp { .. }) && self.family != Family::L2vpnEvpn;
-        if leaves || attrs.next_hop.address().is_unspecified() { self.to.next_hop } else { attrs.next_hop }
+    /// This speaker's own address for what has none, and for IP routes as the rule says.
+    fn next_hop(&self, attrs: &Attrs, source: &Source) -> NextHop {
+        let leaves = matches!(self.to.role, Role::Ebgp { .. });
+        let ours = match self.to.next_hop_rule {
+            NextHopRule::Standard => leaves,
+            NextHopRule::SelfForExternal => leaves || source.kind == SourceKind::Ebgp,
+            NextHopRule::SelfForAll => true,
+            NextHopRule::Unchanged => false,
+        };
+        let ours = ours && self.family != Family::L2vpnEvpn || attrs.next_hop.address().is_unspecified();
+        if ours { self.to.next_hop } else { attrs.next_hop }
     }
 
     /// An IPv4 route by an IPv6 next hop is for those only who have said that they understand it (RFC 8950).
@@ -117,7 +124,8 @@ mod tests {
             addresses: Box::default(),
         };
         let encoding = Encoding::default();
-        let to = MemberSpec { role, next_hop: SELF, encoding, export: true };
+        let to =
+            MemberSpec { role, next_hop: SELF, next_hop_rule: Default::default(), encoding, export: true };
         check(Policy { us: &us, to: &to, family })
     }
 
@@ -225,6 +233,28 @@ mod tests {
         assert_eq!(allowed(EBGP, Family::Ipv4Unicast, false), [false, false], "our address is an IPv6 one");
         assert_eq!(allowed(EBGP, Family::Ipv4Unicast, true), [true, true]);
         assert_eq!(allowed(EBGP, Family::L2vpnEvpn, false), [true, true]);
+    }
+
+    #[test]
+    fn next_hops_by_rule() {
+        let told = |rule, role, family, kind| {
+            with(role, family, |policy| {
+                let to = MemberSpec { next_hop_rule: rule, ..*policy.to };
+                let policy = Policy { to: &to, ..policy };
+                policy.rewrite(&Attrs::new(VTEP), &source(kind, true)).next_hop == SELF
+            })
+        };
+        use SourceKind::{Ebgp, Ibgp};
+        for (rule, within, leaving) in [
+            (NextHopRule::Standard, [false, false], true),
+            (NextHopRule::SelfForExternal, [true, false], true),
+            (NextHopRule::SelfForAll, [true, true], true),
+            (NextHopRule::Unchanged, [false, false], false),
+        ] {
+            assert_eq!([Ebgp, Ibgp].map(|kind| told(rule, Role::Client, Family::Ipv4Unicast, kind)), within);
+            assert_eq!([Ebgp, Ibgp].map(|kind| told(rule, EBGP, Family::Ipv4Unicast, kind)), [leaving; 2]);
+            assert!(!told(rule, EBGP, Family::L2vpnEvpn, Ebgp), "the VTEP stays");
+        }
     }
 
     #[test]

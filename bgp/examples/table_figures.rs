@@ -136,9 +136,10 @@ fn join(export: &mut Export, rib: &mut Rib, family: Family) {
     let spec = MemberSpec {
         role: Role::Client,
         next_hop,
-        next_hop_rule: Default::default(),
+        next_hop_mode: Default::default(),
         encoding,
         export: true,
+        policy: None,
     };
     for peer in (FIRST_RECEIVER..FIRST_RECEIVER + RECEIVERS).map(PeerId) {
         export.join(rib, peer, family, &spec);

@@ -1,11 +1,12 @@
 //! What a peer is as a receiver of routes. Equal receivers share an update group.
 
+use crate::policy::Chain;
 use crate::types::{Asn, Family};
 use crate::wire::NextHop;
 use crate::wire::update::Encoding;
 
 /// How one peer is to be served in one family.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct MemberSpec {
     /// How it stands to this speaker.
     pub role: Role,
@@ -13,16 +14,18 @@ pub struct MemberSpec {
     /// unicast), and of own routes whose next hop is the unspecified address. EVPN routes keep theirs.
     pub next_hop: NextHop,
     /// Whether that takes the place of the next hops that IP routes have.
-    pub next_hop_rule: NextHopRule,
+    pub next_hop_mode: NextHopMode,
     /// What was negotiated for sending.
     pub encoding: Encoding,
     /// Whether it is sent routes at all. An eBGP peer without a policy is not (RFC 8212): End-of-RIB only.
     pub export: bool,
+    /// What decides which routes it is sent, and how they are changed; all, if there is none.
+    pub policy: Option<Chain>,
 }
 
 /// Which next hop a receiver is told for IP routes. EVPN routes keep theirs, the VTEP.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum NextHopRule {
+pub enum NextHopMode {
     /// Over eBGP this speaker's address, within the AS the one that the route has (RFC 4271 section 5.1.3).
     #[default]
     Standard,
@@ -35,14 +38,14 @@ pub enum NextHopRule {
     Unchanged,
 }
 
-impl NextHopRule {
+impl NextHopMode {
     /// The name in API and command line; empty for the standard one.
     pub fn name(self) -> &'static str {
         match self {
-            NextHopRule::Standard => "",
-            NextHopRule::SelfForExternal => "self",
-            NextHopRule::SelfForAll => "self-force",
-            NextHopRule::Unchanged => "unchanged",
+            NextHopMode::Standard => "",
+            NextHopMode::SelfForExternal => "self",
+            NextHopMode::SelfForAll => "self-force",
+            NextHopMode::Unchanged => "unchanged",
         }
     }
 }
@@ -66,9 +69,10 @@ impl MemberSpec {
     pub(super) fn group_key(mut self, family: Family) -> MemberSpec {
         let add_path = self.encoding.add_path.contains(family);
         self.encoding.add_path = add_path.then_some(family).into_iter().collect();
-        if family == Family::L2vpnEvpn {
+        let names_us = self.policy.as_ref().is_some_and(Chain::sets_own_next_hop);
+        if family == Family::L2vpnEvpn && !names_us {
             self.next_hop = NextHop::Ipv4(std::net::Ipv4Addr::UNSPECIFIED);
-            self.next_hop_rule = NextHopRule::Standard;
+            self.next_hop_mode = NextHopMode::Standard;
         }
         self
     }

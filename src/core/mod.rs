@@ -326,5 +326,6 @@ fn member_spec(agreed: &Established, config: &NeighborConfig, asn: bgp::types::A
     let paths = config.add_path.send.map(|send| send.0).unwrap_or_default();
     let policy = config.export_policy.clone();
     let export = agreed.kind == PeerKind::Ibgp || config.ebgp_accept || policy.is_some();
-    MemberSpec { role, next_hop, encoding: agreed.send, paths, export, policy }
+    let (next_hop_mode, encoding) = (config.next_hop_mode, agreed.send);
+    MemberSpec { role, next_hop, next_hop_mode, encoding, paths, export, policy }
 }

@@ -258,9 +258,8 @@ impl<N: Nlri> UpdateGroup<N> {
         packer: &mut Packer<N>,
     ) -> Option<usize> {
         let exports = || {
-            let policy = self.policy(speaker.us);
-            policy.exports(&path.attrs, speaker.decision.sources.get(path.source))
-                && policy.can_tell(&released.attrs, released.fixed)
+            let (policy, source) = (self.policy(speaker.us), speaker.decision.sources.get(path.source));
+            policy.exports(&path.attrs, source) && policy.can_tell(&released.attrs, source, released.fixed)
         };
         packer.bin_for(released, path.source, || self.all_but(path.source), exports)
     }

@@ -38,7 +38,7 @@ mod spec;
 
 pub use batch::{Batch, Segment};
 pub use family::Advertised;
-pub use spec::{MemberSpec, PathsSent, Role};
+pub use spec::{MemberSpec, NextHopMode, PathsSent, Role};
 
 use std::sync::Arc;
 

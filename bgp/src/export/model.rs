@@ -108,6 +108,7 @@ fn spec(peer: PeerId, policies: &BTreeMap<PeerId, u32>) -> MemberSpec {
     MemberSpec {
         role,
         next_hop,
+        next_hop_mode: Default::default(),
         encoding: encoding(peer),
         paths,
         export: peer != PeerId(5),
@@ -264,7 +265,7 @@ impl World {
             let sent = |path: &Path<Ipv4Net>| {
                 let from = source(path.source);
                 let Released { attrs, fixed } = released(&to, &from.context(FAMILY), &nlri, path)?;
-                let goes = policy.exports(&path.attrs, &from) && policy.can_tell(&attrs, fixed);
+                let goes = policy.exports(&path.attrs, &from) && policy.can_tell(&attrs, &from, fixed);
                 goes.then(|| policy.rewrite(&attrs, &from, fixed))
             };
             let paths: Vec<_> = match (several, to.paths) {

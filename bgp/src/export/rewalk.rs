@@ -33,7 +33,7 @@ impl Rewalk {
         let source = speaker.decision.sources.get(path.source);
         let policy = Policy { us: speaker.us, to: &self.former, family: N::FAMILY };
         let Released { attrs, fixed } = released(&self.former, &source.context(N::FAMILY), nlri, path)?;
-        let was_sent = policy.exports(&path.attrs, source) && policy.can_tell(&attrs, fixed);
+        let was_sent = policy.exports(&path.attrs, source) && policy.can_tell(&attrs, source, fixed);
         was_sent.then(|| policy.rewrite(&attrs, source, fixed))
     }
 }
@@ -100,7 +100,7 @@ impl<N: Nlri> UpdateGroup<N> {
         let source = speaker.decision.sources.get(path.source);
         let policy = self.policy(speaker.us);
         policy.exports(&path.attrs, source)
-            && policy.can_tell(&released.attrs, released.fixed)
+            && policy.can_tell(&released.attrs, source, released.fixed)
             && rewalk
                 .sent(&change.nlri, path, speaker)
                 .is_some_and(|sent| sent == policy.rewrite(&released.attrs, source, released.fixed))

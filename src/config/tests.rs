@@ -85,9 +85,9 @@ fn what_is_wrong_with_numbers_of_paths() {
     let expected = "t.yaml:4:22: bgp.multipath.ibgp: at least 1, which is the best path alone
     4 |   multipath: { ibgp: 0 }
       |                      ^
-t.yaml:6:62: bgp.neighbors[0].add_path.send: expected all, or { best: N } with a number from 1 to 65535
+t.yaml:6:64: bgp.neighbors[0].add_path.send: expected all, or { best: N } with a number from 1 to 65535
     6 |     - { address: 10.0.1.1, remote_as: 65001, add_path: { send: { best: 0 } } }
-      |                                                              ^";
+      |                                                                ^";
     assert_eq!(faults(text), expected);
 }
 

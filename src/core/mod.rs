@@ -224,9 +224,8 @@ impl Core {
 
     fn peer_up(&mut self, now: Instant, id: PeerId, number: u32, agreed: Box<Established>) {
         let Some(peer) = self.peers.get_mut(id) else { return };
-        let client = peer.config.route_reflector_client;
         peer.limits.begin();
-        let source = source(&agreed, client);
+        let source = source(&agreed, &peer.config);
         self.rib.peer_up(id, source);
         let spec = member_spec(&agreed, &peer.config, self.config.bgp.asn);
         for family in agreed.families.iter() {
@@ -296,7 +295,7 @@ impl Core {
     }
 }
 
-fn source(agreed: &Established, client: bool) -> Source {
+fn source(agreed: &Established, config: &NeighborConfig) -> Source {
     Source {
         kind: match agreed.kind {
             PeerKind::Ibgp => SourceKind::Ibgp,
@@ -305,9 +304,10 @@ fn source(agreed: &Established, client: bool) -> Source {
         asn: agreed.remote_asn,
         router_id: agreed.remote_router_id,
         address: agreed.remote.ip(),
-        client: client && agreed.kind == PeerKind::Ibgp,
+        client: config.route_reflector_client && agreed.kind == PeerKind::Ibgp,
         weight: 0,
         local_pref: DEFAULT_LOCAL_PREF,
+        local_as: config.local_as,
     }
 }
 
@@ -315,7 +315,10 @@ fn member_spec(agreed: &Established, config: &NeighborConfig, asn: bgp::types::A
     let role = match agreed.kind {
         PeerKind::Ibgp if config.route_reflector_client => Role::Client,
         PeerKind::Ibgp => Role::NonClient,
-        PeerKind::Ebgp => Role::Ebgp { local_as: asn },
+        PeerKind::Ebgp => match config.local_as {
+            Some(local) => Role::Ebgp { local_as: local.asn, behind: (!local.replaces).then_some(asn) },
+            None => Role::Ebgp { local_as: asn, behind: None },
+        },
     };
     let next_hop = match agreed.local.ip() {
         std::net::IpAddr::V4(address) => NextHop::Ipv4(address),
@@ -323,5 +326,6 @@ fn member_spec(agreed: &Established, config: &NeighborConfig, asn: bgp::types::A
     };
     let policy = config.export_policy.clone();
     let export = agreed.kind == PeerKind::Ibgp || config.ebgp_accept || policy.is_some();
-    MemberSpec { role, next_hop, encoding: agreed.send, export, policy }
+    let between_clients = config.between_clients;
+    MemberSpec { role, next_hop, encoding: agreed.send, export, between_clients, policy }
 }

@@ -90,13 +90,14 @@ fn spec(peer: PeerId, policies: &BTreeMap<PeerId, u32>) -> MemberSpec {
     let role = match source(peer) {
         s if s.client => Role::Client,
         s if s.kind == SourceKind::Ibgp => Role::NonClient,
-        _ => Role::Ebgp { local_as: US },
+        _ => Role::Ebgp { local_as: US, behind: None },
     };
     let next_hop = NextHop::Ipv4([10, 0, 0, 1].into());
     MemberSpec {
         role,
         next_hop,
         encoding: Encoding::default(),
+        between_clients: true,
         export: peer != PeerId(5),
         policy: policies.get(&peer).and_then(|&n| policy(n)),
     }

@@ -31,6 +31,7 @@ mod model;
 mod next_hops;
 #[cfg(test)]
 mod order;
+mod prepend;
 mod revisit;
 mod rules;
 mod source;

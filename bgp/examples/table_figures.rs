@@ -136,6 +136,7 @@ fn join(export: &mut Export, rib: &mut Rib, family: Family) {
     let spec = MemberSpec {
         role: Role::Client,
         next_hop,
+        next_hop_mode: Default::default(),
         encoding,
         export: true,
         between_clients: true,

@@ -326,6 +326,6 @@ fn member_spec(agreed: &Established, config: &NeighborConfig, asn: bgp::types::A
     };
     let policy = config.export_policy.clone();
     let export = agreed.kind == PeerKind::Ibgp || config.ebgp_accept || policy.is_some();
-    let between_clients = config.between_clients;
-    MemberSpec { role, next_hop, encoding: agreed.send, export, between_clients, policy }
+    let (next_hop_mode, between_clients) = (config.next_hop_mode, config.between_clients);
+    MemberSpec { role, next_hop, next_hop_mode, encoding: agreed.send, export, between_clients, policy }
 }

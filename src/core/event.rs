@@ -10,7 +10,7 @@ use evpn::Notice;
 use fib::{KernelEvent, Op};
 
 use crate::config::diff::Change;
-use crate::config::{Config, NeighborConfig};
+use crate::config::{Authentication, Config, NeighborConfig};
 
 use super::bfd::{BfdCommand, BfdLine, BfdNews};
 
@@ -95,6 +95,13 @@ pub enum Action {
         peer: PeerId,
         /// What its neighbour is told.
         reason: StopReason,
+    },
+    /// Have the segments of a peer's connections signed otherwise, those of one that stands as well.
+    Sign {
+        /// Which.
+        peer: PeerId,
+        /// How.
+        how: Authentication,
     },
     /// Send routes.
     Batch {

@@ -57,10 +57,15 @@ impl Core {
         let session = session_config(&self.config.bgp, &config);
         let Some(peer) = self.peers.get_mut(id) else { return };
         let limits_differ = peer.config.max_prefix != config.max_prefix;
+        let sign =
+            (peer.config.authentication != config.authentication).then(|| config.authentication.clone());
         peer.config = config;
         if peer.begun {
             self.actions
                 .push_back(Action::Session { peer: id, command: SessionCommand::Configure(session.into()) });
+        }
+        if let Some(how) = sign {
+            self.actions.push_back(Action::Sign { peer: id, how });
         }
         self.bfd_reconfigured(id);
         self.watches.neighbor_changed(id);

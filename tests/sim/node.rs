@@ -190,7 +190,9 @@ impl Node {
                 self.kernel.give(now, ops);
             }
             Action::Bfd { .. } | Action::Log(_) => {}
-            Action::StartPeer { .. } | Action::StopPeer { .. } => panic!("nobody configures anew here"),
+            Action::StartPeer { .. } | Action::StopPeer { .. } | Action::Sign { .. } => {
+                panic!("nobody configures anew here")
+            }
         }
     }
 

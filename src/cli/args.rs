@@ -98,6 +98,12 @@ pub enum Command {
     Bfd(BfdArgs),
     /// The routing table: paths, one a line
     Rib(RibArgs),
+    /// Policies: what each statement asks and does, and how many routes it applied to
+    #[command(visible_alias = "policies")]
+    Policy {
+        /// Only this policy
+        name: Option<String>,
+    },
     /// Why a path won and the others lost, and what the kernel made of it
     Explain {
         /// A prefix, an EVPN route, a MAC, or a host's address

@@ -104,6 +104,8 @@ impl Node {
             Action::StartPeer { .. }
             | Action::StopPeer { .. }
             | Action::Sign { .. }
+            | Action::SetRanges(_)
+            | Action::TurnAway { .. }
             | Action::Session { .. }
             | Action::Bfd { .. }
             | Action::Log(_) => {}

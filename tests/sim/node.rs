@@ -190,9 +190,11 @@ impl Node {
                 self.kernel.give(now, ops);
             }
             Action::Bfd { .. } | Action::Log(_) => {}
-            Action::StartPeer { .. } | Action::StopPeer { .. } | Action::Sign { .. } => {
-                panic!("nobody configures anew here")
-            }
+            Action::StartPeer { .. }
+            | Action::StopPeer { .. }
+            | Action::SetRanges(_)
+            | Action::TurnAway { .. }
+            | Action::Sign { .. } => panic!("nobody configures anew here"),
         }
     }
 

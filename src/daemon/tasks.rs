@@ -143,12 +143,12 @@ impl PeerTasks {
     }
 
     /// Has a neighbour's segments signed like this from now on.
-    pub(super) fn sign(&mut self, peer: PeerId, how: Authentication) {
+    pub(super) fn sign(&mut self, peer: PeerId, how: &Authentication) {
         let Some(outlet) = self.outlets.get_mut(peer.0 as usize).and_then(Option::as_mut) else { return };
         outlet.neighbor.authentication = how.clone();
         outlet.signature.send_replace(how.clone());
         let neighbor = outlet.neighbor.clone();
-        self.set_key(&neighbor, &how);
+        self.set_key(&neighbor, how);
     }
 
     /// Hands over a batch. Its credit has left room for it.

@@ -9,7 +9,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bgp::export::{Export, MemberSpec, Role};
-use bgp::rib::{Budget, DEFAULT_LOCAL_PREF, Decision, LocalIdentity, Rib, Source, SourceKind, Table};
+use bgp::rib::{
+    Admission, Budget, DEFAULT_LOCAL_PREF, Decision, LocalIdentity, Rib, Source, SourceKind, Table,
+};
 use bgp::types::{Asn, EthernetTag, Family, Mac, PathId, PeerId, Rd, RouterId, Vni};
 use bgp::wire::update::Encoding;
 use bgp::wire::{Attrs, EvpnBody, EvpnKey, NextHop, Nlri, Route};
@@ -133,7 +135,7 @@ impl<N: Nlri> Bench<N> {
 fn join(export: &mut Export, rib: &mut Rib, family: Family) {
     let encoding = Encoding::default();
     let next_hop = NextHop::Ipv4(Ipv4Addr::new(10, 0, 0, 1));
-    let spec = MemberSpec { role: Role::Client, next_hop, encoding, export: true };
+    let spec = MemberSpec { role: Role::Client, bgp_role: None, next_hop, encoding, export: true };
     for peer in (FIRST_RECEIVER..FIRST_RECEIVER + RECEIVERS).map(PeerId) {
         export.join(rib, peer, family, &spec);
         export.credit(peer, 8);
@@ -159,6 +161,7 @@ fn new_rib() -> Rib {
             client: true,
             weight: 0,
             local_pref: DEFAULT_LOCAL_PREF,
+            admission: Admission::DEFAULT,
         };
         rib.peer_up(PeerId(peer), source);
     }

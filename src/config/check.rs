@@ -3,12 +3,13 @@
 use std::collections::HashSet;
 use std::net::IpAddr;
 
+use bgp::rib::Admission;
 use bgp::session::{RemoteAs, RoleConfig};
 use bgp::types::{Asn, Family, FamilySet, RouterId, Vni};
 use evpn::ImportTarget;
 
 use super::fault::Path;
-use super::file::{self, EbgpDefault, PeerSettings, RemoteAsWord};
+use super::file::{self, AsSetWord, EbgpDefault, PeerSettings, RemoteAsWord};
 use super::groups::{self, Groups};
 use super::policy::{self, Direction, Policies};
 use super::protection::hops;
@@ -131,6 +132,12 @@ impl Checker {
             role: settings
                 .role
                 .map(|role| RoleConfig { ours: role.0, strict: settings.role_strict.unwrap_or(false) }),
+            admission: Admission {
+                enforce_first_as: settings.enforce_first_as.unwrap_or(true),
+                allow_as_in: settings.allow_as_in.unwrap_or(0),
+                as_sets: settings.as_set == Some(AsSetWord::Accept),
+                role: settings.role.map(|role| role.0),
+            },
             fqdn: settings.fqdn.unwrap_or(true),
             software_version: settings.software_version.unwrap_or(false),
             hops: hops(&settings, internal),

@@ -88,6 +88,7 @@ macro_rules! neighbor_keys {
 neighbor_keys! {
     while_it_lasts: description, peer_group, shutdown, hold_time, keepalive, connect_retry, min_hold_time;
     by_a_reset: port, local_address, remote_as, families, passive, route_reflector_client, extended_next_hop, role,
+        admission,
         fqdn, software_version, hops, authentication, ebgp_accept, import_policy, export_policy, keep_adj_in;
 }
 
@@ -96,6 +97,7 @@ fn key(field: &'static str) -> &'static str {
     match field {
         "ebgp_accept" => "ebgp_default",
         "hops" => "multihop, ttl_security",
+        "admission" => "role, enforce_first_as, allow_as_in, as_set",
         "authentication" => "password, tcp_ao",
         key => key,
     }

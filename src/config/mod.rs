@@ -26,6 +26,7 @@ use std::sync::Arc;
 use std::{fmt, io};
 
 use bgp::policy::{Chain, Policy};
+use bgp::rib::Admission;
 use bgp::session::{RemoteAs, RoleConfig};
 use bgp::types::{Asn, FamilySet, Rd, RouterId, Vni};
 use bgp::wire::RouteTarget;
@@ -103,6 +104,8 @@ pub struct NeighborConfig {
     pub extended_next_hop: Option<bool>,
     /// What this speaker is to it (RFC 9234).
     pub role: Option<RoleConfig>,
+    /// Which of its routes are taken.
+    pub admission: Admission,
     /// Tell it this node's host name.
     pub fqdn: bool,
     /// Tell it the name and version of this software.

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::file::{RemoteAs, TcpAo};
+use super::file::{AsSetWord, RemoteAs, TcpAo};
 use super::secret::Secret;
 use super::value::{FamilyValue, RoleValue, ShutdownValue, Texts};
 
@@ -95,6 +95,13 @@ peer_settings! {
     role: RoleValue,
     /// The neighbour has to name its role, too.
     role_strict: bool,
+    /// Take routes of an eBGP neighbour only if its AS comes first in their path. On unless given; off for route
+    /// servers, which leave theirs out.
+    enforce_first_as: bool,
+    /// How often the path of a route that is taken may name this AS; 0 unless given.
+    allow_as_in: u8,
+    /// Routes with a set in their AS path, which RFC 9774 forbids: `reject` unless given, or `accept`.
+    as_set: AsSetWord,
     /// Tell the neighbour this node's host name. On unless given.
     fqdn: bool,
     /// Tell the neighbour the name and version of this software. Off unless given.

@@ -27,7 +27,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use bgp::export::{Export, MemberSpec, Role};
-use bgp::rib::{Budget, DEFAULT_LOCAL_PREF, LocalIdentity, Rib, Source, SourceKind};
+use bgp::rib::{Admission, Budget, DEFAULT_LOCAL_PREF, LocalIdentity, Rib, Source, SourceKind};
 use bgp::session::{Down, Established, Received};
 use bgp::types::{Family, FamilySet, PeerId};
 use bgp::wire::NextHop;
@@ -206,7 +206,7 @@ impl Core {
         let Some(peer) = self.peers.get_mut(id) else { return };
         let client = peer.config.route_reflector_client;
         let ebgp_accept = peer.config.ebgp_accept;
-        let source = source(&agreed, client);
+        let source = source(&agreed, client, peer.config.admission);
         self.rib.peer_up(id, source);
         let spec = member_spec(&agreed, client, ebgp_accept, self.config.bgp.asn);
         for family in agreed.families.iter() {
@@ -274,7 +274,7 @@ impl Core {
     }
 }
 
-fn source(agreed: &Established, client: bool) -> Source {
+fn source(agreed: &Established, client: bool, admission: Admission) -> Source {
     Source {
         kind: match agreed.kind {
             PeerKind::Ibgp => SourceKind::Ibgp,
@@ -286,6 +286,7 @@ fn source(agreed: &Established, client: bool) -> Source {
         client: client && agreed.kind == PeerKind::Ibgp,
         weight: 0,
         local_pref: DEFAULT_LOCAL_PREF,
+        admission,
     }
 }
 
@@ -300,5 +301,5 @@ fn member_spec(agreed: &Established, client: bool, ebgp_accept: bool, asn: bgp::
         std::net::IpAddr::V6(address) => NextHop::Ipv6(address),
     };
     let export = agreed.kind == PeerKind::Ibgp || ebgp_accept;
-    MemberSpec { role, next_hop, encoding: agreed.send, export }
+    MemberSpec { role, bgp_role: agreed.role, next_hop, encoding: agreed.send, export }
 }

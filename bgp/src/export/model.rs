@@ -78,7 +78,7 @@ fn spec(peer: PeerId) -> MemberSpec {
         _ => Role::Ebgp { local_as: US },
     };
     let next_hop = NextHop::Ipv4([10, 0, 0, 1].into());
-    MemberSpec { role, next_hop, encoding: Encoding::default(), export: peer != PeerId(5) }
+    MemberSpec { role, bgp_role: None, next_hop, encoding: Encoding::default(), export: peer != PeerId(5) }
 }
 
 /// Attributes that name their source, so that a receiver would recognise its own.

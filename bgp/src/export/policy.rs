@@ -6,8 +6,9 @@
 
 use std::net::Ipv4Addr;
 
+use crate::otc;
 use crate::rib::{LocalIdentity, Source, SourceKind};
-use crate::types::Family;
+use crate::types::{BgpRole, Family};
 use crate::wire::{Attrs, Community, NextHop};
 
 use super::spec::{MemberSpec, Role};
@@ -26,6 +27,7 @@ impl Policy<'_> {
         self.to.export
             && self.reflects(source)
             && !self.is_held_back(attrs)
+            && self.role().is_none_or(|ours| otc::may_leave(ours, attrs.only_to_customer))
             && self.can_tell(self.next_hop(attrs))
     }
 
@@ -35,12 +37,19 @@ impl Policy<'_> {
         match self.to.role {
             Role::Ebgp { local_as } => {
                 attrs.as_path = attrs.as_path.prepend(local_as, 1);
+                let mark = self.role().and_then(|ours| otc::mark_sent(ours, local_as));
+                attrs.only_to_customer = attrs.only_to_customer.or(mark);
                 self.leave_the_as(&mut attrs, source);
             }
             Role::Client | Role::NonClient => self.stay_in_the_as(&mut attrs, source),
         }
         attrs.next_hop = self.next_hop(&attrs);
         attrs
+    }
+
+    /// What this speaker is to the receiver, where the rules of RFC 9234 hold.
+    fn role(&self) -> Option<BgpRole> {
+        self.to.bgp_role.filter(|_| otc::applies(self.family))
     }
 
     /// This speaker's own address for what has none, and for IP routes that leave the AS.
@@ -98,6 +107,7 @@ fn prepended(cluster: Ipv4Addr, list: &[Ipv4Addr]) -> Box<[Ipv4Addr]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rib::Admission;
     use crate::rib::DEFAULT_LOCAL_PREF;
     use crate::types::{Asn, RouterId};
     use crate::wire::ExtCommunity;
@@ -117,7 +127,7 @@ mod tests {
             addresses: Box::default(),
         };
         let encoding = Encoding::default();
-        let to = MemberSpec { role, next_hop: SELF, encoding, export: true };
+        let to = MemberSpec { role, bgp_role: None, next_hop: SELF, encoding, export: true };
         check(Policy { us: &us, to: &to, family })
     }
 
@@ -131,6 +141,7 @@ mod tests {
             client,
             weight: 0,
             local_pref: DEFAULT_LOCAL_PREF,
+            admission: Admission::DEFAULT,
         }
     }
 
@@ -225,6 +236,27 @@ mod tests {
         assert_eq!(allowed(EBGP, Family::Ipv4Unicast, false), [false, false], "our address is an IPv6 one");
         assert_eq!(allowed(EBGP, Family::Ipv4Unicast, true), [true, true]);
         assert_eq!(allowed(EBGP, Family::L2vpnEvpn, false), [true, true]);
+    }
+
+    #[test]
+    fn what_goes_down_is_marked_and_what_is_marked_only_goes_down() {
+        let marked = Attrs { only_to_customer: Some(Asn(7)), ..Attrs::new(VTEP) };
+        let from = source(SourceKind::Ebgp, false);
+        let sent = |bgp_role, family, attrs: &Attrs| {
+            with(EBGP, family, |p| {
+                let to = MemberSpec { bgp_role: Some(bgp_role), ..*p.to };
+                let p = Policy { to: &to, ..p };
+                p.exports(attrs, &from).then(|| p.rewrite(attrs, &from).only_to_customer)
+            })
+        };
+        let plain = Attrs::new(VTEP);
+        for family in [Family::Ipv4Unicast, Family::Ipv6Unicast] {
+            assert_eq!(sent(BgpRole::Provider, family, &plain), Some(Some(Asn(65000))));
+            assert_eq!(sent(BgpRole::Provider, family, &marked), Some(Some(Asn(7))));
+            assert_eq!(sent(BgpRole::Customer, family, &plain), Some(None));
+            assert_eq!(sent(BgpRole::Customer, family, &marked), None);
+        }
+        assert_eq!(sent(BgpRole::Customer, Family::L2vpnEvpn, &marked), Some(Some(Asn(7))), "not of EVPN");
     }
 
     #[test]

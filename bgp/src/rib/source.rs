@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use super::admit::Admission;
 use crate::policy::Context;
 use crate::types::{Asn, Family, PeerId, RouterId};
 
@@ -39,6 +40,8 @@ pub struct Source {
     pub weight: u32,
     /// LOCAL_PREF of its paths that have none.
     pub local_pref: u32,
+    /// What is taken from it.
+    pub admission: Admission,
 }
 
 /// All sources, by [`PeerId`].
@@ -63,6 +66,7 @@ impl Source {
         client: false,
         weight: 0,
         local_pref: 0,
+        admission: Admission::DEFAULT,
     };
 }
 
@@ -77,6 +81,7 @@ impl Sources {
             client: false,
             weight: 0,
             local_pref: DEFAULT_LOCAL_PREF,
+            admission: Admission::DEFAULT,
         };
         let mut sources = Sources { peers: PeerMap::default() };
         sources.set(PeerId::LOCAL, local);

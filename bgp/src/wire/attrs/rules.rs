@@ -71,6 +71,7 @@ pub(super) fn rule(code: u8) -> Option<Rule> {
         code::PMSI_TUNNEL          => (OPTIONAL_TRANSITIVE, AtLeast(5),  Anyone,          TreatAsWithdraw, TreatAsWithdraw),
         code::AIGP                 => (OPTIONAL,            Any,         Nobody,          Discard,         Discard),
         code::LARGE_COMMUNITY      => (OPTIONAL_TRANSITIVE, ListOf(12),  Anyone,          TreatAsWithdraw, TreatAsWithdraw),
+        code::ONLY_TO_CUSTOMER     => (OPTIONAL_TRANSITIVE, Exactly(4),  Anyone,          TreatAsWithdraw, TreatAsWithdraw),
         _ => return None,
     };
     Some(Rule { flags, length, from, bad_flags, bad_value })

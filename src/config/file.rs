@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::authentication::AoAlgorithm;
+use super::bfd::BfdSection;
 use super::value::{AsnValue, MtuValue, RdValue, RtValue};
 
 pub use super::policy::file::PolicySection;
@@ -46,6 +47,9 @@ pub struct Bgp {
     /// What an eBGP neighbour without a policy may do (RFC 8212).
     #[serde(default)]
     pub ebgp_default: EbgpDefault,
+    /// How BFD sessions are held, where a neighbour's `bfd` does not say otherwise. Starts none by itself.
+    #[serde(default)]
+    pub bfd: BfdSection,
     /// Settings that several neighbours share.
     #[serde(default)]
     pub peer_groups: Vec<PeerGroup>,

@@ -19,6 +19,7 @@ impl Core {
 
     /// Lets a neighbour go: its session ends, with `reason` as the last word, and its routes are swept.
     pub(super) fn remove_neighbor(&mut self, id: PeerId, reason: StopReason) {
+        self.bfd_neighbor_ends(id);
         let Some(peer) = self.peers.retire(id) else { return };
         self.export.leave(&mut self.rib, id);
         self.rib.peer_down(id);
@@ -65,6 +66,7 @@ impl Core {
         let rib = &self.rib;
         for id in self.peers.reclaim(|id| !rib.is_rid_of(id)) {
             self.rib.forget(id);
+            self.export.forget(id);
         }
     }
 
@@ -74,5 +76,6 @@ impl Core {
         let session = session_config(&self.config.bgp, &peer.config);
         let start = Box::new(PeerStart { neighbor: peer.config.clone(), session });
         self.actions.push_back(Action::StartPeer { peer: id, start });
+        self.bfd_neighbor_starts(id);
     }
 }

@@ -75,7 +75,8 @@ impl PeerTasks {
         };
         let route = route(&neighbor);
         let seed = self.seed.wrapping_add(peer.0.into());
-        let begins = neighbor.shutdown.is_none();
+        let waits = neighbor.bfd.is_some_and(|bfd| bfd.strict);
+        let begins = neighbor.shutdown.is_none() && !waits;
         self.running.spawn(serve(peer, route, session, seed, begins, mailbox));
         self.doors.open(neighbor.address, accepted);
         let name = neighbor.address.to_string();

@@ -189,7 +189,7 @@ impl Node {
                 drop(net);
                 self.kernel.give(now, ops);
             }
-            Action::Log(_) => {}
+            Action::Bfd { .. } | Action::Log(_) => {}
             Action::StartPeer { .. } | Action::StopPeer { .. } => panic!("nobody configures anew here"),
         }
     }

@@ -1,17 +1,16 @@
 //! What each input means to a session.
 
-use std::net::SocketAddr;
 use std::time::Instant;
 
 use bytes::Buf;
 
 use super::backoff::Backoff;
-use super::down::{self, Reason};
-use super::event::{Action, Input};
+use super::down::Reason;
+use super::event::Input;
 use super::fsm::Event;
 use super::offer::Offer;
 use super::timers::Timer;
-use super::words::{Side, StateName, StopReason};
+use super::words::{Side, StopReason};
 use super::{Session, connection};
 use crate::types::Family;
 use crate::wire::RouteRefresh;
@@ -76,6 +75,9 @@ impl Session {
             self.step(now, side, Event::Stop(Reason::Stopped(reason.clone())));
         }
         self.backoff = Backoff::default();
+        if let Some(pause) = reason.pause().and_then(|pause| now.checked_add(pause)) {
+            self.timers.set(Timer::IdleHold, pause);
+        }
         self.offer = Offer::default();
     }
 

@@ -59,9 +59,9 @@ pub use config::{RemoteAs, RoleConfig, SessionConfig};
 pub use down::{Down, Reason, Refusal, TransportFault};
 pub use established::Established;
 pub use event::{Action, Input, Received};
-pub use info::{Info, MessageCounts};
+pub use info::{FaultCounts, Info, MessageCounts};
 pub use timers::Timer;
-pub use words::{Side, StateName, StopReason};
+pub use words::{PrefixLimit, Side, StateName, StopReason};
 
 use backoff::Backoff;
 use connection::Connection;
@@ -159,7 +159,7 @@ impl Session {
             last_failure: self.history.last_failure.clone(),
             sent: self.out.sent,
             received: self.out.received,
-            fault_count: self.out.faults.count,
+            fault_counts: self.out.faults.counts,
             faults: self.out.faults.last.iter().cloned().collect(),
             timers: self.running_timers().collect(),
         }

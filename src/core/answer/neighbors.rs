@@ -10,11 +10,12 @@ use bgp::session::{Down, MessageCounts, RemoteAs, StateName};
 use bgp::types::Family;
 use bgp::wire::{Fault, Verdict};
 
+use crate::core::limits::Standing;
 use crate::core::peer::Peer;
 use crate::core::{Action, Core, SessionCommand};
 
 use super::row::{hex, seconds, seconds_since, text, texts};
-use super::{Answered, parse, parse_token, token};
+use super::{Answered, bfd, parse, parse_token, token};
 
 /// The longest text that goes into a NOTIFICATION (RFC 9003 section 2).
 const MESSAGE_OCTETS: usize = 255;
@@ -66,7 +67,9 @@ impl Core {
         let id = peer.id;
         let kind = ResetKind::try_from(query.kind).unwrap_or_default();
         if matches!(kind, ResetKind::Hard | ResetKind::Unspecified) {
-            self.command(id, SessionCommand::Reset(text));
+            // A session that was ended for too many routes is let up again.
+            let stopped = peer.limits.is_stopped();
+            self.command(id, if stopped { SessionCommand::Enable } else { SessionCommand::Reset(text) });
             return Ok(v1::ResetNeighborResponse {});
         }
         let families = match &peer.session {
@@ -104,12 +107,12 @@ impl Core {
         if let Some(peer) = self.peers.get_mut(id) {
             peer.shut_down = matches!(command, SessionCommand::Shutdown(_));
         }
-        self.watches.neighbor_changed(id);
-        self.command(id, command);
+        self.administer(id, command);
         Ok(v1::SetNeighborAdminResponse {})
     }
 
-    fn command(&mut self, peer: bgp::types::PeerId, command: SessionCommand) {
+    /// Has a session's task do something.
+    pub(in crate::core) fn command(&mut self, peer: bgp::types::PeerId, command: SessionCommand) {
         self.actions.push_back(Action::Session { peer, command });
     }
 
@@ -135,9 +138,12 @@ impl Core {
             role: text(peer.config.role.map(|role| role.ours)),
             authentication: peer.config.authentication.name().to_owned(),
             ttl_security_hops: peer.config.hops.limit().unwrap_or_default().into(),
+            bfd: bfd::row(now, peer),
             ..v1::Neighbor::default()
         };
         row.rejected = self.rejected_rows(peer);
+        row.oversized = self.export.oversized(peer.id);
+        row.send_hold_time_seconds = peer.config.send_hold_time.unwrap_or(0);
         self.fill_in_policies(peer, &mut row);
         fill_in_session(now, peer, &mut row);
         fill_in_info(now, peer, &mut row);
@@ -163,6 +169,7 @@ impl Core {
 
     fn family_row(&self, peer: &Peer, family: Family, negotiated: bool) -> v1::NeighborFamily {
         let status = self.export.status(&self.rib, peer.id, family);
+        let limit = self.standing(peer.id, family);
         v1::NeighborFamily {
             family: family.name().to_owned(),
             negotiated,
@@ -172,6 +179,8 @@ impl Core {
             version: status.map_or(0, |status| status.cursor.0),
             end_of_rib_received: peer.has_sent_all(family),
             end_of_rib_sent: status.is_some_and(|status| status.in_sync),
+            max_prefix: limit.map(|(limit, _)| limit.into()),
+            max_prefix_state: limit.map(|(_, standing)| limit_state(standing).into()).unwrap_or_default(),
         }
     }
 }
@@ -205,7 +214,9 @@ fn fill_in_info(now: Instant, peer: &Peer, row: &mut v1::Neighbor) {
     let Some(info) = &peer.info else { return };
     row.messages_received = Some(counts(&info.received));
     row.messages_sent = Some(counts(&info.sent));
-    row.faults_total = info.fault_count;
+    row.faults_total = info.fault_counts.total();
+    row.faults_discarded = info.fault_counts.discarded;
+    row.faults_withdrawn = info.fault_counts.withdrawn;
     row.faults = info.faults.iter().rev().map(|(at, fault)| fault_row(now, *at, fault)).collect();
 }
 
@@ -218,6 +229,7 @@ fn fault_row(now: Instant, at: Instant, fault: &Fault) -> v1::Fault {
         verdict: verdict.to_owned(),
         attribute: fault.attribute_name(),
         text: fault.what.to_owned(),
+        section: fault.section.to_owned(),
         hex: hex(&fault.octets),
         age_seconds: seconds_since(now, at),
     }
@@ -241,6 +253,14 @@ fn state(state: StateName) -> v1::NeighborState {
         StateName::OpenSent => v1::NeighborState::Opensent,
         StateName::OpenConfirm => v1::NeighborState::Openconfirm,
         StateName::Established => v1::NeighborState::Established,
+    }
+}
+
+fn limit_state(standing: Standing) -> v1::LimitState {
+    match standing {
+        Standing::Below => v1::LimitState::Below,
+        Standing::Near => v1::LimitState::Warning,
+        Standing::Over => v1::LimitState::Exceeded,
     }
 }
 

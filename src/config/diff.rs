@@ -6,15 +6,16 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::IpAddr;
 
-use super::{Config, NeighborConfig};
+use super::{Config, NeighborAddress, NeighborConfig, RangeConfig};
 
 /// What is to be done.
 #[derive(Debug, Default)]
 pub struct Diff {
     /// Neighbours, by address.
-    pub neighbors: Vec<(IpAddr, NeighborStep)>,
+    pub neighbors: Vec<(NeighborAddress, NeighborStep)>,
+    /// Ranges that come, go, or are others: lines to tell.
+    pub ranges: Vec<Change>,
     /// Keys that are in force only after the next start.
     pub restart: Vec<&'static str>,
 }
@@ -66,9 +67,9 @@ pub enum Effect {
 macro_rules! neighbor_keys {
     (while_it_lasts: $($kept:ident),*; by_a_reset: $($reset:ident),*;) => {
         /// The keys in which two configurations of a neighbour differ, and whether its session ends for that.
-        fn compare(old: &NeighborConfig, new: &NeighborConfig) -> (Vec<&'static str>, bool) {
+        pub fn compare(old: &NeighborConfig, new: &NeighborConfig) -> (Vec<&'static str>, bool) {
             // Makes a key that is missing below an error.
-            let NeighborConfig { address: _, $($kept: _,)* $($reset: _,)* } = new;
+            let NeighborConfig { address: _, range: _, $($kept: _,)* $($reset: _,)* } = new;
             let mut keys = Vec::new();
             $(if old.$kept != new.$kept { keys.push(key(stringify!($kept))); })*
             let kept = keys.len();
@@ -87,10 +88,9 @@ macro_rules! neighbor_keys {
 // former: what was agreed stays, and the next session begins with the new ones.
 neighbor_keys! {
     while_it_lasts: description, peer_group, shutdown, hold_time, keepalive, connect_retry, min_hold_time, max_prefix,
-        send_hold_time, bfd;
+        send_hold_time, bfd, import_policy, export_policy, keep_adj_in, ebgp_accept;
     by_a_reset: port, local_address, remote_as, families, passive, route_reflector_client, extended_next_hop, role,
-        admission,
-        fqdn, software_version, hops, authentication, ebgp_accept, import_policy, export_policy, keep_adj_in;
+        admission, fqdn, software_version, hops, authentication;
 }
 
 /// What an operator calls a field.
@@ -109,6 +109,7 @@ impl Diff {
     pub fn between(running: &Config, wanted: &Config) -> Diff {
         Diff {
             neighbors: neighbor_steps(&running.bgp.neighbors, &wanted.bgp.neighbors),
+            ranges: range_changes(&running.bgp.ranges, &wanted.bgp.ranges),
             restart: restart_keys(running, wanted),
         }
     }
@@ -121,12 +122,12 @@ impl Diff {
             effect: Effect::NeedsRestart,
             keys: Vec::new(),
         };
-        neighbors.chain(self.restart.iter().map(one)).collect()
+        neighbors.chain(self.ranges.iter().cloned()).chain(self.restart.iter().map(one)).collect()
     }
 }
 
 impl NeighborStep {
-    fn change(&self, address: IpAddr) -> Change {
+    fn change(&self, address: NeighborAddress) -> Change {
         let (effect, keys) = match self {
             NeighborStep::Add(_) => (Effect::Added, Vec::new()),
             NeighborStep::Remove => (Effect::Removed, Vec::new()),
@@ -137,9 +138,13 @@ impl NeighborStep {
     }
 }
 
-fn neighbor_steps(running: &[NeighborConfig], wanted: &[NeighborConfig]) -> Vec<(IpAddr, NeighborStep)> {
-    let mut before: BTreeMap<IpAddr, &NeighborConfig> = running.iter().map(|n| (n.address, n)).collect();
-    let mut steps: BTreeMap<IpAddr, NeighborStep> = BTreeMap::new();
+fn neighbor_steps(
+    running: &[NeighborConfig],
+    wanted: &[NeighborConfig],
+) -> Vec<(NeighborAddress, NeighborStep)> {
+    let mut before: BTreeMap<NeighborAddress, &NeighborConfig> =
+        running.iter().map(|n| (n.address, n)).collect();
+    let mut steps: BTreeMap<NeighborAddress, NeighborStep> = BTreeMap::new();
     for new in wanted {
         let config = Box::new(new.clone());
         let step = match before.remove(&new.address) {
@@ -153,6 +158,25 @@ fn neighbor_steps(running: &[NeighborConfig], wanted: &[NeighborConfig]) -> Vec<
     }
     steps.extend(before.into_keys().map(|address| (address, NeighborStep::Remove)));
     steps.into_iter().collect()
+}
+
+fn range_changes(running: &[RangeConfig], wanted: &[RangeConfig]) -> Vec<Change> {
+    let find = |list: &'_ [RangeConfig], range| list.iter().position(|other| other.range == range);
+    let line = |range: &RangeConfig, effect, keys| Change {
+        subject: format!("dynamic range {}", range.range),
+        effect,
+        keys,
+    };
+    let gone = running.iter().filter(|range| find(wanted, range.range).is_none());
+    let come = wanted.iter().filter_map(|new| {
+        let Some(old) = find(running, new.range).and_then(|place| running.get(place)) else {
+            return Some(line(new, Effect::Added, Vec::new()));
+        };
+        let (mut keys, _) = compare(&old.neighbor, &new.neighbor);
+        keys.extend((old.limit != new.limit).then_some("limit"));
+        (!keys.is_empty()).then(|| line(new, Effect::Changed, keys))
+    });
+    come.chain(gone.map(|old| line(old, Effect::Removed, Vec::new()))).collect()
 }
 
 fn restart_keys(running: &Config, wanted: &Config) -> Vec<&'static str> {

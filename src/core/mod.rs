@@ -14,12 +14,14 @@
 
 mod answer;
 mod bfd;
+mod dynamic;
 mod event;
 mod fault_log;
 mod forward;
 mod limits;
 mod neighbors;
 mod peer;
+mod policies;
 mod reconfigure;
 mod refresh;
 #[cfg(test)]
@@ -36,9 +38,10 @@ use bgp::types::{Family, FamilySet, PeerId};
 use bgp::wire::NextHop;
 use bgp::wire::update::PeerKind;
 
-use crate::config::Config;
+use crate::config::{Config, NeighborConfig};
 
 pub use self::bfd::{BfdCommand, BfdLine, BfdNews, BfdPicture, BfdTarget};
+use dynamic::Visitors;
 pub use event::{Action, Event, LogLine, PeerNews, PeerStart, ReleaseReason, SessionCommand};
 use forward::Forwarding;
 use peer::{LiveSession, Peers};
@@ -64,6 +67,7 @@ pub struct Core {
     /// EVPN and the kernel, where the configuration asks for them.
     forwarding: Option<Forwarding>,
     watches: Watches,
+    visitors: Visitors,
     refreshes: Refreshes,
     actions: VecDeque<Action>,
 }
@@ -89,10 +93,16 @@ impl Core {
             export: Export::default(),
             forwarding,
             watches: Watches::new(seed),
+            visitors: Visitors::default(),
             refreshes: Refreshes::default(),
             actions: VecDeque::new(),
         };
-        neighbors.into_iter().for_each(|neighbor| core.add_neighbor(neighbor));
+        for neighbor in neighbors {
+            core.add_neighbor(neighbor);
+        }
+        if !core.config.bgp.ranges.is_empty() {
+            core.announce_ranges();
+        }
         core
     }
 
@@ -102,6 +112,7 @@ impl Core {
             Event::Peer { peer, news } => news.into_iter().for_each(|news| self.peer_news(now, peer, news)),
             Event::PeerDied { peer } => self.peer_died(now, peer),
             Event::PeerEnded { peer } => self.peer_ended(peer),
+            Event::Knock { from } => self.knock(now, from),
             Event::Kernel(events) => {
                 if let Some(forwarding) = &mut self.forwarding {
                     forwarding.kernel(now, events);
@@ -119,6 +130,7 @@ impl Core {
         self.end_overdue_refreshes(now);
         let mut more = self.rib.sweep(budget);
         self.reclaim_ids();
+        self.lose_patience(now);
         if let Some(forwarding) = &mut self.forwarding {
             more |= forwarding.settle(now, self.started, &mut self.rib, budget, &mut self.actions);
         }
@@ -154,7 +166,7 @@ impl Core {
         let forwarding = self.forwarding.as_ref();
         let stale = forwarding.filter(|f| f.keeps_stale()).map(|_| self.started + STALE_DEADLINE);
         let rows = forwarding.and_then(Forwarding::poll_timeout);
-        [stale, rows, self.refreshes.poll_timeout()].into_iter().flatten().min()
+        [stale, rows, self.refreshes.poll_timeout(), self.patience_ends()].into_iter().flatten().min()
     }
 
     fn peer_news(&mut self, now: Instant, id: PeerId, news: PeerNews) {
@@ -189,6 +201,7 @@ impl Core {
                     peer.info = Some(info);
                     self.watches.neighbor_changed(id);
                 }
+                self.let_go_if_over(id);
             }
         }
     }
@@ -212,11 +225,10 @@ impl Core {
     fn peer_up(&mut self, now: Instant, id: PeerId, number: u32, agreed: Box<Established>) {
         let Some(peer) = self.peers.get_mut(id) else { return };
         let client = peer.config.route_reflector_client;
-        let ebgp_accept = peer.config.ebgp_accept;
         peer.limits.begin();
         let source = source(&agreed, client, peer.config.admission);
         self.rib.peer_up(id, source);
-        let spec = member_spec(&agreed, client, ebgp_accept, self.config.bgp.asn);
+        let spec = member_spec(&agreed, &peer.config, self.config.bgp.asn);
         for family in agreed.families.iter() {
             self.export.join(&mut self.rib, id, family, &spec);
         }
@@ -300,9 +312,9 @@ fn source(agreed: &Established, client: bool, admission: Admission) -> Source {
     }
 }
 
-fn member_spec(agreed: &Established, client: bool, ebgp_accept: bool, asn: bgp::types::Asn) -> MemberSpec {
+fn member_spec(agreed: &Established, config: &NeighborConfig, asn: bgp::types::Asn) -> MemberSpec {
     let role = match agreed.kind {
-        PeerKind::Ibgp if client => Role::Client,
+        PeerKind::Ibgp if config.route_reflector_client => Role::Client,
         PeerKind::Ibgp => Role::NonClient,
         PeerKind::Ebgp => Role::Ebgp { local_as: asn },
     };
@@ -310,6 +322,7 @@ fn member_spec(agreed: &Established, client: bool, ebgp_accept: bool, asn: bgp::
         std::net::IpAddr::V4(address) => NextHop::Ipv4(address),
         std::net::IpAddr::V6(address) => NextHop::Ipv6(address),
     };
-    let export = agreed.kind == PeerKind::Ibgp || ebgp_accept;
-    MemberSpec { role, bgp_role: agreed.role, next_hop, encoding: agreed.send, export }
+    let policy = config.export_policy.clone();
+    let export = agreed.kind == PeerKind::Ibgp || config.ebgp_accept || policy.is_some();
+    MemberSpec { role, bgp_role: agreed.role, next_hop, encoding: agreed.send, export, policy }
 }

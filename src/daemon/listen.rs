@@ -1,11 +1,10 @@
-//! Accepting connections: each goes to the task of the neighbour whose address it comes from, and to nobody
-//! else. What comes from elsewhere is closed at once.
+//! Accepting connections: each goes to the task of the neighbour whose address it comes from, or waits for core's
+//! word where it comes from a range. What comes from elsewhere is closed at once.
 
-use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::fd::AsFd;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -14,34 +13,11 @@ use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
 
 use crate::config::Authentication;
+use crate::core::Event;
 
+use super::doors::{Admission, Doors};
 use super::keys::Keys;
 use super::socket;
-
-/// Whom accepted connections are given to: shared between those who listen and who starts the neighbours' tasks.
-#[derive(Clone, Default)]
-pub(super) struct Doors(Arc<Mutex<HashMap<IpAddr, mpsc::Sender<TcpStream>>>>);
-
-impl Doors {
-    /// Connections from this address are a neighbour's from now on.
-    pub(super) fn open(&self, address: IpAddr, door: mpsc::Sender<TcpStream>) {
-        self.locked().insert(address, door);
-    }
-
-    /// Connections from this address are nobody's any more.
-    pub(super) fn close(&self, address: IpAddr) {
-        self.locked().remove(&address);
-    }
-
-    fn door(&self, address: IpAddr) -> Option<mpsc::Sender<TcpStream>> {
-        self.locked().get(&address).cloned()
-    }
-
-    /// Nobody waits while it is locked, and a map that somebody died with is whole.
-    fn locked(&self) -> MutexGuard<'_, HashMap<IpAddr, mpsc::Sender<TcpStream>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// After an error of `accept` itself (no descriptor left, say), trying again at once would only burn a core.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -58,7 +34,12 @@ impl Listeners {
     ///
     /// # Errors
     /// The kernel's, with the address; or a key that it does not take, with whose it is.
-    pub(super) fn start(addresses: &[SocketAddr], keys: Keys, doors: &Doors) -> io::Result<Listeners> {
+    pub(super) fn start(
+        addresses: &[SocketAddr],
+        keys: Keys,
+        doors: &Doors,
+        core: &mpsc::Sender<Event>,
+    ) -> io::Result<Listeners> {
         let mut listeners = Listeners::default();
         for &address in addresses {
             let listener = socket::listen(address).map_err(|error| {
@@ -72,7 +53,7 @@ impl Listeners {
         // Nobody is let in before all keys are there.
         for (address, listener) in &listeners.sockets {
             info!(%address, "listening");
-            tokio::spawn(accept(listener.clone(), doors.clone()));
+            tokio::spawn(accept(listener.clone(), doors.clone(), core.clone()));
         }
         Ok(listeners)
     }
@@ -97,10 +78,10 @@ impl Listeners {
     }
 }
 
-async fn accept(listener: Arc<TcpListener>, doors: Doors) {
+async fn accept(listener: Arc<TcpListener>, doors: Doors, core: mpsc::Sender<Event>) {
     loop {
         match listener.accept().await {
-            Ok((stream, from)) => admit(stream, from.ip().to_canonical(), &doors),
+            Ok((stream, from)) => admit(stream, from, &doors, &core).await,
             Err(error) => {
                 warn!(%error, "cannot accept a connection");
                 tokio::time::sleep(PAUSE).await;
@@ -109,13 +90,12 @@ async fn accept(listener: Arc<TcpListener>, doors: Doors) {
     }
 }
 
-fn admit(stream: TcpStream, from: IpAddr, doors: &Doors) {
-    let Some(door) = doors.door(from) else {
-        debug!(%from, "connection refused: no such neighbour");
-        return;
-    };
-    // A neighbour that connects faster than its task looks has its newest connection closed.
-    if door.try_send(stream).is_err() {
-        debug!(%from, "connection refused: others of this neighbour are waiting");
+async fn admit(stream: TcpStream, from: SocketAddr, doors: &Doors, core: &mpsc::Sender<Event>) {
+    match doors.admit(stream, from) {
+        Admission::Given => {}
+        // Without a core nobody is let in any more.
+        Admission::Waits(from) => drop(core.send(Event::Knock { from }).await),
+        Admission::Unknown => debug!(%from, "connection refused: no such neighbour"),
+        Admission::Crowded => debug!(%from, "connection refused: others are waiting"),
     }
 }

@@ -1,22 +1,27 @@
 //! The neighbours' tasks: begun and ended as core wants, and reached by their ids.
 
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bgp::export::Batch;
 use bgp::session::{Session, SessionConfig, StopReason};
 use bgp::types::PeerId;
+use bgp::wire::Notification;
+use bytes::BytesMut;
+use ipnet::IpNet;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tracing::{debug, warn};
 
 use crate::config::{Authentication, NeighborConfig};
 use crate::core::{BATCH_CREDIT, Event, PeerStart, SessionCommand};
+use crate::peer::Stream;
 
-use super::listen::{Doors, Listeners};
+use super::doors::Doors;
+use super::listen::Listeners;
 use super::peer::{Mailbox, Peer};
-use super::socket::Route;
-use super::{host, keep};
+use super::socket::{Remote, Route};
+use super::{host, keep, keys, unnumbered};
 
 /// Batches of the session that has just ended may still be under way when a new one gets its own.
 const BATCHES: usize = 2 * BATCH_CREDIT as usize;
@@ -36,6 +41,7 @@ pub(super) struct PeerTasks {
     /// By peer id.
     outlets: Vec<Option<Outlet>>,
     running: JoinSet<()>,
+    ranges: Vec<(IpNet, Authentication)>,
 }
 
 /// The way to one task.
@@ -54,7 +60,15 @@ impl PeerTasks {
         events: mpsc::Sender<Event>,
         seed: u64,
     ) -> PeerTasks {
-        PeerTasks { doors, listeners, events, seed, outlets: Vec::new(), running: JoinSet::new() }
+        PeerTasks {
+            doors,
+            listeners,
+            events,
+            seed,
+            outlets: Vec::new(),
+            running: JoinSet::new(),
+            ranges: Vec::new(),
+        }
     }
 
     /// Begins a task.
@@ -77,9 +91,9 @@ impl PeerTasks {
         let seed = self.seed.wrapping_add(peer.0.into());
         let waits = neighbor.bfd.is_some_and(|bfd| bfd.strict);
         let begins = neighbor.shutdown.is_none() && !waits;
-        self.running.spawn(serve(peer, route, session, seed, begins, mailbox));
-        self.doors.open(neighbor.address, accepted);
         let name = neighbor.address.to_string();
+        self.running.spawn(serve(peer, name.clone(), route, session, seed, begins, mailbox));
+        self.doors.open(neighbor.address, accepted);
         self.set(peer, Some(Outlet { neighbor, name, batches, commands }));
     }
 
@@ -87,9 +101,36 @@ impl PeerTasks {
     pub(super) fn stop(&mut self, peer: PeerId, reason: StopReason) {
         let Some(outlet) = self.set(peer, None) else { return };
         self.doors.close(outlet.neighbor.address);
-        self.set_key(&outlet.neighbor, &Authentication::None);
+        let range = keys::range(outlet.neighbor.address);
+        // Neighbours that are known by their links share one.
+        if !self.outlets.iter().flatten().any(|other| keys::range(other.neighbor.address) == range) {
+            self.set_key(&outlet.neighbor, &Authentication::None);
+        }
         // Without room for the reason the task ends all the same, as its commands do.
         let _ = outlet.commands.try_send(SessionCommand::End(reason));
+    }
+
+    /// Neighbours may come from these ranges from now on, and have to sign like this.
+    pub(super) fn set_ranges(&mut self, ranges: Vec<(IpNet, Authentication)>) {
+        let before = std::mem::replace(&mut self.ranges, ranges);
+        for (range, _) in
+            before.iter().filter(|(range, _)| !self.ranges.iter().any(|(other, _)| other == range))
+        {
+            self.listeners.set_key(*range, &Authentication::None).iter().for_each(|error| warn!("{error}"));
+        }
+        for (range, how) in &self.ranges {
+            self.listeners.set_key(*range, how).iter().for_each(|error| warn!("{error}"));
+        }
+        self.doors.set_ranges(self.ranges.iter().map(|(range, _)| *range).collect());
+    }
+
+    /// Closes the connection of somebody who waits to become a neighbour.
+    pub(super) fn turn_away(&self, from: IpAddr) {
+        let Some(stream) = self.doors.take_waiting(from) else { return };
+        let mut octets = BytesMut::new();
+        Notification::OUT_OF_RESOURCES.emit(&mut octets);
+        debug!(%from, "connection refused: there is no room for another neighbour of its range");
+        stream.close(vec![octets.freeze()]);
     }
 
     /// Ends all tasks, because the daemon ends.
@@ -123,7 +164,11 @@ impl PeerTasks {
 
     /// Has the listeners ask a neighbour for a key.
     fn set_key(&mut self, neighbor: &NeighborConfig, how: &Authentication) {
-        for error in self.listeners.set_key(neighbor.address.into(), how) {
+        if neighbor.range.is_some() {
+            // The key of its range is its own.
+            return;
+        }
+        for error in self.listeners.set_key(keys::range(neighbor.address), how) {
             warn!("{error}");
         }
     }
@@ -155,16 +200,17 @@ fn fqdn(neighbor: &NeighborConfig) -> Option<(String, String)> {
 
 async fn serve(
     peer: PeerId,
+    name: String,
     route: Route,
     config: SessionConfig,
     seed: u64,
     begins: bool,
     mut mailbox: Mailbox,
 ) {
-    let (name, core) = (route.remote.ip().to_string(), mailbox.core.clone());
+    let core = mailbox.core.clone();
     loop {
         let session = Session::new(config.clone(), seed);
-        let task = Peer::new(peer, route.clone(), session, &mut mailbox);
+        let task = Peer::new(peer, &name, route.clone(), session, &mut mailbox);
         if !keep::dies(peer, &name, &core, task.run(begins)).await {
             break;
         }
@@ -175,7 +221,7 @@ async fn serve(
 
 fn route(neighbor: &NeighborConfig) -> Route {
     Route {
-        remote: SocketAddr::new(neighbor.address, neighbor.port),
+        remote: Remote::of(neighbor.address, neighbor.port, unnumbered::look_for_neighbor),
         local: neighbor.local_address,
         hops: neighbor.hops,
         authentication: neighbor.authentication.clone(),

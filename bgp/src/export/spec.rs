@@ -1,12 +1,13 @@
 //! What a peer is as a receiver of routes. Equal receivers share an update group.
 
 use crate::otc;
+use crate::policy::Chain;
 use crate::types::{Asn, BgpRole, Family};
 use crate::wire::NextHop;
 use crate::wire::update::Encoding;
 
 /// How one peer is to be served in one family.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct MemberSpec {
     /// How it stands to this speaker.
     pub role: Role,
@@ -19,6 +20,8 @@ pub struct MemberSpec {
     pub encoding: Encoding,
     /// Whether it is sent routes at all. An eBGP peer without a policy is not (RFC 8212): End-of-RIB only.
     pub export: bool,
+    /// What decides which routes it is sent, and how they are changed; all, if there is none.
+    pub policy: Option<Chain>,
 }
 
 /// How a receiver stands to this speaker.
@@ -41,7 +44,8 @@ impl MemberSpec {
         let add_path = self.encoding.add_path.contains(family);
         self.encoding.add_path = add_path.then_some(family).into_iter().collect();
         self.bgp_role = self.bgp_role.filter(|_| otc::applies(family));
-        if family == Family::L2vpnEvpn {
+        let names_us = self.policy.as_ref().is_some_and(Chain::sets_own_next_hop);
+        if family == Family::L2vpnEvpn && !names_us {
             self.next_hop = NextHop::Ipv4(std::net::Ipv4Addr::UNSPECIFIED);
         }
         self

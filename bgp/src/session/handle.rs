@@ -5,7 +5,7 @@ use std::time::Instant;
 use bytes::Buf;
 
 use super::backoff::Backoff;
-use super::down::Reason;
+use super::down::{Reason, TransportFault};
 use super::event::Input;
 use super::fsm::Event;
 use super::offer::Offer;
@@ -33,7 +33,8 @@ impl Session {
             Input::ConnectFailed(kind) => self.step(now, Side::Outgoing, Event::ConnectFailed(kind)),
             Input::Accepted { local, remote } => self.accept(now, local, remote),
             Input::Received(side) => self.receive(now, side),
-            Input::Closed(side) => self.closed(now, side),
+            Input::Closed(side) => self.closed(now, side, TransportFault::Closed),
+            Input::Lost(side, fault) => self.closed(now, side, fault),
             Input::Sent { side, updates, refreshes } => {
                 self.step(now, side, Event::Sent { updates, refreshes });
             }
@@ -113,11 +114,11 @@ impl Session {
     }
 
     /// What came before the end still counts: often it says why.
-    fn closed(&mut self, now: Instant, side: Side) {
+    fn closed(&mut self, now: Instant, side: Side, fault: TransportFault) {
         while self.has_buffered(side) {
             self.receive(now, side);
         }
-        self.step(now, side, Event::Closed);
+        self.step(now, side, Event::Closed(fault));
     }
 
     fn timeout(&mut self, now: Instant) {

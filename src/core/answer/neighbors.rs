@@ -1,6 +1,5 @@
 //! Neighbours: their sessions, and what operators do to these.
 
-use std::net::IpAddr;
 use std::time::Instant;
 
 use api::query::{ApiError, page_size};
@@ -10,9 +9,10 @@ use bgp::session::{Down, MessageCounts, RemoteAs, StateName};
 use bgp::types::Family;
 use bgp::wire::{Fault, Verdict};
 
+use crate::config::NeighborAddress;
 use crate::core::limits::Standing;
 use crate::core::peer::Peer;
-use crate::core::{Action, Core, SessionCommand};
+use crate::core::{Core, SessionCommand};
 
 use super::row::{hex, seconds, seconds_since, text, texts};
 use super::{Answered, bfd, parse, parse_token, token};
@@ -26,9 +26,9 @@ const NO_POLICY: &str = "no-policy";
 impl Core {
     /// The neighbour with this address.
     pub(super) fn neighbor(&self, address: &str) -> Answered<&Peer> {
-        let parsed: IpAddr = parse("address", address)?;
-        let missing = || ApiError::NotFound(format!("no neighbour has the address {address}"));
-        self.peers.by_address(parsed.to_canonical()).ok_or_else(missing)
+        let parsed: NeighborAddress = parse("address", address)?;
+        let missing = || ApiError::NotFound(format!("no neighbour is called {address}"));
+        self.peers.by_address(parsed).ok_or_else(missing)
     }
 
     pub(super) fn list_neighbors(
@@ -111,23 +111,19 @@ impl Core {
         Ok(v1::SetNeighborAdminResponse {})
     }
 
-    /// Has a session's task do something.
-    pub(in crate::core) fn command(&mut self, peer: bgp::types::PeerId, command: SessionCommand) {
-        self.actions.push_back(Action::Session { peer, command });
-    }
-
     /// A neighbour's row.
     pub(in crate::core) fn neighbor_row(&self, now: Instant, peer: &Peer) -> v1::Neighbor {
         let mut row = v1::Neighbor {
             address: peer.config.address.to_string(),
-            remote_as: match peer.config.remote_as {
+            remote_as: match &peer.config.remote_as {
                 RemoteAs::Number(asn) => asn.0,
                 RemoteAs::Internal => self.config.bgp.asn.0,
-                RemoteAs::External | RemoteAs::Any => 0,
+                RemoteAs::OneOf(_) | RemoteAs::External | RemoteAs::Any => 0,
             },
             local_as: self.config.bgp.asn.0,
             description: peer.config.description.clone(),
             peer_group: peer.config.peer_group.clone(),
+            dynamic: peer.config.range.is_some(),
             state: state(peer.state()).into(),
             admin_state: admin_state(peer).into(),
             since_seconds: peer.down_since.map(|since| seconds_since(now, since)),
@@ -136,6 +132,7 @@ impl Core {
             flaps: peer.flaps,
             route_reflector_client: peer.config.route_reflector_client,
             role: text(peer.config.role.map(|role| role.ours)),
+            interface: peer.config.address.interface().map(|name| name.to_string()).unwrap_or_default(),
             authentication: peer.config.authentication.name().to_owned(),
             ttl_security_hops: peer.config.hops.limit().unwrap_or_default().into(),
             bfd: bfd::row(now, peer),
@@ -193,6 +190,7 @@ fn fill_in_session(now: Instant, peer: &Peer, row: &mut v1::Neighbor) {
     row.since_seconds = Some(seconds_since(now, session.since));
     row.router_id = agreed.remote_router_id.to_string();
     row.local_address = agreed.local.ip().to_string();
+    row.remote_address = agreed.remote.ip().to_string();
     row.local_port = agreed.local.port().into();
     row.remote_port = agreed.remote.port().into();
     row.hold_time_seconds = seconds(agreed.hold_time);

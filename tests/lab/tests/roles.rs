@@ -53,7 +53,7 @@ fn accepted(shown: &Value) -> u64 {
 /// The path that linnetd has to a prefix, with all its attributes.
 fn path(hub: &Hub, prefix: &str) -> Result<Value> {
     let shown = hub.linnet.linnet(&format!("rib {prefix} --detail"))?;
-    Ok(shown[0].clone())
+    Ok(shown.get(0).cloned().unwrap_or_default())
 }
 
 /// A provider's route is marked on receipt, goes to a customer with its mark, and not to another provider.

@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bgp::export::{Export, MemberSpec, Role};
+use bgp::export::{Export, MemberSpec, PathsSent, Role};
 use bgp::rib::{
     Admission, Budget, DEFAULT_LOCAL_PREF, Decision, LocalIdentity, Rib, Source, SourceKind, Table,
 };
@@ -141,6 +141,7 @@ fn join(export: &mut Export, rib: &mut Rib, family: Family) {
         next_hop,
         next_hop_mode: Default::default(),
         encoding,
+        paths: PathsSent::All,
         export: true,
         policy: None,
     };

@@ -127,6 +127,7 @@ fn prepended(cluster: Ipv4Addr, list: &[Ipv4Addr]) -> Box<[Ipv4Addr]> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::spec::PathsSent;
     use super::*;
     use crate::rib::Admission;
     use crate::rib::DEFAULT_LOCAL_PREF;
@@ -148,6 +149,7 @@ mod tests {
             addresses: Box::default(),
         };
         let encoding = Encoding::default();
+        let (paths, policy) = (PathsSent::All, None);
         let next_hop_mode = NextHopMode::default();
         let to = MemberSpec {
             role,
@@ -155,8 +157,9 @@ mod tests {
             next_hop: SELF,
             next_hop_mode,
             encoding,
+            paths,
             export: true,
-            policy: None,
+            policy,
         };
         check(Policy { us: &us, to: &to, family })
     }

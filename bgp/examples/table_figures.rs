@@ -143,6 +143,7 @@ fn join(export: &mut Export, rib: &mut Rib, family: Family) {
         encoding,
         paths: PathsSent::All,
         export: true,
+        between_clients: true,
         policy: None,
     };
     for peer in (FIRST_RECEIVER..FIRST_RECEIVER + RECEIVERS).map(PeerId) {
@@ -171,6 +172,7 @@ fn new_rib() -> Rib {
             weight: 0,
             local_pref: DEFAULT_LOCAL_PREF,
             admission: Admission::DEFAULT,
+            local_as: None,
         };
         rib.peer_up(PeerId(peer), source);
     }

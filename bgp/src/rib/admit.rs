@@ -120,7 +120,8 @@ pub fn admit(attrs: &Attrs, family: Family, us: &LocalIdentity, source: &Source)
     let refuse = |condition: bool, reason| if condition { Err(reason) } else { Ok(()) };
     let is_leak = |ours| otc::is_leak(ours, source.asn, attrs.only_to_customer);
 
-    let ours = attrs.as_path.asns().filter(|asn| *asn == us.asn).count();
+    let is_us = |asn| asn == us.asn || source.local_as.is_some_and(|local| local.asn == asn);
+    let ours = attrs.as_path.asns().filter(|asn| is_us(*asn)).count();
     refuse(ours > usize::from(allow_as_in), Rejected::AsLoop)?;
     refuse(!as_sets && attrs.as_path.has_sets(), Rejected::AsSet)?;
     refuse(role.is_some_and(is_leak), Rejected::RouteLeak)?;
@@ -134,7 +135,7 @@ pub fn admit(attrs: &Attrs, family: Family, us: &LocalIdentity, source: &Source)
 mod tests {
     use super::super::testing::{attrs, identity, source};
     use super::*;
-    use crate::types::PeerId;
+    use crate::types::{LocalAs, PeerId};
     use crate::wire::NextHop;
 
     const IBGP: PeerId = PeerId(0);
@@ -192,6 +193,13 @@ mod tests {
         let neighbor = source(EBGP).asn.0;
         assert_eq!(check(EBGP, &attrs(&[neighbor, 1, us.asn.0])), Err(Rejected::AsLoop));
         assert_eq!(check(IBGP, &attrs(&[1, us.asn.0])), Err(Rejected::AsLoop));
+        let local_as = Some(LocalAs { asn: Asn(7), prepends: true, replaces: false });
+        let disguised = Source { local_as, ..source(EBGP) };
+        assert_eq!(
+            admit(&attrs(&[neighbor, 7]), Family::Ipv4Unicast, &us, &disguised),
+            Err(Rejected::AsLoop)
+        );
+        assert_eq!(check(EBGP, &attrs(&[neighbor, 7])), Ok(()));
         let ours = Attrs { originator_id: Some(us.router_id), ..attrs(&[]) };
         assert_eq!(check(IBGP, &ours), Err(Rejected::OriginatorIsUs));
         let cluster_list = [[9; 4].into(), us.cluster_id].into();

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::admit::Admission;
 use crate::policy::Context;
-use crate::types::{Asn, Family, PeerId, RouterId};
+use crate::types::{Asn, Family, LocalAs, PeerId, RouterId};
 
 /// LOCAL_PREF of a path that has none, unless an operator says otherwise; what every implementation takes.
 pub const DEFAULT_LOCAL_PREF: u32 = 100;
@@ -42,6 +42,8 @@ pub struct Source {
     pub local_pref: u32,
     /// What is taken from it.
     pub admission: Admission,
+    /// This speaker's AS towards it, where that is not its own.
+    pub local_as: Option<LocalAs>,
 }
 
 /// All sources, by [`PeerId`].
@@ -67,6 +69,7 @@ impl Source {
         weight: 0,
         local_pref: 0,
         admission: Admission::DEFAULT,
+        local_as: None,
     };
 }
 
@@ -82,6 +85,7 @@ impl Sources {
             weight: 0,
             local_pref: DEFAULT_LOCAL_PREF,
             admission: Admission::DEFAULT,
+            local_as: None,
         };
         let mut sources = Sources { peers: PeerMap::default() };
         sources.set(PeerId::LOCAL, local);

@@ -34,6 +34,7 @@ pub(crate) fn source(PeerId(n): PeerId) -> Source {
         weight: 0,
         local_pref: DEFAULT_LOCAL_PREF,
         admission: Admission::DEFAULT,
+        local_as: None,
     }
 }
 

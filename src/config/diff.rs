@@ -94,7 +94,7 @@ neighbor_keys! {
     while_it_lasts: description, peer_group, shutdown, hold_time, keepalive, connect_retry, min_hold_time, max_prefix,
         send_hold_time, bfd, weight, import_policy, export_policy, keep_adj_in, ebgp_accept, authentication;
     by_a_reset: local_as, between_clients, next_hop_mode, port, local_address, remote_as, families, passive,
-        route_reflector_client, extended_next_hop, role, admission, fqdn, software_version, add_path, local_pref, hops, authentication;
+        route_reflector_client, extended_next_hop, role, admission, fqdn, software_version, add_path, local_pref, hops;
 }
 
 /// What an operator calls a field.

@@ -103,6 +103,7 @@ impl Node {
             Action::Batch { peer, .. } => self.peer(peer.0, PeerNews::Credit(1)),
             Action::StartPeer { .. }
             | Action::StopPeer { .. }
+            | Action::Sign { .. }
             | Action::SetRanges(_)
             | Action::TurnAway { .. }
             | Action::Session { .. }

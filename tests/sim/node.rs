@@ -193,7 +193,8 @@ impl Node {
             Action::StartPeer { .. }
             | Action::StopPeer { .. }
             | Action::SetRanges(_)
-            | Action::TurnAway { .. } => panic!("nobody configures anew here"),
+            | Action::TurnAway { .. }
+            | Action::Sign { .. } => panic!("nobody configures anew here"),
         }
     }
 

@@ -198,7 +198,8 @@ fn protection(neighbor: &v1::Neighbor) -> String {
 
 fn kind(neighbor: &v1::Neighbor) -> String {
     let client = (neighbor.route_reflector_client, "route reflector client");
-    marks([client, (neighbor.dynamic, "dynamic")]).replace(',', ", ")
+    let kept = (neighbor.keeps_received, "what it sends is kept as it comes");
+    marks([client, (neighbor.dynamic, "dynamic"), kept]).replace(',', ", ")
 }
 
 fn oversized(routes: u64) -> String {

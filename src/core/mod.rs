@@ -14,6 +14,7 @@
 
 mod answer;
 mod bfd;
+mod dynamic;
 mod event;
 mod fault_log;
 mod forward;
@@ -40,6 +41,7 @@ use bgp::wire::update::PeerKind;
 use crate::config::{Config, NeighborConfig};
 
 pub use self::bfd::{BfdCommand, BfdLine, BfdNews, BfdPicture, BfdTarget};
+use dynamic::Visitors;
 pub use event::{Action, Event, LogLine, PeerNews, PeerStart, ReleaseReason, SessionCommand};
 use forward::Forwarding;
 use peer::{LiveSession, Peers};
@@ -65,6 +67,7 @@ pub struct Core {
     /// EVPN and the kernel, where the configuration asks for them.
     forwarding: Option<Forwarding>,
     watches: Watches,
+    visitors: Visitors,
     refreshes: Refreshes,
     actions: VecDeque<Action>,
 }
@@ -90,10 +93,16 @@ impl Core {
             export: Export::default(),
             forwarding,
             watches: Watches::new(seed),
+            visitors: Visitors::default(),
             refreshes: Refreshes::default(),
             actions: VecDeque::new(),
         };
-        neighbors.into_iter().for_each(|neighbor| core.add_neighbor(neighbor));
+        for neighbor in neighbors {
+            core.add_neighbor(neighbor);
+        }
+        if !core.config.bgp.ranges.is_empty() {
+            core.announce_ranges();
+        }
         core
     }
 
@@ -103,6 +112,7 @@ impl Core {
             Event::Peer { peer, news } => news.into_iter().for_each(|news| self.peer_news(now, peer, news)),
             Event::PeerDied { peer } => self.peer_died(now, peer),
             Event::PeerEnded { peer } => self.peer_ended(peer),
+            Event::Knock { from } => self.knock(now, from),
             Event::Kernel(events) => {
                 if let Some(forwarding) = &mut self.forwarding {
                     forwarding.kernel(now, events);
@@ -120,6 +130,7 @@ impl Core {
         self.end_overdue_refreshes(now);
         let mut more = self.rib.sweep(budget);
         self.reclaim_ids();
+        self.lose_patience(now);
         if let Some(forwarding) = &mut self.forwarding {
             more |= forwarding.settle(now, self.started, &mut self.rib, budget, &mut self.actions);
         }
@@ -155,7 +166,7 @@ impl Core {
         let forwarding = self.forwarding.as_ref();
         let stale = forwarding.filter(|f| f.keeps_stale()).map(|_| self.started + STALE_DEADLINE);
         let rows = forwarding.and_then(Forwarding::poll_timeout);
-        [stale, rows, self.refreshes.poll_timeout()].into_iter().flatten().min()
+        [stale, rows, self.refreshes.poll_timeout(), self.patience_ends()].into_iter().flatten().min()
     }
 
     fn peer_news(&mut self, now: Instant, id: PeerId, news: PeerNews) {
@@ -190,6 +201,7 @@ impl Core {
                     peer.info = Some(info);
                     self.watches.neighbor_changed(id);
                 }
+                self.let_go_if_over(id);
             }
         }
     }

@@ -103,6 +103,8 @@ impl Node {
             Action::Batch { peer, .. } => self.peer(peer.0, PeerNews::Credit(1)),
             Action::StartPeer { .. }
             | Action::StopPeer { .. }
+            | Action::SetRanges(_)
+            | Action::TurnAway { .. }
             | Action::Session { .. }
             | Action::Bfd { .. }
             | Action::Log(_) => {}

@@ -346,6 +346,6 @@ pub fn session_config(bgp: &BgpConfig, neighbor: &NeighborConfig) -> SessionConf
         extended_next_hop: neighbor.extended_next_hop,
         role: neighbor.role,
         software_version: neighbor.software_version.then(|| SOFTWARE.to_owned()),
-        ..SessionConfig::new(bgp.asn, bgp.router_id, neighbor.remote_as, neighbor.families)
+        ..SessionConfig::new(bgp.asn, bgp.router_id, neighbor.remote_as.clone(), neighbor.families)
     }
 }

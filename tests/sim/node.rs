@@ -190,7 +190,10 @@ impl Node {
                 self.kernel.give(now, ops);
             }
             Action::Bfd { .. } | Action::Log(_) => {}
-            Action::StartPeer { .. } | Action::StopPeer { .. } => panic!("nobody configures anew here"),
+            Action::StartPeer { .. }
+            | Action::StopPeer { .. }
+            | Action::SetRanges(_)
+            | Action::TurnAway { .. } => panic!("nobody configures anew here"),
         }
     }
 

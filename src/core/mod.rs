@@ -326,5 +326,5 @@ fn member_spec(agreed: &Established, config: &NeighborConfig, asn: bgp::types::A
     };
     let policy = config.export_policy.clone();
     let export = agreed.kind == PeerKind::Ibgp || config.ebgp_accept || policy.is_some();
-    MemberSpec { role, next_hop, encoding: agreed.send, export, policy }
+    MemberSpec { role, next_hop, next_hop_mode: config.next_hop_mode, encoding: agreed.send, export, policy }
 }

@@ -32,7 +32,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use bgp::export::{Export, MemberSpec, Role};
-use bgp::rib::{Budget, DEFAULT_LOCAL_PREF, LocalIdentity, Rib, Source, SourceKind};
+use bgp::rib::{Budget, LocalIdentity, Rib, Source, SourceKind};
 use bgp::session::{Down, Established, Received};
 use bgp::types::{Family, FamilySet, PeerId};
 use bgp::wire::NextHop;
@@ -83,6 +83,8 @@ impl Core {
             addresses: config.evpn.iter().map(|evpn| evpn.vtep).collect(),
         };
         let mut rib = Rib::new(identity, seed);
+        rib.set_rules(bgp.decision.clone());
+        rib.set_default_local_pref(bgp.default_local_pref);
         let forwarding = config.evpn.as_ref().map(|evpn| Forwarding::new(bgp, evpn, &mut rib, seed));
         let neighbors = bgp.neighbors.clone();
         let mut core = Core {
@@ -224,10 +226,8 @@ impl Core {
 
     fn peer_up(&mut self, now: Instant, id: PeerId, number: u32, agreed: Box<Established>) {
         let Some(peer) = self.peers.get_mut(id) else { return };
-        let client = peer.config.route_reflector_client;
         peer.limits.begin();
-        let source = source(&agreed, client);
-        self.rib.peer_up(id, source);
+        self.rib.peer_up(id, source(&agreed, &peer.config));
         let spec = member_spec(&agreed, &peer.config, self.config.bgp.asn);
         for family in agreed.families.iter() {
             self.export.join(&mut self.rib, id, family, &spec);
@@ -299,7 +299,8 @@ impl Core {
     }
 }
 
-fn source(agreed: &Established, client: bool) -> Source {
+/// What the decision is to know of a neighbour.
+fn source(agreed: &Established, config: &NeighborConfig) -> Source {
     Source {
         kind: match agreed.kind {
             PeerKind::Ibgp => SourceKind::Ibgp,
@@ -308,12 +309,13 @@ fn source(agreed: &Established, client: bool) -> Source {
         asn: agreed.remote_asn,
         router_id: agreed.remote_router_id,
         address: agreed.remote.ip(),
-        client: client && agreed.kind == PeerKind::Ibgp,
-        weight: 0,
-        local_pref: DEFAULT_LOCAL_PREF,
+        client: config.route_reflector_client && agreed.kind == PeerKind::Ibgp,
+        weight: config.weight,
+        local_pref: config.local_pref,
     }
 }
 
+/// How a neighbour is to be served.
 fn member_spec(agreed: &Established, config: &NeighborConfig, asn: bgp::types::Asn) -> MemberSpec {
     let role = match agreed.kind {
         PeerKind::Ibgp if config.route_reflector_client => Role::Client,
@@ -324,7 +326,9 @@ fn member_spec(agreed: &Established, config: &NeighborConfig, asn: bgp::types::A
         std::net::IpAddr::V4(address) => NextHop::Ipv4(address),
         std::net::IpAddr::V6(address) => NextHop::Ipv6(address),
     };
+    let paths = config.add_path.send.map(|send| send.0).unwrap_or_default();
     let policy = config.export_policy.clone();
     let export = agreed.kind == PeerKind::Ibgp || config.ebgp_accept || policy.is_some();
-    MemberSpec { role, next_hop, next_hop_mode: config.next_hop_mode, encoding: agreed.send, export, policy }
+    let (next_hop_mode, encoding) = (config.next_hop_mode, agreed.send);
+    MemberSpec { role, next_hop, next_hop_mode, encoding, paths, export, policy }
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::words::Side;
-use crate::types::{Asn, BgpRole, FamilySet, RouterId};
+use crate::types::{Asn, BgpRole, Family, FamilySet, RouterId};
 use crate::wire::Capability;
 use crate::wire::message::MAX_MESSAGE;
 use crate::wire::update::{Encoding, PeerKind};
@@ -58,9 +58,28 @@ impl Established {
             word(self.send.max_message > MAX_MESSAGE, "extended-message"),
             word(self.send.extended_next_hop, "extended-next-hop ipv4-unicast"),
         ];
+        let several = self.families.iter().filter_map(|family| Some((true, self.add_path(family)?)));
         let role = self.role.filter(|role| self.remote_role() == Some(role.counterpart()));
         let role = role.map(|role| format!("role {role} to {}", role.counterpart()));
-        families.chain(rest).filter(|(used, _)| *used).map(|(_, word)| word).chain(role).collect()
+        families
+            .chain(several)
+            .chain(rest)
+            .filter(|(used, _)| *used)
+            .map(|(_, word)| word)
+            .chain(role)
+            .collect()
+    }
+
+    /// The directions in which several paths of a destination are sent, in words; `None` for neither.
+    fn add_path(&self, family: Family) -> Option<String> {
+        let (send, receive) = (self.send.add_path.contains(family), self.receive.add_path.contains(family));
+        let direction = match (send, receive) {
+            (false, false) => return None,
+            (true, false) => "send",
+            (false, true) => "receive",
+            (true, true) => "both",
+        };
+        Some(format!("add-path {family} {direction}"))
     }
 
     /// What the peer says it is to this speaker (RFC 9234).

@@ -102,7 +102,7 @@ pub(crate) fn show_neighbor(output: &mut Output<'_>, neighbor: &v1::Neighbor) ->
     field(out, "In use", &neighbor.capabilities_agreed.join(", "))?;
     field(out, "Session lost", &times(neighbor.flaps))?;
     field(out, "Last error", &last_error(neighbor))?;
-    field(out, "Refused routes", &refused(neighbor))?;
+    field(out, "Refused", &refused(neighbor))?;
     field(out, "Too large", &oversized(neighbor.oversized))?;
     field(out, "Import policy", &neighbor.import_policies.join(", then "))?;
     field(out, "Export policy", &neighbor.export_policies.join(", then "))?;

@@ -21,6 +21,9 @@ pub struct MemberSpec {
     pub paths: PathsSent,
     /// Whether it is sent routes at all. An eBGP peer without a policy is not (RFC 8212): End-of-RIB only.
     pub export: bool,
+    /// Whether a client is sent what comes from other clients. It is not where the clients of a cluster speak with
+    /// each other themselves (RFC 4456 section 10).
+    pub between_clients: bool,
     /// What decides which routes it is sent, and how they are changed; all, if there is none.
     pub policy: Option<Chain>,
 }
@@ -73,6 +76,8 @@ pub enum Role {
     Ebgp {
         /// The AS number that is put in front.
         local_as: Asn,
+        /// This speaker's own AS number, where it stands behind that one.
+        behind: Option<Asn>,
     },
 }
 

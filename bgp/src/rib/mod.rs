@@ -33,6 +33,7 @@ mod model;
 mod next_hops;
 #[cfg(test)]
 mod order;
+mod prepend;
 mod quiet;
 mod received;
 mod revisit;

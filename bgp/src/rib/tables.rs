@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use ipnet::{Ipv4Net, Ipv6Net};
 
+use crate::intern::Interner;
 use crate::types::{Family, PeerId};
 use crate::wire::{Attrs, EvpnKey, Nlris};
 
@@ -38,6 +39,8 @@ pub struct Rib {
     pub(super) kept: PeerMap<Option<Box<AdjIn>>>,
     /// Peers whose import policy is being asked about what is kept again.
     pub(super) reviews: Vec<PeerId>,
+    /// Attributes of the peers to which this speaker is of another AS.
+    pub(super) prepended: PeerMap<Option<Box<Interner>>>,
 }
 
 impl Rib {
@@ -53,6 +56,7 @@ impl Rib {
             imports: PeerMap::default(),
             kept: PeerMap::default(),
             reviews: Vec::new(),
+            prepended: PeerMap::default(),
         }
     }
 
@@ -135,6 +139,7 @@ impl Rib {
         *self.rejected.slot(peer) = RejectedCounts::default();
         *self.imports.slot(peer) = None;
         *self.kept.slot(peer) = None;
+        *self.prepended.slot(peer) = None;
     }
 
     /// Takes routes that share `attrs`. Those that must not be used are refused, counted, and count as
@@ -151,6 +156,8 @@ impl Rib {
             self.rejected.slot(peer).add(reason, count(routes));
             return Err(reason);
         }
+        let prepended = self.prepended(peer, attrs);
+        let attrs = prepended.as_ref().unwrap_or(attrs);
         if let Some(Some(adj_in)) = self.kept.get_mut(peer) {
             adj_in.announce(learned, attrs, routes);
         }

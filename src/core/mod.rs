@@ -312,6 +312,7 @@ fn source(agreed: &Established, config: &NeighborConfig) -> Source {
         client: config.route_reflector_client && agreed.kind == PeerKind::Ibgp,
         weight: config.weight,
         local_pref: config.local_pref,
+        admission: config.admission,
         local_as: config.local_as,
     }
 }
@@ -335,5 +336,15 @@ fn member_spec(agreed: &Established, config: &NeighborConfig, asn: bgp::types::A
     let export = agreed.kind == PeerKind::Ibgp || config.ebgp_accept || policy.is_some();
     let (next_hop_mode, between_clients) = (config.next_hop_mode, config.between_clients);
     let encoding = agreed.send;
-    MemberSpec { role, next_hop, next_hop_mode, encoding, paths, export, between_clients, policy }
+    MemberSpec {
+        role,
+        bgp_role: agreed.role,
+        next_hop,
+        next_hop_mode,
+        encoding,
+        paths,
+        export,
+        between_clients,
+        policy,
+    }
 }

@@ -46,7 +46,7 @@ mod tables;
 pub(crate) mod testing;
 
 pub use adj_in::Held;
-pub use admit::{LocalIdentity, Rejected, RejectedCounts, admit};
+pub use admit::{Admission, LocalIdentity, Rejected, RejectedCounts, admit};
 pub use budget::Budget;
 pub use cursor::CursorId;
 pub use decision::{Explained, Reason};

@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use smallvec::SmallVec;
 
 use crate::types::{Asn, PeerId};
-use crate::wire::{Attrs, Nlri};
+use crate::wire::{Attrs, Community, Nlri};
 
 use super::destination::{Destination, Path};
 use super::source::{Source, SourceKind, Sources};
@@ -18,6 +18,8 @@ use super::source::{Source, SourceKind, Sources};
 /// The step at which a path lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
+    /// Its source is away for long, and another's is not (RFC 9494 section 4.3).
+    LongLivedStale,
     /// Another is this daemon's own.
     LocalOrigin,
     /// Another has the higher LOCAL_PREF.
@@ -46,6 +48,7 @@ impl Reason {
     /// The name in API and command line.
     pub fn name(self) -> &'static str {
         match self {
+            Reason::LongLivedStale => "llgr-stale",
             Reason::LocalOrigin => "local-origin",
             Reason::LocalPref => "local-pref",
             Reason::AsPathLength => "as-path-length",
@@ -96,7 +99,8 @@ struct Candidate<'a> {
 
 type Candidates<'a> = SmallVec<[Candidate<'a>; 4]>;
 
-const STEPS: [Step; 11] = [
+const STEPS: [Step; 12] = [
+    all(Reason::LongLivedStale, |c| c.attrs.communities.contains(&Community::LLGR_STALE).into()),
     all(Reason::LocalOrigin, |c| (c.source.kind != SourceKind::Local).into()),
     all(Reason::LocalPref, |c| (u32::MAX - c.attrs.local_pref.unwrap_or(DEFAULT_LOCAL_PREF)).into()),
     all(Reason::AsPathLength, |c| c.attrs.as_path.hops() as u128),
@@ -247,6 +251,8 @@ mod tests {
         let plain = || attrs(&[1, 2]);
         let id = |n: u8| Some(RouterId([10, 0, 0, n].into()));
         let local = PeerId::LOCAL.0;
+        let away = Attrs { communities: [Community::LLGR_STALE].into(), ..attrs(&[]) };
+        decided(Reason::LongLivedStale, (0, Attrs { local_pref: Some(500), ..away }), (3, plain()));
         decided(Reason::LocalOrigin, (0, Attrs { local_pref: Some(500), ..attrs(&[]) }), (local, plain()));
         decided(Reason::LocalPref, (3, plain()), (4, Attrs { local_pref: Some(101), ..attrs(&[1, 2, 3]) }));
         decided(Reason::AsPathLength, (3, plain()), (4, Attrs { origin: Origin::Egp, ..attrs(&[1]) }));

@@ -264,7 +264,7 @@ impl<N: Nlri> Table<N> {
     }
 
     /// Chooses the best path, and logs the change if there is one.
-    fn decide(&mut self, sources: &Sources, id: DestinationId, best_touched: bool) {
+    pub(super) fn decide(&mut self, sources: &Sources, id: DestinationId, best_touched: bool) {
         let Some(destination) = self.destinations.get_mut(id.index()) else { return };
         let winner = match destination.has_others() {
             true => decision::best(destination, sources).unwrap_or(0),

@@ -9,7 +9,7 @@ use bytes::{BufMut, BytesMut};
 use nom::Parser;
 use nom::combinator::map_opt;
 use nom::multi::many0;
-use nom::number::complete::{be_u8, be_u16, be_u32};
+use nom::number::complete::{be_u8, be_u16, be_u24, be_u32};
 
 use crate::types::{Afi, Asn, Safi};
 
@@ -38,6 +38,8 @@ pub enum Capability {
     },
     /// 65, four-octet AS numbers (RFC 6793).
     FourOctetAs(Asn),
+    /// 71, long-lived graceful restart (RFC 9494). Means something only beside `GracefulRestart`.
+    LongLivedGracefulRestart(Vec<LongLivedFamily>),
     /// 69, ADD-PATH (RFC 7911).
     AddPath(Vec<(Afi, Safi, AddPathMode)>),
     /// Anything else, kept to be shown: a code without a name here, or a value that its code cannot have.
@@ -47,6 +49,19 @@ pub enum Capability {
         /// Its value.
         value: Vec<u8>,
     },
+}
+
+/// A family that its sender keeps for long while a peer is away (RFC 9494 section 3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LongLivedFamily {
+    /// The family's first number.
+    pub afi: Afi,
+    /// And its second.
+    pub safi: Safi,
+    /// F: the sender's forwarding state was preserved.
+    pub preserved: bool,
+    /// Seconds that its routes may be kept beyond the restart time, 24 bits.
+    pub stale_time: u32,
 }
 
 /// The direction that an ADD-PATH capability offers for a family.
@@ -67,6 +82,7 @@ mod code {
     pub(super) const GRACEFUL_RESTART: u8 = 64;
     pub(super) const FOUR_OCTET_AS: u8 = 65;
     pub(super) const ADD_PATH: u8 = 69;
+    pub(super) const LONG_LIVED_GRACEFUL_RESTART: u8 = 71;
 }
 
 impl Capability {
@@ -79,6 +95,7 @@ impl Capability {
             Capability::GracefulRestart { .. } => code::GRACEFUL_RESTART,
             Capability::FourOctetAs(_) => code::FOUR_OCTET_AS,
             Capability::AddPath(_) => code::ADD_PATH,
+            Capability::LongLivedGracefulRestart(_) => code::LONG_LIVED_GRACEFUL_RESTART,
             Capability::Unknown { code, .. } => *code,
         }
     }
@@ -115,6 +132,12 @@ impl Capability {
             Capability::AddPath(families) => {
                 families.iter().for_each(|(afi, safi, mode)| put_family(out, *afi, *safi, *mode as u8));
             }
+            Capability::LongLivedGracefulRestart(families) => {
+                for family in families {
+                    put_family(out, family.afi, family.safi, u8::from(family.preserved) << 7);
+                    out.put_uint(u64::from(family.stale_time.min(MAX_STALE_TIME)), 3);
+                }
+            }
             Capability::Unknown { value, .. } => out.put_slice(value),
         }
     }
@@ -122,6 +145,9 @@ impl Capability {
 
 /// Twelve bits of seconds (RFC 4724 section 3).
 const GR_TIME: u16 = 0x0fff;
+
+/// Twenty-four bits of seconds (RFC 9494 section 3.1).
+pub const MAX_STALE_TIME: u32 = 0x00ff_ffff;
 
 fn known(code: u8, value: &[u8]) -> Result<Capability, Malformed<'_>> {
     match code {
@@ -131,6 +157,9 @@ fn known(code: u8, value: &[u8]) -> Result<Capability, Malformed<'_>> {
         code::GRACEFUL_RESTART => whole(graceful_restart, value),
         code::FOUR_OCTET_AS => whole(be_u32.map(|asn| Capability::FourOctetAs(Asn(asn))), value),
         code::ADD_PATH => whole(many0(add_path).map(Capability::AddPath), value),
+        code::LONG_LIVED_GRACEFUL_RESTART => {
+            whole(many0(long_lived).map(Capability::LongLivedGracefulRestart), value)
+        }
         _ => Err(Malformed { at: value, what: "not understood" }),
     }
 }
@@ -145,6 +174,17 @@ fn graceful_restart(input: &[u8]) -> Parsed<'_, Capability> {
         (be_u16, many0(family.map(|(afi, safi, flags)| (afi, safi, flags & 0x80 != 0)))).parse(input)?;
     let (restarting, notification) = (head & 0x8000 != 0, head & 0x4000 != 0);
     Ok((rest, Capability::GracefulRestart { restarting, notification, time: head & GR_TIME, families }))
+}
+
+fn long_lived(input: &[u8]) -> Parsed<'_, LongLivedFamily> {
+    let fields = (family, be_u24);
+    let long_lived = |((afi, safi, flags), stale_time)| LongLivedFamily {
+        afi,
+        safi,
+        preserved: flags & 0x80 != 0,
+        stale_time,
+    };
+    fields.map(long_lived).parse(input)
 }
 
 /// RFC 7911 section 4: a capability with another mode is to be ignored.

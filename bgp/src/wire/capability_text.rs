@@ -33,6 +33,13 @@ impl fmt::Display for Capability {
                     write!(f, " {} {mode}", Named(*afi, *safi))
                 })
             }
+            Capability::LongLivedGracefulRestart(families) => {
+                f.write_str("long-lived-graceful-restart")?;
+                families.iter().try_for_each(|family| {
+                    let preserved = if family.preserved { " (preserved)" } else { "" };
+                    write!(f, " {} {}s{preserved}", Named(family.afi, family.safi), family.stale_time)
+                })
+            }
             Capability::Unknown { code, value } => unknown(*code, value, f),
         }
     }
@@ -69,7 +76,6 @@ fn name(code: u8) -> Option<&'static str> {
         9 => "role",
         67 => "dynamic",
         70 => "enhanced-route-refresh",
-        71 => "long-lived-graceful-restart",
         73 => "fqdn",
         75 => "software-version",
         76 => "paths-limit",
@@ -81,6 +87,7 @@ fn name(code: u8) -> Option<&'static str> {
 mod tests {
     use super::*;
     use crate::types::Asn;
+    use crate::wire::LongLivedFamily;
 
     #[test]
     fn one_of_each() {
@@ -95,6 +102,15 @@ mod tests {
             (
                 Capability::AddPath(vec![(Afi::IPV4, Safi::UNICAST, AddPathMode::Both)]),
                 "add-path ipv4-unicast both",
+            ),
+            (
+                Capability::LongLivedGracefulRestart(vec![LongLivedFamily {
+                    afi: Afi::L2VPN,
+                    safi: Safi::EVPN,
+                    preserved: true,
+                    stale_time: 3600,
+                }]),
+                "long-lived-graceful-restart l2vpn-evpn 3600s (preserved)",
             ),
             (Capability::Unknown { code: 70, value: vec![] }, "enhanced-route-refresh"),
             (Capability::Unknown { code: 200, value: vec![1, 2] }, "capability 200 0102"),

@@ -6,7 +6,7 @@ use bgp::types::{Afi, Asn, Esi, EthernetTag, Family, FamilySet, Mac, PathId, Rd,
 use bgp::wire::capability::AddPathMode;
 use bgp::wire::{
     Aggregator, AsPath, Attrs, Capability, Community, Encoding, EvpnBody, EvpnKey, ExtCommunity,
-    LargeCommunity, NextHop, Nlri, Open, Origin, PmsiTunnel, Route, UnknownAttr,
+    LargeCommunity, LongLivedFamily, NextHop, Nlri, Open, Origin, PmsiTunnel, Route, UnknownAttr,
 };
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use proptest::collection::{btree_map, vec};
@@ -223,7 +223,14 @@ fn capability() -> impl Strategy<Value = Capability> {
             }
         ),
         vec((family_number(), mode).prop_map(|((a, s), m)| (a, s, m)), 0..5).prop_map(Capability::AddPath),
-        (70..=255u8, vec(any::<u8>(), 0..=255)).prop_map(|(code, value)| Capability::Unknown { code, value }),
+        vec(
+            (family_number(), any::<bool>(), 0..1u32 << 24).prop_map(|((afi, safi), preserved, stale_time)| {
+                LongLivedFamily { afi, safi, preserved, stale_time }
+            }),
+            0..5
+        )
+        .prop_map(Capability::LongLivedGracefulRestart),
+        (72..=255u8, vec(any::<u8>(), 0..=255)).prop_map(|(code, value)| Capability::Unknown { code, value }),
     ]
 }
 

@@ -238,6 +238,7 @@ fn reason_text<N: Nlri>(entry: &Explained<'_, N>, all: &[Explained<'_, N>]) -> &
 
 fn lost_by(reason: Reason) -> &'static str {
     match reason {
+        Reason::LongLivedStale => "its neighbor has been away for long",
         Reason::LocalOrigin => "another is this node's own",
         Reason::LocalPref => "lower local preference",
         Reason::AsPathLength => "longer AS path",
@@ -254,6 +255,7 @@ fn lost_by(reason: Reason) -> &'static str {
 
 fn won_by(reason: Reason) -> &'static str {
     match reason {
+        Reason::LongLivedStale => "the others' neighbors have been away for long",
         Reason::LocalOrigin => "this node's own",
         Reason::LocalPref => "higher local preference",
         Reason::AsPathLength => "shorter AS path",

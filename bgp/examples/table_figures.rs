@@ -133,7 +133,7 @@ impl<N: Nlri> Bench<N> {
 fn join(export: &mut Export, rib: &mut Rib, family: Family) {
     let encoding = Encoding { as4: true, add_path: FamilySet::EMPTY, max_message: 4096 };
     let next_hop = NextHop::Ipv4(Ipv4Addr::new(10, 0, 0, 1));
-    let spec = MemberSpec { role: Role::Client, next_hop, encoding, export: true };
+    let spec = MemberSpec { role: Role::Client, next_hop, encoding, export: true, long_lived: false };
     for peer in (FIRST_RECEIVER..FIRST_RECEIVER + RECEIVERS).map(PeerId) {
         export.join(rib, peer, family, &spec);
         export.credit(peer, 8);

@@ -52,8 +52,9 @@ impl UpdateGroup {
         UpdateGroup { spec: *spec, members, cursor, sent: sent.clone(), end_of_rib_due: *end_of_rib_due }
     }
 
-    pub(super) fn has_work<N: Nlri>(&self, table: &Table<N>) -> bool {
-        self.end_of_rib_due || !self.is_at_head(table)
+    /// Whether the members are to be sent something; where End-of-RIB is held back, that does not count.
+    pub(super) fn has_work<N: Nlri>(&self, table: &Table<N>, holds_end_of_rib: bool) -> bool {
+        self.end_of_rib_due && !holds_end_of_rib || !self.is_at_head(table)
     }
 
     pub(super) fn is_at_head<N: Nlri>(&self, table: &Table<N>) -> bool {
@@ -67,23 +68,25 @@ impl UpdateGroup {
 
     /// Whether what the two have been sent is the same: at the head it follows from the table and the spec.
     pub(super) fn is_twin<N: Nlri>(&self, other: &UpdateGroup, table: &Table<N>) -> bool {
-        self.spec == other.spec && !self.has_work(table) && !other.has_work(table)
+        self.spec == other.spec && !self.has_work(table, false) && !other.has_work(table, false)
     }
 
-    /// Reads the next window of the log, of at most `limit` entries, and encodes it. Says how many it read.
+    /// Reads the next window of the log, of at most `limit` entries, and encodes it, with End-of-RIB behind the
+    /// last one unless that is held back. Says how many it read.
     pub(super) fn advance<N: Nlri>(
         &mut self,
         table: &mut Table<N>,
         speaker: Speaker<'_>,
         packer: &mut Packer<N>,
         limit: usize,
+        holds_end_of_rib: bool,
     ) -> (usize, Option<Batch>) {
         let (seen, reached) = match self.spec.export {
             true => self.gather(table, speaker, packer, limit),
             false => (1, table.head()),
         };
         table.advance(&self.cursor, reached);
-        let ends_rib = self.end_of_rib_due && self.is_at_head(table);
+        let ends_rib = self.end_of_rib_due && !holds_end_of_rib && self.is_at_head(table);
         self.end_of_rib_due &= !ends_rib;
         (seen, self.encode(speaker, packer, ends_rib))
     }

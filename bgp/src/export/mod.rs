@@ -90,6 +90,17 @@ impl Export {
         }
     }
 
+    /// Holds End-of-RIB of a family back from everybody who has not been sent it, or no longer. A speaker that has
+    /// just started has not heard all it will pass on, and End-of-RIB would have its neighbours drop the rest
+    /// (RFC 4724 section 4.1). Routes go out meanwhile as they come.
+    pub fn hold_end_of_rib(&mut self, family: Family, hold: bool) {
+        match family {
+            Family::Ipv4Unicast => self.ipv4.hold_end_of_rib(hold),
+            Family::Ipv6Unicast => self.ipv6.hold_end_of_rib(hold),
+            Family::L2vpnEvpn => self.evpn.hold_end_of_rib(hold),
+        }
+    }
+
     /// The peer may be sent `batches` more. The first call says how many it takes at a time, each later one
     /// that it has sent as many of those it was given. The credit is one for all families.
     pub fn credit(&mut self, peer: PeerId, batches: u32) {

@@ -31,6 +31,10 @@ enum Op {
         key: u32,
     },
     Down(u32),
+    /// The peer's routes are stale for long.
+    Age(u32),
+    /// End-of-RIB is held back, or no longer.
+    Hold(bool),
     Sweep(usize),
     Join(u32),
     Refresh(u32),
@@ -45,6 +49,8 @@ fn op() -> impl Strategy<Value = Op> {
             .prop_map(|(peer, key, variant)| Op::Announce { peer, key, variant }),
         6 => (0..PEERS, 0..KEYS).prop_map(|(peer, key)| Op::Withdraw { peer, key }),
         1 => (0..PEERS).prop_map(Op::Down),
+        1 => (0..PEERS).prop_map(Op::Age),
+        1 => any::<bool>().prop_map(Op::Hold),
         2 => (0..9usize).prop_map(Op::Sweep),
         3 => (0..PEERS).prop_map(Op::Join),
         1 => (0..PEERS).prop_map(Op::Refresh),
@@ -75,7 +81,8 @@ fn spec(peer: PeerId) -> MemberSpec {
         _ => Role::Ebgp { local_as: US },
     };
     let next_hop = NextHop::Ipv4([10, 0, 0, 1].into());
-    MemberSpec { role, next_hop, encoding: Encoding::default(), export: peer != PeerId(5) }
+    let (export, long_lived) = (peer != PeerId(5), peer == PeerId(1));
+    MemberSpec { role, next_hop, encoding: Encoding::default(), export, long_lived }
 }
 
 /// Attributes that name their source, so that a receiver would recognise its own.
@@ -101,6 +108,11 @@ impl World {
                 rib.peer_down(PeerId(peer));
                 members.remove(&PeerId(peer));
             }
+            Op::Age(peer) => {
+                rib.mark_stale(PeerId(peer), FAMILY);
+                rib.age_stale(PeerId(peer), FAMILY);
+            }
+            Op::Hold(hold) => export.hold_end_of_rib(FAMILY, hold),
             Op::Sweep(budget) => drop(rib.sweep(&mut Budget::new(budget))),
             Op::Join(peer) if !members.contains_key(&PeerId(peer)) => {
                 members.insert(PeerId(peer), Receiver::default());
@@ -133,6 +145,7 @@ impl World {
     }
 
     fn settle(&mut self) {
+        self.export.hold_end_of_rib(FAMILY, false);
         while self.rib.sweep(&mut Budget::new(100)) {}
         loop {
             let more = self.pump(7);

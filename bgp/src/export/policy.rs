@@ -53,6 +53,7 @@ impl Policy<'_> {
         attrs.communities.iter().any(|&community| match community {
             Community::NO_ADVERTISE => true,
             Community::NO_EXPORT | Community::NO_EXPORT_SUBCONFED => leaves,
+            Community::LLGR_STALE => !self.to.long_lived,
             _ => false,
         })
     }
@@ -106,7 +107,7 @@ mod tests {
             addresses: Box::default(),
         };
         let encoding = Encoding { as4: true, add_path: FamilySet::EMPTY, max_message: 4096 };
-        let to = MemberSpec { role, next_hop: SELF, encoding, export: true };
+        let to = MemberSpec { role, next_hop: SELF, encoding, export: true, long_lived: false };
         check(Policy { us: &us, to: &to, family })
     }
 
@@ -138,6 +139,7 @@ mod tests {
         assert_eq!(allowed(Community::NO_EXPORT_SUBCONFED), [true, true, false]);
         assert_eq!(allowed(Community::NO_ADVERTISE), [false, false, false]);
         assert_eq!(allowed(Community(65000 << 16 | 1)), [true, true, true]);
+        assert_eq!(allowed(Community::LLGR_STALE), [false, false, false], "they do not know what it means");
     }
 
     #[test]

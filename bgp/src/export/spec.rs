@@ -16,6 +16,9 @@ pub struct MemberSpec {
     pub encoding: Encoding,
     /// Whether it is sent routes at all. An eBGP peer without a policy is not (RFC 8212): End-of-RIB only.
     pub export: bool,
+    /// Whether it knows long-lived graceful restart: nobody else is told of routes that are stale for long
+    /// (RFC 9494 section 4.3).
+    pub long_lived: bool,
 }
 
 /// How a receiver stands to this speaker.

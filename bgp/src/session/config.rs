@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::restart::RestartConfig;
 use crate::types::{Asn, FamilySet, RouterId};
 
 /// How one session is to be held. Addresses, passwords and hop limits are the driver's: it owns the sockets.
@@ -28,6 +29,8 @@ pub struct SessionConfig {
     /// How long the peer may leave our bytes unread; `None` for what RFC 9687 recommends: eight
     /// minutes or twice the hold time, whichever is longer.
     pub send_hold: Option<Duration>,
+    /// Graceful restart (RFC 4724); `None`: neither offered nor done for the peer.
+    pub restart: Option<RestartConfig>,
 }
 
 /// Which AS a peer may be in.
@@ -56,6 +59,7 @@ impl SessionConfig {
             connect_retry: Duration::from_secs(10),
             passive: false,
             send_hold: None,
+            restart: None,
         }
     }
 }

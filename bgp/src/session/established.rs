@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::restart::PeerRestart;
 use super::words::Side;
 use crate::types::{Asn, FamilySet, RouterId};
 use crate::wire::Capability;
@@ -33,6 +34,8 @@ pub struct Established {
     pub receive: Encoding,
     /// How we encode for the peer.
     pub send: Encoding,
+    /// What the peer does about graceful restart; `None` unless both offer it.
+    pub restart: Option<PeerRestart>,
     /// What we offered.
     pub capabilities_sent: Vec<Capability>,
     /// What the peer offered.

@@ -23,6 +23,7 @@ use super::down::{Down, Reason, TransportFault};
 use super::established::Established;
 use super::event::Action;
 use super::negotiate::{self, OpenSent};
+use super::restart;
 use super::timers::Timer;
 use super::words::{Side, StateName};
 use crate::types::Family;
@@ -196,7 +197,7 @@ fn rest(cx: &mut Context<'_>) -> State {
 
 /// Gives an attempt up that may well succeed at another time.
 fn retry(down: Down, cx: &mut Context<'_>) -> State {
-    close(down.clone(), cx);
+    close(down.clone(), None, cx);
     cx.act(Action::Failed(cx.side, down));
     wait(cx)
 }
@@ -204,7 +205,7 @@ fn retry(down: Down, cx: &mut Context<'_>) -> State {
 // With a connection.
 
 fn greet(local: SocketAddr, remote: SocketAddr, cx: &mut Context<'_>) -> State {
-    let open = negotiate::open(cx.config, cx.offer);
+    let open = negotiate::open(cx.config, cx.offer, cx.own_restart);
     cx.out.send_open(cx.side, &open);
     cx.timers.clear_all();
     cx.set(Timer::OpenWait, OPEN_WAIT);
@@ -322,7 +323,7 @@ impl State {
 
     /// Ends the connection for good.
     fn end(self, down: Down, cx: &mut Context<'_>) -> State {
-        close(down.clone(), cx);
+        close(down.clone(), self.agreed(), cx);
         match self {
             State::Established(_) => cx.out.down(down),
             _ => cx.act(Action::Failed(cx.side, down)),
@@ -331,8 +332,8 @@ impl State {
     }
 }
 
-fn close(down: Down, cx: &mut Context<'_>) {
-    if let Some(notification) = down.notification() {
+fn close(down: Down, agreed: Option<&Established>, cx: &mut Context<'_>) {
+    if let Some(notification) = restart::farewell(&down, cx.config, agreed) {
         cx.out.send_notification(cx.side, &notification);
     }
     cx.act(Action::Close(cx.side));

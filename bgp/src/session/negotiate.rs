@@ -2,8 +2,8 @@
 //!
 //! Families: those that both offer; a speaker that offers none by capability means IPv4 unicast (RFC 4760
 //! section 8). Nothing in common is a refusal, see [`Refusal::NoFamily`]. Four-octet AS numbers (RFC 6793) and
-//! long messages (RFC 8654) are used where both offer them. Graceful restart and ADD-PATH of the peer are
-//! read and shown, and not offered.
+//! long messages (RFC 8654) are used where both offer them. Graceful restart is `restart`'s. ADD-PATH of the peer
+//! is read and shown, and not offered.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::config::SessionConfig;
 use super::down::Refusal;
 use super::established::Established;
+use super::restart::{self, OwnRestart};
 use super::words::Side;
 use crate::types::{Family, FamilySet};
 use crate::wire::message::{MAX_EXTENDED_MESSAGE, MAX_MESSAGE};
@@ -62,20 +63,23 @@ fn bare_will_do(config: &SessionConfig) -> bool {
 }
 
 /// Our OPEN.
-pub(super) fn open(config: &SessionConfig, offer: Offer) -> Open {
+pub(super) fn open(config: &SessionConfig, offer: Offer, own: OwnRestart) -> Open {
     Open {
         asn: config.local_asn,
         hold_time: config.hold_time,
         router_id: config.router_id,
-        capabilities: capabilities(config, offer),
+        capabilities: capabilities(config, offer, own),
     }
 }
 
-fn capabilities(config: &SessionConfig, offer: Offer) -> Vec<Capability> {
+fn capabilities(config: &SessionConfig, offer: Offer, own: OwnRestart) -> Vec<Capability> {
     let families = config.families.iter().map(|f| Capability::Multiprotocol(f.afi(), f.safi()));
     let essential = families.chain([Capability::FourOctetAs(config.local_asn)]);
     match offer {
-        Offer::Full => essential.chain([Capability::RouteRefresh, Capability::ExtendedMessage]).collect(),
+        Offer::Full => {
+            let more = [Capability::RouteRefresh, Capability::ExtendedMessage];
+            essential.chain(more).chain(restart::capabilities(config, own)).collect()
+        }
         Offer::Essential => essential.collect(),
         Offer::Bare => Vec::new(),
     }
@@ -103,6 +107,7 @@ impl OpenSent {
             families,
             receive: encoding,
             send: encoding,
+            restart: restart::agreed(&self.open, &theirs, families),
             capabilities_sent: self.open.capabilities.clone(),
             capabilities_received: theirs.capabilities,
         })
@@ -181,7 +186,7 @@ mod tests {
 
     fn answered(config: &SessionConfig, theirs: Open) -> Result<Established, Refusal> {
         let end = SocketAddr::from(([127, 0, 0, 1], 179));
-        let open = open(config, Offer::Full);
+        let open = open(config, Offer::Full, OwnRestart::default());
         OpenSent { side: Side::Outgoing, local: end, remote: end, open }.answered(theirs, config)
     }
 

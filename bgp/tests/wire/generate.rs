@@ -224,9 +224,11 @@ fn capability() -> impl Strategy<Value = Capability> {
         ),
         vec((family_number(), mode).prop_map(|((a, s), m)| (a, s, m)), 0..5).prop_map(Capability::AddPath),
         vec(
-            (family_number(), any::<bool>(), 0..1u32 << 24).prop_map(|((afi, safi), preserved, stale_time)| {
-                LongLivedFamily { afi, safi, preserved, stale_time }
-            }),
+            (family_number(), any::<bool>(), 0..1u32 << 24).prop_map(
+                |((afi, safi), preserved, stale_time)| {
+                    LongLivedFamily { afi, safi, preserved, stale_time }
+                }
+            ),
             0..5
         )
         .prop_map(Capability::LongLivedGracefulRestart),

@@ -103,7 +103,7 @@ fn a_peer_without_a_family_in_common_is_told_which_were_wanted() {
     let mut a = Alone::started(SessionConfig { families: evpn, ..config_a() });
     a.connected();
     let ipv4 = SessionConfig { families: [Family::Ipv4Unicast].into_iter().collect(), ..config_b() };
-    let open = octets(|out| negotiate::open(&ipv4, Offer::Full).emit(out));
+    let open = octets(|out| negotiate::open(&ipv4, Offer::Full, OwnRestart::default()).emit(out));
     assert_eq!(notifications(&a.receive(Side::Outgoing, &open)), [(2, 7)]);
 }
 
@@ -318,14 +318,6 @@ fn reset_comes_back_by_itself() {
     assert_eq!(notifications(&a.input(Input::Stop(StopReason::Reset(None)))), [(6, 4)]);
     assert_eq!(a.next_timeout(), [Action::Connect]);
     assert!(a.now - a.start <= secs(1));
-}
-
-#[test]
-fn going_down_leaves_without_a_word() {
-    let mut a = Alone::established(config_a());
-    let actions = a.input(Input::Stop(StopReason::GoingDown));
-    let reason = Down::Local(Reason::Stopped(StopReason::GoingDown));
-    assert_eq!(actions, [Action::Close(Side::Outgoing), Action::Down(reason)]);
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod alone;
 mod arbitrary;
 mod net;
 mod pair;
+mod restart;
 
 mod table;
 
@@ -13,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 
+use super::restart::OwnRestart;
 use super::*;
 use crate::types::{Asn, Family, FamilySet, RouterId};
 use crate::wire::message::{self, HEADER_LEN, MAX_EXTENDED_MESSAGE, MessageType};
@@ -55,7 +57,7 @@ fn octets(emit: impl FnOnce(&mut BytesMut)) -> Vec<u8> {
 
 /// B's OPEN with everything that a session of ours offers.
 fn open_b() -> Vec<u8> {
-    octets(|out| negotiate::open(&config_b(), Offer::Full).emit(out))
+    octets(|out| negotiate::open(&config_b(), Offer::Full, OwnRestart::default()).emit(out))
 }
 
 /// The type and the body of the one message in `octets`.

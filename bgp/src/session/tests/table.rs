@@ -127,7 +127,10 @@ fn messages() -> Vec<(&'static str, Event<'static>)> {
     let refresh = RouteRefresh { afi: crate::types::Afi::L2VPN, safi: crate::types::Safi::EVPN, subtype: 0 };
     [
         ("OPEN", open_b()),
-        ("OPEN, wrong AS", octets(|out| negotiate::open(&wrong_as, Offer::Full).emit(out))),
+        (
+            "OPEN, wrong AS",
+            octets(|out| negotiate::open(&wrong_as, Offer::Full, OwnRestart::default()).emit(out)),
+        ),
         ("KEEPALIVE", message::keepalive().to_vec()),
         ("UPDATE", update(&end_of_rib)),
         ("UPDATE, malformed", update(&overrun)),
@@ -210,6 +213,7 @@ impl Bench {
             now: self.now,
             config: &self.config,
             offer: Offer::Full,
+            own_restart: OwnRestart::default(),
             rival: self.rival,
             timers: &mut self.timers,
             jitter: &mut self.jitter,

@@ -8,7 +8,7 @@ use bgp::types::{Asn, Family, FamilySet, RouterId, Vni};
 use evpn::ImportTarget;
 
 use super::fault::Path;
-use super::file::{self, EbgpDefault, PeerSettings, RemoteAsWord};
+use super::file::{self, EbgpDefault, GracefulRestart, PeerSettings, RemoteAsWord};
 use super::{BgpConfig, Config, EvpnConfig, NeighborConfig, VniConfig};
 
 /// A fault of meaning, at a key; its place in the text is found later.
@@ -50,6 +50,7 @@ impl Checker {
             );
         }
         let listen = self.listen(&path, bgp.listen);
+        self.graceful_restart(&path, &bgp.graceful_restart);
         let groups = self.groups(&path, bgp.peer_groups);
         let mut neighbors = Vec::new();
         let mut seen = HashSet::new();
@@ -58,8 +59,12 @@ impl Checker {
             if !seen.insert(neighbor.address) {
                 self.find(at.key("address"), format!("{} is configured already", neighbor.address));
             }
-            let context =
-                Context { asn: bgp.asn.0, ebgp_default: bgp.ebgp_default, listens: !listen.is_empty() };
+            let context = Context {
+                asn: bgp.asn.0,
+                ebgp_default: bgp.ebgp_default,
+                listens: !listen.is_empty(),
+                graceful_restart: &bgp.graceful_restart,
+            };
             neighbors.push(self.neighbor(&at, &neighbor, &groups, &context));
         }
         let router_id = RouterId(bgp.router_id);
@@ -98,12 +103,16 @@ impl Checker {
         at: &Path,
         neighbor: &file::Neighbor,
         groups: &Groups,
-        context: &Context,
+        context: &Context<'_>,
     ) -> NeighborConfig {
         let own = neighbor.settings();
         self.neighbor_addresses(at, neighbor.address, &own);
         self.settings(at, &own);
         let group = self.group_of(at, neighbor.peer_group.as_ref(), groups);
+        let graceful_restart = own.graceful_restart.clone().unwrap_or_default();
+        let graceful_restart = graceful_restart
+            .or(group.graceful_restart.as_ref().unwrap_or(&GracefulRestart::default()))
+            .or(context.graceful_restart);
         let settings = own.or(group);
         if settings.remote_as.is_none() {
             self.find(at.key("remote_as"), "is given neither here nor in a group");
@@ -123,6 +132,7 @@ impl Checker {
             connect_retry: settings.connect_retry.unwrap_or(10),
             multihop: settings.multihop.unwrap_or(1),
             ebgp_accept: context.ebgp_default == EbgpDefault::Accept,
+            graceful_restart: graceful_restart.settings(),
         };
         self.neighbor_whole(at, &config, is_internal(remote_as, context.asn), context.listens);
         config
@@ -146,6 +156,17 @@ impl Checker {
         if settings.port == Some(0) {
             self.find(at.key("port"), "0 is no port; 179 is BGP's");
         }
+        if let Some(section) = &settings.graceful_restart {
+            self.graceful_restart(at, section);
+        }
+    }
+
+    fn graceful_restart(&mut self, at: &Path, section: &GracefulRestart) {
+        let at = at.key("graceful_restart");
+        section.faults(|keys, message| {
+            let place = keys.iter().fold(at.clone(), |path, key| path.key(key));
+            self.find(place, message);
+        });
     }
 
     fn neighbor_addresses(&mut self, at: &Path, address: IpAddr, settings: &PeerSettings) {
@@ -291,10 +312,11 @@ impl Checker {
 type Groups = HashMap<String, PeerSettings>;
 
 /// What of the whole file a neighbour's meaning depends on.
-struct Context {
+struct Context<'a> {
     asn: Asn,
     ebgp_default: EbgpDefault,
     listens: bool,
+    graceful_restart: &'a GracefulRestart,
 }
 
 /// What one VNI can have and no second.

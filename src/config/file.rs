@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use super::value::{AsnValue, MtuValue, RdValue, RtValue};
 
+pub use super::graceful_restart::{GracefulRestart, LongLived};
 pub use super::settings::{Neighbor, PeerGroup, PeerSettings};
 
 /// The whole file.
@@ -41,6 +42,9 @@ pub struct Bgp {
     /// What an eBGP neighbour without a policy may do (RFC 8212).
     #[serde(default)]
     pub ebgp_default: EbgpDefault,
+    /// What becomes of routes while linnetd or a neighbour restarts.
+    #[serde(default)]
+    pub graceful_restart: GracefulRestart,
     /// Settings that several neighbours share.
     #[serde(default)]
     pub peer_groups: Vec<PeerGroup>,

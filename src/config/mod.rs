@@ -6,6 +6,7 @@
 mod check;
 pub mod fault;
 pub mod file;
+mod graceful_restart;
 mod locate;
 mod read;
 mod settings;
@@ -16,11 +17,12 @@ mod value;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use bgp::session::RemoteAs;
-use bgp::types::{Asn, FamilySet, Rd, RouterId, Vni};
+use bgp::types::{Asn, Family, FamilySet, Rd, RouterId, Vni};
 use bgp::wire::RouteTarget;
 use evpn::ImportTarget;
 
 pub use fault::{Fault, Faults};
+pub use graceful_restart::RestartSettings;
 
 /// What a configuration means, with groups and defaults applied.
 #[derive(Debug)]
@@ -77,6 +79,8 @@ pub struct NeighborConfig {
     pub multihop: u8,
     /// Whether an eBGP neighbour is served without a policy (RFC 8212).
     pub ebgp_accept: bool,
+    /// Graceful restart, of this speaker and the neighbour; `None`: neither.
+    pub graceful_restart: Option<RestartSettings>,
 }
 
 /// EVPN over VXLAN.
@@ -111,6 +115,14 @@ pub struct VniConfig {
     pub import_rt: Option<Vec<ImportTarget>>,
     /// Route targets to export.
     pub export_rt: Option<Vec<RouteTarget>>,
+}
+
+impl BgpConfig {
+    /// Whether some neighbour keeps routes of `family` while this speaker restarts.
+    pub fn restarts_gracefully(&self, family: Family) -> bool {
+        let keeps = |n: &NeighborConfig| n.graceful_restart.is_some() && n.families.contains(family);
+        self.neighbors.iter().any(keeps)
+    }
 }
 
 impl Config {

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::file::RemoteAs;
+use super::file::{GracefulRestart, RemoteAs};
 use super::value::FamilyValue;
 
 macro_rules! peer_settings {
@@ -85,4 +85,6 @@ peer_settings! {
     connect_retry: u16,
     /// Hops that an eBGP neighbour may be away; 1, on the link, unless given.
     multihop: u8,
+    /// What becomes of routes while linnetd or the neighbour restarts.
+    graceful_restart: GracefulRestart,
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bgp::export::Batch;
-use bgp::session::{Down, Established, Info, Received};
+use bgp::session::{Down, Established, Info, Received, Restarted};
 use bgp::types::{Family, PeerId};
 use evpn::Notice;
 use fib::{KernelEvent, Op};
@@ -58,6 +58,8 @@ pub enum PeerNews {
 /// What core wants done.
 #[derive(Debug)]
 pub enum Action {
+    /// Let the sessions begin, once: the speaker has restarted so.
+    Begin(Restarted),
     /// Send routes.
     Batch {
         /// To this peer.
@@ -104,6 +106,8 @@ pub enum LogLine {
     Failed(PeerId, Down),
     /// EVPN noticed something.
     Evpn(Notice),
+    /// A neighbour's routes of a family have been stale for their time: they go, or from now on are stale for long.
+    KeptNoLonger(PeerId, Family, bool),
     /// Rows that a former run left in the kernel may go now.
     StaleReleased(ReleaseReason),
 }

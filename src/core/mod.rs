@@ -16,12 +16,14 @@ mod answer;
 mod event;
 mod forward;
 mod peer;
+mod restart;
+mod startup;
 #[cfg(test)]
 mod testing;
 mod watch;
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bgp::export::{Export, MemberSpec, Role};
 use bgp::rib::{Budget, LocalIdentity, Rib, Source, SourceKind};
@@ -35,15 +37,13 @@ use crate::config::{BgpConfig, Config};
 pub use event::{Action, Event, LogLine, PeerNews, ReleaseReason, SessionCommand};
 use forward::Forwarding;
 use peer::{LiveSession, Peers};
+use restart::{Fate, Restarts};
+use startup::Startup;
 use watch::Watches;
 
 /// Batches that a peer may have under way. Two keep the socket busy while the next is made; more only hold
 /// memory for a slow peer.
 pub const BATCH_CREDIT: u32 = 4;
-
-/// How long rows of a former run are kept in the kernel for neighbours that do not send End-of-RIB: the
-/// restart time that RFC 4724 speakers commonly announce.
-const STALE_DEADLINE: Duration = Duration::from_secs(120);
 
 /// All routing state.
 #[derive(Debug)]
@@ -51,6 +51,8 @@ pub struct Core {
     started: Instant,
     config: BgpConfig,
     peers: Peers,
+    startup: Startup,
+    restarts: Restarts,
     rib: Rib,
     export: Export,
     /// EVPN and the kernel, where the configuration asks for them.
@@ -71,12 +73,16 @@ impl Core {
         };
         let mut rib = Rib::new(identity, seed);
         let forwarding = config.evpn.as_ref().map(|evpn| Forwarding::new(&bgp, evpn, &mut rib, seed));
+        let mut export = Export::default();
+        Family::ALL.into_iter().for_each(|family| export.hold_end_of_rib(family, true));
         Core {
             started: now,
             peers: Peers::new(&bgp.neighbors),
+            startup: Startup::new(now),
+            restarts: Restarts::default(),
             config: bgp,
             rib,
-            export: Export::default(),
+            export,
             forwarding,
             watches: Watches::new(seed),
             actions: VecDeque::new(),
@@ -105,11 +111,12 @@ impl Core {
     /// Does what follows from the news, as much as the budget allows. Says whether there is more to do that
     /// waits for nothing from outside.
     pub fn settle(&mut self, now: Instant, budget: &mut Budget) -> bool {
+        self.expire_kept(now);
         let mut more = self.rib.sweep(budget);
         if let Some(forwarding) = &mut self.forwarding {
             more |= forwarding.settle(now, self.started, &mut self.rib, budget, &mut self.actions);
         }
-        self.release_stale(now);
+        self.start_up(now);
         more |= self.export.pump(&mut self.rib, budget);
         while let Some((peer, batch)) = self.export.poll_batch() {
             if let Some(session) = self.peers.get(peer).and_then(|p| p.session.as_ref()) {
@@ -119,10 +126,12 @@ impl Core {
         more | self.serve_watches(now)
     }
 
-    /// Ends: the kernel is to be left without what is ours. The sessions are the caller's to close.
+    /// Ends. The kernel keeps forwarding by what is ours where neighbours keep our routes until we are back, and is
+    /// left without it where nobody does. The sessions are the caller's to close.
     pub fn end(&mut self) {
+        let keeps = self.config.restarts_gracefully(Family::L2vpnEvpn);
         if let Some(forwarding) = &mut self.forwarding {
-            forwarding.end();
+            forwarding.end(keeps);
         }
     }
 
@@ -137,10 +146,15 @@ impl Core {
     }
 
     /// When [`Core::settle`] is to be called though nothing happened.
-    pub fn poll_timeout(&self) -> Option<Instant> {
-        let forwarding = self.forwarding.as_ref()?;
-        let stale = forwarding.keeps_stale().then(|| self.started + STALE_DEADLINE);
-        forwarding.poll_timeout().into_iter().chain(stale).min()
+    pub fn poll_timeout(&self, now: Instant) -> Option<Instant> {
+        let forwarding = self.forwarding.as_ref();
+        let keeps_stale = forwarding.is_some_and(Forwarding::keeps_stale);
+        let timers = [
+            forwarding.and_then(Forwarding::poll_timeout),
+            self.startup.poll_timeout(now, &self.peers, keeps_stale),
+            self.restarts.next_due(),
+        ];
+        timers.into_iter().flatten().min()
     }
 
     fn peer_news(&mut self, now: Instant, id: PeerId, news: PeerNews) {
@@ -148,12 +162,7 @@ impl Core {
             PeerNews::Up { number, agreed } => self.peer_up(now, id, number, agreed),
             PeerNews::Down(down) => self.peer_down(now, id, down),
             PeerNews::Routes(routes) => self.routes(now, id, &routes),
-            PeerNews::EndOfRib(family) => {
-                if let Some(session) = self.peers.get_mut(id).and_then(|peer| peer.session.as_mut()) {
-                    session.end_of_rib.insert(family);
-                    self.watches.neighbor_changed(id);
-                }
-            }
+            PeerNews::EndOfRib(family) => self.end_of_rib(id, family),
             PeerNews::Refresh(family) => self.export.refresh(&mut self.rib, id, family),
             PeerNews::Credit(batches) => self.export.credit(id, batches),
             PeerNews::Failed(down) => {
@@ -192,7 +201,10 @@ impl Core {
         let client = peer.config.route_reflector_client;
         let ebgp_accept = peer.config.ebgp_accept;
         let source = source(&agreed, client);
+        let settings = peer.config.graceful_restart;
         self.rib.peer_up(id, source);
+        let useless = self.restarts.returned(now, id, &agreed, settings.as_ref());
+        useless.iter().for_each(|family| self.rib.discard_stale(id, family));
         let spec = member_spec(&agreed, client, ebgp_accept, self.config.asn);
         for family in agreed.families.iter() {
             self.export.join(&mut self.rib, id, family, &spec);
@@ -206,14 +218,14 @@ impl Core {
 
     fn peer_down(&mut self, now: Instant, id: PeerId, down: Down) {
         let Some(peer) = self.peers.get_mut(id) else { return };
-        if peer.session.take().is_none() {
-            return;
-        }
+        let Some(session) = peer.session.take() else { return };
         peer.flaps += 1;
         peer.down_since = Some(now);
         peer.last_down = Some(down.clone());
+        let settings = peer.config.graceful_restart;
+        let kept = self.restarts.lost(now, id, &session.agreed, &down, settings.as_ref());
         self.export.leave(&mut self.rib, id);
-        self.rib.peer_down(id);
+        self.let_go(id, kept);
         self.watches.neighbor_changed(id);
         self.log(LogLine::Down(id, down));
     }
@@ -227,24 +239,53 @@ impl Core {
         }
     }
 
-    /// Rows that a former run left in the kernel may go once every EVPN neighbour has said all it has, or
-    /// when there was time enough to.
-    fn release_stale(&mut self, now: Instant) {
-        let Some(forwarding) = &mut self.forwarding else { return };
-        if !forwarding.keeps_stale() {
-            return;
+    /// The peer has said all that it has in a family: what it has not said is no more.
+    fn end_of_rib(&mut self, id: PeerId, family: Family) {
+        if let Some(session) = self.peers.get_mut(id).and_then(|peer| peer.session.as_mut()) {
+            session.end_of_rib.insert(family);
+            self.watches.neighbor_changed(id);
         }
-        let evpn_peers = || self.peers.iter().filter(|p| p.config.families.contains(Family::L2vpnEvpn));
-        let complete =
-            evpn_peers().all(|peer| peer.has_sent_all(Family::L2vpnEvpn)) && forwarding.is_current(&self.rib);
-        let late = now >= self.started + STALE_DEADLINE;
-        if complete || late {
+        if self.restarts.end_of_rib(id, family) {
+            self.rib.discard_stale(id, family);
+        }
+    }
+
+    /// Marks what a lost peer gave, and lets it be swept in all families but the `kept` ones.
+    fn let_go(&mut self, id: PeerId, kept: FamilySet) {
+        for family in Family::ALL {
+            self.rib.mark_stale(id, family);
+            if !kept.contains(family) {
+                self.rib.discard_stale(id, family);
+            }
+        }
+    }
+
+    /// Ends what has been kept for its time.
+    fn expire_kept(&mut self, now: Instant) {
+        while let Some((id, family, fate)) = self.restarts.poll_due(now) {
+            match fate {
+                Fate::Discarded => self.rib.discard_stale(id, family),
+                Fate::Aged => self.rib.age_stale(id, family),
+            }
+            self.watches.neighbor_changed(id);
+            self.log(LogLine::KeptNoLonger(id, family, fate == Fate::Aged));
+        }
+    }
+
+    /// What is to be done once after the start, as soon as it may be.
+    fn start_up(&mut self, now: Instant) {
+        let Core { startup, config, peers, rib, export, forwarding, .. } = self;
+        if let Some(restarted) = startup.poll_begin(now, forwarding.as_ref()) {
+            self.actions.push_back(Action::Begin(restarted));
+        }
+        while let Some(family) = startup.poll_heard_out(now, config, peers, rib, forwarding.as_ref()) {
+            export.hold_end_of_rib(family, false);
+        }
+        if let Some(forwarding) = forwarding.as_mut().filter(|forwarding| forwarding.keeps_stale())
+            && let Some(reason) = startup.may_release(now, peers, rib, forwarding)
+        {
             forwarding.release_stale();
-            self.log(LogLine::StaleReleased(if complete {
-                ReleaseReason::EndOfRib
-            } else {
-                ReleaseReason::Deadline
-            }));
+            self.log(LogLine::StaleReleased(reason));
         }
     }
 
@@ -282,5 +323,6 @@ fn member_spec(agreed: &Established, client: bool, ebgp_accept: bool, asn: bgp::
         std::net::IpAddr::V6(address) => NextHop::Ipv6(address),
     };
     let export = agreed.kind == PeerKind::Ibgp || ebgp_accept;
-    MemberSpec { role, next_hop, encoding: agreed.send, export }
+    let long_lived = agreed.restart.as_ref().is_some_and(|restart| restart.long_lived.is_some());
+    MemberSpec { role, next_hop, encoding: agreed.send, export, long_lived }
 }

@@ -101,7 +101,7 @@ impl Node {
                 self.report();
             }
             Action::Batch { peer, .. } => self.peer(peer.0, PeerNews::Credit(1)),
-            Action::Session { .. } | Action::Log(_) => {}
+            Action::Begin(_) | Action::Session { .. } | Action::Log(_) => {}
         }
     }
 
@@ -240,6 +240,7 @@ fn agreed(peer: u32) -> Established {
         families: FamilySet::from_iter([Family::L2vpnEvpn, Family::Ipv4Unicast]),
         receive: Encoding::default(),
         send: Encoding::default(),
+        restart: None,
         capabilities_sent: Vec::new(),
         capabilities_received: Vec::new(),
     }

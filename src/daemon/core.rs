@@ -7,8 +7,9 @@
 use std::time::{Duration, Instant};
 
 use bgp::rib::Budget;
+use bgp::session::Restarted;
 use bgp::types::PeerId;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tracing::error;
 
 use crate::core::{Action, Core, Event, SessionCommand};
@@ -33,6 +34,8 @@ pub(super) struct Outlets {
     pub(super) peers: Vec<PeerOutlet>,
     /// To the kernel's task.
     pub(super) kernel: Option<mpsc::Sender<Vec<fib::Op>>>,
+    /// To all peers' tasks: sessions may begin.
+    pub(super) begin: watch::Sender<Option<Restarted>>,
 }
 
 /// To one peer's task.
@@ -58,7 +61,7 @@ pub(super) struct Inlets {
 pub(super) async fn run(mut core: Core, mut inlets: Inlets, mut outlets: Outlets) {
     let (mut more, mut deadline) = (true, None);
     while deadline.is_none_or(|deadline| !core.has_ended() && Instant::now() < deadline) {
-        let wake = core.poll_timeout().into_iter().chain(deadline).min();
+        let wake = core.poll_timeout(Instant::now()).into_iter().chain(deadline).min();
         match inlets.next(more, wake, deadline.is_some()).await {
             Next::Event(event) => core.handle(Instant::now(), event),
             Next::Time => {}
@@ -117,6 +120,7 @@ fn gather(core: &mut Core, events: &mut mpsc::Receiver<Event>) {
 
 fn perform(action: Action, outlets: &Outlets) {
     match action {
+        Action::Begin(restarted) => drop(outlets.begin.send_replace(Some(restarted))),
         Action::Batch { peer, session, batch } => {
             to_peer(outlets, peer, |o| o.batches.try_send((session, batch)).is_ok());
         }

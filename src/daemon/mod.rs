@@ -21,10 +21,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use api::server::{ListenConfig, Listeners};
-use bgp::session::{RemoteAs, Session, SessionConfig};
-use bgp::types::PeerId;
+use bgp::session::{RemoteAs, Restarted, Session, SessionConfig};
+use bgp::types::{Family, PeerId};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};
 
 use crate::config::{BgpConfig, Config, NeighborConfig};
@@ -54,8 +54,8 @@ const REQUESTS: usize = 64;
 /// How long sessions may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(2);
 
-/// Runs the daemon until SIGTERM or SIGINT. Then the sessions are closed, and what is ours goes from the kernel:
-/// without graceful restart nobody keeps our routes, so neither do we keep theirs.
+/// Runs the daemon until SIGTERM or SIGINT. Then the sessions are closed. Where neighbours keep our routes until we
+/// are back (RFC 4724), what is ours stays in the kernel for the next run; where nobody does, it goes.
 ///
 /// # Errors
 /// What keeps it from starting: an address that cannot be listened on, a socket that is taken, no right to
@@ -69,14 +69,16 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let seed = RandomState::new().hash_one(std::process::id());
     let core = Core::new(Instant::now(), &config, seed);
     let kernel = kernel::start(config.evpn.is_some(), &events).context("cannot open the kernel's tables")?;
-    let (peers, doors, sessions) = start_peers(&core, &config.bgp, &events, seed);
+    let (begin, begun) = watch::channel(None);
+    let (peers, doors, sessions) = start_peers(&core, &config.bgp, &events, &begun, seed);
     listen::start(&config.bgp.listen, &doors)?;
     let (api_ended, api_end) = mpsc::channel(1);
     let (requests, asked) = mpsc::channel(REQUESTS);
     let api = tokio::spawn(serve_api(listeners, requests, api_end));
 
+    let keeps_forwarding = config.bgp.restarts_gracefully(Family::L2vpnEvpn);
     info!(version = env!("CARGO_PKG_VERSION"), router_id = %config.bgp.router_id, asn = %config.bgp.asn, "linnetd runs");
-    let outlets = Outlets { peers, kernel };
+    let outlets = Outlets { peers, kernel, begin };
     let (stop, stopped) = mpsc::channel(1);
     let inlets = Inlets { events: inbox, requests: asked, stop: stopped };
     let mut running = tokio::spawn(async move { core::run(core, inlets, outlets).await });
@@ -84,7 +86,11 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         () = told_to_end => {}
         ended = &mut running => return ended.context("core has died; the kernel keeps what it has"),
     }
-    info!("ending: the sessions are closed, and what is ours goes from the kernel");
+    if keeps_forwarding {
+        info!("ending: the sessions are closed, and the kernel keeps what it has for the next run");
+    } else {
+        info!("ending: the sessions are closed, and what is ours goes from the kernel");
+    }
     drop(api_ended);
     // Who cannot be told has ended already.
     let _ = stop.send(()).await;
@@ -122,6 +128,7 @@ fn start_peers(
     core: &Core,
     bgp: &BgpConfig,
     events: &mpsc::Sender<Event>,
+    begun: &watch::Receiver<Option<Restarted>>,
     seed: u64,
 ) -> (Vec<PeerOutlet>, listen::Doors, Sessions) {
     let (mut outlets, mut doors, mut sessions) = (Vec::new(), HashMap::new(), Vec::new());
@@ -133,6 +140,7 @@ fn start_peers(
             batches: batches_in,
             commands: commands_in,
             accepted: accepted_in,
+            begin: begun.clone(),
             core: events.clone(),
         };
         let config = session_config(bgp, neighbor);

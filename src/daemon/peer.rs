@@ -10,11 +10,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bgp::export::Batch;
-use bgp::session::{Session, Side};
+use bgp::session::{Restarted, Session, Side};
 use bgp::types::PeerId;
 use tokio::io::Ready;
 use tokio::net::TcpStream;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::core::{Event, SessionCommand};
@@ -31,6 +31,8 @@ pub(super) struct Mailbox {
     pub(super) commands: mpsc::Receiver<SessionCommand>,
     /// Connections from the neighbour.
     pub(super) accepted: mpsc::Receiver<TcpStream>,
+    /// Comes when sessions may begin.
+    pub(super) begin: watch::Receiver<Option<Restarted>>,
     /// To the core.
     pub(super) core: mpsc::Sender<Event>,
 }
@@ -65,7 +67,8 @@ impl<'m> Peer<'m> {
 
     /// Runs until the core drops its end of the commands.
     pub(super) async fn run(mut self) {
-        self.driver.start(Instant::now());
+        let Some(restarted) = self.beginning().await else { return };
+        self.driver.start(Instant::now(), restarted);
         loop {
             let now = Instant::now();
             self.driver.write(now);
@@ -77,6 +80,12 @@ impl<'m> Peer<'m> {
             }
         }
         self.driver.stop(Instant::now());
+    }
+
+    /// Waits until sessions may begin; `None` where the core ends before.
+    async fn beginning(&mut self) -> Option<Restarted> {
+        let begin = self.mailbox.begin.wait_for(Option::is_some).await;
+        begin.ok().and_then(|restarted| *restarted)
     }
 
     /// Waits for whatever comes first. News go first, so that little is held here; then what the operator and

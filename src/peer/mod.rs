@@ -16,11 +16,11 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use bgp::export::Batch;
-use bgp::session::{self, Input, Session, SessionConfig, Side, StopReason};
+use bgp::session::{self, Input, Restarted, Session, SessionConfig, Side, StopReason};
 use bgp::types::PeerId;
 use bytes::Bytes;
 
-use crate::config::{BgpConfig, NeighborConfig};
+use crate::config::{BgpConfig, NeighborConfig, RestartSettings};
 use crate::core::{PeerNews, SessionCommand};
 
 use connection::Written;
@@ -128,14 +128,15 @@ impl<S: Stream> Driver<S> {
         std::mem::take(&mut self.news)
     }
 
-    /// Begins.
-    pub fn start(&mut self, now: Instant) {
+    /// Begins, in a process that has restarted so.
+    pub fn start(&mut self, now: Instant, restarted: Restarted) {
+        self.session.set_restarted(restarted);
         self.handle(now, Input::Start);
     }
 
-    /// Says goodbye: the process ends.
+    /// Says goodbye, unless the neighbour will wait: the process ends.
     pub fn stop(&mut self, now: Instant) {
-        self.handle(now, Input::Stop(StopReason::Shutdown(None)));
+        self.handle(now, Input::Stop(StopReason::GoingDown));
     }
 
     /// Does what an operator wants.
@@ -326,6 +327,7 @@ pub fn session_config(bgp: &BgpConfig, neighbor: &NeighborConfig) -> SessionConf
         keepalive: neighbor.keepalive,
         connect_retry: Duration::from_secs(neighbor.connect_retry.into()),
         passive: neighbor.passive,
+        restart: neighbor.graceful_restart.as_ref().map(RestartSettings::offer),
         ..SessionConfig::new(bgp.asn, bgp.router_id, neighbor.remote_as, neighbor.families)
     }
 }

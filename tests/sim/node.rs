@@ -71,9 +71,7 @@ impl Node {
             let session = Session::new(session_config(&config.bgp, neighbor), seed.wrapping_add(id.0.into()));
             let (other, back) = self.spec.other_end(id.0 as usize);
             let ours = Owner { node: self.number, peer: id.0 as usize };
-            let mut peer = Peer::new(&self.net, session, id, ours, Owner { node: other, peer: back });
-            peer.driver.start(now);
-            peers.push(peer);
+            peers.push(Peer::new(&self.net, session, id, ours, Owner { node: other, peer: back }));
         }
         let tasks = (0..peers.len()).map(|peer| Task::Peer(self.number, peer));
         let mut net = self.net.borrow_mut();
@@ -158,7 +156,7 @@ impl Node {
         let (mut net, task) = (self.net.borrow_mut(), Task::Core(self.number));
         if more {
             net.clock.wake(task);
-        } else if let Some(due) = daemon.core.poll_timeout() {
+        } else if let Some(due) = daemon.core.poll_timeout(now) {
             net.clock.wake_at(task, due);
         }
         // There is room for news again.
@@ -174,6 +172,13 @@ impl Node {
         let Some(daemon) = &mut self.daemon else { return };
         let mut net = self.net.borrow_mut();
         match action {
+            Action::Begin(restarted) => {
+                let now = net.clock.now();
+                for (number, peer) in daemon.peers.iter_mut().enumerate() {
+                    peer.driver.start(now, restarted);
+                    net.clock.wake(Task::Peer(self.number, number));
+                }
+            }
             Action::Batch { peer, session, batch } => {
                 net.clock.wake(Task::Peer(self.number, peer.0 as usize));
                 daemon.peers[peer.0 as usize].give_batch(session, batch);

@@ -124,10 +124,10 @@ macro_rules! border {
             $($(#[doc = $doc])+ $name($request),)+
         }
 
-        /// The answer to the [`Query`] of the same name.
+        /// The answer to the [`Query`] of the same name. Boxed: some are large, and all pass through a channel.
         #[derive(Clone, Debug, PartialEq)]
         pub enum Answer {
-            $(#[doc = concat!("To [`Query::", stringify!($name), "`].")] $name($response),)+
+            $(#[doc = concat!("To [`Query::", stringify!($name), "`].")] $name(Box<$response>),)+
         }
 
         $(impl Ask for $request {
@@ -139,7 +139,7 @@ macro_rules! border {
 
             fn pick(answer: Answer) -> Option<$response> {
                 match answer {
-                    Answer::$name(answer) => Some(answer),
+                    Answer::$name(answer) => Some(*answer),
                     _ => None,
                 }
             }
@@ -147,7 +147,7 @@ macro_rules! border {
 
         impl From<$response> for Answer {
             fn from(answer: $response) -> Answer {
-                Answer::$name(answer)
+                Answer::$name(Box::new(answer))
             }
         })+
     };

@@ -7,7 +7,7 @@ use std::time::Duration;
 use api::client::{Client, ConnectError, Endpoint};
 use api::query::{ChangesRequest, MAX_WATCHES};
 use api::server::{ListenConfig, Listeners, serve};
-use api::{Answer, ApiError, Query, Request, v1};
+use api::{ApiError, Query, Request, v1};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tonic::{Code, Streaming};
@@ -91,7 +91,7 @@ async fn a_core_that_is_gone_or_confused_is_no_hang() {
         tokio::spawn(async move { system.get_status(v1::GetStatusRequest {}).await.unwrap_err().code() })
     };
     let asked = ask(system.clone());
-    daemon.next().await.answer(Ok(Answer::Summarize(v1::SummarizeResponse::default())));
+    daemon.next().await.answer(Ok(v1::SummarizeResponse::default().into()));
     assert_eq!(asked.await.unwrap(), Code::Internal);
     let asked = ask(system.clone());
     drop(daemon.next().await);

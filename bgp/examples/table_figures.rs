@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bgp::export::{Export, MemberSpec, Role};
-use bgp::rib::{Budget, LocalIdentity, Rib, Source, SourceKind, Sources, Table};
-use bgp::types::{Asn, EthernetTag, Family, FamilySet, Mac, PathId, PeerId, Rd, RouterId, Vni};
+use bgp::rib::{Budget, DEFAULT_LOCAL_PREF, Decision, LocalIdentity, Rib, Source, SourceKind, Table};
+use bgp::types::{Asn, EthernetTag, Family, Mac, PathId, PeerId, Rd, RouterId, Vni};
 use bgp::wire::update::Encoding;
 use bgp::wire::{Attrs, EvpnBody, EvpnKey, NextHop, Nlri, Route};
 use ipnet::Ipv4Net;
@@ -33,8 +33,8 @@ fn main() {
 fn run<N: Nlri>(count: usize, make: fn(u32) -> Route<N>, table: fn(&mut Rib) -> &mut Table<N>) {
     println!("{count} {} routes, {SHARE} to an attribute set", N::FAMILY);
     let routes = (0..count as u32).map(make).collect();
-    let (rib, sources, before) = (new_rib(), new_rib().sources, resident());
-    let mut bench = Bench { rib, sources, export: Export::default(), routes, table, before };
+    let (rib, decision, before) = (new_rib(), new_rib().decision, resident());
+    let mut bench = Bench { rib, decision, export: Export::default(), routes, table, before };
     bench.tables();
     bench.export();
     bench.loss();
@@ -43,7 +43,7 @@ fn run<N: Nlri>(count: usize, make: fn(u32) -> Route<N>, table: fn(&mut Rib) -> 
 struct Bench<N: Nlri> {
     rib: Rib,
     /// Of another Rib with the same peers, as a table cannot be had for writing together with its own.
-    sources: Sources,
+    decision: Decision,
     export: Export,
     routes: Vec<Route<N>>,
     table: fn(&mut Rib) -> &mut Table<N>,
@@ -101,7 +101,7 @@ impl<N: Nlri> Bench<N> {
     fn announce(&mut self, peer: u32, med: u32, range: std::ops::Range<usize>) {
         let attrs = Arc::new(attrs(peer, (range.start / SHARE) as u32, med));
         let routes = self.routes.get(range).unwrap_or_default();
-        (self.table)(&mut self.rib).announce(&self.sources, PeerId(peer), 0, &attrs, routes);
+        (self.table)(&mut self.rib).announce(&self.decision, PeerId(peer), 0, &attrs, routes);
     }
 
     fn drain(&mut self) {
@@ -131,7 +131,7 @@ impl<N: Nlri> Bench<N> {
 }
 
 fn join(export: &mut Export, rib: &mut Rib, family: Family) {
-    let encoding = Encoding { as4: true, add_path: FamilySet::EMPTY, max_message: 4096 };
+    let encoding = Encoding::default();
     let next_hop = NextHop::Ipv4(Ipv4Addr::new(10, 0, 0, 1));
     let spec = MemberSpec { role: Role::Client, next_hop, encoding, export: true, long_lived: false };
     for peer in (FIRST_RECEIVER..FIRST_RECEIVER + RECEIVERS).map(PeerId) {
@@ -157,6 +157,8 @@ fn new_rib() -> Rib {
             router_id: RouterId(address),
             address: address.into(),
             client: true,
+            weight: 0,
+            local_pref: DEFAULT_LOCAL_PREF,
         };
         rib.peer_up(PeerId(peer), source);
     }

@@ -9,10 +9,9 @@ use std::net::IpAddr;
 
 use bgp::types::{Mac, Vni};
 
-use crate::event::{
-    BridgeRow, BridgeRowKind, KernelEvent, Link, LinkKind, NeighborRow, NeighborState, Row, TunnelRow,
-};
-use crate::op::{Action, Dump, Fault, Half, IfIndex, Op, Table};
+use crate::event::{KernelEvent, Link, LinkKind};
+use crate::op::{Action, Dump, Fault, Half, Op, Table};
+use crate::row::{BridgeRow, BridgeRowKind, IfIndex, NeighborRow, NeighborState, Row, TunnelRow};
 
 const ENOENT: i32 = 2;
 const EEXIST: i32 = 17;

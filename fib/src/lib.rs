@@ -21,8 +21,10 @@ pub mod fake;
 pub mod netlink;
 pub mod op;
 pub mod reconcile;
+pub mod row;
 
 pub use config::{FibConfig, ManagedVni};
-pub use event::{KernelEvent, Link, LinkKind, Row};
-pub use op::{Action, Fault, IfIndex, Op, OpId};
+pub use event::{KernelEvent, Link, LinkKind};
+pub use op::{Action, Fault, Op, OpId};
 pub use reconcile::{CREDIT, Changed, Counters, Devices, Fib, FibRow, RowPlace, Status};
+pub use row::{IfIndex, Row};

@@ -5,11 +5,7 @@ use std::net::IpAddr;
 
 use bgp::types::{Mac, Vni};
 
-use crate::event::{BridgeRow, BridgeRowKind, NeighborRow, NeighborState, Row, TunnelRow};
-
-/// A device's index, unique in its network namespace.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct IfIndex(pub u32);
+use crate::row::{BridgeRow, BridgeRowKind, IfIndex, NeighborRow, NeighborState, Row, TunnelRow};
 
 /// The number of an op: rises by one with each, and wraps. It travels as the netlink sequence number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -1,9 +1,10 @@
 //! What the keys mean together: groups and defaults applied, contradictions found.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
-use bgp::session::RemoteAs;
+use bgp::session::{RemoteAs, RoleConfig};
 use bgp::types::{Asn, Family, FamilySet, RouterId, Vni};
 use evpn::ImportTarget;
 
@@ -89,10 +90,13 @@ impl Checker {
             let at = path.key("peer_groups").index(i);
             let settings = group.settings();
             self.settings(&at, &settings);
-            if by_name.contains_key(&group.name) {
-                self.find(at.key("name"), format!("there is a group `{}` already", group.name));
-            } else {
-                by_name.insert(group.name, settings);
+            match by_name.entry(group.name) {
+                Entry::Vacant(place) => {
+                    place.insert(settings);
+                }
+                Entry::Occupied(first) => {
+                    self.find(at.key("name"), format!("there is a group `{}` already", first.key()));
+                }
             }
         }
         by_name
@@ -118,6 +122,9 @@ impl Checker {
             self.find(at.key("remote_as"), "is given neither here nor in a group");
         }
         let remote_as = settings.remote_as.map_or(RemoteAs::Internal, resolve_remote_as);
+        if settings.role_strict == Some(true) && settings.role.is_none() {
+            self.find(at.key("role_strict"), "means nothing without a role");
+        }
         let config = NeighborConfig {
             address: neighbor.address,
             port: settings.port.unwrap_or(179),
@@ -130,6 +137,13 @@ impl Checker {
             hold_time: settings.hold_time.unwrap_or(90),
             keepalive: settings.keepalive,
             connect_retry: settings.connect_retry.unwrap_or(10),
+            min_hold_time: settings.min_hold_time.unwrap_or(0),
+            extended_next_hop: settings.extended_next_hop,
+            role: settings
+                .role
+                .map(|role| RoleConfig { ours: role.0, strict: settings.role_strict.unwrap_or(false) }),
+            fqdn: settings.fqdn.unwrap_or(true),
+            software_version: settings.software_version.unwrap_or(false),
             multihop: settings.multihop.unwrap_or(1),
             ebgp_accept: context.ebgp_default == EbgpDefault::Accept,
             graceful_restart: graceful_restart.settings(),
@@ -205,6 +219,16 @@ impl Checker {
         }
         if config.route_reflector_client && internal == Some(false) {
             self.find(at.clone(), "route_reflector_client is for neighbours in this AS (RFC 4456)");
+        }
+        if config.role.is_some() && internal == Some(true) {
+            self.find(at.clone(), "role is for neighbours in other ASes (RFC 9234)");
+        }
+        if config.hold_time != 0 && config.hold_time < config.min_hold_time {
+            let message = format!(
+                "above our own hold time of {} seconds, which the neighbour would take",
+                config.hold_time
+            );
+            self.find(at.key("min_hold_time"), message);
         }
         if config.multihop == 0 {
             self.find(at.key("multihop"), "1 (on the link) to 255");

@@ -16,7 +16,7 @@ mod value;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use bgp::session::RemoteAs;
+use bgp::session::{RemoteAs, RoleConfig};
 use bgp::types::{Asn, Family, FamilySet, Rd, RouterId, Vni};
 use bgp::wire::RouteTarget;
 use evpn::ImportTarget;
@@ -75,6 +75,16 @@ pub struct NeighborConfig {
     pub keepalive: Option<u16>,
     /// Seconds between attempts to connect.
     pub connect_retry: u16,
+    /// The least hold time that it may offer, seconds.
+    pub min_hold_time: u16,
+    /// IPv4 routes may have an IPv6 next hop; `None`: over IPv6.
+    pub extended_next_hop: Option<bool>,
+    /// What this speaker is to it (RFC 9234).
+    pub role: Option<RoleConfig>,
+    /// Tell it this node's host name.
+    pub fqdn: bool,
+    /// Tell it the name and version of this software.
+    pub software_version: bool,
     /// Time to live of packets to an eBGP neighbour.
     pub multihop: u8,
     /// Whether an eBGP neighbour is served without a policy (RFC 8212).

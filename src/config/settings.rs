@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::file::{GracefulRestart, RemoteAs};
-use super::value::FamilyValue;
+use super::value::{FamilyValue, RoleValue};
 
 macro_rules! peer_settings {
     ($($(#[doc = $doc:literal])* $key:ident: $type:ty,)*) => {
@@ -83,6 +83,18 @@ peer_settings! {
     keepalive: u16,
     /// Seconds between attempts to connect. 10 unless given.
     connect_retry: u16,
+    /// The least hold time that the neighbour may offer, seconds (0, no hold timer, is always taken). 0 unless given.
+    min_hold_time: u16,
+    /// IPv4 routes may have an IPv6 next hop (RFC 8950). On over IPv6, off over IPv4 unless given.
+    extended_next_hop: bool,
+    /// What this speaker is to an eBGP neighbour (RFC 9234): it must be the counterpart, and routes do not leak.
+    role: RoleValue,
+    /// The neighbour has to name its role, too.
+    role_strict: bool,
+    /// Tell the neighbour this node's host name. On unless given.
+    fqdn: bool,
+    /// Tell the neighbour the name and version of this software. Off unless given.
+    software_version: bool,
     /// Hops that an eBGP neighbour may be away; 1, on the link, unless given.
     multihop: u8,
     /// What becomes of routes while linnetd or the neighbour restarts.

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use bgp::types::{Asn, Family, Rd};
+use bgp::types::{Asn, BgpRole, Family, Rd};
 use evpn::ImportTarget;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserialize, Deserializer, Visitor};
@@ -15,6 +15,10 @@ pub struct AsnValue(pub Asn);
 /// A family by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FamilyValue(pub Family);
+
+/// A role by its name (RFC 9234).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RoleValue(pub BgpRole);
 
 /// An MTU, or `auto`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -69,6 +73,13 @@ impl<'de> Deserialize<'de> for FamilyValue {
         text.parse()
             .map(FamilyValue)
             .map_err(|e| de::Error::custom(format_args!("unknown family `{text}`: {e}")))
+    }
+}
+
+impl<'de> Deserialize<'de> for RoleValue {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map(RoleValue).map_err(|e| de::Error::custom(format_args!("unknown role `{text}`: {e}")))
     }
 }
 
@@ -142,6 +153,16 @@ impl JsonSchema for FamilyValue {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({"enum": Family::ALL.map(Family::name)})
+    }
+}
+
+impl JsonSchema for RoleValue {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Role".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"enum": BgpRole::ALL.map(BgpRole::name)})
     }
 }
 

@@ -26,7 +26,7 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use bgp::export::{Export, MemberSpec, Role};
-use bgp::rib::{Budget, LocalIdentity, Rib, Source, SourceKind};
+use bgp::rib::{Budget, DEFAULT_LOCAL_PREF, LocalIdentity, Rib, Source, SourceKind};
 use bgp::session::{Down, Established, Received};
 use bgp::types::{Family, FamilySet, PeerId};
 use bgp::wire::NextHop;
@@ -309,6 +309,8 @@ fn source(agreed: &Established, client: bool) -> Source {
         router_id: agreed.remote_router_id,
         address: agreed.remote.ip(),
         client: client && agreed.kind == PeerKind::Ibgp,
+        weight: 0,
+        local_pref: DEFAULT_LOCAL_PREF,
     }
 }
 

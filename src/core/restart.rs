@@ -66,8 +66,9 @@ impl Restarts {
         down: &Down,
         settings: Option<&RestartSettings>,
     ) -> FamilySet {
+        let kept = agreed.restart.as_ref().map(|restart| restart.kept_after(down)).unwrap_or_default();
+        self.kept.retain(|(of, family), _| *of != peer || kept.contains(*family));
         let (Some(settings), Some(restart)) = (settings, &agreed.restart) else { return FamilySet::EMPTY };
-        let kept = restart.kept_after(down);
         for family in kept.iter() {
             let long_lived = restart.long_lived(family).zip(settings.long_lived);
             let long_lived = long_lived.map(|(offer, most)| offer.stale_time.min(most));
@@ -115,7 +116,7 @@ impl Restarts {
     /// Nothing of the neighbour's is to be kept any more. Says in which families something was.
     pub(super) fn forget(&mut self, peer: PeerId) -> FamilySet {
         let families = self.families_of(peer);
-        families.iter().for_each(|family| drop(self.kept.remove(&(peer, family))));
+        families.iter().for_each(|family| _ = self.kept.remove(&(peer, family)));
         families
     }
 

@@ -13,8 +13,8 @@ use bgp::session::{Down, Established, Received, Side, TransportFault};
 use bgp::types::{Asn, EthernetTag, Family, FamilySet, Mac, PathId, PeerId, Rd, RouterId, Vni};
 use bgp::wire::update::{Encoding, PeerKind};
 use bgp::wire::{Attrs, EvpnBody, EvpnKey, ExtCommunity, NextHop, Nlris, PmsiTunnel, Route, RouteTarget};
-use fib::event::{BridgeRow, BridgeRowKind};
 use fib::fake::{FakeKernel, resolved_neighbor};
+use fib::row::{BridgeRow, BridgeRowKind};
 use fib::{IfIndex, Row};
 use tokio::sync::oneshot;
 
@@ -240,6 +240,9 @@ fn agreed(peer: u32) -> Established {
         families: FamilySet::from_iter([Family::L2vpnEvpn, Family::Ipv4Unicast]),
         receive: Encoding::default(),
         send: Encoding::default(),
+        route_refresh: true,
+        enhanced_refresh: false,
+        role: None,
         restart: None,
         capabilities_sent: Vec::new(),
         capabilities_received: Vec::new(),

@@ -4,6 +4,7 @@
 //! the API; one accepts connections. Every channel is bounded (see `core` for why none overflows).
 
 mod core;
+mod host;
 mod keep;
 mod kernel;
 mod listen;
@@ -143,7 +144,8 @@ fn start_peers(
             begin: begun.clone(),
             core: events.clone(),
         };
-        let config = session_config(bgp, neighbor);
+        let fqdn = neighbor.fqdn.then(host::fqdn).flatten();
+        let config = SessionConfig { fqdn, ..session_config(bgp, neighbor) };
         let seed = seed.wrapping_add(id.0.into());
         sessions.push(tokio::spawn(serve_neighbor(id, route(bgp, neighbor), config, seed, mailbox)));
         doors.insert(neighbor.address, accepted);

@@ -320,13 +320,20 @@ impl<S: Stream> Driver<S> {
     }
 }
 
-/// What a neighbour's session is to be like.
+/// What we tell neighbours that we run.
+const SOFTWARE: &str = concat!("linnet/", env!("CARGO_PKG_VERSION"));
+
+/// What a neighbour's session is to be like. What this node is called is no configuration: that is the caller's.
 pub fn session_config(bgp: &BgpConfig, neighbor: &NeighborConfig) -> SessionConfig {
     SessionConfig {
         hold_time: neighbor.hold_time,
         keepalive: neighbor.keepalive,
         connect_retry: Duration::from_secs(neighbor.connect_retry.into()),
         passive: neighbor.passive,
+        min_hold_time: neighbor.min_hold_time,
+        extended_next_hop: neighbor.extended_next_hop,
+        role: neighbor.role,
+        software_version: neighbor.software_version.then(|| SOFTWARE.to_owned()),
         restart: neighbor.graceful_restart.as_ref().map(RestartSettings::offer),
         ..SessionConfig::new(bgp.asn, bgp.router_id, neighbor.remote_as, neighbor.families)
     }

@@ -147,8 +147,10 @@ fn established() -> v1::Neighbor {
             route_refresh: 1,
             ..Default::default()
         }),
-        capabilities_sent: list(&["multiprotocol l2vpn-evpn", "route-refresh", "4-octet-as 65000"]),
-        capabilities_received: list(&["multiprotocol l2vpn-evpn", "4-octet-as 65000"]),
+        capabilities_sent: list(&["multiprotocol l2vpn-evpn", "four-octet-as 65000", "route-refresh"]),
+        capabilities_received: list(&["multiprotocol l2vpn-evpn", "four-octet-as 65000", "fqdn spine1"]),
+        capabilities_agreed: list(&["multiprotocol l2vpn-evpn", "four-octet-as"]),
+        host_name: s("spine1"),
         flaps: 2,
         last_error: s("hold timer expired"),
         last_error_by: v1::EndedBy::Local.into(),
@@ -179,6 +181,7 @@ fn down() -> v1::Neighbor {
         last_error: s("NOTIFICATION Cease: \u{1b}[31mbye"),
         last_error_by: v1::EndedBy::Remote.into(),
         dynamic: true,
+        role: s("customer"),
         ..Default::default()
     }
 }

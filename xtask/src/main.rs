@@ -1,9 +1,10 @@
-//! The project's own commands: `cargo xtask demo`, `test`, `bench` and `ci`.
+//! The project's own commands: `cargo xtask demo`, `test`, `lab`, `bench` and `ci`.
 //!
 //! They are Rust so that a machine with cargo needs nothing else to run them; what they need beyond that they
 //! install, or they say what is missing.
 
 mod bench;
+mod by_hand;
 mod cargo;
 mod ci;
 mod demo;
@@ -28,6 +29,8 @@ struct Arguments {
 enum Command {
     /// Shows the main job, step by step, in network namespaces of its own
     Demo(demo::Arguments),
+    /// Brings a topology up in network namespaces, to be looked at by hand
+    Lab(by_hand::Arguments),
     /// Installs what the tests need, then builds and runs all of them
     Test(test::Arguments),
     /// Measures linnet beside FRR, BIRD and GoBGP; arguments go to tests/bench/bench.py
@@ -42,6 +45,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Demo(arguments) => demo::run(&arguments),
+        Command::Lab(arguments) => by_hand::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Ci => ci::run(),

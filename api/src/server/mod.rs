@@ -4,6 +4,7 @@
 //! The daemon binds first ([`Listeners::bind`]), so that a socket in use is an error at start, and then runs
 //! [`serve`] as a task. Nothing is remembered between requests but the number of open watch streams.
 
+mod asker;
 mod listen;
 mod service;
 mod time;

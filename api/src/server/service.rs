@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{Semaphore, mpsc, oneshot, watch as signal};
+use tokio::sync::{Semaphore, mpsc, watch as signal};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::service::Routes;
 use tonic::{Response, Status, async_trait};
 
+use super::asker::Asker;
 use super::watch;
-use crate::query::{ApiError, Ask, MAX_WATCHES, Request};
+use crate::query::{ApiError, MAX_WATCHES, Request};
 use crate::v1;
 
 /// What every method needs; cheap to clone.
@@ -19,24 +20,9 @@ pub(super) struct Service {
     ended: signal::Receiver<()>,
 }
 
-/// The way to core.
-#[derive(Clone)]
-pub(super) struct Asker(mpsc::Sender<Request>);
-
-impl Asker {
-    /// Asks core and waits for its answer. Dropping the future abandons the request.
-    pub(super) async fn ask<Q: Ask>(&self, request: Q) -> Result<Q::Answer, Status> {
-        let ending = || Status::from(ApiError::Unavailable("linnetd is shutting down".into()));
-        let (reply, answer) = oneshot::channel();
-        self.0.send(Request { query: request.query(), reply }).await.map_err(|_| ending())?;
-        let answer = answer.await.map_err(|_| ending())??;
-        Q::pick(answer).ok_or_else(|| Status::internal("core answered another question"))
-    }
-}
-
 impl Service {
     pub(super) fn new(requests: mpsc::Sender<Request>, ended: signal::Receiver<()>) -> Service {
-        Service { asker: Asker(requests), watches: Arc::new(Semaphore::new(MAX_WATCHES)), ended }
+        Service { asker: Asker::new(requests), watches: Arc::new(Semaphore::new(MAX_WATCHES)), ended }
     }
 
     pub(super) fn routes(self) -> Routes {

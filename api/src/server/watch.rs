@@ -3,7 +3,7 @@
 use tokio::sync::{OwnedSemaphorePermit, mpsc, watch as signal};
 use tonic::Status;
 
-use super::service::Asker;
+use super::asker::Asker;
 use super::time;
 use crate::query::{ApiError, ChangesRequest, DEFAULT_PAGE_SIZE};
 use crate::v1;

@@ -33,7 +33,7 @@ pub(super) struct Speaker<'a> {
 
 impl<'a> Speaker<'a> {
     pub(super) fn of(rib: &'a Rib) -> Speaker<'a> {
-        Speaker { us: rib.identity(), sources: &rib.sources }
+        Speaker { us: rib.identity(), sources: &rib.decision.sources }
     }
 }
 

@@ -111,7 +111,7 @@ impl Export {
     /// that waits for nothing but another turn.
     pub fn pump(&mut self, rib: &mut Rib, budget: &mut Budget) -> bool {
         let Export { ipv4, ipv6, evpn, outlet } = self;
-        let speaker = Speaker { us: &rib.identity, sources: &rib.sources };
+        let speaker = Speaker { us: &rib.identity, sources: &rib.decision.sources };
         ipv4.pump(&mut rib.ipv4, speaker, outlet, budget)
             | ipv6.pump(&mut rib.ipv6, speaker, outlet, budget)
             | evpn.pump(&mut rib.evpn, speaker, outlet, budget)

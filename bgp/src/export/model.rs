@@ -100,9 +100,9 @@ impl World {
         match *op {
             Op::Announce { peer, key, variant } => {
                 let (peer, attrs) = (PeerId(peer), signed(PeerId(peer), variant).into());
-                rib.ipv4.announce(&rib.sources, peer, 0, &attrs, &[route(key)]);
+                rib.ipv4.announce(&rib.decision, peer, 0, &attrs, &[route(key)]);
             }
-            Op::Withdraw { peer, key } => rib.ipv4.withdraw(&rib.sources, PeerId(peer), &[route(key)]),
+            Op::Withdraw { peer, key } => rib.ipv4.withdraw(&rib.decision, PeerId(peer), &[route(key)]),
             Op::Down(peer) => {
                 export.leave(rib, PeerId(peer));
                 rib.peer_down(PeerId(peer));
@@ -294,7 +294,7 @@ fn packing() {
     let sets: Vec<_> = (0..SETS).map(|n| signed(PeerId(0), n).into()).collect();
     for n in 0..ROUTES {
         let attrs = &sets[(n % SETS) as usize];
-        world.rib.ipv4.announce(&world.rib.sources, PeerId(0), 0, attrs, &[route(n)]);
+        world.rib.ipv4.announce(&world.rib.decision, PeerId(0), 0, attrs, &[route(n)]);
     }
     world.step(&Op::Join(1));
     world.export.credit(PeerId(1), 100);

@@ -6,7 +6,7 @@
 
 use std::net::Ipv4Addr;
 
-use crate::rib::{DEFAULT_LOCAL_PREF, LocalIdentity, Source, SourceKind};
+use crate::rib::{LocalIdentity, Source, SourceKind};
 use crate::types::Family;
 use crate::wire::{Attrs, Community};
 
@@ -59,7 +59,7 @@ impl Policy<'_> {
     }
 
     fn stay_in_the_as(&self, attrs: &mut Attrs, source: &Source) {
-        attrs.local_pref.get_or_insert(DEFAULT_LOCAL_PREF);
+        attrs.local_pref.get_or_insert(source.local_pref);
         if source.kind == SourceKind::Ibgp {
             attrs.originator_id.get_or_insert(source.router_id);
             attrs.cluster_list = prepended(self.us.cluster_id, &attrs.cluster_list);
@@ -89,7 +89,8 @@ fn prepended(cluster: Ipv4Addr, list: &[Ipv4Addr]) -> Box<[Ipv4Addr]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::types::{Asn, FamilySet, RouterId};
+    use crate::rib::DEFAULT_LOCAL_PREF;
+    use crate::types::{Asn, RouterId};
     use crate::wire::update::Encoding;
     use crate::wire::{ExtCommunity, NextHop};
 
@@ -106,14 +107,22 @@ mod tests {
             cluster_id: US,
             addresses: Box::default(),
         };
-        let encoding = Encoding { as4: true, add_path: FamilySet::EMPTY, max_message: 4096 };
+        let encoding = Encoding::default();
         let to = MemberSpec { role, next_hop: SELF, encoding, export: true, long_lived: false };
         check(Policy { us: &us, to: &to, family })
     }
 
     fn source(kind: SourceKind, client: bool) -> Source {
         let router_id = RouterId(Ipv4Addr::new(10, 0, 0, 7));
-        Source { kind, asn: Asn(65001), router_id, address: router_id.0.into(), client }
+        Source {
+            kind,
+            asn: Asn(65001),
+            router_id,
+            address: router_id.0.into(),
+            client,
+            weight: 0,
+            local_pref: DEFAULT_LOCAL_PREF,
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! cursor on that log: it asks for the [changes](Table::changes) after what it has seen, and is told the newest
 //! state of each destination once. There is no queue for any reader.
 //!
-//! [`Rib`] puts the three families together with what is known of the [`Sources`], and refuses routes that
+//! [`Rib`] puts the three families together with what their [`Decision`] depends on, and refuses routes that
 //! must not be used ([`admit`]). The owner of the Rib drives it with the peers' updates and, when it has time,
 //! [`Rib::sweep`].
 //!
@@ -22,8 +22,14 @@ mod decision;
 mod destination;
 mod index;
 mod log;
+mod marks;
 #[cfg(test)]
 mod model;
+mod next_hops;
+#[cfg(test)]
+mod order;
+mod revisit;
+mod rules;
 mod source;
 mod sweep;
 mod table;
@@ -34,11 +40,13 @@ pub(crate) mod testing;
 pub use admit::{LocalIdentity, Rejected, RejectedCounts, admit};
 pub use budget::Budget;
 pub use cursor::CursorId;
-pub use decision::{DEFAULT_LOCAL_PREF, Explained, Reason};
+pub use decision::{Explained, Reason};
 pub use destination::{Destination, DestinationId, Path};
 pub use log::Version;
+pub use next_hops::{NextHopNews, NextHops, Reachability};
+pub use rules::{Decision, DecisionRules, Multipath};
 pub(crate) use source::PeerMap;
-pub use source::{Source, SourceKind, Sources};
+pub use source::{DEFAULT_LOCAL_PREF, Source, SourceKind, Sources};
 pub use sweep::PeerCounts;
 pub use table::{Change, Changes, Table};
 pub use tables::Rib;

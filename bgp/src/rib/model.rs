@@ -7,8 +7,8 @@ use ipnet::Ipv4Net;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::testing::{VARIANTS, key, route, sources, variant};
-use super::{Budget, CursorId, DestinationId, PeerCounts, Sources, Table, Version};
+use super::testing::{VARIANTS, decision, key, route, variant};
+use super::{Budget, CursorId, Decision, DestinationId, PeerCounts, Sources, Table, Version};
 use crate::types::{PathId, PeerId};
 use crate::wire::Route;
 
@@ -60,7 +60,7 @@ struct Reader {
 
 struct World {
     table: Table<Ipv4Net>,
-    sources: Sources,
+    decision: Decision,
     model: Model,
     readers: Vec<Reader>,
 }
@@ -68,7 +68,7 @@ struct World {
 impl World {
     fn new() -> World {
         let readers = Vec::new();
-        World { table: Table::new(1), sources: sources(PEERS), model: Model::default(), readers }
+        World { table: Table::new(1), decision: decision(PEERS), model: Model::default(), readers }
     }
 
     fn step(&mut self, op: &Op) {
@@ -76,12 +76,12 @@ impl World {
             Op::Announce { peer, key, path_id, variant: v } => {
                 let route = Route { path_id: PathId(path_id), ..route(key) };
                 // MED makes the difference between these; the content is told apart by it and the rest.
-                self.table.announce(&self.sources, PeerId(peer), v, &variant(v), &[route]);
+                self.table.announce(&self.decision, PeerId(peer), v, &variant(v), &[route]);
                 self.model.announce(key, PeerId(peer), PathId(path_id), v);
             }
             Op::Withdraw { peer, key, path_id } => {
                 let route = Route { path_id: PathId(path_id), ..route(key) };
-                self.table.withdraw(&self.sources, PeerId(peer), &[route]);
+                self.table.withdraw(&self.decision, PeerId(peer), &[route]);
                 self.model.paths.remove(&(key, PeerId(peer), PathId(path_id)));
             }
             Op::MarkStale(peer) => {
@@ -91,10 +91,10 @@ impl World {
             Op::DiscardStale(peer) => {
                 self.table.discard_stale(PeerId(peer));
                 // Swept to the end, as the model knows no half: slices are tested beside the sweep.
-                while self.table.sweep(&self.sources, &mut Budget::new(3)) {}
+                while self.table.sweep(&self.decision, &mut Budget::new(3)) {}
                 self.model.paths.retain(|(_, source, _), (_, stale)| *source != PeerId(peer) || !*stale);
             }
-            Op::Sweep(budget) => drop(self.table.sweep(&self.sources, &mut Budget::new(budget))),
+            Op::Sweep(budget) => drop(self.table.sweep(&self.decision, &mut Budget::new(budget))),
             Op::Open => {
                 let cursor = self.table.open_cursor(Version(0));
                 self.readers.push(Reader { cursor, at: Version(0), view: BTreeMap::new() });
@@ -113,7 +113,7 @@ impl World {
     }
 
     fn check(&mut self) {
-        let expected = self.model.best(&self.sources);
+        let expected = self.model.best(&self.decision.sources);
         let best: BTreeMap<_, _> = self
             .table
             .page(DestinationId(0), usize::MAX)
@@ -130,7 +130,7 @@ impl World {
     /// Every reader, and one that starts now, ends with the right table.
     fn finish(mut self) {
         self.step(&Op::Open);
-        let expected = self.model.best(&self.sources);
+        let expected = self.model.best(&self.decision.sources);
         let newest = self.table.changes(Version(0), usize::MAX).filter(|c| c.best.is_some()).count();
         assert_eq!(newest, expected.len(), "each destination once");
         for reader in &mut self.readers {
@@ -140,7 +140,7 @@ impl World {
             let view: BTreeMap<_, _> = reader.view.values().copied().collect();
             assert_eq!(view, expected);
         }
-        while self.table.sweep(&self.sources, &mut Budget::new(3)) {}
+        while self.table.sweep(&self.decision, &mut Budget::new(3)) {}
         let kept = self.table.page(DestinationId(0), usize::MAX).count();
         assert_eq!(kept, expected.len(), "what all have seen go is free");
     }
@@ -242,31 +242,5 @@ proptest! {
             world.check();
         }
         world.finish();
-    }
-
-    #[test]
-    fn the_order_of_arrival_does_not_matter(
-        paths in vec((0..PEERS, 0..2u32, 0..VARIANTS), 1..9),
-        seed in any::<u64>(),
-    ) {
-        let best = |paths: &[(u32, u32, u32)]| {
-            let (mut table, sources) = (Table::new(1), sources(PEERS));
-            for &(peer, path_id, v) in paths {
-                let route = Route { path_id: PathId(path_id), ..route(0) };
-                table.announce(&sources, PeerId(peer), 0, &variant(v), &[route]);
-            }
-            table.get(key(0)).and_then(|(_, d)| d.best()).map(|p| (p.source, p.path_id, p.attrs.clone()))
-        };
-        let mut unique: BTreeMap<_, _> = paths.iter().map(|&(peer, id, v)| ((peer, id), v)).collect();
-        let in_order: Vec<_> = unique.iter().map(|(&(peer, id), &v)| (peer, id, v)).collect();
-        let mut shuffled = Vec::new();
-        let mut state = seed;
-        while !unique.is_empty() {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            let at = (state >> 33) as usize % unique.len();
-            let identity = *unique.keys().nth(at).unwrap();
-            shuffled.extend(unique.remove(&identity).map(|v| (identity.0, identity.1, v)));
-        }
-        prop_assert_eq!(best(&in_order), best(&shuffled));
     }
 }

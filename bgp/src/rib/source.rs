@@ -4,6 +4,9 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use crate::types::{Asn, PeerId, RouterId};
 
+/// LOCAL_PREF of a path that has none, unless an operator says otherwise; what every implementation takes.
+pub const DEFAULT_LOCAL_PREF: u32 = 100;
+
 /// How a source stands to this speaker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SourceKind {
@@ -31,6 +34,10 @@ pub struct Source {
     pub address: IpAddr,
     /// It is a route reflection client of this speaker (RFC 4456 section 6).
     pub client: bool,
+    /// How much its paths are preferred, before anything that they say themselves; higher is better.
+    pub weight: u32,
+    /// LOCAL_PREF of its paths that have none.
+    pub local_pref: u32,
 }
 
 /// All sources, by [`PeerId`].
@@ -47,6 +54,8 @@ impl Source {
         router_id: RouterId(Ipv4Addr::BROADCAST),
         address: IpAddr::V4(Ipv4Addr::BROADCAST),
         client: false,
+        weight: 0,
+        local_pref: 0,
     };
 }
 
@@ -59,6 +68,8 @@ impl Sources {
             router_id,
             address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             client: false,
+            weight: 0,
+            local_pref: DEFAULT_LOCAL_PREF,
         };
         let mut sources = Sources { peers: PeerMap::default() };
         sources.set(PeerId::LOCAL, local);
@@ -70,9 +81,9 @@ impl Sources {
         self.peers.get(peer).and_then(Option::as_ref).unwrap_or(&Source::UNKNOWN)
     }
 
-    /// Remembers `source` for `peer`, in place of what was known.
-    pub(super) fn set(&mut self, peer: PeerId, source: Source) {
-        *self.peers.slot(peer) = Some(source);
+    /// Remembers `source` for `peer`, in place of what was known; says whether that differs.
+    pub(super) fn set(&mut self, peer: PeerId, source: Source) -> bool {
+        self.peers.slot(peer).replace(source) != Some(source)
     }
 }
 

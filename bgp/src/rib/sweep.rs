@@ -20,8 +20,9 @@ use crate::wire::{Attrs, Community, Nlri};
 
 use super::budget::Budget;
 use super::destination::{DestinationId, Path};
-use super::source::{PeerMap, Sources};
-use super::table::Table;
+use super::rules::Decision;
+use super::source::PeerMap;
+use super::table::{Table, Touched};
 
 /// How many paths a peer has in a table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -86,12 +87,15 @@ impl<N: Nlri> Table<N> {
         self.generations.age(peer);
     }
 
-    /// Ages stale paths, removes those that are to be discarded, and frees destinations that every reader has seen go,
-    /// within the budget. Says whether it has to be called again.
-    pub fn sweep(&mut self, sources: &Sources, budget: &mut Budget) -> bool {
+    /// Ages stale paths, removes those that are to be discarded, decides again where something has changed that the
+    /// decision depends on, and frees destinations that every reader has seen go, within the budget. Says whether it
+    /// has to be called again.
+    pub fn sweep(&mut self, decision: &Decision, budget: &mut Budget) -> bool {
         while !budget.is_spent() {
-            if self.generations.busy > 0 {
-                self.sweep_next(sources);
+            if !self.revisit.is_over() {
+                self.revisit_next(decision);
+            } else if self.generations.busy > 0 {
+                self.sweep_next(decision);
             } else if !self.free_oldest_gone() {
                 return false;
             }
@@ -110,26 +114,26 @@ impl<N: Nlri> Table<N> {
         self.generations.peers.get(peer).map(|state| state.counts).unwrap_or_default()
     }
 
-    fn sweep_next(&mut self, sources: &Sources) {
+    fn sweep_next(&mut self, decision: &Decision) {
         let id = self.next_under_the_hand();
         while let Some((position, work)) = self.due(id) {
             match work {
-                Work::Age { aged, .. } => self.age(sources, id, position, aged),
-                _ => self.remove(sources, id, position),
+                Work::Age { aged, .. } => self.age(decision, id, position, aged),
+                _ => self.remove(decision, id, position),
             }
         }
     }
 
     /// Marks one path as stale for long, or removes it if that is not wanted of it.
-    fn age(&mut self, sources: &Sources, id: DestinationId, position: usize, aged: u16) {
+    fn age(&mut self, decision: &Decision, id: DestinationId, position: usize, aged: u16) {
         let Some(destination) = self.destinations.get_mut(id.index()) else { return };
         let Some(path) = destination.path_mut(position) else { return };
         match self.generations.aged_attrs(&path.attrs) {
-            None => self.remove(sources, id, position),
+            None => self.remove(decision, id, position),
             Some(attrs) => {
                 (path.attrs, path.generation) = (attrs, aged);
                 self.generations.aged(path.source);
-                self.decide(sources, id, position == 0);
+                self.decide(decision, id, Touched::at(position));
             }
         }
     }
@@ -270,7 +274,7 @@ mod tests {
     use ipnet::Ipv4Net;
 
     use super::super::log::Version;
-    use super::super::testing::{attrs, key, route, sources, variant};
+    use super::super::testing::{attrs, decision, key, route, variant};
     use super::*;
 
     const A: PeerId = PeerId(3);
@@ -278,12 +282,12 @@ mod tests {
 
     fn announce(table: &mut Table<Ipv4Net>, peer: PeerId, keys: std::ops::Range<u32>) {
         for n in keys {
-            table.announce(&sources(5), peer, 0, &variant(0), &[route(n)]);
+            table.announce(&decision(5), peer, 0, &variant(0), &[route(n)]);
         }
     }
 
     fn sweep_all(table: &mut Table<Ipv4Net>) {
-        while table.sweep(&sources(5), &mut Budget::new(10)) {}
+        while table.sweep(&decision(5), &mut Budget::new(10)) {}
     }
 
     #[test]
@@ -310,11 +314,11 @@ mod tests {
         table.mark_stale(A);
         table.discard_stale(A);
         for left in [60, 20] {
-            assert!(table.sweep(&sources(5), &mut Budget::new(40)));
+            assert!(table.sweep(&decision(5), &mut Budget::new(40)));
             assert_eq!(table.paths(), left);
         }
         let mut budget = Budget::new(40);
-        assert!(!table.sweep(&sources(5), &mut budget));
+        assert!(!table.sweep(&decision(5), &mut budget));
         assert_eq!((table.paths(), budget.left()), (0, 20), "it ends with the last stale path");
     }
 
@@ -341,7 +345,7 @@ mod tests {
         announce(&mut table, A, 0..100);
         table.mark_stale(A);
         table.discard_stale(A);
-        assert!(table.sweep(&sources(5), &mut Budget::new(10)));
+        assert!(table.sweep(&decision(5), &mut Budget::new(10)));
         announce(&mut table, A, 0..20);
         sweep_all(&mut table);
         assert_eq!(table.counts(A), PeerCounts { paths: 20, stale: 0 });
@@ -352,12 +356,12 @@ mod tests {
         let mut table = Table::new(1);
         announce(&mut table, A, 0..100);
         let kept_off = Arc::new(Attrs { communities: [Community::NO_LLGR].into(), ..attrs(&[]) });
-        table.announce(&sources(5), A, 0, &kept_off, &[route(100)]);
+        table.announce(&decision(5), A, 0, &kept_off, &[route(100)]);
         announce(&mut table, B, 50..60);
         table.mark_stale(A);
         let before = table.head();
         table.age_stale(A);
-        assert!(table.sweep(&sources(5), &mut Budget::new(10)), "in slices, too");
+        assert!(table.sweep(&decision(5), &mut Budget::new(10)), "in slices, too");
         sweep_all(&mut table);
         assert_eq!(table.counts(A), PeerCounts { paths: 100, stale: 100 }, "all but the one with NO_LLGR");
         assert_eq!(table.changes(before, 1000).count(), 100, "readers are told of all that stays");
@@ -379,9 +383,9 @@ mod tests {
         announce(&mut table, A, 0..100);
         table.mark_stale(A);
         table.age_stale(A);
-        assert!(table.sweep(&sources(5), &mut Budget::new(10)));
+        assert!(table.sweep(&decision(5), &mut Budget::new(10)));
         announce(&mut table, A, 0..20);
-        table.withdraw(&sources(5), A, &[route(99)]);
+        table.withdraw(&decision(5), A, &[route(99)]);
         sweep_all(&mut table);
         assert_eq!(table.counts(A), PeerCounts { paths: 99, stale: 79 });
         table.mark_stale(A);
@@ -398,9 +402,9 @@ mod tests {
         announce(&mut table, A, 0..100);
         table.mark_stale(A);
         table.discard_stale(A);
-        assert!(table.sweep(&sources(5), &mut Budget::new(10)));
+        assert!(table.sweep(&decision(5), &mut Budget::new(10)));
         table.mark_stale(A);
-        assert!(!table.sweep(&sources(5), &mut Budget::new(10)));
+        assert!(!table.sweep(&decision(5), &mut Budget::new(10)));
         assert_eq!(table.counts(A), PeerCounts { paths: 90, stale: 90 });
     }
 }

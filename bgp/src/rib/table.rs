@@ -14,7 +14,10 @@ use super::decision::{self, Explained};
 use super::destination::{Destination, DestinationId, Path};
 use super::index::Index;
 use super::log::{Log, Version};
-use super::source::Sources;
+use super::marks::Marks;
+use super::next_hops::NextHopUses;
+use super::revisit::Revisit;
+use super::rules::Decision;
 use super::sweep::Generations;
 
 /// All paths of one family, with the log of what changed.
@@ -31,6 +34,8 @@ pub struct Table<N: Nlri> {
     /// When the last of those that have been freed went.
     forgotten: Version,
     pub(super) generations: Generations,
+    pub(super) revisit: Revisit,
+    pub(super) next_hop_uses: NextHopUses,
     reachable: usize,
     paths: usize,
 }
@@ -44,6 +49,8 @@ pub struct Change<'a, N: Nlri> {
     pub id: DestinationId,
     /// Its key.
     pub nlri: N,
+    /// The destination itself, with all its paths.
+    pub destination: &'a Destination<N>,
     /// The path to use; `None` where there is none any more. A reader may be told so of a destination that it
     /// never heard of.
     pub best: Option<&'a Path<N>>,
@@ -57,6 +64,21 @@ pub struct Changes<'a, N: Nlri> {
     limit: usize,
     seen: usize,
     reached: Version,
+}
+
+/// Which of a destination's paths was stored or taken out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Touched {
+    /// The one that stood first.
+    First,
+    /// Another, or none.
+    Other,
+}
+
+impl Touched {
+    pub(super) fn at(position: usize) -> Touched {
+        if position == 0 { Touched::First } else { Touched::Other }
+    }
 }
 
 /// Routes whose destinations are looked up together.
@@ -78,6 +100,8 @@ impl<N: Nlri> Table<N> {
             gone: VecDeque::new(),
             forgotten: Version::default(),
             generations: Generations::default(),
+            revisit: Revisit::default(),
+            next_hop_uses: NextHopUses::default(),
             reachable: 0,
             paths: 0,
         }
@@ -87,7 +111,7 @@ impl<N: Nlri> Table<N> {
     /// and path id. `learned` is the time, in seconds of the caller's clock.
     pub fn announce(
         &mut self,
-        sources: &Sources,
+        decision: &Decision,
         source: PeerId,
         learned: u32,
         attrs: &Arc<Attrs>,
@@ -97,25 +121,26 @@ impl<N: Nlri> Table<N> {
         for routes in routes.chunks(LOOKED_UP_AT_ONCE) {
             for (known, route) in self.look_up(routes).into_iter().zip(routes) {
                 let &Route { nlri, path_id, body } = route;
-                let path = Path { attrs: attrs.clone(), source, path_id, learned, generation, body };
+                let (attrs, marks) = (attrs.clone(), Marks::default());
+                let path = Path { attrs, source, path_id, learned, generation, marks, body };
                 if let Some(id) = known.or_else(|| self.find_or_add(nlri))
-                    && let Some(best_touched) = self.put(id, path)
+                    && let Some(touched) = self.put(id, path)
                 {
-                    self.decide(sources, id, best_touched);
+                    self.decide(decision, id, touched);
                 }
             }
         }
     }
 
     /// Takes back what `source` gave with these keys and path ids, as far as there is such.
-    pub fn withdraw(&mut self, sources: &Sources, source: PeerId, routes: &[Route<N>]) {
+    pub fn withdraw(&mut self, decision: &Decision, source: PeerId, routes: &[Route<N>]) {
         for routes in routes.chunks(LOOKED_UP_AT_ONCE) {
             for (known, route) in self.look_up(routes).into_iter().zip(routes) {
                 if let Some(id) = known
                     && let Some(destination) = self.by_id(id).filter(|d| d.nlri() == route.nlri)
                     && let Some(position) = destination.position(source, route.path_id)
                 {
-                    self.remove(sources, id, position);
+                    self.remove(decision, id, position);
                 }
             }
         }
@@ -149,8 +174,8 @@ impl<N: Nlri> Table<N> {
     }
 
     /// Why each path to `nlri` is or is not the best, the best first; nothing if there is none.
-    pub fn explain(&self, sources: &Sources, nlri: N) -> Vec<Explained<'_, N>> {
-        self.get(nlri).map(|(_, destination)| decision::explain(destination, sources)).unwrap_or_default()
+    pub fn explain(&self, decision: &Decision, nlri: N) -> Vec<Explained<'_, N>> {
+        self.get(nlri).map(|(_, destination)| decision::explain(destination, decision)).unwrap_or_default()
     }
 
     /// How many destinations have a path.
@@ -207,11 +232,12 @@ impl<N: Nlri> Table<N> {
     }
 
     /// Takes one path out of a destination and decides anew.
-    pub(super) fn remove(&mut self, sources: &Sources, id: DestinationId, position: usize) {
+    pub(super) fn remove(&mut self, decision: &Decision, id: DestinationId, position: usize) {
         let Some(destination) = self.destinations.get_mut(id.index()) else { return };
         let Some(path) = destination.remove(position) else { return };
-        let is_last = destination.best().is_none();
+        let is_last = destination.is_empty();
         self.paths -= 1;
+        self.next_hop_uses.removed(&path);
         self.generations.removed(&path);
         if is_last {
             self.reachable -= 1;
@@ -219,7 +245,7 @@ impl<N: Nlri> Table<N> {
             self.gone.push_back((version, id));
             (0..FREED_PER_LOSS).any(|_| !self.free_oldest_gone());
         } else {
-            self.decide(sources, id, position == 0);
+            self.decide(decision, id, Touched::at(position));
         }
     }
 
@@ -240,17 +266,17 @@ impl<N: Nlri> Table<N> {
         })
     }
 
-    /// Stores a path. `None` if everything is as before, otherwise whether that was the best path (or is the
-    /// only one).
-    fn put(&mut self, id: DestinationId, path: Path<N>) -> Option<bool> {
+    /// Stores a path. `None` if everything is as before.
+    fn put(&mut self, id: DestinationId, path: Path<N>) -> Option<Touched> {
         let destination = self.destinations.get_mut(id.index())?;
         let Some(position) = destination.position(path.source, path.path_id) else {
-            let is_first = destination.best().is_none();
+            let is_first = destination.is_empty();
             self.reachable += usize::from(is_first);
             self.paths += 1;
             self.generations.added(&path);
+            self.next_hop_uses.added(&path);
             destination.push(path);
-            return Some(is_first);
+            return Some(if is_first { Touched::First } else { Touched::Other });
         };
         let old = destination.path_mut(position)?;
         self.generations.renewed(old);
@@ -259,19 +285,16 @@ impl<N: Nlri> Table<N> {
             (old.attrs, old.generation) = (path.attrs, path.generation);
             return None;
         }
-        *old = path;
-        Some(position == 0)
+        self.next_hop_uses.removed(old);
+        self.next_hop_uses.added(&path);
+        *old = Path { marks: old.marks, ..path };
+        Some(Touched::at(position))
     }
 
     /// Chooses the best path, and logs the change if there is one.
-    pub(super) fn decide(&mut self, sources: &Sources, id: DestinationId, best_touched: bool) {
+    pub(super) fn decide(&mut self, decision: &Decision, id: DestinationId, touched: Touched) {
         let Some(destination) = self.destinations.get_mut(id.index()) else { return };
-        let winner = match destination.has_others() {
-            true => decision::best(destination, sources).unwrap_or(0),
-            false => 0,
-        };
-        destination.promote(winner);
-        if best_touched || winner != 0 {
+        if destination.choose(decision) || touched == Touched::First {
             self.log_change(id);
         }
     }
@@ -338,7 +361,13 @@ impl<'a, N: Nlri> Iterator for Changes<'a, N> {
             if let Some(destination) =
                 self.table.destinations.get(id.index()).filter(|d| d.version() == version)
             {
-                return Some(Change { version, id, nlri: destination.nlri(), best: destination.best() });
+                return Some(Change {
+                    version,
+                    id,
+                    nlri: destination.nlri(),
+                    best: destination.best(),
+                    destination,
+                });
             }
         }
         None

@@ -1,3 +1,4 @@
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use ipnet::{Ipv4Net, Ipv6Net};
@@ -7,11 +8,14 @@ use crate::wire::{Attrs, EvpnKey, Nlris};
 
 use super::admit::{LocalIdentity, Rejected, RejectedCounts, admit};
 use super::budget::Budget;
+use super::next_hops::{NextHopNews, Reachability};
+use super::revisit::Concern;
+use super::rules::{Decision, DecisionRules};
 use super::source::{PeerMap, Source, Sources};
 use super::sweep::PeerCounts;
 use super::table::Table;
 
-/// The tables of all families, and who their routes come from.
+/// The tables of all families, and what the choice between their paths depends on.
 ///
 /// The tables are open to readers; what peers say goes through the methods here, which admit it first.
 #[derive(Debug)]
@@ -22,8 +26,8 @@ pub struct Rib {
     pub ipv6: Table<Ipv6Net>,
     /// EVPN.
     pub evpn: Table<EvpnKey>,
-    /// The peers, and this daemon itself.
-    pub sources: Sources,
+    /// What the choice between paths depends on: sources, next hops, rules.
+    pub decision: Decision,
     pub(crate) identity: LocalIdentity,
     rejected: PeerMap<RejectedCounts>,
 }
@@ -35,7 +39,7 @@ impl Rib {
             ipv4: Table::new(seed),
             ipv6: Table::new(seed),
             evpn: Table::new(seed),
-            sources: Sources::new(identity.asn, identity.router_id),
+            decision: Decision::new(Sources::new(identity.asn, identity.router_id)),
             identity,
             rejected: PeerMap::default(),
         }
@@ -48,7 +52,57 @@ impl Rib {
 
     /// Makes a peer known, or known anew. Must come before its first route.
     pub fn peer_up(&mut self, peer: PeerId, source: Source) {
-        self.sources.set(peer, source);
+        if self.decision.sources.set(peer, source) {
+            self.decide_again(Concern::Source(peer));
+        }
+    }
+
+    /// Sets the rules of the decision. What is there already is decided again by [`Rib::sweep`].
+    pub fn set_rules(&mut self, rules: DecisionRules) {
+        if self.decision.rules != rules {
+            self.decision.rules = rules;
+            self.decide_again(Concern::Rules);
+        }
+    }
+
+    /// Sets the LOCAL_PREF of this daemon's own routes that have none.
+    pub fn set_default_local_pref(&mut self, local_pref: u32) {
+        let source = *self.decision.sources.get(PeerId::LOCAL);
+        self.peer_up(PeerId::LOCAL, Source { local_pref, ..source });
+    }
+
+    /// From now on the next hops of the peers' paths are counted. Must come before the first route.
+    pub fn track_next_hops(&mut self) {
+        self.ipv4.next_hop_uses.begin();
+        self.ipv6.next_hop_uses.begin();
+        self.evpn.next_hop_uses.begin();
+    }
+
+    /// The next change in the set of next hops in use: somebody is to find out about it, or needs to no more.
+    pub fn poll_next_hop(&mut self) -> Option<NextHopNews> {
+        loop {
+            let Rib { ipv4, ipv6, evpn, decision, .. } = self;
+            let uses = [&mut ipv4.next_hop_uses, &mut ipv6.next_hop_uses, &mut evpn.next_hop_uses];
+            let address = uses.into_iter().find_map(|uses| uses.poll())?;
+            let used = [&ipv4.next_hop_uses, &ipv6.next_hop_uses, &evpn.next_hop_uses];
+            let news = decision.next_hops.track(address, used.iter().any(|uses| uses.has(address)));
+            if news.is_some() {
+                return news;
+            }
+        }
+    }
+
+    /// Says what a next hop in use is like. The destinations concerned are decided again by [`Rib::sweep`].
+    /// Nothing is kept of one that is not in use, or that [`Rib::poll_next_hop`] has not told of.
+    pub fn set_next_hop(&mut self, address: IpAddr, reachability: Reachability) {
+        if self.decision.next_hops.set(address, reachability) {
+            self.decide_again(Concern::NextHop(address));
+        }
+    }
+
+    /// The next hops in use that [`Rib::poll_next_hop`] has told of, with what is known of each.
+    pub fn next_hops(&self) -> impl Iterator<Item = (IpAddr, Reachability)> {
+        self.decision.next_hops.iter()
     }
 
     /// Lets everything of a peer be swept: its session is lost and will not be resumed.
@@ -73,22 +127,22 @@ impl Rib {
             self.rejected.slot(peer).add(reason, count(routes));
             return Err(reason);
         }
-        let Rib { ipv4, ipv6, evpn, sources, .. } = self;
+        let Rib { ipv4, ipv6, evpn, decision, .. } = self;
         match routes {
-            Nlris::Ipv4(routes) => ipv4.announce(sources, peer, learned, attrs, routes),
-            Nlris::Ipv6(routes) => ipv6.announce(sources, peer, learned, attrs, routes),
-            Nlris::Evpn(routes) => evpn.announce(sources, peer, learned, attrs, routes),
+            Nlris::Ipv4(routes) => ipv4.announce(decision, peer, learned, attrs, routes),
+            Nlris::Ipv6(routes) => ipv6.announce(decision, peer, learned, attrs, routes),
+            Nlris::Evpn(routes) => evpn.announce(decision, peer, learned, attrs, routes),
         }
         Ok(())
     }
 
     /// Takes routes back.
     pub fn withdraw(&mut self, peer: PeerId, routes: &Nlris) {
-        let Rib { ipv4, ipv6, evpn, sources, .. } = self;
+        let Rib { ipv4, ipv6, evpn, decision, .. } = self;
         match routes {
-            Nlris::Ipv4(routes) => ipv4.withdraw(sources, peer, routes),
-            Nlris::Ipv6(routes) => ipv6.withdraw(sources, peer, routes),
-            Nlris::Evpn(routes) => evpn.withdraw(sources, peer, routes),
+            Nlris::Ipv4(routes) => ipv4.withdraw(decision, peer, routes),
+            Nlris::Ipv6(routes) => ipv6.withdraw(decision, peer, routes),
+            Nlris::Evpn(routes) => evpn.withdraw(decision, peer, routes),
         }
     }
 
@@ -119,11 +173,11 @@ impl Rib {
         }
     }
 
-    /// Removes what is to be discarded and frees what is not needed any more, within the budget. Says whether
-    /// it has to be called again; it is the owner's to call whenever it has time.
+    /// Ages and removes what is to be, decides again what is to be, and frees what is not needed any more, within
+    /// the budget. Says whether it has to be called again; it is the owner's to call whenever it has time.
     pub fn sweep(&mut self, budget: &mut Budget) -> bool {
-        let Rib { ipv4, ipv6, evpn, sources, .. } = self;
-        ipv4.sweep(sources, budget) | ipv6.sweep(sources, budget) | evpn.sweep(sources, budget)
+        let Rib { ipv4, ipv6, evpn, decision, .. } = self;
+        ipv4.sweep(decision, budget) | ipv6.sweep(decision, budget) | evpn.sweep(decision, budget)
     }
 
     /// How many paths `peer` has in a family.
@@ -143,8 +197,14 @@ impl Rib {
     fn admit(&self, peer: PeerId, attrs: &Attrs) -> Result<(), Rejected> {
         match peer {
             PeerId::LOCAL => Ok(()),
-            _ => admit(attrs, &self.identity, self.sources.get(peer)),
+            _ => admit(attrs, &self.identity, self.decision.sources.get(peer)),
         }
+    }
+
+    fn decide_again(&mut self, concern: Concern) {
+        self.ipv4.decide_again(concern);
+        self.ipv6.decide_again(concern);
+        self.evpn.decide_again(concern);
     }
 }
 
@@ -199,5 +259,64 @@ mod tests {
         while rib.sweep(&mut Budget::new(1)) {}
         assert_eq!((rib.ipv4.paths(), rib.ipv6.paths()), (1, 1));
         assert_eq!(rib.ipv4.get(key(0)).unwrap().1.best().unwrap().source, PeerId(1));
+    }
+
+    #[test]
+    fn what_cannot_be_reached_is_not_used() {
+        let mut rib = rib(2);
+        rib.track_next_hops();
+        let by = |n: u8| attrs_by([10, 0, 9, n]);
+        let routes = Nlris::Ipv4(vec![route(0)]);
+        rib.announce(PEER, 0, &by(1), &routes).unwrap();
+        let [one, two] = [1, 2].map(|n| IpAddr::from([10, 0, 9, n]));
+        assert_eq!(rib.poll_next_hop(), Some(NextHopNews::Used(one)));
+        assert_eq!(rib.poll_next_hop(), None);
+        let best = |rib: &Rib| rib.ipv4.get(key(0)).unwrap().1.best().map(|path| path.source);
+        let set = |rib: &mut Rib, address, reachability| {
+            let before = rib.ipv4.head();
+            rib.set_next_hop(address, reachability);
+            while rib.sweep(&mut Budget::new(1)) {}
+            (best(rib), rib.ipv4.changes(before, 9).count())
+        };
+        assert_eq!(set(&mut rib, one, Reachability::Unreachable), (None, 1), "not even as the only path");
+        rib.announce(PeerId(1), 0, &by(2), &routes).unwrap();
+        assert_eq!(best(&rib), Some(PeerId(1)));
+        assert_eq!(rib.poll_next_hop(), Some(NextHopNews::Used(two)));
+        assert_eq!(set(&mut rib, two, Reachability::Reachable { metric: 20 }), (Some(PeerId(1)), 0));
+        assert_eq!(set(&mut rib, one, Reachability::Reachable { metric: 20 }), (Some(PEER), 1));
+        assert_eq!(set(&mut rib, one, Reachability::Reachable { metric: 30 }), (Some(PeerId(1)), 1));
+        assert_eq!(set(&mut rib, [10, 0, 9, 3].into(), Reachability::Unreachable), (Some(PeerId(1)), 0));
+        rib.withdraw(PeerId(1), &routes);
+        assert_eq!(rib.poll_next_hop(), Some(NextHopNews::Unused(two)));
+        let known: Vec<_> = rib.next_hops().collect();
+        assert_eq!(known, [(one, Reachability::Reachable { metric: 30 })]);
+    }
+
+    /// Whose next hop changes has that counted, as has what is swept.
+    #[test]
+    fn next_hops_in_use_are_counted() {
+        let mut rib = rib(2);
+        rib.track_next_hops();
+        let used = |rib: &mut Rib| {
+            while rib.poll_next_hop().is_some() {}
+            let mut addresses: Vec<_> = rib.next_hops().map(|(address, _)| address).collect();
+            addresses.sort_unstable();
+            addresses
+        };
+        let address = |n: u8| IpAddr::from([10, 0, 9, n]);
+        for n in 0..3 {
+            rib.announce(PEER, 0, &attrs_by([10, 0, 9, 1]), &Nlris::Ipv4(vec![route(n)])).unwrap();
+        }
+        rib.announce(PeerId(1), 0, &attrs_by([10, 0, 9, 2]), &Nlris::Ipv4(vec![route(0)])).unwrap();
+        assert_eq!(used(&mut rib), [address(1), address(2)]);
+        rib.announce(PeerId(1), 0, &attrs_by([10, 0, 9, 3]), &Nlris::Ipv4(vec![route(0)])).unwrap();
+        assert_eq!(used(&mut rib), [address(1), address(3)]);
+        rib.peer_down(PEER);
+        while rib.sweep(&mut Budget::new(1)) {}
+        assert_eq!(used(&mut rib), [address(3)]);
+    }
+
+    fn attrs_by(next_hop: [u8; 4]) -> Arc<Attrs> {
+        Arc::new(Attrs { next_hop: NextHop::Ipv4(next_hop.into()), ..attrs(&[]) })
     }
 }

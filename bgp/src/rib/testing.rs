@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 
 use ipnet::Ipv4Net;
 
-use super::{LocalIdentity, Rib, Source, SourceKind, Sources};
+use super::{DEFAULT_LOCAL_PREF, Decision, LocalIdentity, Rib, Source, SourceKind, Sources};
 use crate::types::{Asn, PathId, PeerId, RouterId};
 use crate::wire::{AsPath, Attrs, NextHop, Route};
 
@@ -31,13 +31,17 @@ pub(crate) fn source(PeerId(n): PeerId) -> Source {
         router_id: RouterId(address),
         address: address.into(),
         client: n <= 1,
+        weight: 0,
+        local_pref: DEFAULT_LOCAL_PREF,
     }
 }
 
-pub(crate) fn sources(peers: u32) -> Sources {
+pub(crate) fn decision(peers: u32) -> Decision {
     let mut sources = Sources::new(US, identity().router_id);
-    (0..peers).map(PeerId).for_each(|peer| sources.set(peer, source(peer)));
-    sources
+    for peer in (0..peers).map(PeerId) {
+        sources.set(peer, source(peer));
+    }
+    Decision::new(sources)
 }
 
 pub(crate) fn rib(peers: u32) -> Rib {
@@ -70,10 +74,18 @@ pub(crate) fn variant(n: u32) -> Arc<Attrs> {
     ALL[n as usize].clone()
 }
 
+/// How many next hops the variants have between them.
+pub(crate) const NEXT_HOPS: u32 = 4;
+
+pub(crate) fn next_hop(n: u32) -> Ipv4Addr {
+    Ipv4Addr::from(0x0a00_0900 + n % NEXT_HOPS)
+}
+
 fn make_variant(n: u32) -> Arc<Attrs> {
     let path = [64600 + n % 3, 64700];
     let hops = if n.is_multiple_of(2) { 1 } else { 2 };
     Arc::new(Attrs {
+        next_hop: NextHop::Ipv4(next_hop(n)),
         med: (!n.is_multiple_of(5)).then_some(n % 5),
         local_pref: (n % 7 > 1).then_some(90 + n % 7),
         ..attrs(&path[..hops])

@@ -29,7 +29,7 @@ impl Session {
             side,
             now,
             config: &self.config,
-            offer: self.offer,
+            offer: &self.offer,
             own_restart: OwnRestart::of(
                 &self.config,
                 self.restarted,
@@ -56,7 +56,7 @@ impl Session {
     fn ended(&mut self, now: Instant, side: Side, before: StateName, down: Down) {
         self.connection_mut(side).buffer = BytesMut::new();
         if let Down::Remote(notification) = &down {
-            self.offer = self.offer.after(notification, &self.config);
+            self.offer = std::mem::take(&mut self.offer).after(notification, &self.config);
         }
         self.history.ended(now, before, down);
     }

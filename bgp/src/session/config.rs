@@ -1,10 +1,11 @@
 //! What an operator decides about a session.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::restart::RestartConfig;
-use crate::types::{Asn, FamilySet, RouterId};
+use crate::types::{Asn, BgpRole, FamilySet, RouterId};
 
 /// How one session is to be held. Addresses, passwords and hop limits are the driver's: it owns the sockets.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +32,26 @@ pub struct SessionConfig {
     pub send_hold: Option<Duration>,
     /// Graceful restart (RFC 4724); `None`: neither offered nor done for the peer.
     pub restart: Option<RestartConfig>,
+    /// The least hold time that the peer may offer, in seconds (RFC 4271 section 6.2). 0, no hold timer at all, is
+    /// not less.
+    pub min_hold_time: u16,
+    /// Whether IPv4 routes may have an IPv6 next hop (RFC 8950); `None`: where the connection is over IPv6.
+    pub extended_next_hop: Option<bool>,
+    /// What this speaker is to a peer in another AS (RFC 9234).
+    pub role: Option<RoleConfig>,
+    /// The host name and the domain to tell the peer; the domain may be empty.
+    pub fqdn: Option<(String, String)>,
+    /// The name and version of the software to tell the peer.
+    pub software_version: Option<String>,
+}
+
+/// What this speaker is to a peer in another AS (RFC 9234 section 4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RoleConfig {
+    /// This speaker's role.
+    pub ours: BgpRole,
+    /// The peer has to name its own, too.
+    pub strict: bool,
 }
 
 /// Which AS a peer may be in.
@@ -47,7 +68,7 @@ pub enum RemoteAs {
 }
 
 impl SessionConfig {
-    /// A session with the defaults: hold time 90 s, keepalive a third of it, connect retry 10 s, active.
+    /// A session with the defaults: hold time 90 s, keepalive a third of it, connect retry 10 s, active, no role.
     pub fn new(local_asn: Asn, router_id: RouterId, remote_as: RemoteAs, families: FamilySet) -> Self {
         SessionConfig {
             local_asn,
@@ -60,7 +81,17 @@ impl SessionConfig {
             passive: false,
             send_hold: None,
             restart: None,
+            min_hold_time: 0,
+            extended_next_hop: None,
+            role: None,
+            fqdn: None,
+            software_version: None,
         }
+    }
+
+    /// Whether IPv4 routes may have an IPv6 next hop on a connection whose ends have addresses like this one.
+    pub(super) fn offers_extended_next_hop(&self, transport: IpAddr) -> bool {
+        self.extended_next_hop.unwrap_or(transport.to_canonical().is_ipv6())
     }
 }
 

@@ -7,7 +7,7 @@ use super::down::Down;
 use super::established::Established;
 use super::event::Action;
 use super::jitter::Jitter;
-use super::negotiate::Offer;
+use super::offer::Offer;
 use super::output::Output;
 use super::restart::OwnRestart;
 use super::timers::{Timer, Timers};
@@ -18,7 +18,7 @@ pub(super) struct Context<'a> {
     pub(super) side: Side,
     pub(super) now: Instant,
     pub(super) config: &'a SessionConfig,
-    pub(super) offer: Offer,
+    pub(super) offer: &'a Offer,
     pub(super) own_restart: OwnRestart,
     /// How far the other connection is.
     pub(super) rival: StateName,

@@ -4,7 +4,7 @@ use std::{fmt, io};
 
 use super::config::RemoteAs;
 use super::words::{StateName, StopReason};
-use crate::types::{Asn, Family, FamilySet, RouterId};
+use crate::types::{Asn, BgpRole, Family, FamilySet, RouterId};
 use crate::wire::message::MessageType;
 use crate::wire::{Notification, WireError};
 
@@ -56,6 +56,25 @@ pub enum Refusal {
     },
     /// Its identifier is ours though it is in our AS (RFC 6286 section 2.2).
     RouterId(RouterId),
+    /// It offers a hold time below the least that is configured, both in seconds.
+    HoldTime {
+        /// What it offers.
+        says: u16,
+        /// What it should offer at least.
+        least: u16,
+    },
+    /// It names no role and has to (RFC 9234 section 4.2).
+    NoRole {
+        /// What we are to it.
+        ours: BgpRole,
+    },
+    /// Its role does not go with ours (RFC 9234 section 4.2).
+    Role {
+        /// What we are to it.
+        ours: BgpRole,
+        /// What it says it is; `None` where it names several, or one that there is not.
+        says: Option<BgpRole>,
+    },
     /// It offers none of these families. There would be nothing to talk about, so the session is refused
     /// rather than kept idle, as FRR does (RFC 5492 section 3).
     NoFamily(FamilySet),
@@ -105,6 +124,8 @@ impl Refusal {
         match self {
             Refusal::PeerAs { .. } => Notification::BAD_PEER_AS,
             Refusal::RouterId(_) => Notification::BAD_BGP_IDENTIFIER,
+            Refusal::HoldTime { .. } => Notification::UNACCEPTABLE_HOLD_TIME,
+            Refusal::NoRole { .. } | Refusal::Role { .. } => Notification::ROLE_MISMATCH,
             Refusal::NoFamily(wanted) => Notification { code: 2, subcode: 7, data: capabilities(*wanted) },
         }
     }
@@ -196,6 +217,20 @@ impl fmt::Display for Refusal {
         match self {
             Refusal::PeerAs { says, wanted } => write!(f, "the peer is in AS {says}, configured is {wanted}"),
             Refusal::RouterId(id) => write!(f, "the peer has our BGP identifier {id}"),
+            Refusal::HoldTime { says, least } => {
+                write!(f, "the peer offers a hold time of {says} s, the least is {least} s")
+            }
+            Refusal::NoRole { ours } => {
+                write!(f, "the peer names no role; to our {ours} it should be {}", ours.counterpart())
+            }
+            Refusal::Role { ours, says } => {
+                let says = says.map_or("several roles, or one that there is not", BgpRole::name);
+                write!(
+                    f,
+                    "the peer names its role as {says}; to our {ours} it should be {}",
+                    ours.counterpart()
+                )
+            }
             Refusal::NoFamily(wanted) => {
                 f.write_str("the peer offers none of")?;
                 wanted.iter().try_for_each(|family| write!(f, " {family}"))

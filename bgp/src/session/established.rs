@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use super::restart::PeerRestart;
 use super::words::Side;
-use crate::types::{Asn, FamilySet, RouterId};
+use crate::types::{Asn, BgpRole, FamilySet, RouterId};
 use crate::wire::Capability;
+use crate::wire::message::MAX_MESSAGE;
 use crate::wire::update::{Encoding, PeerKind};
 
 /// What holds for the life of an established session.
@@ -30,6 +31,12 @@ pub struct Established {
     pub keepalive: Duration,
     /// The families that both offered.
     pub families: FamilySet,
+    /// The peer can be asked for its routes again (RFC 2918).
+    pub route_refresh: bool,
+    /// A refresh has marks at its beginning and end, both ways (RFC 7313).
+    pub enhanced_refresh: bool,
+    /// What this speaker is to the peer, an external one, where that was configured (RFC 9234).
+    pub role: Option<BgpRole>,
     /// How the peer encodes for us.
     pub receive: Encoding,
     /// How we encode for the peer.
@@ -40,4 +47,50 @@ pub struct Established {
     pub capabilities_sent: Vec<Capability>,
     /// What the peer offered.
     pub capabilities_received: Vec<Capability>,
+}
+
+impl Established {
+    /// The capabilities that are in use since both sides offered them, in words.
+    pub fn in_use(&self) -> Vec<String> {
+        let families = self.families.iter().map(|family| (true, format!("multiprotocol {family}")));
+        let word = |used: bool, word: &str| (used, word.to_owned());
+        let rest = [
+            word(self.send.as4, "four-octet-as"),
+            word(self.route_refresh, "route-refresh"),
+            word(self.enhanced_refresh, "enhanced-route-refresh"),
+            word(self.send.max_message > MAX_MESSAGE, "extended-message"),
+            word(self.send.extended_next_hop, "extended-next-hop ipv4-unicast"),
+        ];
+        let role = self.role.filter(|role| self.remote_role() == Some(role.counterpart()));
+        let role = role.map(|role| format!("role {role} to {}", role.counterpart()));
+        families.chain(rest).filter(|(used, _)| *used).map(|(_, word)| word).chain(role).collect()
+    }
+
+    /// What the peer says it is to this speaker (RFC 9234).
+    pub fn remote_role(&self) -> Option<BgpRole> {
+        self.received(|capability| match capability {
+            Capability::Role(role) => Some(*role),
+            _ => None,
+        })
+    }
+
+    /// What the peer says it is called: host name and domain.
+    pub fn remote_fqdn(&self) -> Option<(&str, &str)> {
+        self.received(|capability| match capability {
+            Capability::Fqdn { host, domain } => Some((host.as_str(), domain.as_str())),
+            _ => None,
+        })
+    }
+
+    /// The software that the peer says it runs.
+    pub fn remote_software(&self) -> Option<&str> {
+        self.received(|capability| match capability {
+            Capability::SoftwareVersion(version) => Some(version.as_str()),
+            _ => None,
+        })
+    }
+
+    fn received<'a, T>(&'a self, find: impl FnMut(&'a Capability) -> Option<T>) -> Option<T> {
+        self.capabilities_received.iter().find_map(find)
+    }
 }

@@ -22,7 +22,7 @@ use super::context::Context;
 use super::down::{Down, Reason, TransportFault};
 use super::established::Established;
 use super::event::Action;
-use super::negotiate::{self, OpenSent};
+use super::negotiate::OpenSent;
 use super::restart;
 use super::timers::Timer;
 use super::words::{Side, StateName};
@@ -205,7 +205,7 @@ fn retry(down: Down, cx: &mut Context<'_>) -> State {
 // With a connection.
 
 fn greet(local: SocketAddr, remote: SocketAddr, cx: &mut Context<'_>) -> State {
-    let open = negotiate::open(cx.config, cx.offer, cx.own_restart);
+    let open = cx.offer.open(cx.config, local.ip(), cx.own_restart);
     cx.out.send_open(cx.side, &open);
     cx.timers.clear_all();
     cx.set(Timer::OpenWait, OPEN_WAIT);

@@ -9,12 +9,12 @@ use super::backoff::Backoff;
 use super::down::{self, Reason};
 use super::event::{Action, Input};
 use super::fsm::Event;
-use super::negotiate::Offer;
+use super::offer::Offer;
 use super::timers::Timer;
 use super::words::{Side, StateName, StopReason};
 use super::{Session, connection};
 use crate::types::Family;
-use crate::wire::{Capability, RouteRefresh};
+use crate::wire::RouteRefresh;
 
 /// How many messages one `Received` handles, and after how many octets it stops: both are a few hundred
 /// microseconds of work.
@@ -49,11 +49,8 @@ impl Session {
     fn request_refresh(&mut self, family: Family) {
         let Some(agreed) = self.established() else { return };
         let side = agreed.side;
-        if agreed.families.contains(family)
-            && agreed.capabilities_received.contains(&Capability::RouteRefresh)
-        {
-            let request = RouteRefresh { afi: family.afi(), safi: family.safi(), subtype: 0 };
-            self.out.send_refresh(side, &request);
+        if agreed.families.contains(family) && agreed.route_refresh {
+            self.out.send_refresh(side, &RouteRefresh::request(family));
         }
     }
 

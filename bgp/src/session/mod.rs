@@ -15,8 +15,8 @@
 //! - `fsm`: one connection's states; a table. Two connections, one machine each, as RFC 4271 section 8.2.1 has it.
 //! - `handle`: what each input means. `both`: what the two connections mean for each other, and the pause after
 //!   an error.
-//! - `negotiate`: what our OPEN offers, and what it makes together with the peer's. `restart`: so far as graceful
-//!   restart is concerned.
+//! - `offer`: what our OPEN offers. `negotiate`: what it makes together with the peer's. `restart`: so far as
+//!   graceful restart is concerned.
 //!
 //! Collision (RFC 4271 section 6.8) is decided when the second OPEN arrives, before it is confirmed. One case
 //! the RFC leaves open: a connection that is to lose may be confirmed by the peer while the OPEN of the one
@@ -41,6 +41,7 @@ mod handle;
 mod info;
 mod jitter;
 mod negotiate;
+mod offer;
 mod output;
 mod restart;
 mod timers;
@@ -53,7 +54,7 @@ use std::time::Instant;
 
 use bytes::BytesMut;
 
-pub use config::{RemoteAs, SessionConfig};
+pub use config::{RemoteAs, RoleConfig, SessionConfig};
 pub use down::{Down, Reason, Refusal, TransportFault};
 pub use established::Established;
 pub use event::{Action, Input, Received};
@@ -66,7 +67,7 @@ use backoff::Backoff;
 use connection::Connection;
 use info::History;
 use jitter::Jitter;
-use negotiate::Offer;
+use offer::Offer;
 use output::Output;
 use timers::Timers;
 

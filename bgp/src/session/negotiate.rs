@@ -1,34 +1,22 @@
-//! What is offered in our OPEN, and what follows from it and the peer's.
+//! What follows from our OPEN and the peer's.
 //!
 //! Families: those that both offer; a speaker that offers none by capability means IPv4 unicast (RFC 4760
-//! section 8). Nothing in common is a refusal, see [`Refusal::NoFamily`]. Four-octet AS numbers (RFC 6793) and
-//! long messages (RFC 8654) are used where both offer them. Graceful restart is `restart`'s. ADD-PATH of the peer
-//! is read and shown, and not offered.
+//! section 8). Nothing in common is a refusal, see [`Refusal::NoFamily`]. Of the other capabilities, what both
+//! offer is used. What is offered at all is `offer`'s to say; what came of it is in [`Established`].
+//! Graceful restart is `restart`'s. ADD-PATH of the peer is read and shown, and not offered.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::config::SessionConfig;
+use super::config::{RoleConfig, SessionConfig};
 use super::down::Refusal;
 use super::established::Established;
-use super::restart::{self, OwnRestart};
+use super::restart;
 use super::words::Side;
-use crate::types::{Family, FamilySet};
+use crate::types::{Afi, Family, FamilySet, Safi};
 use crate::wire::message::{MAX_EXTENDED_MESSAGE, MAX_MESSAGE};
 use crate::wire::update::{Encoding, PeerKind};
-use crate::wire::{Capability, Notification, Open};
-
-/// How much to offer: less to a peer that has refused more (RFC 5492 section 3).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Offer {
-    /// All that we can.
-    #[default]
-    Full,
-    /// What the configuration cannot do without: families and four-octet AS numbers.
-    Essential,
-    /// No capabilities at all: IPv4 unicast.
-    Bare,
-}
+use crate::wire::{Capability, Open};
 
 /// An OPEN that was sent and waits for its answer.
 #[derive(Clone, Debug)]
@@ -37,52 +25,6 @@ pub(super) struct OpenSent {
     pub(super) local: SocketAddr,
     pub(super) remote: SocketAddr,
     pub(super) open: Open,
-}
-
-impl Offer {
-    /// What to offer after the peer ended an attempt with `refusal`. Each step is tried once; after the last
-    /// it is all again, since the peer may have been changed meanwhile.
-    pub(super) fn after(self, refusal: &Notification, config: &SessionConfig) -> Offer {
-        match (refusal.code, refusal.subcode, self) {
-            (2, UNSUPPORTED_PARAMETER | UNSUPPORTED_CAPABILITY, Offer::Full) => Offer::Essential,
-            (2, UNSUPPORTED_PARAMETER | UNSUPPORTED_CAPABILITY, Offer::Essential) if bare_will_do(config) => {
-                Offer::Bare
-            }
-            (2, UNSUPPORTED_PARAMETER | UNSUPPORTED_CAPABILITY, _) => Offer::Full,
-            _ => self,
-        }
-    }
-}
-
-const UNSUPPORTED_PARAMETER: u8 = 4;
-const UNSUPPORTED_CAPABILITY: u8 = 7;
-
-/// Without capabilities only IPv4 unicast can be spoken.
-fn bare_will_do(config: &SessionConfig) -> bool {
-    config.families.contains(Family::Ipv4Unicast)
-}
-
-/// Our OPEN.
-pub(super) fn open(config: &SessionConfig, offer: Offer, own: OwnRestart) -> Open {
-    Open {
-        asn: config.local_asn,
-        hold_time: config.hold_time,
-        router_id: config.router_id,
-        capabilities: capabilities(config, offer, own),
-    }
-}
-
-fn capabilities(config: &SessionConfig, offer: Offer, own: OwnRestart) -> Vec<Capability> {
-    let families = config.families.iter().map(|f| Capability::Multiprotocol(f.afi(), f.safi()));
-    let essential = families.chain([Capability::FourOctetAs(config.local_asn)]);
-    match offer {
-        Offer::Full => {
-            let more = [Capability::RouteRefresh, Capability::ExtendedMessage];
-            essential.chain(more).chain(restart::capabilities(config, own)).collect()
-        }
-        Offer::Essential => essential.collect(),
-        Offer::Bare => Vec::new(),
-    }
 }
 
 impl OpenSent {
@@ -94,19 +36,29 @@ impl OpenSent {
             return Err(Refusal::NoFamily(config.families));
         }
         let hold_time = self.open.hold_time.min(theirs.hold_time);
-        let encoding = encoding(&self.open, &theirs);
+        let both = |has: fn(&Capability) -> bool| offers(&self.open, has) && offers(&theirs, has);
+        let kind = if theirs.asn == config.local_asn { PeerKind::Ibgp } else { PeerKind::Ebgp };
         Ok(Established {
             side: self.side,
             local: self.local,
             remote: self.remote,
-            kind: if theirs.asn == config.local_asn { PeerKind::Ibgp } else { PeerKind::Ebgp },
+            kind,
             remote_asn: theirs.asn,
             remote_router_id: theirs.router_id,
             hold_time: Duration::from_secs(hold_time.into()),
             keepalive: keepalive(hold_time, config.keepalive),
             families,
-            receive: encoding,
-            send: encoding,
+            route_refresh: both(|c| matches!(c, Capability::RouteRefresh)),
+            enhanced_refresh: both(|c| matches!(c, Capability::EnhancedRouteRefresh)),
+            role: config.role.filter(|_| kind == PeerKind::Ebgp).map(|role| role.ours),
+            receive: Encoding {
+                extended_next_hop: offers(&self.open, has_extended_next_hop),
+                ..encoding(&self.open, &theirs)
+            },
+            send: Encoding {
+                extended_next_hop: both(has_extended_next_hop),
+                ..encoding(&self.open, &theirs)
+            },
             restart: restart::agreed(&self.open, &theirs, families),
             capabilities_sent: self.open.capabilities.clone(),
             capabilities_received: theirs.capabilities,
@@ -122,8 +74,30 @@ fn check_peer(theirs: &Open, config: &SessionConfig) -> Result<(), Refusal> {
     if theirs.asn == config.local_asn && theirs.router_id == config.router_id {
         return Err(Refusal::RouterId(theirs.router_id));
     }
-    Ok(())
+    if theirs.hold_time != 0 && theirs.hold_time < config.min_hold_time {
+        return Err(Refusal::HoldTime { says: theirs.hold_time, least: config.min_hold_time });
+    }
+    match config.role.filter(|_| theirs.asn != config.local_asn) {
+        Some(role) => check_role(theirs, role),
+        None => Ok(()),
+    }
 }
+
+/// RFC 9234 section 4.2. A capability that cannot be understood, or several that differ, go with no role.
+fn check_role(theirs: &Open, RoleConfig { ours, strict }: RoleConfig) -> Result<(), Refusal> {
+    let mut roles: Vec<&Capability> = theirs.capabilities.iter().filter(|c| c.code() == ROLE).collect();
+    roles.dedup();
+    match roles[..] {
+        [] if strict => Err(Refusal::NoRole { ours }),
+        [] => Ok(()),
+        [Capability::Role(says)] if *says == ours.counterpart() => Ok(()),
+        [Capability::Role(says)] => Err(Refusal::Role { ours, says: Some(*says) }),
+        _ => Err(Refusal::Role { ours, says: None }),
+    }
+}
+
+/// The code of the role capability, understood or not.
+const ROLE: u8 = 9;
 
 fn offered_families(open: &Open) -> FamilySet {
     let mut offers = open.capabilities.iter().filter_map(multiprotocol).peekable();
@@ -141,14 +115,24 @@ fn multiprotocol(capability: &Capability) -> Option<Option<Family>> {
     }
 }
 
-/// The same both ways, as long as what is offered is.
+fn offers(open: &Open, has: fn(&Capability) -> bool) -> bool {
+    open.capabilities.iter().any(has)
+}
+
+/// IPv4 unicast routes may have an IPv6 next hop (RFC 8950 section 4).
+fn has_extended_next_hop(capability: &Capability) -> bool {
+    let wanted = (Afi::IPV4, Safi::UNICAST, Afi::IPV6);
+    matches!(capability, Capability::ExtendedNextHop(families) if families.contains(&wanted))
+}
+
+/// What is the same both ways.
 fn encoding(ours: &Open, theirs: &Open) -> Encoding {
-    let both = |has: fn(&Capability) -> bool| [ours, theirs].iter().all(|o| o.capabilities.iter().any(has));
+    let both = |has: fn(&Capability) -> bool| offers(ours, has) && offers(theirs, has);
     let long = both(|c| matches!(c, Capability::ExtendedMessage));
     Encoding {
         as4: both(|c| matches!(c, Capability::FourOctetAs(_))),
-        add_path: FamilySet::EMPTY,
         max_message: if long { MAX_EXTENDED_MESSAGE } else { MAX_MESSAGE },
+        ..Encoding::default()
     }
 }
 
@@ -163,9 +147,11 @@ fn keepalive(hold_time: u16, configured: Option<u16>) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use super::super::restart::OwnRestart;
     use super::*;
     use crate::session::RemoteAs;
-    use crate::types::{Afi, Asn, RouterId, Safi};
+    use crate::session::offer::Offer;
+    use crate::types::{Asn, BgpRole, RouterId};
 
     fn families(list: &[Family]) -> FamilySet {
         list.iter().copied().collect()
@@ -186,7 +172,7 @@ mod tests {
 
     fn answered(config: &SessionConfig, theirs: Open) -> Result<Established, Refusal> {
         let end = SocketAddr::from(([127, 0, 0, 1], 179));
-        let open = open(config, Offer::Full, OwnRestart::default());
+        let open = Offer::default().open(config, end.ip(), OwnRestart::default());
         OpenSent { side: Side::Outgoing, local: end, remote: end, open }.answered(theirs, config)
     }
 
@@ -261,15 +247,66 @@ mod tests {
     }
 
     #[test]
-    fn less_is_offered_after_a_refusal_and_all_again_after_the_last() {
-        let refusal = Notification { code: 2, subcode: UNSUPPORTED_CAPABILITY, data: Vec::new() };
-        let steps = |config: &SessionConfig| {
-            let next = |offer: &Offer| Some(offer.after(&refusal, config));
-            std::iter::successors(Some(Offer::Full), next).take(3).collect::<Vec<_>>()
+    fn an_extended_next_hop_may_come_where_we_offered_it_and_go_where_both_did() {
+        let mut ours = config(&[Family::Ipv4Unicast]);
+        ours.extended_next_hop = Some(true);
+        let encodings = |theirs: &[Capability]| {
+            let agreed = answered(&ours, peer(65000, theirs)).unwrap();
+            (agreed.receive.extended_next_hop, agreed.send.extended_next_hop)
         };
-        assert_eq!(steps(&config(&[Family::Ipv4Unicast])), [Offer::Full, Offer::Essential, Offer::Bare]);
-        assert_eq!(steps(&config(&[Family::L2vpnEvpn])), [Offer::Full, Offer::Essential, Offer::Full]);
-        let other = Notification { code: 2, subcode: 2, data: Vec::new() };
-        assert_eq!(Offer::Full.after(&other, &config(&[Family::Ipv4Unicast])), Offer::Full);
+        let family = |safi, next_hop| Capability::ExtendedNextHop(vec![(Afi::IPV4, safi, next_hop)]);
+        assert_eq!(encodings(&[]), (true, false));
+        assert_eq!(encodings(&[family(Safi::UNICAST, Afi::IPV6)]), (true, true));
+        assert_eq!(encodings(&[family(Safi(128), Afi::IPV6)]), (true, false));
+        assert_eq!(encodings(&[family(Safi::UNICAST, Afi(9))]), (true, false));
+    }
+
+    #[test]
+    fn a_hold_time_may_be_too_short_but_not_none() {
+        let ours = SessionConfig { min_hold_time: 31, ..config(&[Family::Ipv4Unicast]) };
+        assert_eq!(answered(&ours, peer(65000, &[])), Err(Refusal::HoldTime { says: 30, least: 31 }));
+        for hold_time in [0, 31] {
+            assert!(answered(&ours, Open { hold_time, ..peer(65000, &[]) }).is_ok(), "{hold_time}");
+        }
+    }
+
+    #[test]
+    fn roles_go_in_pairs() {
+        use BgpRole::{Customer, Peer, Provider, RouteServer};
+        let unknown = || Capability::Unknown { code: 9, value: vec![7] };
+        let says = |roles: &[BgpRole]| roles.iter().map(|role| Capability::Role(*role)).collect::<Vec<_>>();
+        let outcome = |ours, strict, theirs: &[Capability]| {
+            let ours =
+                SessionConfig { role: Some(RoleConfig { ours, strict }), ..config(&[Family::Ipv4Unicast]) };
+            answered(&ours, peer(65001, theirs)).map(|agreed| agreed.role)
+        };
+        assert_eq!(outcome(Provider, true, &says(&[Customer])), Ok(Some(Provider)));
+        assert_eq!(outcome(Peer, true, &says(&[Peer, Peer])), Ok(Some(Peer)));
+        assert_eq!(outcome(Customer, false, &[]), Ok(Some(Customer)));
+        assert_eq!(outcome(Customer, true, &[]), Err(Refusal::NoRole { ours: Customer }));
+        let mismatch = |ours, says| Err(Refusal::Role { ours, says });
+        assert_eq!(outcome(Customer, false, &says(&[Customer])), mismatch(Customer, Some(Customer)));
+        assert_eq!(outcome(Provider, false, &says(&[RouteServer])), mismatch(Provider, Some(RouteServer)));
+        assert_eq!(outcome(Peer, false, &says(&[Peer, Customer])), mismatch(Peer, None));
+        assert_eq!(outcome(Peer, false, &[unknown()]), mismatch(Peer, None));
+    }
+
+    #[test]
+    fn an_internal_peer_has_no_role() {
+        let role = Some(RoleConfig { ours: BgpRole::Peer, strict: true });
+        let ours = SessionConfig { role, ..config(&[Family::Ipv4Unicast]) };
+        assert_eq!(answered(&ours, peer(65000, &[])).unwrap().role, None);
+    }
+
+    #[test]
+    fn what_is_in_use_is_what_both_offered() {
+        let mut ours = config(&[Family::Ipv4Unicast, Family::L2vpnEvpn]);
+        ours.role = Some(RoleConfig { ours: BgpRole::Provider, strict: false });
+        let theirs = [EVPN, Capability::RouteRefresh, Capability::Role(BgpRole::Customer)];
+        let agreed = answered(&ours, peer(65001, &theirs)).unwrap();
+        assert_eq!(
+            agreed.in_use(),
+            ["multiprotocol l2vpn-evpn", "route-refresh", "role provider to customer"]
+        );
     }
 }

@@ -9,6 +9,7 @@ mod family;
 mod ids;
 mod mac;
 mod rd;
+mod role;
 mod vni;
 
 pub use asn::Asn;
@@ -17,6 +18,7 @@ pub use family::{Afi, Family, FamilySet, Safi};
 pub use ids::{PathId, PeerId, RouterId};
 pub use mac::Mac;
 pub use rd::Rd;
+pub use role::BgpRole;
 pub use vni::{EthernetTag, Vni};
 
 use std::fmt;

@@ -21,6 +21,20 @@ impl fmt::Display for Capability {
                     write!(f, " {}{}", Named(*afi, *safi), if *preserved { " (preserved)" } else { "" })
                 })
             }
+            Capability::ExtendedNextHop(families) => {
+                f.write_str("extended-next-hop")?;
+                families.iter().try_for_each(|(afi, safi, next_hop)| match *next_hop {
+                    Afi::IPV6 => write!(f, " {}", Named(*afi, *safi)),
+                    Afi(other) => write!(f, " {} by afi {other}", Named(*afi, *safi)),
+                })
+            }
+            Capability::Role(role) => write!(f, "role {role}"),
+            Capability::EnhancedRouteRefresh => f.write_str("enhanced-route-refresh"),
+            Capability::Fqdn { host, domain } => {
+                let dot = if domain.is_empty() { "" } else { "." };
+                write!(f, "fqdn {}{dot}{}", host.escape_debug(), domain.escape_debug())
+            }
+            Capability::SoftwareVersion(version) => write!(f, "software-version {}", version.escape_debug()),
             Capability::FourOctetAs(asn) => write!(f, "four-octet-as {asn}"),
             Capability::AddPath(families) => {
                 f.write_str("add-path")?;
@@ -68,17 +82,25 @@ fn unknown(code: u8, value: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     value.iter().try_for_each(|octet| write!(f, "{octet:02x}"))
 }
 
-/// Capabilities that others announce and linnet only shows (IANA).
+/// Capabilities that others announce and linnet only shows, and those whose value was not understood (IANA).
 fn name(code: u8) -> Option<&'static str> {
     Some(match code {
+        1 => "multiprotocol",
+        2 => "route-refresh",
         3 => "outbound-route-filtering",
         5 => "extended-next-hop",
+        6 => "extended-message",
         9 => "role",
+        64 => "graceful-restart",
+        65 => "four-octet-as",
         67 => "dynamic",
+        69 => "add-path",
         70 => "enhanced-route-refresh",
+        71 => "long-lived-graceful-restart",
         73 => "fqdn",
         75 => "software-version",
         76 => "paths-limit",
+        128 => "route-refresh-cisco",
         _ => return None,
     })
 }
@@ -86,7 +108,7 @@ fn name(code: u8) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::types::Asn;
+    use crate::types::{Asn, BgpRole};
     use crate::wire::LongLivedFamily;
 
     #[test]
@@ -112,7 +134,20 @@ mod tests {
                 }]),
                 "long-lived-graceful-restart l2vpn-evpn 3600s (preserved)",
             ),
-            (Capability::Unknown { code: 70, value: vec![] }, "enhanced-route-refresh"),
+            (
+                Capability::ExtendedNextHop(vec![
+                    (Afi::IPV4, Safi::UNICAST, Afi::IPV6),
+                    (Afi::IPV4, Safi(128), Afi(9)),
+                ]),
+                "extended-next-hop ipv4-unicast afi 1 safi 128 by afi 9",
+            ),
+            (Capability::Role(BgpRole::RouteServerClient), "role rs_client"),
+            (Capability::EnhancedRouteRefresh, "enhanced-route-refresh"),
+            (Capability::Fqdn { host: "leaf1".into(), domain: String::new() }, "fqdn leaf1"),
+            (Capability::Fqdn { host: "a\u{1b}[2J".into(), domain: "b".into() }, "fqdn a\\u{1b}[2J.b"),
+            (Capability::SoftwareVersion("FRRouting/10.1".into()), "software-version FRRouting/10.1"),
+            (Capability::Unknown { code: 9, value: vec![7] }, "role 07"),
+            (Capability::Unknown { code: 71, value: vec![1] }, "long-lived-graceful-restart 01"),
             (Capability::Unknown { code: 200, value: vec![1, 2] }, "capability 200 0102"),
         ] {
             assert_eq!(capability.to_string(), text);

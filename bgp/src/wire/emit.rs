@@ -21,6 +21,12 @@ pub(super) fn with_u16_length(out: &mut BytesMut, body: impl FnOnce(&mut BytesMu
     patch_length(out, at, at + 2);
 }
 
+/// The beginning of a text, of at most so many octets, cut between characters.
+pub(super) fn cut(text: &str, most: usize) -> &str {
+    let end = (0..=most.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    end.and_then(|end| text.get(..end)).unwrap_or_default()
+}
+
 /// Puts the length of what stands from `from` to the end where room was left for it, at `at`.
 pub(super) fn patch_length(out: &mut BytesMut, at: usize, from: usize) {
     let length = u16::try_from(out.len().saturating_sub(from)).unwrap_or(u16::MAX);

@@ -12,6 +12,7 @@ use nom::combinator::{map, rest};
 use nom::number::complete::be_u8;
 
 use super::codes::Name;
+use super::emit::cut;
 use super::error::WireError;
 use super::header::{self, HEADER_LEN, MessageType};
 use super::parse::{Malformed, run, sized_u8, whole};
@@ -35,6 +36,8 @@ impl Notification {
     pub const BAD_BGP_IDENTIFIER: Notification = Notification::new(2, 3);
     /// The peer's hold time is refused (RFC 4271 section 6.2).
     pub const UNACCEPTABLE_HOLD_TIME: Notification = Notification::new(2, 6);
+    /// The peer's role does not go with ours (RFC 9234 section 4.2).
+    pub const ROLE_MISMATCH: Notification = Notification::new(2, 11);
     /// Nothing was heard for the hold time (RFC 4271 section 6.5).
     pub const HOLD_TIMER_EXPIRED: Notification = Notification::new(4, 0);
     /// A message that OpenSent does not wait for (RFC 6608).
@@ -137,8 +140,7 @@ impl WireError {
 
 /// RFC 9003 section 2: a length and UTF-8, cut between characters.
 fn shutdown_data(text: &str) -> Vec<u8> {
-    let end = (0..=Notification::MAX_TEXT.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
-    let text = end.and_then(|end| text.get(..end)).unwrap_or_default();
+    let text = cut(text, Notification::MAX_TEXT);
     [&[text.len() as u8], text.as_bytes()].concat()
 }
 

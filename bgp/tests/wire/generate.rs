@@ -2,7 +2,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use bgp::types::{Afi, Asn, Esi, EthernetTag, Family, FamilySet, Mac, PathId, Rd, RouterId, Safi, Vni};
+use bgp::types::{
+    Afi, Asn, BgpRole, Esi, EthernetTag, Family, FamilySet, Mac, PathId, Rd, RouterId, Safi, Vni,
+};
 use bgp::wire::capability::AddPathMode;
 use bgp::wire::{
     Aggregator, AsPath, Attrs, Capability, Community, Encoding, EvpnBody, EvpnKey, ExtCommunity,
@@ -20,7 +22,7 @@ pub(crate) fn asn() -> impl Strategy<Value = Asn> {
 pub(crate) fn encoding() -> impl Strategy<Value = Encoding> {
     (any::<bool>(), any::<bool>(), prop_oneof![Just(4096u16), Just(65535)]).prop_map(|(as4, paths, max)| {
         let add_path = if paths { Family::ALL.into_iter().collect() } else { FamilySet::EMPTY };
-        Encoding { as4, add_path, max_message: max }
+        Encoding { as4, add_path, max_message: max, extended_next_hop: true }
     })
 }
 
@@ -232,7 +234,13 @@ fn capability() -> impl Strategy<Value = Capability> {
             0..5
         )
         .prop_map(Capability::LongLivedGracefulRestart),
-        (72..=255u8, vec(any::<u8>(), 0..=255)).prop_map(|(code, value)| Capability::Unknown { code, value }),
+        vec((family_number(), any::<u16>()).prop_map(|((a, s), n)| (a, s, Afi(n))), 0..5)
+            .prop_map(Capability::ExtendedNextHop),
+        prop::sample::select(BgpRole::ALL.to_vec()).prop_map(Capability::Role),
+        Just(Capability::EnhancedRouteRefresh),
+        ("\\PC{0,30}", "\\PC{0,30}").prop_map(|(host, domain)| Capability::Fqdn { host, domain }),
+        "\\PC{0,30}".prop_map(Capability::SoftwareVersion),
+        (76..=255u8, vec(any::<u8>(), 0..=255)).prop_map(|(code, value)| Capability::Unknown { code, value }),
     ]
 }
 

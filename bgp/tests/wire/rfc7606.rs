@@ -283,6 +283,19 @@ fn section_7_11_next_hops_of_mp_reach() {
     assert_eq!(reset(internal("", &(base() + "800e04 00194604"), "")), (3, 9));
 }
 
+/// RFC 8950 section 4: only to a speaker that has offered to take it. The routes can be told all the same.
+#[test]
+fn rfc_8950_an_ipv6_next_hop_of_ipv4_routes_that_was_not_offered() {
+    let mp = "800e19 000101 10 20010db8000000000000000000000001 00 180a0102";
+    let attributes = [ORIGIN, AS_PATH, LOCAL_PREF, mp].concat();
+    withdrawn(&internal("", &attributes, "").unwrap(), 14);
+    let mut ctx = context(PeerKind::Ibgp);
+    ctx.encoding.extended_next_hop = true;
+    let update = Update::parse(&body("", &attributes, ""), &ctx).unwrap();
+    assert_eq!(update.faults, []);
+    assert_eq!(update.reach[0].attrs.next_hop, NextHop::Ipv6("2001:db8::1".parse().unwrap()));
+}
+
 #[test]
 fn section_7_14_extended_communities() {
     withdrawn(&with("c01007 0002fde8000000"), 16);

@@ -75,6 +75,7 @@ impl Vector {
                 "ibgp" => ctx.kind = PeerKind::Ibgp,
                 "ebgp" => ctx.kind = PeerKind::Ebgp,
                 "as2" => ctx.encoding.as4 = false,
+                "extended-next-hop" => ctx.encoding.extended_next_hop = true,
                 "add-path" => ctx.encoding.add_path = Family::ALL.into_iter().collect::<FamilySet>(),
                 _ => panic!("{}: {word}?", self.name),
             }

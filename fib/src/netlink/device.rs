@@ -11,7 +11,8 @@ use rtnetlink::{
 };
 
 use super::link::MARK;
-use crate::op::{Action, Create, Fault, IfIndex};
+use crate::op::{Action, Create, Fault};
+use crate::row::IfIndex;
 
 /// What VXLAN adds to a packet: outer Ethernet, IP and UDP headers and its own (RFC 7348 section 5).
 const OVERHEAD_V4: u32 = 50;

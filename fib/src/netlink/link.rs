@@ -13,7 +13,7 @@ use bgp::types::{Mac, Vni};
 use super::neigh::address;
 use super::wire::{self, attributes, put_attribute, put_message, u32_at};
 use crate::event::{Link, LinkKind};
-use crate::op::IfIndex;
+use crate::row::IfIndex;
 
 pub(super) const NEW: u16 = 16;
 pub(super) const DELETE: u16 = 17;

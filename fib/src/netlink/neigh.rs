@@ -12,8 +12,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use bgp::types::Mac;
 
 use super::wire::{self, attributes, put_attribute, put_message, u16_at, u32_at};
-use crate::event::{BridgeRow, BridgeRowKind, NeighborRow, NeighborState, Row, TunnelRow};
-use crate::op::{Action, Dump, Half, IfIndex, KERNEL_PROTOCOL, Table};
+use crate::op::{Action, Dump, Half, KERNEL_PROTOCOL, Table};
+use crate::row::{BridgeRow, BridgeRowKind, IfIndex, NeighborRow, NeighborState, Row, TunnelRow};
 
 pub(super) const NEW: u16 = 28;
 pub(super) const DELETE: u16 = 29;

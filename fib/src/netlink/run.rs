@@ -89,7 +89,8 @@ impl Run {
 mod tests {
     use super::super::wire::messages;
     use super::*;
-    use crate::op::{Dump, IfIndex};
+    use crate::op::Dump;
+    use crate::row::IfIndex;
     use bgp::types::Mac;
     use std::net::{IpAddr, Ipv4Addr};
 

@@ -10,7 +10,8 @@ use super::flight::Target;
 use super::place::Segment;
 use super::{Changed, Fib, place};
 use crate::event::Link;
-use crate::op::{Action, Create, Fault, IfIndex, Op};
+use crate::op::{Action, Create, Fault, Op};
+use crate::row::IfIndex;
 
 impl Fib {
     pub(super) fn link_seen(&mut self, link: Link) {

@@ -7,7 +7,8 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use crate::op::{Dump, IfIndex, OpId, Table};
+use crate::op::{Dump, OpId, Table};
+use crate::row::IfIndex;
 
 /// Between the starts of two looks at everything: what is overrun again and again must get time to drain.
 const PAUSE: Duration = Duration::from_secs(1);

@@ -80,7 +80,7 @@ impl Flights {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::op::IfIndex;
+    use crate::row::IfIndex;
 
     fn action(n: u32) -> Action {
         Action::SetPort { vxlan: IfIndex(n) }

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use super::entry::{Entry, Marks};
 use super::place::{Place, Step};
-use crate::event::TunnelRow;
 use crate::op::Action;
+use crate::row::TunnelRow;
 
 /// The flood row, as seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use hashbrown::{HashMap, HashSet};
 use super::place::Segment;
 use crate::config::FibConfig;
 use crate::event::{Link, LinkKind};
-use crate::op::IfIndex;
+use crate::row::IfIndex;
 
 /// All devices.
 #[derive(Debug, Default)]

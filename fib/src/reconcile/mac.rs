@@ -6,8 +6,8 @@ use bgp::types::Mac;
 
 use super::entry::{Entry, Marks};
 use super::place::{Place, Step};
-use crate::event::{BridgeRow, BridgeRowKind, TunnelRow};
-use crate::op::{Action, Half, IfIndex};
+use crate::op::{Action, Half};
+use crate::row::{BridgeRow, BridgeRowKind, IfIndex, TunnelRow};
 
 /// Wanted: the host is behind this VTEP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

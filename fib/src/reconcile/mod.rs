@@ -49,8 +49,9 @@ use self::retry::Retries;
 pub use self::show::{Changed, Devices, RowPlace};
 pub use self::status::{Counters, FibRow, Status};
 use crate::config::FibConfig;
-use crate::event::{KernelEvent, Row};
+use crate::event::KernelEvent;
 use crate::op::{Action, Dump, Fault, Op, OpId, Table};
+use crate::row::Row;
 
 /// How many ops may be in flight. A channel with room for as many batches never makes its sender wait.
 pub const CREDIT: usize = 4096;

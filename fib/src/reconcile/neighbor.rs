@@ -8,8 +8,8 @@ use evpn::dataplane::WantedValue;
 
 use super::entry::{Entry, Marks};
 use super::place::{Place, Step};
-use crate::event::{NeighborRow, NeighborState};
 use crate::op::Action;
+use crate::row::{NeighborRow, NeighborState};
 
 /// What is wanted of a neighbour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,8 +12,8 @@ use super::mac::{MacEntry, RemoteMac};
 use super::neighbor::{NeighborEntry, WantedNeighbor};
 use super::place::{Place, Segment, Step};
 use super::show::RowPlace;
-use crate::event::Row;
 use crate::op::{self, Action};
+use crate::row::Row;
 
 /// What is wanted in a VNI and what the kernel has.
 #[derive(Debug, Default)]

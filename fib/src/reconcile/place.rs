@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 use bgp::types::Mac;
 
-use crate::op::{Action, IfIndex};
+use crate::op::Action;
+use crate::row::IfIndex;
 
 /// The two devices that serve a VNI, with what matters of their properties.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

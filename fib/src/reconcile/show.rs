@@ -10,8 +10,7 @@ use super::mac::MacEntry;
 use super::neighbor::NeighborEntry;
 use super::network::vni_of;
 use super::{Fib, FibRow};
-use crate::event::NeighborState;
-use crate::op::IfIndex;
+use crate::row::{IfIndex, NeighborState};
 
 /// The devices that serve a VNI, by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

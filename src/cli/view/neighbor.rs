@@ -84,12 +84,16 @@ pub(crate) fn show_neighbor(output: &mut Output<'_>, neighbor: &v1::Neighbor) ->
     field(out, "State", &session_state(neighbor))?;
     field(out, "AS", &systems(neighbor))?;
     field(out, "Router ID", &neighbor.router_id)?;
+    field(out, "Host name", &neighbor.host_name)?;
+    field(out, "Software", &neighbor.software_version)?;
+    field(out, "Role", &role(neighbor))?;
     field(out, "Connection", &connection(neighbor))?;
     field(out, "Timers", &timers(neighbor))?;
     field(out, "Peer group", &neighbor.peer_group)?;
     field(out, "Kind", &kind(neighbor))?;
     field(out, "We announced", &neighbor.capabilities_sent.join(", "))?;
     field(out, "It announced", &neighbor.capabilities_received.join(", "))?;
+    field(out, "In use", &neighbor.capabilities_agreed.join(", "))?;
     field(out, "Session lost", &times(neighbor.flaps))?;
     field(out, "Last error", &last_error(neighbor))?;
     field(out, "Refused routes", &refused(neighbor))?;
@@ -134,6 +138,16 @@ fn systems(neighbor: &v1::Neighbor) -> String {
     match remote {
         0 => format!("any, local {local}"),
         _ => format!("{remote}, local {local}, {relation}"),
+    }
+}
+
+/// `provider, it is customer`: what this node is to the neighbour, and what that says it is itself.
+fn role(neighbor: &v1::Neighbor) -> String {
+    match (neighbor.role.as_str(), neighbor.remote_role.as_str()) {
+        ("", "") => String::new(),
+        ("", theirs) => format!("none here, it says it is {theirs}"),
+        (ours, "") => format!("{ours} to it"),
+        (ours, theirs) => format!("{ours} to it, it says it is {theirs}"),
     }
 }
 

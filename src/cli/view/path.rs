@@ -47,9 +47,9 @@ impl Row for v1::RibSummary {
     }
 }
 
-/// As FRR marks them: `*` valid, `>` best, `S` stale. A path that may not be chosen has a `-`.
+/// As FRR marks them: `*` valid, `>` best, `=` used beside the best, `S` stale. A path that may not be chosen has a `-`.
 pub(super) fn status(path: &v1::Path) -> Cell<'static> {
-    Cell::from(marks(path)).tone(match (path.best, path.valid) {
+    Cell::from(marks(path)).tone(match (path.best || path.multipath, path.valid) {
         (true, _) => Tone::Good,
         (_, false) => Tone::Bad,
         _ => Tone::Plain,
@@ -58,7 +58,11 @@ pub(super) fn status(path: &v1::Path) -> Cell<'static> {
 
 fn marks(path: &v1::Path) -> String {
     let valid = if path.valid { "*" } else { "-" };
-    let best = if path.best { ">" } else { "" };
+    let best = match (path.best, path.multipath) {
+        (true, _) => ">",
+        (false, true) => "=",
+        (false, false) => "",
+    };
     let stale = if path.stale { "S" } else { "" };
     [valid, best, stale].concat()
 }

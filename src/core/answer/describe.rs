@@ -41,11 +41,15 @@ pub(in crate::core) struct Described {
 
 /// A key that rows can be made of.
 pub(in crate::core) trait Describe: Nlri {
-    /// As filters see it.
-    fn described(&self) -> Described;
+    /// As filters see it; a prefix says nothing besides itself.
+    fn described(&self) -> Described {
+        Described::default()
+    }
 
     /// The VNI of a route, where it has one.
-    fn vni(body: &Self::Body, attrs: &Attrs) -> Option<u32>;
+    fn vni(_: &Self::Body, _: &Attrs) -> Option<u32> {
+        None
+    }
 
     /// Writes what key and body say into the row.
     fn fill_in(&self, body: &Self::Body, row: &mut v1::Path);
@@ -55,14 +59,6 @@ pub(in crate::core) trait Describe: Nlri {
 }
 
 impl Describe for Ipv4Net {
-    fn described(&self) -> Described {
-        Described::default()
-    }
-
-    fn vni(_: &(), _: &Attrs) -> Option<u32> {
-        None
-    }
-
     fn fill_in(&self, _: &(), row: &mut v1::Path) {
         row.prefix = self.to_string();
     }
@@ -76,14 +72,6 @@ impl Describe for Ipv4Net {
 }
 
 impl Describe for Ipv6Net {
-    fn described(&self) -> Described {
-        Described::default()
-    }
-
-    fn vni(_: &(), _: &Attrs) -> Option<u32> {
-        None
-    }
-
     fn fill_in(&self, _: &(), row: &mut v1::Path) {
         row.prefix = self.to_string();
     }

@@ -50,7 +50,7 @@ impl Core {
 
     /// The words for why a path is, or is not, the best of its destination.
     pub(super) fn reason<N: Describe>(&self, table: &Table<N>, key: N, path: &Path<N>) -> String {
-        let explained = table.explain(&self.rib.sources, key);
+        let explained = table.explain(&self.rib.decision, key);
         let is_it = |e: &&Explained<'_, N>| e.path.source == path.source && e.path.path_id == path.path_id;
         explained.iter().find(is_it).map(|e| reason_text(e, &explained).to_owned()).unwrap_or_default()
     }
@@ -102,16 +102,20 @@ impl Core {
 
     fn explain_prefix<N: Describe>(&self, now: Instant, table: &Table<N>, key: N) -> Option<v1::Explanation> {
         let explanation = self.explain_paths(now, table, key)?;
-        let is_ours = table.get(key)?.1.best().is_some_and(|best| best.source == PeerId::LOCAL);
-        let outcome =
-            if is_ours { OURS } else { "advertised to neighbors; the kernel's routes are not linnet's" };
+        let outcome = match table.get(key)?.1.best() {
+            None => UNREACHABLE,
+            Some(best) if best.source == PeerId::LOCAL => OURS,
+            Some(_) => "advertised to neighbors; the kernel's routes are not linnet's",
+        };
         Some(v1::Explanation { outcome: outcome.to_owned(), ..explanation })
     }
 
     fn explain_evpn(&self, now: Instant, key: &EvpnKey) -> Option<v1::Explanation> {
         let mut explanation = self.explain_paths(now, &self.rib.evpn, *key)?;
         let (_, destination) = self.rib.evpn.get(*key)?;
-        let Some(best) = destination.best() else { return Some(explanation) };
+        let Some(best) = destination.best() else {
+            return Some(v1::Explanation { outcome: UNREACHABLE.to_owned(), ..explanation });
+        };
         match &self.forwarding {
             None => explanation.outcome = "advertised to neighbors; EVPN is not configured here".to_owned(),
             Some(_) if best.source == PeerId::LOCAL => explanation.outcome = OURS.to_owned(),
@@ -123,7 +127,7 @@ impl Core {
     /// The paths of a destination; `None` if there are none.
     fn explain_paths<N: Describe>(&self, now: Instant, table: &Table<N>, key: N) -> Option<v1::Explanation> {
         let (_, destination) = table.get(key)?;
-        let explained = table.explain(&self.rib.sources, key);
+        let explained = table.explain(&self.rib.decision, key);
         let row = |entry: &Explained<'_, N>| v1::Path {
             best: entry.lost.is_none(),
             stale: table.is_stale(entry.path),
@@ -142,6 +146,7 @@ impl Core {
 }
 
 const OURS: &str = "originated by this node";
+const UNREACHABLE: &str = "not used: there is no way to the next hop of any path";
 
 fn parse_key(text: &str) -> Answered<Key> {
     let key = text.parse().map(Key::Nlri).ok();
@@ -238,8 +243,10 @@ fn reason_text<N: Nlri>(entry: &Explained<'_, N>, all: &[Explained<'_, N>]) -> &
 
 fn lost_by(reason: Reason) -> &'static str {
     match reason {
+        Reason::NextHopUnreachable => "next hop unreachable",
         Reason::LongLivedStale => "its neighbor has been away for long",
         Reason::LocalOrigin => "another is this node's own",
+        Reason::Weight => "lower weight",
         Reason::LocalPref => "lower local preference",
         Reason::AsPathLength => "longer AS path",
         Reason::Origin => "higher origin",
@@ -255,8 +262,10 @@ fn lost_by(reason: Reason) -> &'static str {
 
 fn won_by(reason: Reason) -> &'static str {
     match reason {
+        Reason::NextHopUnreachable => "next hop reachable",
         Reason::LongLivedStale => "the others' neighbors have been away for long",
         Reason::LocalOrigin => "this node's own",
+        Reason::Weight => "higher weight",
         Reason::LocalPref => "higher local preference",
         Reason::AsPathLength => "shorter AS path",
         Reason::Origin => "lower origin",

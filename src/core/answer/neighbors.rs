@@ -13,7 +13,7 @@ use bgp::wire::{Fault, Verdict};
 use crate::core::peer::Peer;
 use crate::core::{Action, Core, SessionCommand};
 
-use super::row::{hex, seconds, seconds_since, texts};
+use super::row::{hex, seconds, seconds_since, text, texts};
 use super::{Answered, parse, parse_token, token};
 
 /// The longest text that goes into a NOTIFICATION (RFC 9003 section 2).
@@ -131,6 +131,7 @@ impl Core {
             families: self.family_rows(peer),
             flaps: peer.flaps,
             route_reflector_client: peer.config.route_reflector_client,
+            role: text(peer.config.role.map(|role| role.ours)),
             ..v1::Neighbor::default()
         };
         row.rejected = self.rejected_rows(peer);
@@ -185,6 +186,14 @@ fn fill_in_session(now: Instant, peer: &Peer, row: &mut v1::Neighbor) {
     row.keepalive_seconds = seconds(agreed.keepalive);
     row.capabilities_received = texts(&agreed.capabilities_received);
     row.capabilities_sent = texts(&agreed.capabilities_sent);
+    row.capabilities_agreed = agreed.in_use();
+    row.host_name = agreed.remote_fqdn().map(host_name).unwrap_or_default();
+    row.software_version = agreed.remote_software().unwrap_or_default().to_owned();
+    row.remote_role = text(agreed.remote_role());
+}
+
+fn host_name((host, domain): (&str, &str)) -> String {
+    if domain.is_empty() { host.to_owned() } else { format!("{host}.{domain}") }
 }
 
 /// What the session's task counts.

@@ -182,10 +182,12 @@ impl Core {
         if !filter.key_matches(&key) {
             return;
         }
-        for (position, path) in destination.paths().enumerate() {
+        let best = destination.best();
+        for path in destination.paths() {
+            let is_best = best.is_some_and(|best| std::ptr::eq(best, path));
             let from_asked = filter.neighbor.is_none_or(|peer| path.source == peer);
             if !from_asked
-                || (filter.best_only && position > 0)
+                || (filter.best_only && !is_best && !path.is_multipath())
                 || !filter.vni_matches::<N>(&path.body, &path.attrs)
             {
                 continue;
@@ -194,7 +196,7 @@ impl Core {
             if page.detail {
                 row.reason = self.reason(table, key, path);
             }
-            row.best = position == 0;
+            row.best = is_best;
             row.stale = table.is_stale(path);
             row.version = destination.version().0;
             page.rows.push(row);
@@ -239,7 +241,8 @@ impl Core {
     ) -> v1::Path {
         let mut row = path_row(key, &path.body, &path.attrs);
         row.neighbor = self.source_name(path.source);
-        row.valid = true;
+        row.valid = self.rib.decision.is_eligible(path.source, &path.attrs);
+        row.multipath = path.is_multipath();
         row.path_id = (path.path_id.0 != 0).then_some(path.path_id.0);
         row.age_seconds = now.saturating_sub(path.learned).into();
         if detail {

@@ -47,7 +47,7 @@ impl Reader {
 
     fn take(&mut self, mut asked: oneshot::Receiver<Result<Answer, ApiError>>) -> bool {
         match asked.try_recv() {
-            Ok(Ok(Answer::Changes(response))) => self.apply(response),
+            Ok(Ok(Answer::Changes(response))) => self.apply(*response),
             Ok(Err(ApiError::Expired(_))) => self.begin_anew(),
             Ok(answer) => panic!("{answer:?}"),
             Err(_) => {

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use bgp::types::Mac;
-use fib::event::{BridgeRow, BridgeRowKind, NeighborRow, NeighborState, TunnelRow};
 use fib::op::{Action, Half};
+use fib::row::{BridgeRow, BridgeRowKind, NeighborRow, NeighborState, TunnelRow};
 use fib::{IfIndex, Link};
 
 use super::tables::Tables;

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use bgp::types::{Mac, Vni};
-use fib::event::{BridgeRow, BridgeRowKind, NeighborRow, NeighborState, TunnelRow};
+use fib::row::{BridgeRow, BridgeRowKind, NeighborRow, NeighborState, TunnelRow};
 use fib::{IfIndex, KernelEvent, Link, LinkKind, Row};
 
 use crate::peer::ip;

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use bgp::types::{Mac, Vni};
-use fib::event::{BridgeRow, BridgeRowKind, NeighborRow, NeighborState};
+use fib::row::{BridgeRow, BridgeRowKind, NeighborRow, NeighborState};
 
 use super::tables::Tables;
 

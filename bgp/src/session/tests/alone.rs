@@ -103,8 +103,7 @@ fn a_peer_without_a_family_in_common_is_told_which_were_wanted() {
     let mut a = Alone::started(SessionConfig { families: evpn, ..config_a() });
     a.connected();
     let ipv4 = SessionConfig { families: [Family::Ipv4Unicast].into_iter().collect(), ..config_b() };
-    let open = octets(|out| negotiate::open(&ipv4, Offer::Full, OwnRestart::default()).emit(out));
-    assert_eq!(notifications(&a.receive(Side::Outgoing, &open)), [(2, 7)]);
+    assert_eq!(notifications(&a.receive(Side::Outgoing, &open_of(&ipv4))), [(2, 7)]);
 }
 
 #[test]

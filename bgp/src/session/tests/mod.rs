@@ -57,7 +57,11 @@ fn octets(emit: impl FnOnce(&mut BytesMut)) -> Vec<u8> {
 
 /// B's OPEN with everything that a session of ours offers.
 fn open_b() -> Vec<u8> {
-    octets(|out| negotiate::open(&config_b(), Offer::Full, OwnRestart::default()).emit(out))
+    open_of(&config_b())
+}
+
+fn open_of(config: &SessionConfig) -> Vec<u8> {
+    octets(|out| Offer::default().open(config, end(2).ip(), OwnRestart::default()).emit(out))
 }
 
 /// The type and the body of the one message in `octets`.

@@ -13,8 +13,7 @@ fn with_restart(config: SessionConfig) -> SessionConfig {
 fn established(config: SessionConfig) -> Alone {
     let mut a = Alone::started(config);
     a.connected();
-    let open = negotiate::open(&with_restart(config_b()), Offer::Full, OwnRestart::default());
-    a.receive(Side::Outgoing, &octets(|out| open.emit(out)));
+    a.receive(Side::Outgoing, &open_of(&with_restart(config_b())));
     a.receive(Side::Outgoing, message::keepalive());
     assert_eq!(a.session.state(), StateName::Established);
     a

@@ -127,10 +127,7 @@ fn messages() -> Vec<(&'static str, Event<'static>)> {
     let refresh = RouteRefresh { afi: crate::types::Afi::L2VPN, safi: crate::types::Safi::EVPN, subtype: 0 };
     [
         ("OPEN", open_b()),
-        (
-            "OPEN, wrong AS",
-            octets(|out| negotiate::open(&wrong_as, Offer::Full, OwnRestart::default()).emit(out)),
-        ),
+        ("OPEN, wrong AS", open_of(&wrong_as)),
         ("KEEPALIVE", message::keepalive().to_vec()),
         ("UPDATE", update(&end_of_rib)),
         ("UPDATE, malformed", update(&overrun)),
@@ -212,7 +209,7 @@ impl Bench {
             side: self.side,
             now: self.now,
             config: &self.config,
-            offer: Offer::Full,
+            offer: &Offer::default(),
             own_restart: OwnRestart::default(),
             rival: self.rival,
             timers: &mut self.timers,

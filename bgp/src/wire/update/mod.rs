@@ -47,12 +47,14 @@ pub struct Encoding {
     pub add_path: FamilySet,
     /// The longest message: 4096, or 65535 (RFC 8654).
     pub max_message: u16,
+    /// IPv4 unicast routes may have an IPv6 next hop (RFC 8950).
+    pub extended_next_hop: bool,
 }
 
-/// What every current speaker agrees to: four-octet AS numbers, one path, 4096 octets.
+/// What every current speaker agrees to: four-octet AS numbers, one path, 4096 octets, next hops of the family.
 impl Default for Encoding {
     fn default() -> Self {
-        Encoding { as4: true, add_path: FamilySet::EMPTY, max_message: MAX_MESSAGE }
+        Encoding { as4: true, add_path: FamilySet::EMPTY, max_message: MAX_MESSAGE, extended_next_hop: false }
     }
 }
 

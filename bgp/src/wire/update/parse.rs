@@ -21,7 +21,7 @@ use crate::wire::nlri::{Decode, one};
 use crate::wire::parse::{Flaw, Malformed, run, sized_u16, whole};
 use crate::wire::{Attrs, NextHop, Nlris, Route, WireError};
 
-use super::{PeerKind, Reach, Update, UpdateContext};
+use super::{Encoding, PeerKind, Reach, Update, UpdateContext};
 
 impl Update {
     /// Reads a body. An error ends the session; any lesser fault is in [`Update::faults`], and what it cost
@@ -119,10 +119,19 @@ impl Announced<'_> {
         Some(Reach { attrs, nlri: self.nlri })
     }
 
-    /// RFC 4271 section 6.3; no document tells what an IPv4 next hop means to IPv6 routes.
-    fn has_usable_next_hop(&self) -> bool {
-        let crossed = matches!((&self.nlri, self.next_hop), (Nlris::Ipv6(_), Some(NextHop::Ipv4(_))));
-        !crossed && self.next_hop.is_none_or(NextHop::is_host)
+    /// What is wrong with the next hop: RFC 4271 section 6.3; RFC 8950 section 4 for IPv4 routes. No document tells
+    /// what an IPv4 next hop means to IPv6 routes.
+    fn next_hop_fault(&self, encoding: &Encoding) -> Option<&'static str> {
+        let next_hop = self.next_hop?;
+        let is_ipv4 = matches!(next_hop, NextHop::Ipv4(_));
+        match &self.nlri {
+            _ if !next_hop.is_host() => Some("a next hop that no host can have"),
+            Nlris::Ipv4(_) if !is_ipv4 && !encoding.extended_next_hop => {
+                Some("an IPv6 next hop of IPv4 routes, which was not offered")
+            }
+            Nlris::Ipv6(_) if is_ipv4 => Some("an IPv4 next hop of IPv6 routes"),
+            _ => None,
+        }
     }
 }
 
@@ -218,9 +227,9 @@ impl Reader<'_> {
 
     /// A next hop that cannot be costs the routes (RFC 7606 section 7.3).
     fn check_next_hop(&mut self, announced: &Announced<'_>) {
-        if !announced.has_usable_next_hop() {
+        if let Some(what) = announced.next_hop_fault(&self.ctx.encoding) {
             let (attribute, octets) = announced.next_hop_at;
-            self.faults.withdraw(8, attribute, octets, "a next hop that no host can have");
+            self.faults.withdraw(8, attribute, octets, what);
         }
     }
 

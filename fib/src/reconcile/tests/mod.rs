@@ -10,7 +10,7 @@ use bgp::types::{Mac, Vni};
 
 use super::*;
 use crate::fake::{FakeKernel, operators_tunnel_row, resolved_neighbor};
-use crate::op::IfIndex;
+use crate::row::IfIndex;
 
 /// A `Fib`, its kernel, and evpn's view of the hosts that are here.
 struct World {
@@ -331,7 +331,7 @@ fn only_what_was_there_at_the_start_is_a_former_runs() {
     let mut world = World::new();
     world.fib.release_stale();
     let Row::Tunnel(row) = operators_tunnel_row(world.vxlan, mac(9), vtep(9)) else { panic!() };
-    world.kernel.put(Row::Tunnel(crate::event::TunnelRow { external: true, ..row }));
+    world.kernel.put(Row::Tunnel(crate::row::TunnelRow { external: true, ..row }));
     world.kernel.overrun();
     world.rest();
     assert_eq!(world.ours().len(), 1);

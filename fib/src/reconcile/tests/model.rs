@@ -10,12 +10,11 @@ use proptest::prelude::*;
 
 use super::{World, at, flood_key, ip, mac, mac_key, neighbor, neighbor_key, vni, vtep};
 use crate::config::FibConfig;
-use crate::event::{BridgeRowKind, NeighborState, Row};
 use crate::fake::{
     FakeKernel, operators_bridge_row, operators_neighbor, operators_tunnel_row, resolved_neighbor,
 };
-use crate::op::IfIndex;
 use crate::reconcile::Status;
+use crate::row::{BridgeRowKind, IfIndex, NeighborState, Row};
 
 /// What may happen.
 #[derive(Clone, Debug)]

@@ -37,7 +37,7 @@ use crate::config::{BgpConfig, Config};
 pub use event::{Action, Event, LogLine, PeerNews, ReleaseReason, SessionCommand};
 use forward::Forwarding;
 use peer::{LiveSession, Peers};
-use restart::{Fate, Restarts};
+use restart::Restarts;
 use startup::Startup;
 use watch::Watches;
 
@@ -236,56 +236,6 @@ impl Core {
         if let Some(peer) = self.peers.get_mut(id) {
             peer.info = None;
             self.watches.neighbor_changed(id);
-        }
-    }
-
-    /// The peer has said all that it has in a family: what it has not said is no more.
-    fn end_of_rib(&mut self, id: PeerId, family: Family) {
-        if let Some(session) = self.peers.get_mut(id).and_then(|peer| peer.session.as_mut()) {
-            session.end_of_rib.insert(family);
-            self.watches.neighbor_changed(id);
-        }
-        if self.restarts.end_of_rib(id, family) {
-            self.rib.discard_stale(id, family);
-        }
-    }
-
-    /// Marks what a lost peer gave, and lets it be swept in all families but the `kept` ones.
-    fn let_go(&mut self, id: PeerId, kept: FamilySet) {
-        for family in Family::ALL {
-            self.rib.mark_stale(id, family);
-            if !kept.contains(family) {
-                self.rib.discard_stale(id, family);
-            }
-        }
-    }
-
-    /// Ends what has been kept for its time.
-    fn expire_kept(&mut self, now: Instant) {
-        while let Some((id, family, fate)) = self.restarts.poll_due(now) {
-            match fate {
-                Fate::Discarded => self.rib.discard_stale(id, family),
-                Fate::Aged => self.rib.age_stale(id, family),
-            }
-            self.watches.neighbor_changed(id);
-            self.log(LogLine::KeptNoLonger(id, family, fate == Fate::Aged));
-        }
-    }
-
-    /// What is to be done once after the start, as soon as it may be.
-    fn start_up(&mut self, now: Instant) {
-        let Core { startup, config, peers, rib, export, forwarding, .. } = self;
-        if let Some(restarted) = startup.poll_begin(now, forwarding.as_ref()) {
-            self.actions.push_back(Action::Begin(restarted));
-        }
-        while let Some(family) = startup.poll_heard_out(now, config, peers, rib, forwarding.as_ref()) {
-            export.hold_end_of_rib(family, false);
-        }
-        if let Some(forwarding) = forwarding.as_mut().filter(|forwarding| forwarding.keeps_stale())
-            && let Some(reason) = startup.may_release(now, peers, rib, forwarding)
-        {
-            forwarding.release_stale();
-            self.log(LogLine::StaleReleased(reason));
         }
     }
 

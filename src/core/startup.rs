@@ -19,7 +19,8 @@ use bgp::types::{Family, FamilySet};
 
 use crate::config::{BgpConfig, NeighborConfig};
 
-use super::event::ReleaseReason;
+use super::Core;
+use super::event::{Action, LogLine, ReleaseReason};
 use super::forward::Forwarding;
 use super::peer::{Peer, Peers};
 
@@ -145,4 +146,107 @@ fn is_plain_internal(neighbor: &NeighborConfig, config: &BgpConfig) -> bool {
         RemoteAs::External | RemoteAs::Any => false,
     };
     internal && !neighbor.route_reflector_client
+}
+
+impl Core {
+    /// What is to be done once after the start, as soon as it may be.
+    pub(super) fn start_up(&mut self, now: Instant) {
+        let Core { startup, config, peers, rib, export, forwarding, .. } = self;
+        if let Some(restarted) = startup.poll_begin(now, forwarding.as_ref()) {
+            self.actions.push_back(Action::Begin(restarted));
+        }
+        while let Some(family) = startup.poll_heard_out(now, config, peers, rib, forwarding.as_ref()) {
+            export.hold_end_of_rib(family, false);
+        }
+        if let Some(forwarding) = forwarding.as_mut().filter(|forwarding| forwarding.keeps_stale())
+            && let Some(reason) = startup.may_release(now, peers, rib, forwarding)
+        {
+            forwarding.release_stale();
+            self.log(LogLine::StaleReleased(reason));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bgp::session::PeerRestart;
+
+    use super::super::testing::*;
+    use super::*;
+    use crate::core::PeerNews;
+
+    const EVPN: Family = Family::L2vpnEvpn;
+    const PEERS: [u32; 2] = [0, 1];
+
+    fn seconds(n: u64) -> Duration {
+        Duration::from_secs(n)
+    }
+
+    /// Says End-of-RIB, and may have restarted itself.
+    fn restart(restarting: bool) -> Option<PeerRestart> {
+        Some(PeerRestart {
+            restarting,
+            restart_time: seconds(120),
+            notification: true,
+            families: FamilySet::EMPTY,
+            preserved: FamilySet::EMPTY,
+            long_lived: None,
+        })
+    }
+
+    /// Whether End-of-RIB has been sent to a peer, and the kernel's former rows may go.
+    fn standing(node: &Node, peer: u32) -> (bool, bool) {
+        let status = node.core.export.status(&node.core.rib, bgp::types::PeerId(peer), EVPN);
+        (status.unwrap().in_sync, !node.core.forwarding.as_ref().unwrap().keeps_stale())
+    }
+
+    #[test]
+    fn sessions_begin_when_the_kernel_has_been_read() {
+        let node = Node::new();
+        assert_eq!(
+            node.begun.map(|restarted| restarted.preserved.contains(EVPN)),
+            Some(false),
+            "nothing was there"
+        );
+        let node = Node::with_former_rows();
+        assert_eq!(node.begun.map(|restarted| restarted.preserved.contains(EVPN)), Some(true));
+    }
+
+    #[test]
+    fn a_leaf_passes_nothing_on_and_says_end_of_rib_at_once() {
+        let mut node = Node::new();
+        node.up_with(0, restart(false));
+        node.run();
+        assert_eq!(standing(&node, 0), (true, false), "but the kernel waits for both reflectors");
+        node.up_with(1, restart(false));
+        PEERS.into_iter().for_each(|peer| node.peer(peer, PeerNews::EndOfRib(EVPN)));
+        node.run();
+        assert_eq!(standing(&node, 0), (true, true));
+    }
+
+    #[test]
+    fn a_reflector_hears_the_others_out() {
+        for (other, waits) in [(restart(false), true), (restart(true), false), (None, true)] {
+            let mut node = Node::reflector();
+            PEERS.into_iter().for_each(|peer| node.up_with(peer, other.clone()));
+            node.run();
+            assert_eq!(!standing(&node, 0).0, waits, "{other:?}");
+            node.pass(seconds(5));
+            assert_eq!(!standing(&node, 0).0, waits && other.is_some(), "who cannot say so has had its time");
+            PEERS.into_iter().for_each(|peer| node.peer(peer, PeerNews::EndOfRib(EVPN)));
+            node.run();
+            assert!(standing(&node, 0).0);
+        }
+    }
+
+    #[test]
+    fn nobody_is_waited_for_beyond_the_deadline() {
+        let mut node = Node::reflector();
+        node.up_with(0, restart(false));
+        node.run();
+        assert_eq!(standing(&node, 0), (false, false));
+        assert!(node.core.poll_timeout(node.now).is_some_and(|due| due <= node.now + DEADLINE));
+        node.pass(DEADLINE);
+        assert_eq!(standing(&node, 0), (true, true));
+    }
 }

@@ -118,6 +118,7 @@ fn established() -> v1::Neighbor {
         version,
         end_of_rib_received: true,
         end_of_rib_sent: true,
+        ..Default::default()
     };
     v1::Neighbor {
         address: s("10.0.1.1"),
@@ -176,7 +177,14 @@ fn down() -> v1::Neighbor {
         state: v1::NeighborState::Active.into(),
         admin_state: v1::AdminState::Enabled.into(),
         since_seconds: Some(100_000),
-        families: vec![v1::NeighborFamily { family: s("l2vpn-evpn"), ..Default::default() }],
+        families: vec![v1::NeighborFamily {
+            family: s("l2vpn-evpn"),
+            accepted: 12,
+            stale: 12,
+            stale_phase: v1::StalePhase::Away.into(),
+            stale_seconds_left: Some(95),
+            ..Default::default()
+        }],
         flaps: 1,
         last_error: s("NOTIFICATION Cease: \u{1b}[31mbye"),
         last_error_by: v1::EndedBy::Remote.into(),

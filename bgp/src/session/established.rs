@@ -61,9 +61,22 @@ impl Established {
             word(self.send.max_message > MAX_MESSAGE, "extended-message"),
             word(self.send.extended_next_hop, "extended-next-hop ipv4-unicast"),
         ];
+        let restart = self.restart.as_ref();
+        let long_lived = restart.is_some_and(|restart| restart.long_lived.is_some());
+        let restart = [
+            word(restart.is_some(), "graceful-restart"),
+            word(restart.is_some_and(|restart| restart.notification), "graceful-restart notification"),
+            word(long_lived, "long-lived-graceful-restart"),
+        ];
         let role = self.role.filter(|role| self.remote_role() == Some(role.counterpart()));
         let role = role.map(|role| format!("role {role} to {}", role.counterpart()));
-        families.chain(rest).filter(|(used, _)| *used).map(|(_, word)| word).chain(role).collect()
+        families
+            .chain(rest)
+            .chain(restart)
+            .filter(|(used, _)| *used)
+            .map(|(_, word)| word)
+            .chain(role)
+            .collect()
     }
 
     /// What the peer says it is to this speaker (RFC 9234).

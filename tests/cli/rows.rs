@@ -165,6 +165,12 @@ fn established() -> v1::Neighbor {
         faults_total: 1,
         route_reflector_client: true,
         peer_group: s("reflectors"),
+        graceful_restart: Some(v1::GracefulRestart {
+            restart_time_seconds: 120,
+            notification: true,
+            families: list(&["l2vpn-evpn"]),
+            ..Default::default()
+        }),
         ..Default::default()
     }
 }

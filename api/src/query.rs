@@ -180,6 +180,8 @@ border! {
     ListFibEntries(v1::ListFibEntriesRequest) -> v1::ListFibEntriesResponse;
     /// The daemon at a glance.
     GetStatus(v1::GetStatusRequest) -> v1::Status;
+    /// Read the configuration file again; answered by who knows the file.
+    ReloadConfiguration(v1::ReloadConfigurationRequest) -> v1::ReloadConfigurationResponse;
     /// What changed: may be kept until something does. `Change.time` is left to the server.
     Changes(ChangesRequest) -> v1::WatchResponse;
 }

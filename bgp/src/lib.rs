@@ -4,6 +4,7 @@
 //! - [`wire`]: messages, attributes and NLRI; each thing's type, parser, emitter and tests in one file.
 //! - [`intern`]: equal attribute sets share one allocation.
 //! - [`session`]: one peer: framing, the finite state machine, timers, negotiation, collision.
+//! - [`policy`]: what an operator lets in and out, and with which attributes.
 //! - [`rib`]: tables, their change log, the decision process.
 //! - [`export`]: update groups, which turn the change log into bytes for peers.
 //!
@@ -11,6 +12,7 @@
 
 pub mod export;
 pub mod intern;
+pub mod policy;
 pub mod rib;
 pub mod session;
 pub mod types;

@@ -1,10 +1,9 @@
 //! The daemon.
 
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context;
 use clap::Parser;
 use linnet::config::Config;
 use tracing_subscriber::EnvFilter;
@@ -18,7 +17,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[command(name = "linnetd", version)]
 struct Arguments {
     /// The configuration file.
-    #[arg(long, value_name = "FILE", default_value = "/etc/linnet/linnet.yaml")]
+    #[arg(long, value_name = "FILE", default_value = linnet::config::DEFAULT_FILE)]
     config: PathBuf,
     /// Read the configuration, print every fault with its line and column, and touch nothing.
     #[arg(long)]
@@ -44,27 +43,17 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         println!("{}", serde_json::to_string_pretty(&Config::schema())?);
         return Ok(());
     }
-    let config = read(&arguments.config)?;
+    let config = Config::load(&arguments.config)?;
     if arguments.check {
+        linnet::daemon::preflight(&config)?;
+        config.warnings.iter().for_each(|warning| eprintln!("linnetd: {warning}"));
         println!("{}: the configuration is right", arguments.config.display());
         return Ok(());
     }
     start_log();
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(workers()).enable_all().build()?;
-    runtime.block_on(linnet::daemon::run(config))
-}
-
-fn read(path: &Path) -> anyhow::Result<Config> {
-    let name = path.display().to_string();
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {name}"))?;
-    Config::parse(&name, &text).map_err(|faults| {
-        let count = faults.list.len();
-        anyhow::anyhow!(
-            "{count} {} in the configuration\n{faults}",
-            if count == 1 { "fault" } else { "faults" }
-        )
-    })
+    runtime.block_on(linnet::daemon::run(config, arguments.config.clone()))
 }
 
 /// Core is one task; beside it decoding, the API and the kernel keep a few threads busy, and more only cost

@@ -108,6 +108,9 @@ pub enum Command {
     Monitor(MonitorArgs),
     /// The daemon at a glance
     Status,
+    /// The configuration file: check it, compare it, have it taken
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Versions of this program and of linnetd
     Version,
     /// Prints a completion script for a shell
@@ -147,6 +150,21 @@ pub enum NeighborAction {
     Shutdown,
     /// Let the session come up again
     Enable,
+}
+
+/// Commands of `config`.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Every fault of a file, with its place; needs no linnetd
+    Check {
+        /// The file
+        #[arg(default_value = crate::config::DEFAULT_FILE)]
+        file: PathBuf,
+    },
+    /// What linnetd would change if it read its file now
+    Diff,
+    /// Have linnetd read its file again; with a fault in it nothing changes
+    Reload,
 }
 
 /// Arguments of `rib`.

@@ -58,7 +58,9 @@ fn report(error: &anyhow::Error) -> ExitCode {
         None => (format!("{error:#}"), 1),
     };
     let style = anstyle::AnsiColor::Red.on_default().bold();
-    anstream::eprintln!("{style}error:{style:#} {}", text::printable(&message));
+    // A message of several lines is a list of faults.
+    let lines: Vec<_> = message.lines().map(text::printable).collect();
+    anstream::eprintln!("{style}error:{style:#} {}", lines.join("\n"));
     ExitCode::from(code)
 }
 

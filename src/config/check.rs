@@ -1,7 +1,6 @@
 //! What the keys mean together: groups and defaults applied, contradictions found.
 
-use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::net::IpAddr;
 
 use bgp::session::{RemoteAs, RoleConfig};
@@ -10,7 +9,15 @@ use evpn::ImportTarget;
 
 use super::fault::Path;
 use super::file::{self, EbgpDefault, GracefulRestart, PeerSettings, RemoteAsWord};
+use super::groups::{self, Groups};
+use super::policy::{self, Direction, Policies};
+use super::protection::hops;
+use super::secret::SecretFiles;
+use super::value::ShutdownValue;
 use super::{BgpConfig, Config, EvpnConfig, NeighborConfig, VniConfig};
+
+/// The longest text that a shutdown can carry (RFC 9003 section 2).
+const SHUTDOWN_OCTETS: usize = 255;
 
 /// A fault of meaning, at a key; its place in the text is found later.
 pub(super) struct Finding {
@@ -20,7 +27,9 @@ pub(super) struct Finding {
 
 /// What the file means, and everything that is wrong with it.
 pub(super) fn check(file: file::File) -> (Config, Vec<Finding>) {
-    let mut checker = Checker { findings: Vec::new() };
+    let mut findings = Vec::new();
+    let policies = policy::check(&file.policy, file.bgp.asn.0, &mut findings);
+    let mut checker = Checker { findings, policies, secrets: SecretFiles::default() };
     let bgp = checker.bgp(file.bgp);
     let evpn = file.evpn.map(|evpn| checker.evpn(evpn));
     if let Some(listen) = file.api.listen
@@ -30,15 +39,18 @@ pub(super) fn check(file: file::File) -> (Config, Vec<Finding>) {
             "only a loopback address: the API has no TLS yet, and whoever reaches it can change this speaker";
         checker.find(Path::from("api").key("listen"), message);
     }
-    (Config { bgp, evpn, api: file.api }, checker.findings)
+    let config = Config { bgp, evpn, api: file.api, warnings: checker.secrets.warnings };
+    (config, checker.findings)
 }
 
-struct Checker {
+pub(super) struct Checker {
     findings: Vec<Finding>,
+    policies: Policies,
+    pub(super) secrets: SecretFiles,
 }
 
 impl Checker {
-    fn find(&mut self, path: Path, message: impl Into<String>) {
+    pub(super) fn find(&mut self, path: Path, message: impl Into<String>) {
         self.findings.push(Finding { path, message: message.into() });
     }
 
@@ -52,7 +64,7 @@ impl Checker {
         }
         let listen = self.listen(&path, bgp.listen);
         self.graceful_restart(&path, &bgp.graceful_restart);
-        let groups = self.groups(&path, bgp.peer_groups);
+        let groups = groups::resolve(self, &path.key("peer_groups"), &bgp.peer_groups);
         let mut neighbors = Vec::new();
         let mut seen = HashSet::new();
         for (i, neighbor) in bgp.neighbors.into_iter().enumerate() {
@@ -70,7 +82,8 @@ impl Checker {
         }
         let router_id = RouterId(bgp.router_id);
         let cluster_id = bgp.cluster_id.unwrap_or(bgp.router_id);
-        BgpConfig { asn: bgp.asn.0, router_id, cluster_id, listen, neighbors }
+        let policies = self.policies.list.clone();
+        BgpConfig { asn: bgp.asn.0, router_id, cluster_id, listen, neighbors, policies }
     }
 
     fn listen(&mut self, path: &Path, listen: Option<file::Listen>) -> Vec<std::net::SocketAddr> {
@@ -82,24 +95,6 @@ impl Checker {
             );
         }
         addresses.into_iter().map(|address| (address, port).into()).collect()
-    }
-
-    fn groups(&mut self, path: &Path, groups: Vec<file::PeerGroup>) -> Groups {
-        let mut by_name = HashMap::new();
-        for (i, group) in groups.into_iter().enumerate() {
-            let at = path.key("peer_groups").index(i);
-            let settings = group.settings();
-            self.settings(&at, &settings);
-            match by_name.entry(group.name) {
-                Entry::Vacant(place) => {
-                    place.insert(settings);
-                }
-                Entry::Occupied(first) => {
-                    self.find(at.key("name"), format!("there is a group `{}` already", first.key()));
-                }
-            }
-        }
-        by_name
     }
 
     fn neighbor(
@@ -122,6 +117,7 @@ impl Checker {
             self.find(at.key("remote_as"), "is given neither here nor in a group");
         }
         let remote_as = settings.remote_as.map_or(RemoteAs::Internal, resolve_remote_as);
+        let internal = is_internal(remote_as, context.asn);
         if settings.role_strict == Some(true) && settings.role.is_none() {
             self.find(at.key("role_strict"), "means nothing without a role");
         }
@@ -129,9 +125,11 @@ impl Checker {
             address: neighbor.address,
             port: settings.port.unwrap_or(179),
             description: neighbor.description.clone().unwrap_or_default(),
+            peer_group: neighbor.peer_group.clone().unwrap_or_default(),
+            shutdown: settings.shutdown.clone().and_then(resolve_shutdown),
             local_address: settings.local_address,
             remote_as,
-            families: self.families(at, settings.families),
+            families: self.families(at, settings.families.clone()),
             passive: settings.passive.unwrap_or(false),
             route_reflector_client: settings.route_reflector_client.unwrap_or(false),
             hold_time: settings.hold_time.unwrap_or(90),
@@ -144,11 +142,15 @@ impl Checker {
                 .map(|role| RoleConfig { ours: role.0, strict: settings.role_strict.unwrap_or(false) }),
             fqdn: settings.fqdn.unwrap_or(true),
             software_version: settings.software_version.unwrap_or(false),
-            multihop: settings.multihop.unwrap_or(1),
-            ebgp_accept: context.ebgp_default == EbgpDefault::Accept,
+            hops: hops(&settings, internal),
+            authentication: self.authentication(&settings),
+            ebgp_accept: internal == Some(true) || context.ebgp_default == EbgpDefault::Accept,
+            import_policy: self.policies.chain(settings.import_policy.as_ref()),
+            export_policy: self.policies.chain(settings.export_policy.as_ref()),
+            keep_adj_in: settings.keep_adj_in.unwrap_or(false),
             graceful_restart: graceful_restart.settings(),
         };
-        self.neighbor_whole(at, &config, is_internal(remote_as, context.asn), context.listens);
+        self.neighbor_whole(at, &config, internal, context.listens);
         config
     }
 
@@ -165,10 +167,26 @@ impl Checker {
     }
 
     /// What can be said of settings before it is known whom they are for.
-    fn settings(&mut self, at: &Path, settings: &PeerSettings) {
+    pub(super) fn settings(&mut self, at: &Path, settings: &PeerSettings) {
+        if let Some(ShutdownValue::Text(text)) = &settings.shutdown
+            && text.len() > SHUTDOWN_OCTETS
+        {
+            let message = format!(
+                "{} octets; a neighbour can be told {SHUTDOWN_OCTETS} at most (RFC 9003)",
+                text.len()
+            );
+            self.find(at.key("shutdown"), message);
+        }
         self.hold_time(at, settings.hold_time, settings.keepalive);
+        self.protection(at, settings);
         if settings.port == Some(0) {
             self.find(at.key("port"), "0 is no port; 179 is BGP's");
+        }
+        for (key, names, way) in [
+            ("import_policy", &settings.import_policy, Direction::Import),
+            ("export_policy", &settings.export_policy, Direction::Export),
+        ] {
+            self.policies.check_names(&at.key(key), names.as_ref(), way, &mut self.findings);
         }
         if let Some(section) = &settings.graceful_restart {
             self.graceful_restart(at, section);
@@ -229,9 +247,6 @@ impl Checker {
                 config.hold_time
             );
             self.find(at.key("min_hold_time"), message);
-        }
-        if config.multihop == 0 {
-            self.find(at.key("multihop"), "1 (on the link) to 255");
         }
         if config.connect_retry == 0 {
             self.find(at.key("connect_retry"), "at least 1 second");
@@ -332,9 +347,6 @@ impl Checker {
     }
 }
 
-/// What each group sets, by its name.
-type Groups = HashMap<String, PeerSettings>;
-
 /// What of the whole file a neighbour's meaning depends on.
 struct Context<'a> {
     asn: Asn,
@@ -357,6 +369,13 @@ fn resolve_remote_as(remote_as: file::RemoteAs) -> RemoteAs {
         file::RemoteAs::Word(RemoteAsWord::Internal) => RemoteAs::Internal,
         file::RemoteAs::Word(RemoteAsWord::External) => RemoteAs::External,
         file::RemoteAs::Word(RemoteAsWord::Any) => RemoteAs::Any,
+    }
+}
+
+fn resolve_shutdown(value: ShutdownValue) -> Option<String> {
+    match value {
+        ShutdownValue::Whether(whether) => whether.then(String::new),
+        ShutdownValue::Text(text) => Some(text),
     }
 }
 

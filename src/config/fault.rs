@@ -85,7 +85,7 @@ impl fmt::Display for Path {
 pub struct Faults {
     /// The file's name.
     pub file: String,
-    /// Its text.
+    /// Its text, secrets covered.
     pub text: String,
     /// The faults, in the order of their places.
     pub list: Vec<Fault>,

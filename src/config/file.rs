@@ -9,9 +9,11 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::authentication::AoAlgorithm;
 use super::value::{AsnValue, MtuValue, RdValue, RtValue};
 
 pub use super::graceful_restart::{GracefulRestart, LongLived};
+pub use super::policy::file::PolicySection;
 pub use super::settings::{Neighbor, PeerGroup, PeerSettings};
 
 /// The whole file.
@@ -22,6 +24,9 @@ pub struct File {
     pub bgp: Bgp,
     /// EVPN over VXLAN. Without this section EVPN routes are kept and reflected, and the kernel is left alone.
     pub evpn: Option<Evpn>,
+    /// Policies, and the sets of prefixes, communities and AS paths that they use.
+    #[serde(default)]
+    pub policy: PolicySection,
     /// Where the gRPC API is served.
     #[serde(default)]
     pub api: Api,
@@ -98,6 +103,30 @@ pub enum RemoteAsWord {
     Any,
 }
 
+/// TCP-AO (RFC 5925).
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TcpAo {
+    /// The keys; connections that linnetd makes begin with the first.
+    pub keys: Vec<TcpAoKey>,
+}
+
+/// A key of TCP-AO.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TcpAoKey {
+    /// Both ids, where they are the same.
+    pub id: Option<u8>,
+    /// The id that our segments carry.
+    pub send_id: Option<u8>,
+    /// The id that the neighbour's segments carry.
+    pub recv_id: Option<u8>,
+    /// What makes the signature.
+    pub algorithm: AoAlgorithm,
+    /// The file that holds the master key, 1 to 80 octets; a newline at its end is none of the key.
+    pub secret_file: PathBuf,
+}
+
 /// EVPN over VXLAN.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -143,7 +172,7 @@ pub struct VniSection {
 }
 
 /// Where the gRPC API is served.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Api {
     /// Unix socket; null: none.

@@ -3,29 +3,45 @@
 //! Reading finds every fault at once, each with its line, column and key; a file with a fault gives no
 //! configuration. Nothing is touched by reading: the daemon acts on a [`Config`], which is right by type.
 
+mod authentication;
 mod check;
+pub mod diff;
 pub mod fault;
 pub mod file;
 mod graceful_restart;
+mod groups;
 mod locate;
+mod mask;
+pub mod policy;
+mod protection;
 mod read;
+mod secret;
 mod settings;
 #[cfg(test)]
 mod tests;
 mod value;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::{fmt, io};
 
+use bgp::policy::{Chain, Policy};
 use bgp::session::{RemoteAs, RoleConfig};
 use bgp::types::{Asn, Family, FamilySet, Rd, RouterId, Vni};
 use bgp::wire::RouteTarget;
 use evpn::ImportTarget;
 
+pub use authentication::{AoAlgorithm, AoKey, Authentication, Hops};
 pub use fault::{Fault, Faults};
 pub use graceful_restart::RestartSettings;
+pub use secret::Secret;
+
+/// Where the configuration is unless linnetd is told otherwise.
+pub const DEFAULT_FILE: &str = "/etc/linnet/linnet.yaml";
 
 /// What a configuration means, with groups and defaults applied.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// This speaker and its neighbours.
     pub bgp: BgpConfig,
@@ -33,10 +49,12 @@ pub struct Config {
     pub evpn: Option<EvpnConfig>,
     /// Where the API is served.
     pub api: file::Api,
+    /// What is allowed and yet should not be so: for the log.
+    pub warnings: Vec<String>,
 }
 
 /// This speaker and its neighbours.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct BgpConfig {
     /// The local AS.
     pub asn: Asn,
@@ -48,10 +66,12 @@ pub struct BgpConfig {
     pub listen: Vec<SocketAddr>,
     /// The neighbours, each with its group's settings merged in.
     pub neighbors: Vec<NeighborConfig>,
+    /// The policies, in the order in which they are written.
+    pub policies: Vec<Arc<Policy>>,
 }
 
 /// A neighbour.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct NeighborConfig {
     /// Its address: what identifies it.
     pub address: IpAddr,
@@ -59,6 +79,10 @@ pub struct NeighborConfig {
     pub port: u16,
     /// The operator's word for it; may be empty.
     pub description: String,
+    /// The group whose settings it took; empty: none.
+    pub peer_group: String,
+    /// It is to be kept down, and told so with this text, which may be empty (RFC 9003).
+    pub shutdown: Option<String>,
     /// The address to connect from.
     pub local_address: Option<IpAddr>,
     /// The AS it must be in.
@@ -85,16 +109,24 @@ pub struct NeighborConfig {
     pub fqdn: bool,
     /// Tell it the name and version of this software.
     pub software_version: bool,
-    /// Time to live of packets to an eBGP neighbour.
-    pub multihop: u8,
+    /// How far away it may be.
+    pub hops: Hops,
+    /// How its segments are signed.
+    pub authentication: Authentication,
     /// Whether an eBGP neighbour is served without a policy (RFC 8212).
     pub ebgp_accept: bool,
     /// Graceful restart, of this speaker and the neighbour; `None`: neither.
     pub graceful_restart: Option<RestartSettings>,
+    /// What decides what is taken from it.
+    pub import_policy: Option<Chain>,
+    /// What decides what it is sent.
+    pub export_policy: Option<Chain>,
+    /// Keep what it sent as it came, beside the table.
+    pub keep_adj_in: bool,
 }
 
 /// EVPN over VXLAN.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct EvpnConfig {
     /// The local tunnel address.
     pub vtep: IpAddr,
@@ -105,7 +137,7 @@ pub struct EvpnConfig {
 }
 
 /// One VNI's settings; `None` is `auto`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct VniConfig {
     /// Its number.
     pub vni: Vni,
@@ -135,7 +167,41 @@ impl BgpConfig {
     }
 }
 
+/// Why a file gave no configuration.
+#[derive(Debug)]
+pub enum LoadError {
+    /// It cannot be read.
+    Unreadable(PathBuf, io::Error),
+    /// It has faults.
+    Faults(Faults),
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LoadError::Unreadable(path, error) => write!(f, "cannot read {}: {error}", path.display()),
+            LoadError::Faults(faults) => {
+                let count = faults.list.len();
+                let word = if count == 1 { "fault" } else { "faults" };
+                write!(f, "{count} {word} in the configuration\n{faults}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for LoadError {}
+
 impl Config {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// It cannot be read, or has faults, which are told all at once.
+    pub fn load(path: &Path) -> Result<Config, LoadError> {
+        let unreadable = |error| LoadError::Unreadable(path.to_owned(), error);
+        let text = std::fs::read_to_string(path).map_err(unreadable)?;
+        Config::parse(&path.display().to_string(), &text).map_err(LoadError::Faults)
+    }
+
     /// Reads a configuration; `name` is what its faults call the file.
     ///
     /// # Errors
@@ -153,7 +219,7 @@ impl Config {
             Some(config) if list.is_empty() => Ok(config),
             _ => {
                 list.sort_by_key(|fault| fault.position);
-                Err(Faults { file: name.to_owned(), text: text.to_owned(), list })
+                Err(Faults { file: name.to_owned(), text: mask::masked(text), list })
             }
         }
     }

@@ -194,6 +194,10 @@ fn stand_in(key: &str) -> Option<Value> {
         "asn" | "vni" => Some(1.into()),
         "router_id" | "address" | "vtep" => Some(address()),
         "name" => Some("".into()),
+        "action" => Some("next".into()),
+        "algorithm" => Some("hmac-sha-1-96".into()),
+        "secret_file" => Some("/dev/null".into()),
+        "keys" => Some(Value::Sequence(Vec::new())),
         _ => None,
     }
 }

@@ -4,12 +4,14 @@
 //! here. So the structs are written out by a macro.)
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::file::{GracefulRestart, RemoteAs};
-use super::value::{FamilyValue, RoleValue};
+use super::file::{GracefulRestart, RemoteAs, TcpAo};
+use super::secret::Secret;
+use super::value::{FamilyValue, RoleValue, ShutdownValue, Texts};
 
 macro_rules! peer_settings {
     ($($(#[doc = $doc:literal])* $key:ident: $type:ty,)*) => {
@@ -25,6 +27,8 @@ macro_rules! peer_settings {
         pub struct PeerGroup {
             /// What neighbours call it.
             pub name: String,
+            /// The group whose settings it takes where it has none of its own.
+            pub peer_group: Option<String>,
             $($(#[doc = $doc])* pub $key: Option<$type>,)*
         }
 
@@ -56,8 +60,8 @@ macro_rules! peer_settings {
         }
 
         impl PeerSettings {
-            /// These, and where they say nothing those of the group.
-            pub fn or(self, group: PeerSettings) -> PeerSettings {
+            /// Each of these, and where it is not given that of the group.
+            fn each_or(self, group: PeerSettings) -> PeerSettings {
                 PeerSettings { $($key: self.$key.or(group.$key),)* }
             }
         }
@@ -99,4 +103,35 @@ peer_settings! {
     multihop: u8,
     /// What becomes of routes while linnetd or the neighbour restarts.
     graceful_restart: GracefulRestart,
+    /// Keep the session down: true, or a text that the neighbour's operator is told (RFC 9003).
+    shutdown: ShutdownValue,
+    /// Policies that decide what is taken from the neighbour: one name, or several that are asked in turn.
+    import_policy: Texts,
+    /// Policies that decide what the neighbour is sent: one name, or several that are asked in turn.
+    export_policy: Texts,
+    /// Keep what the neighbour sent as it came, beside the routing table: it can be shown, and a new import policy is
+    /// applied to it without asking the neighbour. Kept in any case where the neighbour cannot be asked (RFC 2918).
+    keep_adj_in: bool,
+    /// Hops that the neighbour may be away at most, as its packets prove it (GTSM, RFC 5082): 1 is on the link.
+    ttl_security: u8,
+    /// The key of TCP-MD5 (RFC 2385), 1 to 80 octets. It is better kept in a file.
+    password: Secret,
+    /// A file that holds the key of TCP-MD5; a newline at its end is none of the key.
+    password_file: PathBuf,
+    /// The keys of TCP-AO (RFC 5925).
+    tcp_ao: TcpAo,
+}
+
+impl PeerSettings {
+    /// These, and where they say nothing those of the group. Who says how segments are signed, or how far away
+    /// the neighbour may be, leaves nothing of what the group says about that.
+    pub fn or(self, mut group: PeerSettings) -> PeerSettings {
+        if self.password.is_some() || self.password_file.is_some() || self.tcp_ao.is_some() {
+            (group.password, group.password_file, group.tcp_ao) = (None, None, None);
+        }
+        if self.multihop.is_some() || self.ttl_security.is_some() {
+            (group.multihop, group.ttl_security) = (None, None);
+        }
+        self.each_or(group)
+    }
 }

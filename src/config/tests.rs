@@ -151,11 +151,139 @@ api: { listen: "10.0.0.1:50151" }
 
 #[test]
 fn defaults_are_the_documented_ones() {
-    let config =
-        config("bgp: { asn: 1, router_id: 1.1.1.1, neighbors: [{ address: 10.0.0.2, remote_as: 1 }] }");
+    let config = config(
+        "bgp: { asn: 1, router_id: 1.1.1.1, neighbors: [{ address: 10.0.0.2, remote_as: 1 }, { address: 10.0.0.3, remote_as: 2 }] }",
+    );
     let neighbor = &config.bgp.neighbors[0];
     assert_eq!((neighbor.hold_time, neighbor.keepalive, neighbor.connect_retry), (90, None, 10));
-    assert_eq!((neighbor.port, neighbor.multihop, neighbor.ebgp_accept), (179, 1, false));
+    assert_eq!((neighbor.port, neighbor.hops), (179, Hops::Unlimited));
+    assert!(neighbor.ebgp_accept && !config.bgp.neighbors[1].ebgp_accept, "only an external one needs it");
+    assert_eq!(neighbor.authentication, Authentication::None);
     assert!(config.bgp.listen.is_empty() && config.evpn.is_none());
-    assert_eq!(config.api.socket.as_deref(), Some(std::path::Path::new("/run/linnet/linnet.sock")));
+    assert_eq!(config.api.socket.as_deref(), Some(Path::new("/run/linnet/linnet.sock")));
+}
+
+#[test]
+fn groups_take_from_groups() {
+    let config = config(
+        r#"
+bgp:
+  asn: 65000
+  router_id: 10.0.0.1
+  peer_groups:
+    - { name: spines, peer_group: all, hold_time: 9 }
+    - { name: all, remote_as: internal, hold_time: 30, connect_retry: 3, shutdown: "at work" }
+  neighbors:
+    - { address: 10.0.1.1, peer_group: spines, connect_retry: 4 }
+    - { address: 10.0.1.2, peer_group: spines, shutdown: false }
+"#,
+    );
+    let [one, two] = &config.bgp.neighbors[..] else { panic!() };
+    assert_eq!((one.remote_as, one.hold_time, one.connect_retry), (RemoteAs::Internal, 9, 4));
+    assert_eq!((one.shutdown.as_deref(), two.shutdown.as_deref()), (Some("at work"), None));
+    assert_eq!((&*one.peer_group, two.connect_retry), ("spines", 3));
+}
+
+#[test]
+fn groups_without_an_end_and_without_a_beginning() {
+    let text = r#"
+bgp:
+  asn: 65000
+  router_id: 10.0.0.1
+  peer_groups:
+    - { name: a, peer_group: b }
+    - { name: b, peer_group: a }
+    - { name: c, peer_group: nobody }
+    - { name: d, peer_group: a }
+    - { name: e, peer_group: e, shutdown: 7 }
+"#;
+    let faults = faults(text);
+    for part in [
+        "t.yaml:6:30: bgp.peer_groups[0].peer_group: group `a` would take settings from itself, by way of b, a",
+        "t.yaml:7:30: bgp.peer_groups[1].peer_group: group `b` would take settings from itself, by way of a, b",
+        "t.yaml:8:30: bgp.peer_groups[2].peer_group: there is no group `nobody`",
+        "peer_groups[4].peer_group: group `e` would take settings from itself, by way of e",
+        "expected true, false, or a text that the neighbour's operator is told",
+    ] {
+        assert!(faults.contains(part), "{part}\n{faults}");
+    }
+    assert!(!faults.contains("[3]"), "{faults}");
+}
+
+/// A file with the secret that the text's `{key}` names.
+fn with_key_file(octets: &[u8], text: &str) -> (tempfile::TempDir, String) {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("key");
+    std::fs::write(&path, octets).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let text = text.replace("{key}", &path.display().to_string());
+    (folder, text)
+}
+
+#[test]
+fn signatures_and_hops_are_the_neighbours_own_or_its_groups() {
+    let (_folder, text) = with_key_file(
+        b"from a file\n",
+        "
+bgp:
+  asn: 1
+  router_id: 1.1.1.1
+  peer_groups:
+    - { name: md5, remote_as: 2, password: ours, multihop: 3 }
+  neighbors:
+    - { address: 10.0.0.1, peer_group: md5 }
+    - { address: 10.0.0.2, peer_group: md5, password_file: {key}, ttl_security: 2 }
+    - address: 10.0.0.3
+      remote_as: 1
+      tcp_ao:
+        keys:
+          - { id: 7, algorithm: hmac-sha-1-96, secret_file: {key} }
+          - { send_id: 8, recv_id: 9, algorithm: aes-128-cmac-96, secret_file: {key} }
+",
+    );
+    let config = config(&text);
+    let [group, file, ao] = &config.bgp.neighbors[..] else { panic!() };
+    let md5 = |key: &str| Authentication::Md5(Secret::from(key.as_bytes()));
+    assert_eq!((&group.authentication, group.hops), (&md5("ours"), Hops::Reach(3)));
+    assert_eq!((&file.authentication, file.hops), (&md5("from a file"), Hops::Within(2)));
+    let Authentication::Ao(keys) = &ao.authentication else { panic!("{ao:?}") };
+    assert_eq!(keys.iter().map(AoKey::ids).collect::<Vec<_>>(), [(7, 7), (8, 9)]);
+    assert_eq!(ao.hops, Hops::Unlimited);
+    assert!(config.warnings.is_empty(), "{:?}", config.warnings);
+    assert!(!format!("{config:?}").contains("ours"));
+}
+
+#[test]
+fn faults_of_signatures_and_hops() {
+    let text = "
+bgp:
+  asn: 1
+  router_id: 1.1.1.1
+  peer_groups:
+    - { name: a, password: hunter2, password_file: /no/such/key }
+  neighbors:
+    - { address: 10.0.0.1, remote_as: 2, multihop: 0, ttl_security: 255 }
+    - { address: 10.0.0.2, remote_as: 2, password: 4711, hold_time: 1 }
+    - { address: 10.0.0.3, remote_as: 2, pasword: hunter2 }
+    - { address: 10.0.0.4, remote_as: 2, tcp_ao: { keys: [{ id: 1, send_id: 2, algorithm: md4, secret_file: /no/such/key }] } }
+    - { address: 10.0.0.5, remote_as: 2, tcp_ao: { keys: [] }, password: '' }
+";
+    let faults = faults(text);
+    for part in [
+        "peer_groups[0].password_file: beside password: segments are signed in one way",
+        "cannot read /no/such/key: No such file",
+        "neighbors[0].multihop: 1 (on the link) to 255",
+        "neighbors[0].ttl_security: 1 (on the link) to 254 hops",
+        "neighbors[0].ttl_security: beside multihop",
+        "neighbors[1].password: is no text to YAML; put it in quotes",
+        "{ address: 10.0.0.2, remote_as: 2, password: ****, hold_time: 1 }",
+        "unknown key",
+        "unknown variant `md4`, expected `hmac-sha-1-96` or `aes-128-cmac-96`",
+        "keys: at least one key",
+        "is empty; 1 to 80 octets",
+    ] {
+        assert!(faults.contains(part), "{part}\n{faults}");
+    }
+    assert!(!faults.contains("hunter2") && !faults.contains("4711"), "{faults}");
 }

@@ -6,7 +6,10 @@ use std::fmt;
 use bgp::types::{Asn, BgpRole, Family, Rd};
 use evpn::ImportTarget;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::{self, Deserialize, Deserializer, Visitor};
+use serde::Deserialize;
+use serde::de::{self, Deserializer, SeqAccess, Visitor};
+
+use super::fault::Path;
 
 /// An AS number: a number, or asdot in quotes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +18,16 @@ pub struct AsnValue(pub Asn);
 /// A family by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FamilyValue(pub Family);
+
+/// Whether a session is kept down: a bool, or the text that says why.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(untagged, expecting = "expected true, false, or a text that the neighbour's operator is told")]
+pub enum ShutdownValue {
+    /// Whether, without a word.
+    Whether(bool),
+    /// It is, and why.
+    Text(String),
+}
 
 /// A role by its name (RFC 9234).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +44,58 @@ pub struct RdValue(pub Option<Rd>);
 /// Route targets, or `auto`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RtValue(pub Option<Vec<ImportTarget>>);
+
+/// One value or a list of them, each a text or a number; what they mean is for whoever reads them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Texts {
+    /// The values.
+    pub list: Vec<String>,
+    /// It is one value that stands alone, and not in a list.
+    alone: bool,
+}
+
+impl Texts {
+    /// Where the value of this index stands, given where all stand.
+    pub(super) fn place(&self, at: &Path, index: usize) -> Path {
+        if self.alone { at.clone() } else { at.index(index) }
+    }
+}
+
+impl<'de> Deserialize<'de> for Texts {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TextsVisitor)
+    }
+}
+
+struct TextsVisitor;
+
+impl<'de> Visitor<'de> for TextsVisitor {
+    type Value = Texts;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text, a number, or a list of them")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Texts, E> {
+        Ok(Texts { list: vec![text.to_owned()], alone: true })
+    }
+
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<Texts, E> {
+        Ok(Texts { list: vec![number.to_string()], alone: true })
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Texts, E> {
+        Ok(Texts { list: vec![number.to_string()], alone: true })
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Texts, A::Error> {
+        let mut list = Vec::new();
+        while let Some(one) = seq.next_element::<Texts>()? {
+            list.extend(one.list);
+        }
+        Ok(Texts { list, alone: false })
+    }
+}
 
 impl<'de> Deserialize<'de> for AsnValue {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -143,6 +208,17 @@ impl JsonSchema for AsnValue {
             {"type": "integer", "minimum": 1, "maximum": 4_294_967_295_u32},
             {"type": "string", "pattern": "^[0-9]+(\\.[0-9]+)?$"},
         ]})
+    }
+}
+
+impl JsonSchema for Texts {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Texts".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let one = ["string", "integer"];
+        json_schema!({"anyOf": [{"type": one}, {"type": "array", "items": {"type": one}}]})
     }
 }
 

@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use bgp::export::Batch;
-use bgp::session::{Down, Established, Info, Received, Restarted};
+use bgp::session::{Down, Established, Info, Received, Restarted, SessionConfig, StopReason};
 use bgp::types::{Family, PeerId};
 use evpn::Notice;
 use fib::{KernelEvent, Op};
+
+use crate::config::diff::Change;
+use crate::config::{Config, NeighborConfig};
 
 /// News for core.
 #[derive(Debug)]
@@ -23,8 +26,20 @@ pub enum Event {
         /// Which.
         peer: PeerId,
     },
+    /// The task of a peer has ended, as [`Action::StopPeer`] asked: nothing comes from it any more.
+    PeerEnded {
+        /// Which.
+        peer: PeerId,
+    },
     /// From the kernel's task.
     Kernel(Vec<KernelEvent>),
+    /// The configuration file was read again, and is right.
+    Reconfigure {
+        /// What it says.
+        config: Box<Config>,
+        /// Who asked for it, and waits to be told what changed. May ask for no more than that.
+        request: Option<api::Request>,
+    },
     /// From the API.
     Request(api::Request),
 }
@@ -47,6 +62,10 @@ pub enum PeerNews {
     EndOfRib(Family),
     /// The peer wants everything again.
     Refresh(Family),
+    /// The peer sends everything again from here on (RFC 7313).
+    RefreshBegins(Family),
+    /// The peer has sent everything again.
+    RefreshEnds(Family),
     /// So many batches have been written.
     Credit(u32),
     /// An attempt to connect ended. For the log.
@@ -58,8 +77,20 @@ pub enum PeerNews {
 /// What core wants done.
 #[derive(Debug)]
 pub enum Action {
-    /// Let the sessions begin, once: the speaker has restarted so.
-    Begin(Restarted),
+    /// Begin a peer's task.
+    StartPeer {
+        /// The id that its news are to come under. No other task has it.
+        peer: PeerId,
+        /// What the task is for.
+        start: Box<PeerStart>,
+    },
+    /// End a peer's task; [`Event::PeerEnded`] is the answer.
+    StopPeer {
+        /// Which.
+        peer: PeerId,
+        /// What its neighbour is told.
+        reason: StopReason,
+    },
     /// Send routes.
     Batch {
         /// To this peer.
@@ -82,7 +113,18 @@ pub enum Action {
     Log(LogLine),
 }
 
-/// What an operator wants of a session.
+/// What a peer's task begins with.
+#[derive(Clone, Debug)]
+pub struct PeerStart {
+    /// The neighbour: how it is reached.
+    pub neighbor: NeighborConfig,
+    /// How its session is held.
+    pub session: SessionConfig,
+    /// How this speaker has restarted.
+    pub restarted: Restarted,
+}
+
+/// What is wanted of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SessionCommand {
     /// End it; it comes back by itself. With a word for the peer's operator (RFC 9003).
@@ -91,6 +133,10 @@ pub enum SessionCommand {
     Shutdown(Option<String>),
     /// Let it come up again.
     Enable,
+    /// Hold it like this from now on, see [`bgp::session::Input::Configure`].
+    Configure(Box<SessionConfig>),
+    /// End it for good; the task ends with it.
+    End(StopReason),
     /// Ask the peer for all its routes of a family again (RFC 2918).
     RequestRefresh(Family),
 }
@@ -104,10 +150,14 @@ pub enum LogLine {
     Down(PeerId, Down),
     /// An attempt to connect failed.
     Failed(PeerId, Down),
+    /// A peer began to send everything again and has not said that it is done.
+    RefreshOverdue(PeerId, Family),
     /// EVPN noticed something.
     Evpn(Notice),
     /// A neighbour's routes of a family have been stale for their time: they go, or from now on are stale for long.
     KeptNoLonger(PeerId, Family, bool),
+    /// A configuration was taken: what it changed.
+    Reconfigured(Vec<Change>),
     /// Rows that a former run left in the kernel may go now.
     StaleReleased(ReleaseReason),
 }

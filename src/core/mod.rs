@@ -15,7 +15,10 @@
 mod answer;
 mod event;
 mod forward;
+mod neighbors;
 mod peer;
+mod reconfigure;
+mod refresh;
 mod restart;
 mod startup;
 #[cfg(test)]
@@ -32,11 +35,12 @@ use bgp::types::{Family, FamilySet, PeerId};
 use bgp::wire::NextHop;
 use bgp::wire::update::PeerKind;
 
-use crate::config::{BgpConfig, Config};
+use crate::config::Config;
 
-pub use event::{Action, Event, LogLine, PeerNews, ReleaseReason, SessionCommand};
+pub use event::{Action, Event, LogLine, PeerNews, PeerStart, ReleaseReason, SessionCommand};
 use forward::Forwarding;
 use peer::{LiveSession, Peers};
+use refresh::Refreshes;
 use restart::Restarts;
 use startup::Startup;
 use watch::Watches;
@@ -49,7 +53,7 @@ pub const BATCH_CREDIT: u32 = 4;
 #[derive(Debug)]
 pub struct Core {
     started: Instant,
-    config: BgpConfig,
+    config: Config,
     peers: Peers,
     startup: Startup,
     restarts: Restarts,
@@ -58,13 +62,14 @@ pub struct Core {
     /// EVPN and the kernel, where the configuration asks for them.
     forwarding: Option<Forwarding>,
     watches: Watches,
+    refreshes: Refreshes,
     actions: VecDeque<Action>,
 }
 
 impl Core {
-    /// Nothing is known yet. `seed` is for hash functions.
-    pub fn new(now: Instant, config: &Config, seed: u64) -> Core {
-        let bgp = config.bgp.clone();
+    /// Nothing is known yet; the first actions begin the tasks of the neighbours. `seed` is for hash functions.
+    pub fn new(now: Instant, config: Config, seed: u64) -> Core {
+        let bgp = &config.bgp;
         let identity = LocalIdentity {
             asn: bgp.asn,
             router_id: bgp.router_id,
@@ -72,26 +77,26 @@ impl Core {
             addresses: config.evpn.iter().map(|evpn| evpn.vtep).collect(),
         };
         let mut rib = Rib::new(identity, seed);
-        let forwarding = config.evpn.as_ref().map(|evpn| Forwarding::new(&bgp, evpn, &mut rib, seed));
+        let forwarding = config.evpn.as_ref().map(|evpn| Forwarding::new(bgp, evpn, &mut rib, seed));
         let mut export = Export::default();
         Family::ALL.into_iter().for_each(|family| export.hold_end_of_rib(family, true));
-        Core {
+        let neighbors = bgp.neighbors.clone();
+        let mut core = Core {
             started: now,
-            peers: Peers::new(&bgp.neighbors),
+            peers: Peers::default(),
             startup: Startup::new(now),
             restarts: Restarts::default(),
-            config: bgp,
+            config,
             rib,
             export,
             forwarding,
             watches: Watches::new(seed),
+            refreshes: Refreshes::default(),
             actions: VecDeque::new(),
-        }
-    }
-
-    /// Every neighbour, with the id that its task and its news are known by.
-    pub fn neighbors(&self) -> impl Iterator<Item = (PeerId, &crate::config::NeighborConfig)> {
-        self.peers.iter().map(|peer| (peer.id, &peer.config))
+        };
+        neighbors.into_iter().for_each(|neighbor| core.add_neighbor(neighbor));
+        core.begin_sessions(now, false);
+        core
     }
 
     /// Takes news.
@@ -99,10 +104,15 @@ impl Core {
         match event {
             Event::Peer { peer, news } => news.into_iter().for_each(|news| self.peer_news(now, peer, news)),
             Event::PeerDied { peer } => self.peer_died(now, peer),
+            Event::PeerEnded { peer } => self.peer_ended(peer),
             Event::Kernel(events) => {
                 if let Some(forwarding) = &mut self.forwarding {
                     forwarding.kernel(now, events);
                 }
+            }
+            Event::Reconfigure { config, request } => {
+                self.begin_sessions(now, true);
+                self.reconfigure(*config, request);
             }
             Event::Request(request) => self.request(now, request),
         }
@@ -112,7 +122,9 @@ impl Core {
     /// waits for nothing from outside.
     pub fn settle(&mut self, now: Instant, budget: &mut Budget) -> bool {
         self.expire_kept(now);
+        self.end_overdue_refreshes(now);
         let mut more = self.rib.sweep(budget);
+        self.reclaim_ids();
         if let Some(forwarding) = &mut self.forwarding {
             more |= forwarding.settle(now, self.started, &mut self.rib, budget, &mut self.actions);
         }
@@ -129,7 +141,7 @@ impl Core {
     /// Ends. The kernel keeps forwarding by what is ours where neighbours keep our routes until we are back, and is
     /// left without it where nobody does. The sessions are the caller's to close.
     pub fn end(&mut self) {
-        let keeps = self.config.restarts_gracefully(Family::L2vpnEvpn);
+        let keeps = self.config.bgp.restarts_gracefully(Family::L2vpnEvpn);
         if let Some(forwarding) = &mut self.forwarding {
             forwarding.end(keeps);
         }
@@ -153,17 +165,24 @@ impl Core {
             forwarding.and_then(Forwarding::poll_timeout),
             self.startup.poll_timeout(now, &self.peers, keeps_stale),
             self.restarts.next_due(),
+            self.refreshes.poll_timeout(),
         ];
         timers.into_iter().flatten().min()
     }
 
     fn peer_news(&mut self, now: Instant, id: PeerId, news: PeerNews) {
+        if self.peers.get(id).is_none() {
+            // It is leaving; what it still says concerns nobody.
+            return;
+        }
         match news {
             PeerNews::Up { number, agreed } => self.peer_up(now, id, number, agreed),
             PeerNews::Down(down) => self.peer_down(now, id, down),
             PeerNews::Routes(routes) => self.routes(now, id, &routes),
             PeerNews::EndOfRib(family) => self.end_of_rib(id, family),
-            PeerNews::Refresh(family) => self.export.refresh(&mut self.rib, id, family),
+            PeerNews::Refresh(family) => self.send_again(id, family),
+            PeerNews::RefreshBegins(family) => self.refresh_begins(now, id, family),
+            PeerNews::RefreshEnds(family) => self.refresh_ends(id, family),
             PeerNews::Credit(batches) => self.export.credit(id, batches),
             PeerNews::Failed(down) => {
                 if let Some(peer) = self.peers.get_mut(id) {
@@ -205,7 +224,7 @@ impl Core {
         self.rib.peer_up(id, source);
         let useless = self.restarts.returned(now, id, &agreed, settings.as_ref());
         useless.iter().for_each(|family| self.rib.discard_stale(id, family));
-        let spec = member_spec(&agreed, client, ebgp_accept, self.config.asn);
+        let spec = member_spec(&agreed, client, ebgp_accept, self.config.bgp.asn);
         for family in agreed.families.iter() {
             self.export.join(&mut self.rib, id, family, &spec);
         }
@@ -225,6 +244,7 @@ impl Core {
         let settings = peer.config.graceful_restart;
         let kept = self.restarts.lost(now, id, &session.agreed, &down, settings.as_ref());
         self.export.leave(&mut self.rib, id);
+        self.refreshes.forget(id);
         self.let_go(id, kept);
         self.watches.neighbor_changed(id);
         self.log(LogLine::Down(id, down));

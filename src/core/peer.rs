@@ -15,6 +15,8 @@ use crate::config::NeighborConfig;
 pub(super) struct Peer {
     pub(super) id: PeerId,
     pub(super) config: NeighborConfig,
+    /// Its task was begun; until then a former one of the same neighbour is waited for.
+    pub(super) begun: bool,
     pub(super) session: Option<LiveSession>,
     /// The session task's newest picture.
     pub(super) info: Option<Box<Info>>,
@@ -42,6 +44,21 @@ pub(super) struct LiveSession {
 }
 
 impl Peer {
+    fn new(id: PeerId, config: NeighborConfig) -> Peer {
+        Peer {
+            id,
+            shut_down: config.shutdown.is_some(),
+            config,
+            begun: false,
+            session: None,
+            info: None,
+            down_since: None,
+            last_down: None,
+            flaps: 0,
+            refused_for_policy: 0,
+        }
+    }
+
     pub(super) fn state(&self) -> StateName {
         match (&self.session, &self.info) {
             (Some(_), _) => StateName::Established,
@@ -50,10 +67,10 @@ impl Peer {
         }
     }
 
-    /// Whether its routes may be used at all (RFC 8212).
+    /// Whether its routes may be used at all: over eBGP only where a policy says which (RFC 8212).
     pub(super) fn imports(&self) -> bool {
         let external = self.session.as_ref().is_some_and(|s| s.agreed.kind == PeerKind::Ebgp);
-        !external || self.config.ebgp_accept
+        !external || self.config.ebgp_accept || self.config.import_policy.is_some()
     }
 
     /// Whether it has sent all that it had in `family`, in this session.
@@ -62,49 +79,125 @@ impl Peer {
     }
 }
 
-/// All neighbours.
+/// All neighbours, by the ids that are theirs.
+///
+/// An id is a place here. It is taken while the neighbour is configured, and after that as long as its task still
+/// runs or a path of it is still in a table; then it goes to the next newcomer, so that ids stay few and small.
 #[derive(Debug, Default)]
 pub(super) struct Peers {
-    list: Vec<Peer>,
+    places: Vec<Place>,
     by_address: HashMap<IpAddr, PeerId>,
+    free: Vec<PeerId>,
+    /// How many are leaving.
+    leaving: usize,
+}
+
+#[derive(Debug)]
+enum Place {
+    Free,
+    Taken(Box<Peer>),
+    Leaving(Leaving),
+}
+
+/// A neighbour that is no longer configured.
+#[derive(Debug)]
+struct Leaving {
+    address: IpAddr,
+    /// Its task has ended.
+    ended: bool,
+    /// Who takes its place, once its task has ended.
+    successor: Option<PeerId>,
 }
 
 impl Peers {
-    pub(super) fn new(configs: &[NeighborConfig]) -> Peers {
-        let mut peers = Peers::default();
-        configs.iter().for_each(|config| peers.add(config.clone()));
-        peers
+    /// Takes a neighbour in, in place of one of the same address.
+    pub(super) fn add(&mut self, config: NeighborConfig) -> PeerId {
+        let id = self.free.pop().unwrap_or_else(|| {
+            self.places.push(Place::Free);
+            PeerId(self.places.len() as u32 - 1)
+        });
+        self.by_address.insert(config.address, id);
+        self.set(id, Place::Taken(Box::new(Peer::new(id, config))));
+        id
     }
 
-    fn add(&mut self, config: NeighborConfig) {
-        let id = PeerId(self.list.len() as u32);
-        self.by_address.insert(config.address, id);
-        self.list.push(Peer {
-            id,
-            config,
-            session: None,
-            info: None,
-            shut_down: false,
-            down_since: None,
-            last_down: None,
-            flaps: 0,
-            refused_for_policy: 0,
-        });
+    /// Lets a neighbour go. Its id is kept until [`Peers::reclaim`].
+    pub(super) fn retire(&mut self, id: PeerId) -> Option<Box<Peer>> {
+        let address = self.get(id)?.config.address;
+        self.by_address.remove(&address);
+        self.leaving += 1;
+        match self.set(id, Place::Leaving(Leaving { address, ended: false, successor: None })) {
+            Some(Place::Taken(peer)) => Some(peer),
+            _ => None,
+        }
+    }
+
+    /// `successor` is to begin when the task of `id`, which leaves, has ended.
+    pub(super) fn succeed(&mut self, id: PeerId, successor: PeerId) {
+        if let Some(Place::Leaving(leaving)) = self.places.get_mut(id.0 as usize) {
+            leaving.successor = Some(successor);
+        }
+    }
+
+    /// The task of a neighbour that leaves has ended: who is to begin now.
+    pub(super) fn ended(&mut self, id: PeerId) -> Option<PeerId> {
+        let Some(Place::Leaving(leaving)) = self.places.get_mut(id.0 as usize) else { return None };
+        leaving.ended = true;
+        leaving.successor.take()
+    }
+
+    /// Frees the ids of neighbours that have left and of which nothing `is_left`; returns them.
+    pub(super) fn reclaim(&mut self, is_left: impl Fn(PeerId) -> bool) -> Vec<PeerId> {
+        if self.leaving == 0 {
+            return Vec::new();
+        }
+        let has_left = |(index, place): (usize, &Place)| {
+            let id = PeerId(index as u32);
+            matches!(place, Place::Leaving(Leaving { ended: true, .. }) if !is_left(id)).then_some(id)
+        };
+        let gone: Vec<PeerId> = self.places.iter().enumerate().filter_map(has_left).collect();
+        gone.iter().for_each(|id| drop(self.set(*id, Place::Free)));
+        self.leaving -= gone.len();
+        self.free.extend(&gone);
+        gone
     }
 
     pub(super) fn get(&self, id: PeerId) -> Option<&Peer> {
-        self.list.get(id.0 as usize)
+        match self.places.get(id.0 as usize) {
+            Some(Place::Taken(peer)) => Some(peer),
+            _ => None,
+        }
     }
 
     pub(super) fn get_mut(&mut self, id: PeerId) -> Option<&mut Peer> {
-        self.list.get_mut(id.0 as usize)
+        match self.places.get_mut(id.0 as usize) {
+            Some(Place::Taken(peer)) => Some(peer),
+            _ => None,
+        }
+    }
+
+    /// The address of a neighbour, be it one that leaves.
+    pub(super) fn address(&self, id: PeerId) -> Option<IpAddr> {
+        match self.places.get(id.0 as usize)? {
+            Place::Free => None,
+            Place::Taken(peer) => Some(peer.config.address),
+            Place::Leaving(leaving) => Some(leaving.address),
+        }
     }
 
     pub(super) fn by_address(&self, address: IpAddr) -> Option<&Peer> {
         self.by_address.get(&address).and_then(|id| self.get(*id))
     }
 
+    /// Those who are here, in the order of their ids.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Peer> {
-        self.list.iter()
+        self.places.iter().filter_map(|place| match place {
+            Place::Taken(peer) => Some(&**peer),
+            _ => None,
+        })
+    }
+
+    fn set(&mut self, id: PeerId, place: Place) -> Option<Place> {
+        self.places.get_mut(id.0 as usize).map(|slot| std::mem::replace(slot, place))
     }
 }

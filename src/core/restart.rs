@@ -238,7 +238,10 @@ mod tests {
 
     /// A node whose peer 0 restarts so, with two hosts behind it.
     fn node(restart: &PeerRestart) -> Node {
-        let mut node = Node::new();
+        let mut node = match restart.long_lived {
+            None => Node::new(),
+            Some(_) => Node::with_long_lived(),
+        };
         node.up_with(0, Some(restart.clone()));
         (1..=2).for_each(|n| announce(&mut node, n));
         node.peer(0, PeerNews::EndOfRib(EVPN));

@@ -15,12 +15,12 @@ use std::time::{Duration, Instant};
 
 use bgp::rib::Rib;
 use bgp::session::{RemoteAs, Restarted};
-use bgp::types::{Family, FamilySet};
+use bgp::types::{Family, FamilySet, PeerId};
 
 use crate::config::{BgpConfig, NeighborConfig};
 
 use super::Core;
-use super::event::{Action, LogLine, ReleaseReason};
+use super::event::{LogLine, ReleaseReason};
 use super::forward::Forwarding;
 use super::peer::{Peer, Peers};
 
@@ -38,29 +38,37 @@ const WITHOUT_END_OF_RIB: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(super) struct Startup {
     started: Instant,
-    has_begun: bool,
+    /// Sessions have begun, with this.
+    restarted: Option<Restarted>,
     /// Families in which End-of-RIB is held back.
     held: FamilySet,
 }
 
 impl Startup {
     pub(super) fn new(now: Instant) -> Startup {
-        Startup { started: now, has_begun: false, held: Family::ALL.into_iter().collect() }
+        Startup { started: now, restarted: None, held: Family::ALL.into_iter().collect() }
     }
 
-    /// Says once that sessions are to begin, and with what.
-    pub(super) fn poll_begin(&mut self, now: Instant, forwarding: Option<&Forwarding>) -> Option<Restarted> {
-        let is_ready = forwarding.is_none_or(Forwarding::is_synced) || now >= self.started + FIRST_LOOK;
-        if self.has_begun || !is_ready {
-            return None;
+    /// How this speaker has restarted, once sessions may begin.
+    pub(super) fn restarted(&self) -> Option<Restarted> {
+        self.restarted
+    }
+
+    /// Lets sessions begin, if that is due. Says whether it just became so.
+    fn begin(&mut self, now: Instant, forwarding: Option<&Forwarding>, at_once: bool) -> bool {
+        let is_ready =
+            at_once || forwarding.is_none_or(Forwarding::is_synced) || now >= self.started + FIRST_LOOK;
+        if self.restarted.is_some() || !is_ready {
+            return false;
         }
-        self.has_begun = true;
         // Unicast routes are passed on and not forwarded by, so nothing about them can have been lost.
         let forwards = |family: &Family| match family {
             Family::L2vpnEvpn => forwarding.is_none_or(Forwarding::has_found_rows),
             Family::Ipv4Unicast | Family::Ipv6Unicast => true,
         };
-        Some(Restarted { at: self.started, preserved: Family::ALL.into_iter().filter(forwards).collect() })
+        let preserved = Family::ALL.into_iter().filter(forwards).collect();
+        self.restarted = Some(Restarted { at: self.started, preserved });
+        true
     }
 
     /// A family in which End-of-RIB need be held back no longer.
@@ -101,7 +109,7 @@ impl Startup {
 
     /// When to ask again though nothing has happened.
     pub(super) fn poll_timeout(&self, now: Instant, peers: &Peers, keeps_stale: bool) -> Option<Instant> {
-        let first_look = (!self.has_begun).then_some(self.started + FIRST_LOOK);
+        let first_look = self.restarted.is_none().then_some(self.started + FIRST_LOOK);
         if self.held.is_empty() && !keeps_stale {
             return first_look;
         }
@@ -149,13 +157,19 @@ fn is_plain_internal(neighbor: &NeighborConfig, config: &BgpConfig) -> bool {
 }
 
 impl Core {
+    /// Has the neighbours' tasks begun, once, as soon as that may be, or at once.
+    pub(super) fn begin_sessions(&mut self, now: Instant, at_once: bool) {
+        if self.startup.begin(now, self.forwarding.as_ref(), at_once) {
+            let all: Vec<PeerId> = self.peers.iter().map(|peer| peer.id).collect();
+            all.into_iter().for_each(|id| self.start_peer(id));
+        }
+    }
+
     /// What is to be done once after the start, as soon as it may be.
     pub(super) fn start_up(&mut self, now: Instant) {
+        self.begin_sessions(now, false);
         let Core { startup, config, peers, rib, export, forwarding, .. } = self;
-        if let Some(restarted) = startup.poll_begin(now, forwarding.as_ref()) {
-            self.actions.push_back(Action::Begin(restarted));
-        }
-        while let Some(family) = startup.poll_heard_out(now, config, peers, rib, forwarding.as_ref()) {
+        while let Some(family) = startup.poll_heard_out(now, &config.bgp, peers, rib, forwarding.as_ref()) {
             export.hold_end_of_rib(family, false);
         }
         if let Some(forwarding) = forwarding.as_mut().filter(|forwarding| forwarding.keeps_stale())
@@ -196,7 +210,7 @@ mod tests {
 
     /// Whether End-of-RIB has been sent to a peer, and the kernel's former rows may go.
     fn standing(node: &Node, peer: u32) -> (bool, bool) {
-        let status = node.core.export.status(&node.core.rib, bgp::types::PeerId(peer), EVPN);
+        let status = node.core.export.status(&node.core.rib, PeerId(peer), EVPN);
         (status.unwrap().in_sync, !node.core.forwarding.as_ref().unwrap().keeps_stale())
     }
 

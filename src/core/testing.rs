@@ -26,7 +26,6 @@ const CONFIG: &str = "
 bgp:
   asn: 65000
   router_id: 10.0.0.1
-  graceful_restart: { long_lived: { enabled: true } }
   neighbors:
     - { address: 10.0.1.1, remote_as: 65000, families: [l2vpn-evpn, ipv4-unicast] }
     - { address: 10.0.1.2, remote_as: 65000, families: [l2vpn-evpn, ipv4-unicast] }
@@ -83,6 +82,12 @@ impl Node {
         Node::configured(&CONFIG.replace("remote_as", "route_reflector_client: true, remote_as"), false)
     }
 
+    /// As `new`, with neighbours whose routes may be kept for long.
+    pub(super) fn with_long_lived() -> Node {
+        let section = "  graceful_restart: { long_lived: { enabled: true } }\n  neighbors:";
+        Node::configured(&CONFIG.replace("  neighbors:", section), false)
+    }
+
     /// As `new`, with a remote MAC in the kernel that a former run has left.
     pub(super) fn with_former_rows() -> Node {
         Node::configured(CONFIG, true)
@@ -99,7 +104,7 @@ impl Node {
                 TunnelRow { vxlan: *vxlan, mac: mac(9), vtep: vtep(9).into(), external: true, firm: true };
             kernel.put(Row::Tunnel(row));
         }
-        let core = Core::new(now, &config, 1);
+        let core = Core::new(now, config, 1);
         let mut node = Node { core, now, begun: None, kernel, segments, sessions: 0 };
         node.run();
         node
@@ -125,8 +130,8 @@ impl Node {
                 self.report();
             }
             Action::Batch { peer, .. } => self.peer(peer.0, PeerNews::Credit(1)),
-            Action::Begin(restarted) => self.begun = Some(restarted),
-            Action::Session { .. } | Action::Log(_) => {}
+            Action::StartPeer { start, .. } => self.begun = Some(start.restarted),
+            Action::StopPeer { .. } | Action::Session { .. } | Action::Log(_) => {}
         }
     }
 

@@ -6,14 +6,16 @@
 
 use std::time::{Duration, Instant};
 
+use api::Query;
 use bgp::rib::Budget;
-use bgp::session::Restarted;
-use bgp::types::PeerId;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tracing::error;
 
-use crate::core::{Action, Core, Event, SessionCommand};
+use crate::core::{Action, Core, Event};
 
+use super::reload::Reloader;
+use super::tasks::PeerTasks;
 use super::{log, process};
 
 /// Events taken before core settles.
@@ -28,22 +30,12 @@ const GATHER: Duration = Duration::from_millis(2);
 /// How long the kernel may take to let go of what is ours at the end.
 const ENDING: Duration = Duration::from_secs(10);
 
-/// The inward ends of everybody that core speaks to.
+/// Everybody that core speaks to.
 pub(super) struct Outlets {
-    /// By peer id.
-    pub(super) peers: Vec<PeerOutlet>,
+    /// The neighbours' tasks.
+    pub(super) peers: PeerTasks,
     /// To the kernel's task.
     pub(super) kernel: Option<mpsc::Sender<Vec<fib::Op>>>,
-    /// To all peers' tasks: sessions may begin.
-    pub(super) begin: watch::Sender<Option<Restarted>>,
-}
-
-/// To one peer's task.
-pub(super) struct PeerOutlet {
-    pub(super) batches: mpsc::Sender<(u32, std::sync::Arc<bgp::export::Batch>)>,
-    pub(super) commands: mpsc::Sender<SessionCommand>,
-    /// For the log.
-    pub(super) name: String,
 }
 
 /// What comes to core.
@@ -52,35 +44,42 @@ pub(super) struct Inlets {
     pub(super) events: mpsc::Receiver<Event>,
     /// From the API. Apart from the events, so that a person who asks does not wait behind a full table.
     pub(super) requests: mpsc::Receiver<api::Request>,
+    /// Where those go that want the configuration to be read again.
+    pub(super) reloader: Reloader,
     /// To end.
     pub(super) stop: mpsc::Receiver<()>,
 }
 
 /// Runs until it is told to stop and the kernel has nothing of ours any more, or until nobody is left to
-/// send events.
-pub(super) async fn run(mut core: Core, mut inlets: Inlets, mut outlets: Outlets) {
+/// send events. What is left then are the neighbours' tasks, which say goodbye.
+pub(super) async fn run(mut core: Core, mut inlets: Inlets, mut outlets: Outlets) -> JoinSet<()> {
     let (mut more, mut deadline) = (true, None);
     while deadline.is_none_or(|deadline| !core.has_ended() && Instant::now() < deadline) {
         let wake = core.poll_timeout(Instant::now()).into_iter().chain(deadline).min();
         match inlets.next(more, wake, deadline.is_some()).await {
+            Next::Event(Event::Request(request)) if is_reload(&request) => {
+                // The file is read elsewhere, and comes back as an event.
+                tokio::spawn(inlets.reloader.clone().reload(Some(request)));
+            }
             Next::Event(event) => core.handle(Instant::now(), event),
             Next::Time => {}
             Next::Stop => {
                 // The commands' ends go, and that is what tells the sessions to close.
-                outlets.peers.clear();
+                outlets.peers.end();
                 core.end();
                 deadline = Some(Instant::now() + ENDING);
             }
-            Next::Nobody => return,
+            Next::Nobody => break,
         }
         gather(&mut core, &mut inlets.events);
         more = core.settle(Instant::now(), &mut Budget::new(TURN));
         while let Some(action) = core.poll_action() {
-            perform(action, &outlets);
+            perform(action, &mut outlets);
         }
         // The other tasks of this thread have their turn, too.
         tokio::task::yield_now().await;
     }
+    outlets.peers.into_running()
 }
 
 /// What wakes core.
@@ -106,6 +105,10 @@ impl Inlets {
     }
 }
 
+fn is_reload(request: &api::Request) -> bool {
+    matches!(request.query, Query::ReloadConfiguration(_))
+}
+
 fn gather(core: &mut Core, events: &mut mpsc::Receiver<Event>) {
     let began = Instant::now();
     for _ in 0..EVENTS {
@@ -118,34 +121,20 @@ fn gather(core: &mut Core, events: &mut mpsc::Receiver<Event>) {
     }
 }
 
-fn perform(action: Action, outlets: &Outlets) {
+fn perform(action: Action, outlets: &mut Outlets) {
     match action {
-        Action::Begin(restarted) => drop(outlets.begin.send_replace(Some(restarted))),
-        Action::Batch { peer, session, batch } => {
-            to_peer(outlets, peer, |o| o.batches.try_send((session, batch)).is_ok());
-        }
-        Action::Session { peer, command } => to_peer(outlets, peer, |o| o.commands.try_send(command).is_ok()),
+        Action::StartPeer { peer, start } => outlets.peers.start(peer, *start),
+        Action::StopPeer { peer, reason } => outlets.peers.stop(peer, reason),
+        Action::Batch { peer, session, batch } => outlets.peers.batch(peer, session, batch),
+        Action::Session { peer, command } => outlets.peers.command(peer, command),
         Action::Kernel(ops) => {
             let sent = outlets.kernel.as_ref().is_some_and(|kernel| kernel.try_send(ops).is_ok());
             if !sent {
                 error!("the kernel's task takes no operations");
             }
         }
-        Action::Log(line) => log::write(line, |peer| name(outlets, peer)),
+        Action::Log(line) => log::write(line, |peer| outlets.peers.name(peer)),
     }
-}
-
-fn to_peer(outlets: &Outlets, peer: PeerId, send: impl FnOnce(&PeerOutlet) -> bool) {
-    // Credits leave room, and commands are an operator's, a few at a time: a failure means that the task died,
-    // which its watcher reports.
-    let sent = outlets.peers.get(peer.0 as usize).is_some_and(send);
-    if !sent {
-        tracing::debug!(peer = name(outlets, peer), "the session's task takes nothing");
-    }
-}
-
-fn name(outlets: &Outlets, peer: PeerId) -> &str {
-    outlets.peers.get(peer.0 as usize).map_or("?", |outlet| &outlet.name)
 }
 
 /// Until it is time, or not at all where there is more to do: a timer, even one that is due, costs a

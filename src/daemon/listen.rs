@@ -4,33 +4,100 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::os::fd::AsFd;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use ipnet::IpNet;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
 
+use crate::config::Authentication;
+
+use super::keys::Keys;
 use super::socket;
 
-/// Whom accepted connections are given to.
-pub(super) type Doors = Arc<HashMap<IpAddr, mpsc::Sender<TcpStream>>>;
+/// Whom accepted connections are given to: shared between those who listen and who starts the neighbours' tasks.
+#[derive(Clone, Default)]
+pub(super) struct Doors(Arc<Mutex<HashMap<IpAddr, mpsc::Sender<TcpStream>>>>);
+
+impl Doors {
+    /// Connections from this address are a neighbour's from now on.
+    pub(super) fn open(&self, address: IpAddr, door: mpsc::Sender<TcpStream>) {
+        self.locked().insert(address, door);
+    }
+
+    /// Connections from this address are nobody's any more.
+    pub(super) fn close(&self, address: IpAddr) {
+        self.locked().remove(&address);
+    }
+
+    fn door(&self, address: IpAddr) -> Option<mpsc::Sender<TcpStream>> {
+        self.locked().get(&address).cloned()
+    }
+
+    /// Nobody waits while it is locked, and a map that somebody died with is whole.
+    fn locked(&self) -> MutexGuard<'_, HashMap<IpAddr, mpsc::Sender<TcpStream>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// After an error of `accept` itself (no descriptor left, say), trying again at once would only burn a core.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Begins to listen on every address; an error names the address.
-pub(super) fn start(addresses: &[SocketAddr], doors: &Doors) -> io::Result<()> {
-    for &address in addresses {
-        let listener = socket::listen(address)
-            .map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {address}: {error}")))?;
-        info!(%address, "listening");
-        tokio::spawn(accept(listener, doors.clone()));
-    }
-    Ok(())
+/// The sockets that listen, and the keys that they have.
+#[derive(Debug, Default)]
+pub(super) struct Listeners {
+    sockets: Vec<(SocketAddr, Arc<TcpListener>)>,
+    keys: Keys,
 }
 
-async fn accept(listener: TcpListener, doors: Doors) {
+impl Listeners {
+    /// Begins to listen on every address.
+    ///
+    /// # Errors
+    /// The kernel's, with the address; or a key that it does not take, with whose it is.
+    pub(super) fn start(addresses: &[SocketAddr], keys: Keys, doors: &Doors) -> io::Result<Listeners> {
+        let mut listeners = Listeners::default();
+        for &address in addresses {
+            let listener = socket::listen(address).map_err(|error| {
+                io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
+            })?;
+            listeners.sockets.push((address, Arc::new(listener)));
+        }
+        if let Some(error) = listeners.set_keys(keys).into_iter().next() {
+            return Err(error);
+        }
+        // Nobody is let in before all keys are there.
+        for (address, listener) in &listeners.sockets {
+            info!(%address, "listening");
+            tokio::spawn(accept(listener.clone(), doors.clone()));
+        }
+        Ok(listeners)
+    }
+
+    /// Has every listener ask one peer for this key from now on; what the kernel refuses is told.
+    pub(super) fn set_key(&mut self, peer: IpNet, how: &Authentication) -> Vec<io::Error> {
+        match self.keys.with(peer, how) {
+            Some(keys) => self.set_keys(keys),
+            None => Vec::new(),
+        }
+    }
+
+    /// Has every listener ask for these keys from now on. What the kernel refuses is told and does not keep the
+    /// others from their keys.
+    pub(super) fn set_keys(&mut self, keys: Keys) -> Vec<io::Error> {
+        let change = |(address, listener): &(SocketAddr, Arc<TcpListener>)| {
+            self.keys.change(&keys, listener.as_fd(), address.is_ipv4())
+        };
+        let errors = self.sockets.iter().flat_map(change).collect();
+        self.keys = keys;
+        errors
+    }
+}
+
+async fn accept(listener: Arc<TcpListener>, doors: Doors) {
     loop {
         match listener.accept().await {
             Ok((stream, from)) => admit(stream, from.ip().to_canonical(), &doors),
@@ -43,7 +110,7 @@ async fn accept(listener: TcpListener, doors: Doors) {
 }
 
 fn admit(stream: TcpStream, from: IpAddr, doors: &Doors) {
-    let Some(door) = doors.get(&from) else {
+    let Some(door) = doors.door(from) else {
         debug!(%from, "connection refused: no such neighbour");
         return;
     };

@@ -3,6 +3,7 @@
 use bgp::types::PeerId;
 use tracing::{debug, info, warn};
 
+use crate::config::diff::Effect;
 use crate::core::{LogLine, ReleaseReason};
 
 /// Writes a line; `name` tells a neighbour's address.
@@ -18,6 +19,18 @@ pub(super) fn write<'n>(line: LogLine, name: impl Fn(PeerId) -> &'n str) {
         ),
         LogLine::Down(peer, down) => warn!(neighbor = name(peer), reason = %down, "session ended"),
         LogLine::Failed(peer, down) => debug!(neighbor = name(peer), reason = %down, "no session"),
+        LogLine::RefreshOverdue(peer, family) => warn!(
+            neighbor = name(peer),
+            %family,
+            "it began to send everything again and did not say that it is done: what it has not sent again goes"
+        ),
+        LogLine::Reconfigured(changes) if changes.is_empty() => {
+            info!("the configuration was read again and says nothing new");
+        }
+        LogLine::Reconfigured(changes) => changes.iter().for_each(|change| match change.effect {
+            Effect::NeedsRestart => warn!("configuration: {change}"),
+            _ => info!("configuration: {change}"),
+        }),
         LogLine::Evpn(notice) => warn!("{notice}"),
         LogLine::KeptNoLonger(peer, family, true) => warn!(
             neighbor = name(peer),

@@ -7,47 +7,40 @@ mod core;
 mod host;
 mod keep;
 mod kernel;
+mod keys;
 mod listen;
 mod log;
 mod peer;
 mod process;
+mod reload;
 mod socket;
+mod sockopt;
 mod stream;
+mod tasks;
 
-use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use api::server::{ListenConfig, Listeners};
-use bgp::session::{RemoteAs, Restarted, Session, SessionConfig};
-use bgp::types::{Family, PeerId};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tracing::{error, info, warn};
 
-use crate::config::{BgpConfig, Config, NeighborConfig};
-use crate::core::{BATCH_CREDIT, Core, Event};
-use crate::peer::session_config;
+use crate::config::{Authentication, Config};
+use crate::core::Core;
 
-use self::core::{Inlets, Outlets, PeerOutlet};
-use peer::{Mailbox, Peer};
-use socket::Route;
+use self::core::{Inlets, Outlets};
+use kernel::KernelTask;
+use keys::Keys;
+use listen::Doors;
+use reload::Reloader;
+use tasks::PeerTasks;
 
 /// Messages that may wait for core. A peer's message is what it read at a time, 64 KiB at most; with all of
 /// these waiting, core is a quarter of a second behind.
 const EVENTS: usize = 64;
-
-/// Batches of the session that has just ended may still be under way when a new one gets its own.
-const BATCHES: usize = 2 * BATCH_CREDIT as usize;
-
-/// An operator's commands for one session.
-const COMMANDS: usize = 16;
-
-/// Connections from one neighbour that its task has not looked at.
-const ACCEPTED: usize = 2;
 
 /// API requests that wait for core.
 const REQUESTS: usize = 64;
@@ -55,50 +48,69 @@ const REQUESTS: usize = 64;
 /// How long sessions may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(2);
 
-/// Runs the daemon until SIGTERM or SIGINT. Then the sessions are closed. Where neighbours keep our routes until we
-/// are back (RFC 4724), what is ours stays in the kernel for the next run; where nobody does, it goes.
+/// Whether this machine has what a configuration asks for, as far as that can be seen without doing anything.
+///
+/// # Errors
+/// What it lacks, and who needs it.
+pub fn preflight(config: &Config) -> anyhow::Result<()> {
+    let mut signs = config.bgp.neighbors.iter().filter(|n| matches!(n.authentication, Authentication::Ao(_)));
+    if let Some(neighbor) = signs.next().filter(|_| !sockopt::has_tcp_ao()) {
+        anyhow::bail!(
+            "neighbor {}: tcp_ao: this kernel has no TCP-AO: it takes Linux 6.7 or later, built with CONFIG_TCP_AO; \
+             `password` (TCP-MD5) works without",
+            neighbor.address
+        );
+    }
+    Ok(())
+}
+
+/// Runs the daemon with the configuration of a file, which it reads again at SIGHUP, until SIGTERM or SIGINT.
+/// Then the sessions are closed. Where neighbours keep our routes until we are back (RFC 4724), what is ours stays
+/// in the kernel for the next run; where nobody does, it goes.
 ///
 /// # Errors
 /// What keeps it from starting: an address that cannot be listened on, a socket that is taken, no right to
 /// change the kernel's tables.
-pub async fn run(config: Config) -> anyhow::Result<()> {
-    let told_to_end = end_signal()?;
+pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
+    preflight(&config)?;
+    config.warnings.iter().for_each(|warning| warn!("{warning}"));
     let listeners =
         Listeners::bind(&ListenConfig { socket: config.api.socket.clone(), tcp: config.api.listen })?;
 
     let (events, inbox) = mpsc::channel(EVENTS);
+    let reloader = Reloader::new(file, events.clone());
+    let told_to_end = signals(reloader.clone())?;
     let seed = RandomState::new().hash_one(std::process::id());
-    let core = Core::new(Instant::now(), &config, seed);
     let kernel = kernel::start(config.evpn.is_some(), &events).context("cannot open the kernel's tables")?;
-    let (begin, begun) = watch::channel(None);
-    let (peers, doors, sessions) = start_peers(&core, &config.bgp, &events, &begun, seed);
-    listen::start(&config.bgp.listen, &doors)?;
+    let (kernel, kernel_failed) = KernelTask::split(kernel);
+    let doors = Doors::default();
+    let listening = listen::Listeners::start(&config.bgp.listen, Keys::of(&config.bgp), &doors)?;
+    let peers = PeerTasks::new(doors, listening, events, seed);
     let (api_ended, api_end) = mpsc::channel(1);
     let (requests, asked) = mpsc::channel(REQUESTS);
     let api = tokio::spawn(serve_api(listeners, requests, api_end));
 
-    let keeps_forwarding = config.bgp.restarts_gracefully(Family::L2vpnEvpn);
     info!(version = env!("CARGO_PKG_VERSION"), router_id = %config.bgp.router_id, asn = %config.bgp.asn, "linnetd runs");
-    let outlets = Outlets { peers, kernel, begin };
+    let core = Core::new(Instant::now(), config, seed);
+    let outlets = Outlets { peers, kernel };
     let (stop, stopped) = mpsc::channel(1);
-    let inlets = Inlets { events: inbox, requests: asked, stop: stopped };
+    let inlets = Inlets { events: inbox, requests: asked, stop: stopped, reloader };
     let mut running = tokio::spawn(async move { core::run(core, inlets, outlets).await });
     tokio::select! {
         () = told_to_end => {}
-        ended = &mut running => return ended.context("core has died; the kernel keeps what it has"),
+        ended = &mut running => return ended.map(drop).context("core has died; the kernel keeps what it has"),
+        error = kernel_failed => {
+            return Err(error).context("the connection with the kernel has failed; it keeps what it has");
+        }
     }
-    if keeps_forwarding {
-        info!("ending: the sessions are closed, and the kernel keeps what it has for the next run");
-    } else {
-        info!("ending: the sessions are closed, and what is ours goes from the kernel");
-    }
+    info!("ending: the sessions are closed");
     drop(api_ended);
     // Who cannot be told has ended already.
     let _ = stop.send(()).await;
-    let _ = running.await;
+    let sessions = running.await;
     let goodbye = async {
-        for session in sessions {
-            let _ = session.await;
+        if let Ok(sessions) = sessions {
+            sessions.join_all().await;
         }
         let _ = api.await;
     };
@@ -106,8 +118,8 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// SIGTERM or SIGINT. SIGHUP is noticed, so that it ends nothing.
-fn end_signal() -> std::io::Result<impl Future<Output = ()>> {
+/// Waits for SIGTERM or SIGINT. SIGHUP has the configuration read again meanwhile.
+fn signals(reloader: Reloader) -> std::io::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
@@ -116,53 +128,10 @@ fn end_signal() -> std::io::Result<impl Future<Output = ()>> {
             tokio::select! {
                 _ = terminate.recv() => return,
                 _ = interrupt.recv() => return,
-                _ = hangup.recv() => warn!("SIGHUP: this version cannot reload its configuration; restart it to apply one"),
+                _ = hangup.recv() => reloader.clone().reload(None).await,
             }
         }
     })
-}
-
-type Sessions = Vec<tokio::task::JoinHandle<()>>;
-
-/// Starts a task for each neighbour.
-fn start_peers(
-    core: &Core,
-    bgp: &BgpConfig,
-    events: &mpsc::Sender<Event>,
-    begun: &watch::Receiver<Option<Restarted>>,
-    seed: u64,
-) -> (Vec<PeerOutlet>, listen::Doors, Sessions) {
-    let (mut outlets, mut doors, mut sessions) = (Vec::new(), HashMap::new(), Vec::new());
-    for (id, neighbor) in core.neighbors() {
-        let (batches, batches_in) = mpsc::channel(BATCHES);
-        let (commands, commands_in) = mpsc::channel(COMMANDS);
-        let (accepted, accepted_in) = mpsc::channel(ACCEPTED);
-        let mailbox = Mailbox {
-            batches: batches_in,
-            commands: commands_in,
-            accepted: accepted_in,
-            begin: begun.clone(),
-            core: events.clone(),
-        };
-        let fqdn = neighbor.fqdn.then(host::fqdn).flatten();
-        let config = SessionConfig { fqdn, ..session_config(bgp, neighbor) };
-        let seed = seed.wrapping_add(id.0.into());
-        sessions.push(tokio::spawn(serve_neighbor(id, route(bgp, neighbor), config, seed, mailbox)));
-        doors.insert(neighbor.address, accepted);
-        outlets.push(PeerOutlet { batches, commands, name: neighbor.address.to_string() });
-    }
-    (outlets, Arc::new(doors), sessions)
-}
-
-async fn serve_neighbor(id: PeerId, route: Route, config: SessionConfig, seed: u64, mut mailbox: Mailbox) {
-    let (name, core) = (route.remote.ip().to_string(), mailbox.core.clone());
-    loop {
-        let session = Session::new(config.clone(), seed);
-        let peer = Peer::new(id, route.clone(), session, &mut mailbox);
-        if !keep::dies(id, &name, &core, peer.run()).await {
-            return;
-        }
-    }
 }
 
 async fn serve_api(listeners: Listeners, requests: mpsc::Sender<api::Request>, mut end: mpsc::Receiver<()>) {
@@ -171,20 +140,5 @@ async fn serve_api(listeners: Listeners, requests: mpsc::Sender<api::Request>, m
     };
     if let Err(error) = api::server::serve(listeners, requests, ended).await {
         error!(%error, "the API has ended");
-    }
-}
-
-fn route(bgp: &BgpConfig, neighbor: &NeighborConfig) -> Route {
-    let internal = match neighbor.remote_as {
-        RemoteAs::Number(asn) => asn == bgp.asn,
-        RemoteAs::Internal => true,
-        RemoteAs::External => false,
-        // Whoever may be in this AS may be hops away.
-        RemoteAs::Any => true,
-    };
-    Route {
-        remote: SocketAddr::new(neighbor.address, neighbor.port),
-        local: neighbor.local_address,
-        ttl: (!internal).then_some(neighbor.multihop),
     }
 }

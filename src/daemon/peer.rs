@@ -10,12 +10,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bgp::export::Batch;
-use bgp::session::{Restarted, Session, Side};
+use bgp::session::{Session, Side, StopReason};
 use bgp::types::PeerId;
 use tokio::io::Ready;
 use tokio::net::TcpStream;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tracing::debug;
 
 use crate::core::{Event, SessionCommand};
 use crate::peer::{Dial, Driver};
@@ -27,12 +28,10 @@ use super::stream;
 pub(super) struct Mailbox {
     /// Routes to be sent, with the number of the session that they are for.
     pub(super) batches: mpsc::Receiver<(u32, Arc<Batch>)>,
-    /// The operator's wishes. When the other end is dropped, the task ends.
+    /// What core and operators wish. When the other end is dropped, the task ends.
     pub(super) commands: mpsc::Receiver<SessionCommand>,
     /// Connections from the neighbour.
     pub(super) accepted: mpsc::Receiver<TcpStream>,
-    /// Comes when sessions may begin.
-    pub(super) begin: watch::Receiver<Option<Restarted>>,
     /// To the core.
     pub(super) core: mpsc::Sender<Event>,
 }
@@ -65,27 +64,27 @@ impl<'m> Peer<'m> {
         Peer { id, route, driver: Driver::new(id, session), mailbox, dialling: None }
     }
 
-    /// Runs until the core drops its end of the commands.
-    pub(super) async fn run(mut self) {
-        let Some(restarted) = self.beginning().await else { return };
-        self.driver.start(Instant::now(), restarted);
-        loop {
+    /// Runs until core ends it, or drops its end of the commands because the daemon ends. The session begins at
+    /// once, or when it is enabled.
+    pub(super) async fn run(mut self, begins: bool) {
+        if begins {
+            self.driver.start(Instant::now());
+        }
+        let reason = loop {
             let now = Instant::now();
             self.driver.write(now);
             self.driver.tell(now);
             self.dial();
             match self.wake().await {
-                Wake::Command(None) => break,
+                Wake::Command(None) => break StopReason::GoingDown,
+                Wake::Command(Some(SessionCommand::End(reason))) => break reason,
                 wake => self.on(wake),
             }
+        };
+        if let Some(dialling) = self.dialling.take() {
+            dialling.abort();
         }
-        self.driver.stop(Instant::now());
-    }
-
-    /// Waits until sessions may begin; `None` where the core ends before.
-    async fn beginning(&mut self) -> Option<Restarted> {
-        let begin = self.mailbox.begin.wait_for(Option::is_some).await;
-        begin.ok().and_then(|restarted| *restarted)
+        self.driver.stop(Instant::now(), reason);
     }
 
     /// Waits for whatever comes first. News go first, so that little is held here; then what the operator and
@@ -141,11 +140,13 @@ impl<'m> Peer<'m> {
         self.driver.dialled(now, outcome);
     }
 
-    /// A connection that has ended by now was none.
+    /// A connection that has ended by now was none, and one to another address of ours was meant for somebody
+    /// else.
     fn on_accepted(&mut self, now: Instant, stream: TcpStream) {
         let prepared = socket::prepare_accepted(&stream, &self.route).and_then(|()| stream::prepare(&stream));
-        if let Ok(ends) = prepared {
-            self.driver.accepted(now, (stream, ends));
+        match prepared {
+            Ok(ends) => self.driver.accepted(now, (stream, ends)),
+            Err(error) => debug!(neighbor = %self.route.remote.ip(), %error, "connection refused"),
         }
     }
 

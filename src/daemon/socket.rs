@@ -2,12 +2,26 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsFd, BorrowedFd};
 
+use ipnet::IpNet;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
+use crate::config::{Authentication, Hops};
+
+use super::sockopt::{self, End};
+
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 128;
+
+/// Class selector 6, in which routers carry their own traffic (RFC 4594 section 3.1): a link full of other
+/// packets must not cost sessions.
+const CLASS: u32 = 0xc0;
+
+/// What a listener's first answer starts with. It cannot be known yet whose connection it answers, and a
+/// neighbour that counts hops (RFC 5082) takes nothing that starts with less.
+const LISTENER_TTL: u8 = 255;
 
 /// How a neighbour is reached.
 #[derive(Clone, Debug)]
@@ -16,23 +30,49 @@ pub(super) struct Route {
     pub(super) remote: SocketAddr,
     /// The address to connect from, where it is prescribed.
     pub(super) local: Option<IpAddr>,
-    /// Time to live of what is sent; `None`: the kernel's default.
-    pub(super) ttl: Option<u8>,
+    /// How far away it may be.
+    pub(super) hops: Hops,
+    /// How segments are signed.
+    pub(super) authentication: Authentication,
 }
 
 /// Connects to a neighbour.
 pub(super) async fn connect(route: Route) -> io::Result<TcpStream> {
-    let socket = if route.remote.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    let remote = route.remote.ip();
+    let socket = if remote.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     if let Some(local) = route.local {
         socket.bind(SocketAddr::new(local, 0))?;
     }
-    set_ttl(&SockRef::from(&socket), route.remote.ip(), route.ttl)?;
+    set_class(socket.as_fd(), remote)?;
+    sockopt::set_hops(socket.as_fd(), remote, route.hops)?;
+    let peer = IpNet::from(remote);
+    sockopt::sign(socket.as_fd(), End::Connection, peer, &Authentication::None, &route.authentication)?;
     socket.connect(route.remote).await
 }
 
-/// Prepares a connection that was accepted from a neighbour.
+/// Prepares a connection that was accepted from a neighbour. Its segments are signed already, as the listener's
+/// key for it says.
+///
+/// # Errors
+/// The socket's; or it was made to another address than the one that the neighbour is to speak with.
 pub(super) fn prepare_accepted(stream: &TcpStream, route: &Route) -> io::Result<()> {
-    set_ttl(&SockRef::from(stream), route.remote.ip(), route.ttl)
+    let to = stream.local_addr()?.ip().to_canonical();
+    if route.local.is_some_and(|local| local != to) {
+        return Err(io::Error::new(io::ErrorKind::AddrNotAvailable, format!("it was made to {to}")));
+    }
+    let remote = route.remote.ip();
+    set_class(stream.as_fd(), remote)?;
+    sockopt::set_hops(stream.as_fd(), remote, route.hops)
+}
+
+#[cfg_attr(not(test), expect(dead_code, reason = "for a reload of the configuration"))]
+/// Has the segments of a connection that stands signed otherwise from now on.
+///
+/// # Errors
+/// The kernel's: from and to TCP-AO only a new connection can change.
+pub(super) fn sign_anew(stream: &TcpStream, from: &Route, to: &Route) -> io::Result<()> {
+    let peer = IpNet::from(to.remote.ip());
+    sockopt::sign(stream.as_fd(), End::Connection, peer, &from.authentication, &to.authentication)
 }
 
 /// Listens; `::` takes IPv6 only, so that `0.0.0.0` can stand beside it.
@@ -42,16 +82,18 @@ pub(super) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     if domain == Domain::IPV6 {
         socket.set_only_v6(true)?;
     }
+    set_class(socket.as_fd(), address.ip())?;
+    sockopt::set_ttl(socket.as_fd(), address.ip(), LISTENER_TTL)?;
     socket.set_reuse_address(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     TcpListener::from_std(socket.into())
 }
 
-fn set_ttl(socket: &SockRef<'_>, remote: IpAddr, ttl: Option<u8>) -> io::Result<()> {
-    match ttl {
-        None => Ok(()),
-        Some(ttl) if remote.is_ipv4() => socket.set_ttl_v4(ttl.into()),
-        Some(ttl) => socket.set_unicast_hops_v6(ttl.into()),
+fn set_class(socket: BorrowedFd<'_>, address: IpAddr) -> io::Result<()> {
+    let socket = SockRef::from(&socket);
+    match address {
+        IpAddr::V4(_) => socket.set_tos_v4(CLASS),
+        IpAddr::V6(_) => socket.set_tclass_v6(CLASS),
     }
 }

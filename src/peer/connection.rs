@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 
+use bgp::export::Segment;
 use bytes::{Buf, Bytes, BytesMut};
 
 /// Segments given to one `writev`.
@@ -48,7 +49,8 @@ pub struct Connection<S> {
 enum Item {
     Segment {
         bytes: Bytes,
-        messages: u32,
+        updates: u32,
+        refreshes: u32,
     },
     /// The batch ends here.
     End,
@@ -61,6 +63,8 @@ pub(super) struct Written {
     pub(super) octets: usize,
     /// UPDATEs finished.
     pub(super) updates: u32,
+    /// ROUTE-REFRESHs finished: the marks round what is sent again.
+    pub(super) refreshes: u32,
     /// Batches finished: credits to give back.
     pub(super) batches: u32,
 }
@@ -87,9 +91,13 @@ impl<S: Stream> Connection<S> {
     }
 
     /// Adds routes; the segments are those meant for this peer.
-    pub(super) fn send_batch(&mut self, segments: impl Iterator<Item = (Bytes, u32)>) {
-        let segments = segments.filter(|(bytes, _)| !bytes.is_empty());
-        self.routes.extend(segments.map(|(bytes, messages)| Item::Segment { bytes, messages }));
+    pub(super) fn send_batch<'a>(&mut self, segments: impl Iterator<Item = &'a Segment>) {
+        let item = |segment: &Segment| Item::Segment {
+            bytes: segment.bytes.clone(),
+            updates: segment.updates,
+            refreshes: segment.refreshes,
+        };
+        self.routes.extend(segments.filter(|segment| !segment.bytes.is_empty()).map(item));
         self.routes.push_back(Item::End);
     }
 
@@ -175,10 +183,11 @@ impl<S: Stream> Connection<S> {
 
     fn advance_routes(&mut self, octets: &mut usize, written: &mut Written) {
         self.finish_batches(written);
-        let Some(Item::Segment { bytes, messages }) = self.routes.front_mut() else { return };
+        let Some(Item::Segment { bytes, updates, refreshes }) = self.routes.front_mut() else { return };
         self.begun = !take(bytes, octets);
         if !self.begun {
-            written.updates += *messages;
+            written.updates += *updates;
+            written.refreshes += *refreshes;
             self.routes.pop_front();
         }
     }

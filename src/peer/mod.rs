@@ -16,7 +16,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use bgp::export::Batch;
-use bgp::session::{self, Input, Restarted, Session, SessionConfig, Side, StopReason};
+use bgp::session::{self, Input, Session, SessionConfig, Side, StopReason};
 use bgp::types::PeerId;
 use bytes::Bytes;
 
@@ -128,23 +128,24 @@ impl<S: Stream> Driver<S> {
         std::mem::take(&mut self.news)
     }
 
-    /// Begins, in a process that has restarted so.
-    pub fn start(&mut self, now: Instant, restarted: Restarted) {
-        self.session.set_restarted(restarted);
+    /// Begins.
+    pub fn start(&mut self, now: Instant) {
         self.handle(now, Input::Start);
     }
 
-    /// Says goodbye, unless the neighbour will wait: the process ends.
-    pub fn stop(&mut self, now: Instant) {
-        self.handle(now, Input::Stop(StopReason::GoingDown));
+    /// Says goodbye.
+    pub fn stop(&mut self, now: Instant, reason: StopReason) {
+        self.handle(now, Input::Stop(reason));
     }
 
-    /// Does what an operator wants.
+    /// Does what core wants.
     pub fn command(&mut self, now: Instant, command: SessionCommand) {
         let input = match command {
             SessionCommand::Reset(text) => Input::Stop(StopReason::Reset(text)),
             SessionCommand::Shutdown(text) => Input::Stop(StopReason::Shutdown(text)),
             SessionCommand::Enable => Input::Start,
+            SessionCommand::Configure(config) => Input::Configure(config),
+            SessionCommand::End(reason) => Input::Stop(reason),
             SessionCommand::RequestRefresh(family) => Input::RequestRefresh(family),
         };
         self.handle(now, input);
@@ -171,7 +172,7 @@ impl<S: Stream> Driver<S> {
     pub fn batch(&mut self, session: u32, batch: &Batch) {
         let (id, side) = (self.id, self.established.filter(|_| session == self.number));
         let Some(connection) = side.and_then(|side| self.slot(side).as_mut()) else { return };
-        connection.send_batch(batch.segments_for(id).map(|s| (s.bytes.clone(), s.messages)));
+        connection.send_batch(batch.segments_for(id));
     }
 
     /// Reads a connection, once.
@@ -258,8 +259,9 @@ impl<S: Stream> Driver<S> {
         if is_blocked && (written.octets > 0 || !was_blocked) {
             self.handle(now, Input::SendBlocked(side));
         }
-        if written.updates > 0 {
-            self.handle(now, Input::Sent { side, messages: written.updates });
+        let Written { updates, refreshes, .. } = *written;
+        if updates + refreshes > 0 {
+            self.handle(now, Input::Sent { side, updates, refreshes });
         }
         if written.batches > 0 {
             self.news.push(PeerNews::Credit(written.batches));
@@ -281,6 +283,8 @@ impl<S: Stream> Driver<S> {
                 session::Action::Update(routes) => self.news.push(PeerNews::Routes(routes)),
                 session::Action::EndOfRib(family) => self.news.push(PeerNews::EndOfRib(family)),
                 session::Action::Refresh(family) => self.news.push(PeerNews::Refresh(family)),
+                session::Action::RefreshBegins(family) => self.news.push(PeerNews::RefreshBegins(family)),
+                session::Action::RefreshEnds(family) => self.news.push(PeerNews::RefreshEnds(family)),
                 session::Action::Failed(_, down) => self.news.push(PeerNews::Failed(down)),
             }
         }

@@ -100,6 +100,7 @@ fn answer(query: Query) -> Result<Answer, ApiError> {
             v1::ListFibEntriesResponse { fib_entries, next_page_token }.into()
         }
         Query::GetStatus(_) => rows::status().into(),
+        Query::ReloadConfiguration(request) => reload(request.dry_run)?.into(),
         Query::Changes(request) => changes(&request.watch.resume_token)?.into(),
     })
 }
@@ -163,6 +164,16 @@ fn explain(request: &v1::ExplainRequest) -> Result<v1::ExplainResponse, ApiError
         }
         "10.9.9.9" => Ok(v1::ExplainResponse::default()),
         key => Err(ApiError::InvalidArgument(format!("{key:?} is no prefix, EVPN route, MAC or address"))),
+    }
+}
+
+/// A file that would change things, and has a fault by the time it is to be taken.
+fn reload(dry_run: bool) -> Result<v1::ReloadConfigurationResponse, ApiError> {
+    match dry_run {
+        true => Ok(v1::ReloadConfigurationResponse { changes: rows::configuration_changes() }),
+        false => Err(ApiError::FailedPrecondition(
+            "1 fault in the configuration\nlinnet.yaml:3:8: bgp.asn: 1 to 4294967295".into(),
+        )),
     }
 }
 

@@ -49,6 +49,11 @@ fn neighbors() {
 }
 
 #[test]
+fn config() {
+    golden("config", &["config diff", "config diff -o jsonl", "config reload", "config check /no/such/file"]);
+}
+
+#[test]
 fn rib() {
     golden(
         "rib",

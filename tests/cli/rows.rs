@@ -153,6 +153,8 @@ fn established() -> v1::Neighbor {
         capabilities_agreed: list(&["multiprotocol l2vpn-evpn", "four-octet-as"]),
         host_name: s("spine1"),
         flaps: 2,
+        authentication: s("tcp-md5"),
+        ttl_security_hops: 1,
         last_error: s("hold timer expired"),
         last_error_by: v1::EndedBy::Local.into(),
         faults: vec![v1::Fault {
@@ -171,8 +173,18 @@ fn established() -> v1::Neighbor {
             families: list(&["l2vpn-evpn"]),
             ..Default::default()
         }),
+        import_policies: list(&["from-spines", "rest"]),
+        import_hits: vec![
+            hits("from-spines", "no-defaults", "reject", 1),
+            hits("from-spines", "default", "next", 100_007),
+            hits("rest", "default", "accept", 100_007),
+        ],
         ..Default::default()
     }
+}
+
+fn hits(policy: &str, statement: &str, action: &str, routes: u64) -> v1::PolicyHits {
+    v1::PolicyHits { policy: s(policy), statement: s(statement), action: s(action), routes }
 }
 
 fn down() -> v1::Neighbor {
@@ -393,4 +405,20 @@ pub(crate) fn changes() -> [Vec<v1::Change>; 2] {
     let gone =
         v1::Change { kind: v1::ChangeKind::Delete.into(), row: Some(Row::Mac(gone)), ..Default::default() };
     [vec![path, neighbor, vni, mac, arp, vtep, entry], vec![gone]]
+}
+
+pub(crate) fn configuration_changes() -> Vec<v1::ConfigurationChange> {
+    use v1::ConfigurationEffect::{Added, Changed, NeedsRestart, Removed, Reset};
+    let change = |subject: &str, effect: v1::ConfigurationEffect, keys: &[&str]| v1::ConfigurationChange {
+        subject: subject.into(),
+        effect: effect.into(),
+        keys: keys.iter().map(ToString::to_string).collect(),
+    };
+    vec![
+        change("neighbor 10.0.1.1", Changed, &["description", "hold_time"]),
+        change("neighbor 10.0.1.2", Reset, &["families"]),
+        change("neighbor 10.0.1.3", Removed, &[]),
+        change("neighbor 10.0.1.4", Added, &[]),
+        change("bgp.listen", NeedsRestart, &[]),
+    ]
 }

@@ -21,6 +21,8 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("birdc", "bird2"),
     ("gobgpd", "gobgpd"),
     ("gobgp", "gobgpd"),
+    ("/usr/sbin/bgpd", "openbgpd"),
+    ("/usr/sbin/bgpctl", "openbgpd"),
     ("timeout", "coreutils"),
     ("ping", "iputils-ping"),
 ];

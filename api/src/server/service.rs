@@ -76,6 +76,7 @@ forward!(v1::fib_server::Fib {
 
 forward!(v1::system_server::System {
     get_status(GetStatusRequest) -> Status;
+    reload_configuration(ReloadConfigurationRequest) -> ReloadConfigurationResponse;
 });
 
 #[async_trait]

@@ -18,8 +18,10 @@ pub struct Segment {
     pub(super) audience: Audience,
     /// The messages.
     pub bytes: Bytes,
-    /// How many they are.
-    pub messages: u32,
+    /// How many UPDATEs they are.
+    pub updates: u32,
+    /// How many ROUTE-REFRESHs: the marks round what is sent again (RFC 7313).
+    pub refreshes: u32,
 }
 
 /// Which members of the group a message is for.

@@ -4,7 +4,7 @@ use bytes::BytesMut;
 
 use crate::types::Family;
 use crate::wire::update::{EncodedAttrs, Encoding, end_of_rib, withdraw};
-use crate::wire::{Attrs, Nlri, Route};
+use crate::wire::{Attrs, Nlri, Route, RouteRefresh};
 
 use super::batch::{Audience, Batch, Segment};
 
@@ -14,7 +14,15 @@ pub(super) struct BatchWriter {
     buffer: BytesMut,
     segments: Vec<Segment>,
     /// For whom the messages in the buffer are, and how many they are.
-    current: Option<(Audience, u32)>,
+    current: Option<Current>,
+}
+
+/// The segment that is being written.
+#[derive(Debug)]
+struct Current {
+    audience: Audience,
+    updates: u32,
+    refreshes: u32,
 }
 
 impl BatchWriter {
@@ -38,7 +46,7 @@ impl BatchWriter {
             if fitted == 0 {
                 return self.withdraw(audience, encoding, routes);
             }
-            self.count_message();
+            self.count_update();
             routes = routes.get(fitted..).unwrap_or_default();
         }
     }
@@ -56,7 +64,7 @@ impl BatchWriter {
             if fitted == 0 {
                 return;
             }
-            self.count_message();
+            self.count_update();
             routes = routes.get(fitted..).unwrap_or_default();
         }
     }
@@ -65,7 +73,16 @@ impl BatchWriter {
     pub(super) fn end_of_rib(&mut self, family: Family) {
         self.begin(Audience::All);
         end_of_rib(&mut self.buffer, family);
-        self.count_message();
+        self.count_update();
+    }
+
+    /// Marks the beginning or the end of what is sent again (RFC 7313 section 4).
+    pub(super) fn refresh_mark(&mut self, family: Family, subtype: u8) {
+        self.begin(Audience::All);
+        RouteRefresh::new(family, subtype).emit(&mut self.buffer);
+        if let Some(current) = &mut self.current {
+            current.refreshes += 1;
+        }
     }
 
     /// The batch; `None` if nothing was written.
@@ -75,22 +92,24 @@ impl BatchWriter {
     }
 
     fn begin(&mut self, audience: Audience) {
-        if self.current.is_none_or(|(current, _)| current != audience) {
+        if self.current.as_ref().is_none_or(|current| current.audience != audience) {
             self.cut();
-            self.current = Some((audience, 0));
+            self.current = Some(Current { audience, updates: 0, refreshes: 0 });
         }
     }
 
-    fn count_message(&mut self) {
-        if let Some((_, messages)) = &mut self.current {
-            *messages += 1;
+    fn count_update(&mut self) {
+        if let Some(current) = &mut self.current {
+            current.updates += 1;
         }
     }
 
     fn cut(&mut self) {
         let bytes = self.buffer.split().freeze();
-        if let Some((audience, messages)) = self.current.take().filter(|(_, messages)| *messages > 0) {
-            self.segments.push(Segment { audience, bytes, messages });
+        if let Some(Current { audience, updates, refreshes }) = self.current.take()
+            && updates + refreshes > 0
+        {
+            self.segments.push(Segment { audience, bytes, updates, refreshes });
         }
     }
 }
@@ -111,9 +130,10 @@ mod tests {
         writer.announce(all, &encoding, &attrs(&[1]), &[route(1)]);
         writer.announce(but_one, &encoding, &attrs(&[1]), &[route(2)]);
         writer.end_of_rib(Family::Ipv4Unicast);
+        writer.refresh_mark(Family::Ipv4Unicast, RouteRefresh::END);
         let batch = writer.finish(Family::Ipv4Unicast).unwrap();
-        let segments: Vec<_> = batch.segments.iter().map(|s| (s.audience, s.messages)).collect();
-        assert_eq!(segments, [(all, 2), (but_one, 1), (all, 1)]);
+        let segments: Vec<_> = batch.segments.iter().map(|s| (s.audience, s.updates, s.refreshes)).collect();
+        assert_eq!(segments, [(all, 2, 0), (but_one, 1, 0), (all, 1, 1)]);
         assert_eq!(batch.segments_for(PeerId(1)).count(), 2);
     }
 

@@ -3,7 +3,7 @@
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use crate::rib::{Budget, DestinationId, Table, Version};
+use crate::rib::{Budget, DestinationId, Table};
 use crate::types::PeerId;
 use crate::wire::{Attrs, Nlri};
 
@@ -76,15 +76,14 @@ impl<N: Nlri> FamilyExport<N> {
         }
     }
 
-    /// The peer starts at the beginning again, but what it was sent is not forgotten: what is gone since must
-    /// still be withdrawn.
-    pub(super) fn refresh(&mut self, table: &mut Table<N>, peer: PeerId) {
+    /// The peer starts at the beginning again, alone.
+    pub(super) fn refresh(&mut self, table: &mut Table<N>, peer: PeerId, marked: bool) {
         let Some(group) = self.group_of(peer).and_then(|index| self.groups.get_mut(index)) else { return };
         if group.members.len() == 1 {
-            table.advance(&group.cursor, Version(0));
+            group.restart(table, marked);
         } else {
-            let alone = group.split_off(table, vec![peer]);
-            table.advance(&alone.cursor, Version(0));
+            let mut alone = group.split_off(table, vec![peer]);
+            alone.restart(table, marked);
             self.add(alone);
         }
     }

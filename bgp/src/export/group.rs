@@ -2,7 +2,7 @@
 
 use crate::rib::{Change, CursorId, LocalIdentity, Path, Rib, Sources, Table, Version};
 use crate::types::PeerId;
-use crate::wire::Nlri;
+use crate::wire::{Nlri, RouteRefresh};
 
 use super::batch::{Audience, Batch};
 use super::encode::BatchWriter;
@@ -22,6 +22,16 @@ pub(super) struct UpdateGroup {
     pub(super) sent: Sent,
     /// The members have not been sent End-of-RIB yet.
     pub(super) end_of_rib_due: bool,
+    /// The mark that is to be sent next round what is sent again.
+    pub(super) mark_due: Option<RefreshMark>,
+}
+
+/// The marks round what is sent again (RFC 7313). Who is sent something again is alone in its group until both
+/// have been sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RefreshMark {
+    Begin,
+    End,
 }
 
 /// This speaker and those it hears: what policy depends on besides the group.
@@ -29,6 +39,14 @@ pub(super) struct UpdateGroup {
 pub(super) struct Speaker<'a> {
     pub(super) us: &'a LocalIdentity,
     pub(super) sources: &'a Sources,
+}
+
+/// What stands round the routes of a batch.
+#[derive(Clone, Copy, Debug, Default)]
+struct Marks {
+    begins_refresh: bool,
+    ends_rib: bool,
+    ends_refresh: bool,
 }
 
 impl<'a> Speaker<'a> {
@@ -41,7 +59,7 @@ impl UpdateGroup {
     /// A group of `members` at the beginning of the log.
     pub(super) fn new<N: Nlri>(table: &mut Table<N>, spec: MemberSpec, members: Vec<PeerId>) -> Self {
         let cursor = table.open_cursor(Version(0));
-        UpdateGroup { spec, members, cursor, sent: Sent::default(), end_of_rib_due: true }
+        UpdateGroup { spec, members, cursor, sent: Sent::default(), end_of_rib_due: true, mark_due: None }
     }
 
     /// Splits `members` off into a group that stands where this one stands.
@@ -49,12 +67,24 @@ impl UpdateGroup {
         self.members.retain(|peer| !members.contains(peer));
         let cursor = table.open_cursor(table.position(&self.cursor));
         let UpdateGroup { spec, sent, end_of_rib_due, .. } = self;
-        UpdateGroup { spec: *spec, members, cursor, sent: sent.clone(), end_of_rib_due: *end_of_rib_due }
+        let (sent, end_of_rib_due) = (sent.clone(), *end_of_rib_due);
+        UpdateGroup { spec: *spec, members, cursor, sent, end_of_rib_due, mark_due: None }
+    }
+
+    /// Sends everything again, but what was sent is not forgotten: what is gone since must still be withdrawn.
+    /// With marks round it, if the members are to have them: not while they are still being sent everything for
+    /// the first time (RFC 7313 section 4.1).
+    pub(super) fn restart<N: Nlri>(&mut self, table: &mut Table<N>, marked: bool) {
+        table.advance(&self.cursor, Version(0));
+        if marked && !self.end_of_rib_due {
+            self.mark_due = Some(RefreshMark::Begin);
+        }
     }
 
     /// Whether the members are to be sent something; where End-of-RIB is held back, that does not count.
     pub(super) fn has_work<N: Nlri>(&self, table: &Table<N>, holds_end_of_rib: bool) -> bool {
-        self.end_of_rib_due && !holds_end_of_rib || !self.is_at_head(table)
+        let is_due = self.end_of_rib_due && !holds_end_of_rib || self.mark_due.is_some();
+        is_due || !self.is_at_head(table)
     }
 
     pub(super) fn is_at_head<N: Nlri>(&self, table: &Table<N>) -> bool {
@@ -86,9 +116,16 @@ impl UpdateGroup {
             false => (1, table.head()),
         };
         table.advance(&self.cursor, reached);
-        let ends_rib = self.end_of_rib_due && !holds_end_of_rib && self.is_at_head(table);
-        self.end_of_rib_due &= !ends_rib;
-        (seen, self.encode(speaker, packer, ends_rib))
+        let mut marks = Marks::default();
+        if self.mark_due == Some(RefreshMark::Begin) {
+            (marks.begins_refresh, self.mark_due) = (true, Some(RefreshMark::End));
+        }
+        if self.is_at_head(table) {
+            marks.ends_rib = self.end_of_rib_due && !holds_end_of_rib;
+            self.end_of_rib_due &= !marks.ends_rib;
+            marks.ends_refresh = self.mark_due.take().is_some();
+        }
+        (seen, self.encode(speaker, packer, marks))
     }
 
     fn gather<N: Nlri>(
@@ -144,10 +181,13 @@ impl UpdateGroup {
         }
     }
 
-    fn encode<N: Nlri>(&self, speaker: Speaker<'_>, packer: &mut Packer<N>, ends_rib: bool) -> Option<Batch> {
+    fn encode<N: Nlri>(&self, speaker: Speaker<'_>, packer: &mut Packer<N>, marks: Marks) -> Option<Batch> {
         let policy = self.policy::<N>(speaker.us);
         let encoding = &self.spec.encoding;
         let mut writer = BatchWriter::with_capacity(packer.octets());
+        if marks.begins_refresh {
+            writer.refresh_mark(N::FAMILY, RouteRefresh::BEGIN);
+        }
         packer.drain(|bin, routes| match &bin.announced {
             None => writer.withdraw(bin.audience, encoding, routes),
             Some((attrs, source)) => {
@@ -155,8 +195,11 @@ impl UpdateGroup {
                 writer.announce(bin.audience, encoding, &attrs, routes);
             }
         });
-        if ends_rib {
+        if marks.ends_rib {
             writer.end_of_rib(N::FAMILY);
+        }
+        if marks.ends_refresh {
+            writer.refresh_mark(N::FAMILY, RouteRefresh::END);
         }
         writer.finish(N::FAMILY)
     }

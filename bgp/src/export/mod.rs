@@ -13,7 +13,7 @@
 //! A new member, or one that asks for a refresh, is a group at the beginning of the log.
 //!
 //! Standards: RFC 4271 sections 5.1 and 9.2, RFC 4456 (reflection), RFC 4724 section 2 (End-of-RIB), RFC 2918,
-//! RFC 1997, RFC 8212. Not here: what a peer is configured to be (an argument), sockets, and any clock.
+//! RFC 7313, RFC 1997, RFC 8212. Not here: what a peer is configured to be (an argument), sockets, and any clock.
 
 mod batch;
 mod encode;
@@ -81,12 +81,13 @@ impl Export {
         self.outlet.forget(peer);
     }
 
-    /// Sends a peer everything again (RFC 2918).
-    pub fn refresh(&mut self, rib: &mut Rib, peer: PeerId, family: Family) {
+    /// Sends a peer everything again (RFC 2918), `marked` at its beginning and end where that was agreed upon
+    /// (RFC 7313).
+    pub fn refresh(&mut self, rib: &mut Rib, peer: PeerId, family: Family, marked: bool) {
         match family {
-            Family::Ipv4Unicast => self.ipv4.refresh(&mut rib.ipv4, peer),
-            Family::Ipv6Unicast => self.ipv6.refresh(&mut rib.ipv6, peer),
-            Family::L2vpnEvpn => self.evpn.refresh(&mut rib.evpn, peer),
+            Family::Ipv4Unicast => self.ipv4.refresh(&mut rib.ipv4, peer, marked),
+            Family::Ipv6Unicast => self.ipv6.refresh(&mut rib.ipv6, peer, marked),
+            Family::L2vpnEvpn => self.evpn.refresh(&mut rib.evpn, peer, marked),
         }
     }
 

@@ -1,6 +1,6 @@
 //! The export against a naive model: whatever happens, every peer ends with exactly the right routes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::Ipv4Net;
 use proptest::collection::vec;
@@ -11,9 +11,9 @@ use super::{Batch, Export, MemberSpec, Role};
 use crate::rib::testing::{US, VARIANTS, identity, key, rib, route, source, variant};
 use crate::rib::{Budget, DestinationId, Rib, SourceKind};
 use crate::types::{EthernetTag, Family, Mac, PathId, PeerId, Rd, Vni};
-use crate::wire::message::{HEADER_LEN, MAX_MESSAGE, MessageType, frame};
+use crate::wire::message::{HEADER_LEN, MAX_MESSAGE, Message, frame};
 use crate::wire::update::{Encoding, PeerKind, UpdateContext};
-use crate::wire::{Attrs, Community, EvpnBody, EvpnKey, NextHop, Nlris, Route, Update};
+use crate::wire::{Attrs, Community, EvpnBody, EvpnKey, NextHop, Nlris, Route, RouteRefresh, Update};
 
 const PEERS: u32 = 6;
 const KEYS: u32 = 10;
@@ -37,7 +37,8 @@ enum Op {
     Hold(bool),
     Sweep(usize),
     Join(u32),
-    Refresh(u32),
+    /// With marks, or without.
+    Refresh(u32, bool),
     /// The peer has sent one of the batches it holds.
     Sent(u32),
     Pump(usize),
@@ -53,7 +54,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => any::<bool>().prop_map(Op::Hold),
         2 => (0..9usize).prop_map(Op::Sweep),
         3 => (0..PEERS).prop_map(Op::Join),
-        1 => (0..PEERS).prop_map(Op::Refresh),
+        2 => (0..PEERS, any::<bool>()).prop_map(|(peer, marked)| Op::Refresh(peer, marked)),
         6 => (0..PEERS).prop_map(Op::Sent),
         8 => (1..15usize).prop_map(Op::Pump),
     ]
@@ -69,6 +70,8 @@ struct World {
 #[derive(Default)]
 struct Receiver {
     routes: BTreeMap<Ipv4Net, Attrs>,
+    /// While it is sent everything again: what it has not been sent since.
+    stale: Option<BTreeSet<Ipv4Net>>,
     ends_of_rib: u32,
     unsent: u32,
 }
@@ -120,7 +123,7 @@ impl World {
                 export.credit(PeerId(peer), 1 + peer % 3);
             }
             Op::Join(_) => (),
-            Op::Refresh(peer) => export.refresh(rib, PeerId(peer), FAMILY),
+            Op::Refresh(peer, marked) => export.refresh(rib, PeerId(peer), FAMILY, marked),
             Op::Sent(peer) => self.sent(PeerId(peer)),
             Op::Pump(budget) => drop(self.pump(budget)),
         }
@@ -160,7 +163,7 @@ impl World {
     fn check(&self) {
         for (&peer, receiver) in &self.members {
             assert_eq!(receiver.routes, self.expected(peer), "{peer}");
-            assert_eq!(receiver.ends_of_rib, 1, "{peer}");
+            assert_eq!((receiver.ends_of_rib, &receiver.stale), (1, &None), "{peer}");
             let status = self.export.status(&self.rib, peer, FAMILY).expect("is a member");
             assert!(status.in_sync && status.cursor == self.rib.ipv4.head());
             assert_eq!(status.advertised, receiver.routes.len());
@@ -193,22 +196,31 @@ impl Receiver {
     fn take(&mut self, me: PeerId, batch: &Batch) {
         for segment in batch.segments_for(me) {
             let said = decode(me, &segment.bytes);
-            assert_eq!(said.len(), segment.messages as usize);
+            assert_eq!(said.len(), (segment.updates + segment.refreshes) as usize);
             for said in said {
                 match said {
                     Said::Announce(attrs, keys) => {
+                        self.renew(&keys);
                         assert_ne!(*attrs.communities, [Community(me.0)], "its own route");
                         self.routes.extend(keys.into_iter().map(|k| (k, attrs.clone())));
                     }
                     Said::Withdraw(keys) => {
+                        self.renew(&keys);
                         for key in keys {
                             assert!(self.routes.remove(&key).is_some(), "needless: {key}");
                         }
                     }
                     Said::EndOfRib => self.ends_of_rib += 1,
+                    Said::RefreshBegins => self.stale = Some(self.routes.keys().copied().collect()),
+                    Said::RefreshEnds => assert_eq!(self.stale.take(), Some(BTreeSet::new()), "{me}"),
                 }
             }
         }
+    }
+
+    fn renew(&mut self, keys: &[Ipv4Net]) {
+        let stale = self.stale.iter_mut();
+        stale.for_each(|stale| stale.retain(|key| !keys.contains(key)));
     }
 }
 
@@ -216,6 +228,8 @@ enum Said {
     Announce(Attrs, Vec<Ipv4Net>),
     Withdraw(Vec<Ipv4Net>),
     EndOfRib,
+    RefreshBegins,
+    RefreshEnds,
 }
 
 /// The messages, as the receiver's parser takes them.
@@ -224,11 +238,17 @@ fn decode(me: PeerId, mut bytes: &[u8]) -> Vec<Said> {
     let families = [FAMILY].into_iter().collect();
     let context = UpdateContext { encoding: Encoding::default(), kind, families };
     let mut said = Vec::new();
-    while let Some((MessageType::Update, length)) = frame(bytes, MAX_MESSAGE).expect("a sound header") {
+    while let Some((kind, length)) = frame(bytes, MAX_MESSAGE).expect("a sound header") {
         let (message, rest) = bytes.split_at(length);
-        let update = Update::parse(&message[HEADER_LEN..], &context).expect("a sound message");
-        assert!(update.faults.is_empty(), "{:?}", update.faults);
-        said.push(Said::from(update));
+        said.push(match Message::parse(kind, &message[HEADER_LEN..], &context).expect("a sound message") {
+            Message::Update(update) => {
+                assert!(update.faults.is_empty(), "{:?}", update.faults);
+                Said::from(update)
+            }
+            Message::RouteRefresh(mark) if mark == RouteRefresh::new(FAMILY, 1) => Said::RefreshBegins,
+            Message::RouteRefresh(mark) if mark == RouteRefresh::new(FAMILY, 2) => Said::RefreshEnds,
+            other => panic!("{other:?}"),
+        });
         bytes = rest;
     }
     assert!(bytes.is_empty(), "whole messages");
@@ -303,7 +323,7 @@ fn packing() {
     while let Some((peer, batch)) = world.export.poll_batch() {
         let octets: usize = batch.segments_for(peer).map(|s| s.bytes.len()).sum();
         assert!(octets < 80 * 1024, "{octets}");
-        messages += batch.segments_for(peer).map(|s| s.messages).sum::<u32>();
+        messages += batch.segments_for(peer).map(|s| s.updates).sum::<u32>();
         batches += 1;
         receiver.take(peer, &batch);
     }

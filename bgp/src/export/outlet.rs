@@ -87,7 +87,7 @@ mod tests {
     const B: PeerId = PeerId(1);
 
     fn batch(audience: Audience) -> Batch {
-        let segment = Segment { audience, bytes: Bytes::from_static(b"x"), messages: 1 };
+        let segment = Segment { audience, bytes: Bytes::from_static(b"x"), updates: 1, refreshes: 0 };
         Batch { family: Family::L2vpnEvpn, segments: vec![segment] }
     }
 

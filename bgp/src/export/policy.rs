@@ -8,7 +8,7 @@ use std::net::Ipv4Addr;
 
 use crate::rib::{LocalIdentity, Source, SourceKind};
 use crate::types::Family;
-use crate::wire::{Attrs, Community};
+use crate::wire::{Attrs, Community, NextHop};
 
 use super::spec::{MemberSpec, Role};
 
@@ -23,7 +23,10 @@ pub(super) struct Policy<'a> {
 impl Policy<'_> {
     /// Whether paths of `source` with these attributes are passed on at all.
     pub(super) fn exports(&self, attrs: &Attrs, source: &Source) -> bool {
-        self.to.export && self.reflects(source) && !self.is_held_back(attrs)
+        self.to.export
+            && self.reflects(source)
+            && !self.is_held_back(attrs)
+            && self.can_tell(self.next_hop(attrs))
     }
 
     /// The attributes as they are sent.
@@ -36,10 +39,20 @@ impl Policy<'_> {
             }
             Role::Client | Role::NonClient => self.stay_in_the_as(&mut attrs, source),
         }
-        if attrs.next_hop.address().is_unspecified() {
-            attrs.next_hop = self.to.next_hop;
-        }
+        attrs.next_hop = self.next_hop(&attrs);
         attrs
+    }
+
+    /// This speaker's own address for what has none, and for IP routes that leave the AS.
+    fn next_hop(&self, attrs: &Attrs) -> NextHop {
+        let leaves = matches!(self.to.role, Role::Ebgp { .. }) && self.family != Family::L2vpnEvpn;
+        if leaves || attrs.next_hop.address().is_unspecified() { self.to.next_hop } else { attrs.next_hop }
+    }
+
+    /// An IPv4 route by an IPv6 next hop is for those only who have said that they understand it (RFC 8950).
+    fn can_tell(&self, next_hop: NextHop) -> bool {
+        let is_ipv4 = matches!(next_hop, NextHop::Ipv4(_));
+        self.family != Family::Ipv4Unicast || is_ipv4 || self.to.encoding.extended_next_hop
     }
 
     /// iBGP routes go on to clients, or from clients, or out of the AS; all others to everybody.
@@ -76,9 +89,6 @@ impl Policy<'_> {
         }
         // Non-transitive extended communities stay in the AS (RFC 4360 section 2).
         attrs.ext_communities = attrs.ext_communities.iter().copied().filter(|c| c.is_transitive()).collect();
-        if self.family != Family::L2vpnEvpn {
-            attrs.next_hop = self.to.next_hop;
-        }
     }
 }
 
@@ -91,8 +101,8 @@ mod tests {
     use super::*;
     use crate::rib::DEFAULT_LOCAL_PREF;
     use crate::types::{Asn, RouterId};
+    use crate::wire::ExtCommunity;
     use crate::wire::update::Encoding;
-    use crate::wire::{ExtCommunity, NextHop};
 
     const US: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
     const VTEP: NextHop = NextHop::Ipv4(Ipv4Addr::new(10, 0, 0, 9));
@@ -198,6 +208,25 @@ mod tests {
         assert_eq!(evpn.next_hop, VTEP);
         let own = with(EBGP, Family::Ipv4Unicast, |p| p.rewrite(&attrs, &source(SourceKind::Local, false)));
         assert_eq!(own.med, Some(5));
+    }
+
+    #[test]
+    fn ipv4_routes_by_ipv6_next_hops_are_for_those_who_understand_them() {
+        let six = NextHop::Ipv6("2001:db8::9".parse().unwrap());
+        let allowed = |role, family, extended_next_hop| {
+            let policy = |p: Policy<'_>| {
+                let encoding = Encoding { extended_next_hop, ..p.to.encoding };
+                let to = MemberSpec { next_hop: six, encoding, ..*p.to };
+                let p = Policy { to: &to, ..p };
+                [VTEP, six].map(|next_hop| p.exports(&Attrs::new(next_hop), &source(SourceKind::Ebgp, false)))
+            };
+            with(role, family, policy)
+        };
+        assert_eq!(allowed(Role::Client, Family::Ipv4Unicast, false), [true, false]);
+        assert_eq!(allowed(Role::Client, Family::Ipv4Unicast, true), [true, true]);
+        assert_eq!(allowed(EBGP, Family::Ipv4Unicast, false), [false, false], "our address is an IPv6 one");
+        assert_eq!(allowed(EBGP, Family::Ipv4Unicast, true), [true, true]);
+        assert_eq!(allowed(EBGP, Family::L2vpnEvpn, false), [true, true]);
     }
 
     #[test]

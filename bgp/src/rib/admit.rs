@@ -33,16 +33,19 @@ pub enum Rejected {
     ClusterLoop,
     /// The next hop is this router (RFC 4271 section 6.3).
     NextHopIsUs,
+    /// The import policy rejects it.
+    Policy,
 }
 
 impl Rejected {
     /// Every reason, in order.
-    pub const ALL: [Rejected; 5] = [
+    pub const ALL: [Rejected; 6] = [
         Rejected::AsLoop,
         Rejected::FirstAs,
         Rejected::OriginatorIsUs,
         Rejected::ClusterLoop,
         Rejected::NextHopIsUs,
+        Rejected::Policy,
     ];
 
     /// The name in API and metrics.
@@ -53,6 +56,7 @@ impl Rejected {
             Rejected::OriginatorIsUs => "originator-is-us",
             Rejected::ClusterLoop => "cluster-loop",
             Rejected::NextHopIsUs => "next-hop-is-us",
+            Rejected::Policy => "policy",
         }
     }
 }

@@ -29,7 +29,7 @@ pub enum Reason {
     LongLivedStale,
     /// Another is this daemon's own.
     LocalOrigin,
-    /// Another's source has the higher weight.
+    /// Another has the higher weight: of a policy, or else its source's.
     Weight,
     /// Another has the higher LOCAL_PREF.
     LocalPref,
@@ -125,7 +125,7 @@ const STEPS: [Step; 14] = [
     },
     all(Reason::LongLivedStale, |c, _| c.attrs.communities.contains(&Community::LLGR_STALE).into()),
     all(Reason::LocalOrigin, |c, _| (c.source.kind != SourceKind::Local).into()),
-    all(Reason::Weight, |c, _| (u32::MAX - c.source.weight).into()),
+    all(Reason::Weight, |c, _| (u32::MAX - c.attrs.weight.unwrap_or(c.source.weight)).into()),
     all(Reason::LocalPref, |c, _| (u32::MAX - c.attrs.local_pref.unwrap_or(c.source.local_pref)).into()),
     all(Reason::AsPathLength, |c, rules| match rules.ignore_as_path_length {
         true => 0,

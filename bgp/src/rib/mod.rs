@@ -7,12 +7,13 @@
 //! state of each destination once. There is no queue for any reader.
 //!
 //! [`Rib`] puts the three families together with what their [`Decision`] depends on, and refuses routes that
-//! must not be used ([`admit`]). The owner of the Rib drives it with the peers' updates and, when it has time,
+//! must not be used ([`admit`]) or that an import policy rejects. The owner of the Rib drives it with the peers'
+//! updates and, when it has time,
 //! [`Rib::sweep`].
 //!
 //! Standards: RFC 4271 section 9.1 (decision), RFC 4456 (reflection: loops and tie-breaking), RFC 2918, RFC 7313
-//! and RFC 4724 (stale routes). Not here: what is sent to whom (`export`), import by route target (`evpn`),
-//! policies, and any clock.
+//! and RFC 4724 (stale routes). Not here: what is sent to whom (`export`), import by route target (`evpn`), what
+//! policies say (`policy`), and any clock.
 
 mod admit;
 mod budget;
@@ -20,6 +21,8 @@ mod chunked;
 mod cursor;
 mod decision;
 mod destination;
+mod import;
+mod imports;
 mod index;
 mod log;
 mod marks;

@@ -2,7 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use crate::types::{Asn, PeerId, RouterId};
+use crate::policy::Context;
+use crate::types::{Asn, Family, PeerId, RouterId};
 
 /// LOCAL_PREF of a path that has none, unless an operator says otherwise; what every implementation takes.
 pub const DEFAULT_LOCAL_PREF: u32 = 100;
@@ -47,6 +48,12 @@ pub struct Sources {
 }
 
 impl Source {
+    /// What policies ask of its routes.
+    pub fn context(&self, family: Family) -> Context {
+        let neighbor = (self.kind != SourceKind::Local).then_some(self.address);
+        Context { family, neighbor, local_pref: self.local_pref }
+    }
+
     /// Stands in for a peer that was never announced: loses every comparison that it can lose.
     const UNKNOWN: Source = Source {
         kind: SourceKind::Ebgp,
@@ -84,6 +91,11 @@ impl Sources {
     /// Remembers `source` for `peer`, in place of what was known; says whether that differs.
     pub(super) fn set(&mut self, peer: PeerId, source: Source) -> bool {
         self.peers.slot(peer).replace(source) != Some(source)
+    }
+
+    /// Forgets what was known of `peer`.
+    pub(super) fn forget(&mut self, peer: PeerId) {
+        *self.peers.slot(peer) = None;
     }
 }
 

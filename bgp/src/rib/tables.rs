@@ -8,6 +8,7 @@ use crate::wire::{Attrs, EvpnKey, Nlris};
 
 use super::admit::{LocalIdentity, Rejected, RejectedCounts, admit};
 use super::budget::Budget;
+use super::import::Import;
 use super::next_hops::{NextHopNews, Reachability};
 use super::revisit::Concern;
 use super::rules::{Decision, DecisionRules};
@@ -29,7 +30,9 @@ pub struct Rib {
     /// What the choice between paths depends on: sources, next hops, rules.
     pub decision: Decision,
     pub(crate) identity: LocalIdentity,
-    rejected: PeerMap<RejectedCounts>,
+    pub(super) rejected: PeerMap<RejectedCounts>,
+    /// Of the peers that have an import policy.
+    pub(super) imports: PeerMap<Option<Box<Import>>>,
 }
 
 impl Rib {
@@ -42,6 +45,7 @@ impl Rib {
             decision: Decision::new(Sources::new(identity.asn, identity.router_id)),
             identity,
             rejected: PeerMap::default(),
+            imports: PeerMap::default(),
         }
     }
 
@@ -113,6 +117,18 @@ impl Rib {
         }
     }
 
+    /// Whether nothing of `peer` is left in any table.
+    pub fn is_rid_of(&self, peer: PeerId) -> bool {
+        Family::ALL.into_iter().all(|family| self.counts(peer, family).paths == 0)
+    }
+
+    /// Forgets a peer of which nothing is left, so that another may have its id.
+    pub fn forget(&mut self, peer: PeerId) {
+        self.decision.sources.forget(peer);
+        *self.rejected.slot(peer) = RejectedCounts::default();
+        *self.imports.slot(peer) = None;
+    }
+
     /// Takes routes that share `attrs`. Those that must not be used are refused, counted, and count as
     /// withdrawn. `learned` is the time, in seconds of the caller's clock.
     pub fn announce(
@@ -127,13 +143,20 @@ impl Rib {
             self.rejected.slot(peer).add(reason, count(routes));
             return Err(reason);
         }
+        match self.imports.get(peer) {
+            Some(Some(_)) => self.import(peer, learned, attrs, routes),
+            _ => self.insert(peer, learned, attrs, routes),
+        }
+        Ok(())
+    }
+
+    pub(super) fn insert(&mut self, peer: PeerId, learned: u32, attrs: &Arc<Attrs>, routes: &Nlris) {
         let Rib { ipv4, ipv6, evpn, decision, .. } = self;
         match routes {
             Nlris::Ipv4(routes) => ipv4.announce(decision, peer, learned, attrs, routes),
             Nlris::Ipv6(routes) => ipv6.announce(decision, peer, learned, attrs, routes),
             Nlris::Evpn(routes) => evpn.announce(decision, peer, learned, attrs, routes),
         }
-        Ok(())
     }
 
     /// Takes routes back.
@@ -256,7 +279,9 @@ mod tests {
             rib.announce(peer, 0, &Arc::new(attrs(&[])), &Nlris::Ipv6(vec![v6])).unwrap();
         }
         rib.peer_down(PEER);
+        assert!(!rib.is_rid_of(PEER));
         while rib.sweep(&mut Budget::new(1)) {}
+        assert!(rib.is_rid_of(PEER));
         assert_eq!((rib.ipv4.paths(), rib.ipv6.paths()), (1, 1));
         assert_eq!(rib.ipv4.get(key(0)).unwrap().1.best().unwrap().source, PeerId(1));
     }

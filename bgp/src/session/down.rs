@@ -137,6 +137,7 @@ impl StopReason {
             StopReason::Shutdown(None) => Notification::ADMINISTRATIVE_SHUTDOWN,
             StopReason::Shutdown(Some(text)) => Notification::shutdown(text),
             StopReason::Deconfigured => Notification::PEER_DECONFIGURED,
+            StopReason::Reconfigured => Notification::CONFIGURATION_CHANGE,
             StopReason::Reset(None) => Notification::ADMINISTRATIVE_RESET,
             StopReason::Reset(Some(text)) => Notification::reset(text),
             StopReason::GoingDown => return None,
@@ -245,6 +246,7 @@ impl fmt::Display for StopReason {
             StopReason::Shutdown(text) => ("shut down", text.as_deref()),
             StopReason::Reset(text) => ("reset", text.as_deref()),
             StopReason::Deconfigured => ("no longer configured", None),
+            StopReason::Reconfigured => ("configured anew", None),
             StopReason::GoingDown => ("the daemon goes down", None),
         };
         f.write_str(what)?;

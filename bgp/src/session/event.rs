@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::config::SessionConfig;
 use super::down::Down;
 use super::established::Established;
 use super::words::{Side, StopReason};
@@ -22,6 +23,8 @@ pub enum Input {
     Start,
     /// End, and stay down unless the reason is [`StopReason::Reset`].
     Stop(StopReason),
+    /// Be held like this from now on: what was agreed stays, and the next attempt goes by it.
+    Configure(Box<SessionConfig>),
     /// The dial that [`Action::Connect`] asked for succeeded.
     Connected {
         /// Our end.
@@ -42,12 +45,14 @@ pub enum Input {
     Received(Side),
     /// The connection ended by itself: end of file or an error.
     Closed(Side),
-    /// The driver wrote this many UPDATEs of its own: no keepalive is due for a while.
+    /// The driver wrote messages of its own: no keepalive is due for a while.
     Sent {
         /// Where.
         side: Side,
-        /// How many.
-        messages: u32,
+        /// How many UPDATEs.
+        updates: u32,
+        /// How many ROUTE-REFRESHs: the marks round what is sent again.
+        refreshes: u32,
     },
     /// There are bytes to write and the socket takes none.
     SendBlocked(Side),
@@ -84,6 +89,10 @@ pub enum Action {
     EndOfRib(Family),
     /// The peer asks for all routes of a family again (RFC 2918).
     Refresh(Family),
+    /// The peer sends all its routes of a family again from here on (RFC 7313).
+    RefreshBegins(Family),
+    /// It has sent them all.
+    RefreshEnds(Family),
     /// An established session ended; always the counterpart of one `Up`.
     Down(Down),
     /// An attempt ended before it was established; for the log.

@@ -64,8 +64,11 @@ pub(super) enum Event<'a> {
     Blocked,
     /// It does again.
     Progress,
-    /// That many UPDATEs were written.
-    Sent(u32),
+    /// So many messages were written that are not the session's own.
+    Sent {
+        updates: u32,
+        refreshes: u32,
+    },
     Expired(Timer),
     /// A message with its body.
     Message(MessageType, &'a [u8]),
@@ -124,7 +127,7 @@ impl State {
             (state @ (S::OpenConfirm(_) | S::Established(_)), E::Expired(Timer::Keepalive)) => {
                 state.keepalive_due(cx)
             }
-            (state, E::Sent(updates)) => state.sent(updates, cx),
+            (state, E::Sent { updates, refreshes }) => state.sent(updates, refreshes, cx),
             (state, E::Blocked) => state.blocked(cx),
             (state, E::Progress) => state.progressed(cx),
             (state, E::Start | E::Pause | E::Connected(..) | E::ConnectFailed(_) | E::Expired(_)) => state,
@@ -259,15 +262,19 @@ fn update(agreed: Box<Established>, body: &[u8], cx: &mut Context<'_>) -> State 
     }
 }
 
-/// Subtypes other than 0 belong to RFC 7313, which is not offered; a family that is not spoken is ignored
-/// (RFC 2918 section 4).
+/// A family that is not spoken is ignored (RFC 2918 section 4), and so are marks that were not agreed upon and
+/// subtypes that there are not (RFC 7313 section 5).
 fn refresh(agreed: Box<Established>, body: &[u8], cx: &mut Context<'_>) -> State {
     match RouteRefresh::parse(body) {
-        Ok(request) => {
-            let family = Family::new(request.afi, request.safi);
-            if let Some(family) = family.filter(|f| request.subtype == 0 && agreed.families.contains(*f)) {
-                cx.act(Action::Refresh(family));
-            }
+        Ok(message) => {
+            let family = Family::new(message.afi, message.safi).filter(|f| agreed.families.contains(*f));
+            let action = family.and_then(|family| match message.subtype {
+                RouteRefresh::REQUEST => Some(Action::Refresh(family)),
+                RouteRefresh::BEGIN if agreed.enhanced_refresh => Some(Action::RefreshBegins(family)),
+                RouteRefresh::END if agreed.enhanced_refresh => Some(Action::RefreshEnds(family)),
+                _ => None,
+            });
+            action.into_iter().for_each(|action| cx.act(action));
             heard(agreed, cx)
         }
         Err(error) => State::Established(agreed).end(Reason::Malformed(error).into(), cx),
@@ -293,8 +300,9 @@ impl State {
         self.written(cx)
     }
 
-    fn sent(self, updates: u32, cx: &mut Context<'_>) -> State {
+    fn sent(self, updates: u32, refreshes: u32, cx: &mut Context<'_>) -> State {
         *cx.out.sent.of(MessageType::Update) += u64::from(updates);
+        *cx.out.sent.of(MessageType::RouteRefresh) += u64::from(refreshes);
         self.written(cx)
     }
 

@@ -30,6 +30,7 @@ impl Session {
         match input {
             Input::Start => self.start(now),
             Input::Stop(reason) => self.stop(now, &reason),
+            Input::Configure(config) => self.config = *config,
             Input::Connected { local, remote } => {
                 self.step(now, Side::Outgoing, Event::Connected(local, remote));
             }
@@ -37,7 +38,9 @@ impl Session {
             Input::Accepted { local, remote } => self.accept(now, local, remote),
             Input::Received(side) => self.receive(now, side),
             Input::Closed(side) => self.closed(now, side),
-            Input::Sent { side, messages } => self.step(now, side, Event::Sent(messages)),
+            Input::Sent { side, updates, refreshes } => {
+                self.step(now, side, Event::Sent { updates, refreshes });
+            }
             Input::SendBlocked(side) => self.step(now, side, Event::Blocked),
             Input::SendProgress(side) => self.step(now, side, Event::Progress),
             Input::RequestRefresh(family) => self.request_refresh(family),

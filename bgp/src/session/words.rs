@@ -36,6 +36,8 @@ pub enum StopReason {
     Reset(Option<String>),
     /// The peer is no longer configured.
     Deconfigured,
+    /// What the session rests on is configured otherwise from now on: a new one follows.
+    Reconfigured,
     /// The daemon leaves and means to be back: where graceful restart was agreed upon the connection is closed
     /// without a Cease, so that the peer keeps the routes (RFC 4724 section 4).
     GoingDown,

@@ -4,12 +4,12 @@ use std::fmt::{Debug, Display};
 use std::hash::Hash;
 
 use bytes::{BufMut, BytesMut};
-use ipnet::{Ipv4Net, Ipv6Net};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use nom::Parser;
 use nom::combinator::cond;
 use nom::number::complete::be_u32;
 
-use crate::types::{Family, PathId};
+use crate::types::{Family, Mac, PathId, Vni};
 
 use super::parse::{Flaw, Parsed};
 use super::{EvpnBody, EvpnKey, evpn, prefix};
@@ -24,8 +24,24 @@ pub trait Nlri: Copy + Eq + Ord + Hash + Debug + Display + Send + Sync + 'static
     /// Writes it as it stands in an UPDATE, without path identifier.
     fn emit(&self, body: &Self::Body, out: &mut BytesMut);
 
+    /// What can be asked of it without knowing its family.
+    fn parts(&self, body: &Self::Body) -> Parts;
+
     /// Routes of this kind as routes of some kind.
     fn list(routes: Vec<Route<Self>>) -> Nlris;
+}
+
+/// What a route has of that which routes of any family may have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Parts {
+    /// The prefix: of a unicast route, of a Type 5; of a Type 2 with an address that address, in full length.
+    pub prefix: Option<IpNet>,
+    /// The EVPN route type.
+    pub route_type: Option<u8>,
+    /// The MAC of a Type 2.
+    pub mac: Option<Mac>,
+    /// The first label, in VXLAN the VNI.
+    pub vni: Option<Vni>,
 }
 
 /// One route of an UPDATE.
@@ -98,6 +114,10 @@ impl Nlri for Ipv4Net {
         prefix::put(out, self.prefix_len(), &self.network().octets());
     }
 
+    fn parts(&self, (): &()) -> Parts {
+        Parts { prefix: Some(IpNet::V4(*self)), ..Parts::default() }
+    }
+
     fn list(routes: Vec<Route<Self>>) -> Nlris {
         Nlris::Ipv4(routes)
     }
@@ -111,6 +131,10 @@ impl Nlri for Ipv6Net {
         prefix::put(out, self.prefix_len(), &self.network().octets());
     }
 
+    fn parts(&self, (): &()) -> Parts {
+        Parts { prefix: Some(IpNet::V6(*self)), ..Parts::default() }
+    }
+
     fn list(routes: Vec<Route<Self>>) -> Nlris {
         Nlris::Ipv6(routes)
     }
@@ -122,6 +146,16 @@ impl Nlri for EvpnKey {
 
     fn emit(&self, body: &EvpnBody, out: &mut BytesMut) {
         evpn::emit::put(self, body, out);
+    }
+
+    fn parts(&self, body: &EvpnBody) -> Parts {
+        let (prefix, mac) = match *self {
+            EvpnKey::MacIp { mac, ip, .. } => (ip.map(IpNet::from), Some(mac)),
+            EvpnKey::IpPrefix { prefix, .. } => (Some(prefix), None),
+            _ => (None, None),
+        };
+        let vni = (body.label != Vni::default()).then_some(body.label);
+        Parts { prefix, route_type: Some(self.route_type()), mac, vni }
     }
 
     fn list(routes: Vec<Route<Self>>) -> Nlris {

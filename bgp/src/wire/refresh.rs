@@ -16,20 +16,32 @@ pub struct RouteRefresh {
     pub afi: Afi,
     /// The family asked for.
     pub safi: Safi,
-    /// 0 request, 1 begin, 2 end (RFC 7313); others are to be ignored.
+    /// [`RouteRefresh::REQUEST`], [`RouteRefresh::BEGIN`] or [`RouteRefresh::END`]; others are to be ignored.
     pub subtype: u8,
 }
 
 impl RouteRefresh {
+    /// All routes are to be sent again (RFC 2918).
+    pub const REQUEST: u8 = 0;
+    /// From here on they are (RFC 7313).
+    pub const BEGIN: u8 = 1;
+    /// They have been (RFC 7313).
+    pub const END: u8 = 2;
+
+    /// A message of this subtype about `family`.
+    pub fn new(family: Family, subtype: u8) -> RouteRefresh {
+        RouteRefresh { afi: family.afi(), safi: family.safi(), subtype }
+    }
+
     /// Asks for all routes of `family`.
     pub fn request(family: Family) -> RouteRefresh {
-        RouteRefresh { afi: family.afi(), safi: family.safi(), subtype: 0 }
+        RouteRefresh::new(family, Self::REQUEST)
     }
 
     /// Reads a body. A request may be longer (RFC 5291): the filters are not asked for and not looked at.
     pub fn parse(body: &[u8]) -> Result<RouteRefresh, WireError> {
         let (rest, (afi, subtype, safi)) = run((be_u16, be_u8, be_u8), body).map_err(|_| bad_length(body))?;
-        if !rest.is_empty() && matches!(subtype, 1 | 2) {
+        if !rest.is_empty() && matches!(subtype, Self::BEGIN | Self::END) {
             return Err(bad_length(body));
         }
         Ok(RouteRefresh { afi: Afi(afi), safi: Safi(safi), subtype })

@@ -425,36 +425,42 @@ fn lost_news_is_noticed_and_made_up_for() {
 
 #[test]
 fn devices_are_made_where_they_are_missing_and_removed_on_request() {
+    in_namespace(|| makes_and_removes_devices("10.99.0.1", "ip address add 10.99.0.1/24 dev p1", 8950));
+}
+
+/// The outer header is 20 octets longer.
+#[test]
+fn devices_are_made_on_an_ipv6_underlay() {
     in_namespace(|| {
-        run("ip link set p1 mtu 9000");
-        run("ip address add 10.99.0.1/24 dev p1");
-        let vni = Vni::new(200).unwrap();
-        let managed = ManagedVni { create: true, ..ManagedVni::new(vni) };
-        let config = FibConfig {
-            all_vnis: false,
-            vnis: vec![managed],
-            vtep: Some(ip("10.99.0.1")),
-            ..FibConfig::default()
-        };
-        let mut lab = Lab::with(config);
-        lab.until("served", |lab| {
-            let is_ours =
-                |seen: &Observation| matches!(seen, Observation::Vni { vni: served, .. } if *served == vni);
-            lab.observed.iter().any(is_ours)
-        });
-        lab.settle();
-        let vxlan = run("ip -d link show vxlan200");
-        for part in
-            ["vxlan id 200", "local 10.99.0.1", "dstport 4789", "nolearning", "master br200", "alias linnet"]
-        {
-            assert!(vxlan.contains(part), "{part}: {vxlan}");
-        }
-        assert!(vxlan.contains("mtu 8950") && run("ip link show br200").contains("mtu 8950"), "{vxlan}");
-        assert!(run("bridge -d link show dev vxlan200").contains("neigh_suppress on"));
-        lab.fib.remove_devices(vni);
-        lab.until_observed(Observation::VniGone { vni });
-        lab.until("removed", |_| lines("ip link show", "200").is_empty());
-        assert_eq!(lines("ip link show", "vxlan100").len(), 1, "an operator's devices stay");
-        lab.stop();
+        makes_and_removes_devices("fd00:99::1", "ip address add fd00:99::1/64 dev p1 nodad", 8930);
     });
+}
+
+fn makes_and_removes_devices(vtep: &str, underlay: &str, mtu: u16) {
+    run("ip link set p1 mtu 9000");
+    run(underlay);
+    let vni = Vni::new(200).unwrap();
+    let managed = ManagedVni { create: true, ..ManagedVni::new(vni) };
+    let config =
+        FibConfig { all_vnis: false, vnis: vec![managed], vtep: Some(ip(vtep)), ..FibConfig::default() };
+    let mut lab = Lab::with(config);
+    lab.until("served", |lab| {
+        let is_ours =
+            |seen: &Observation| matches!(seen, Observation::Vni { vni: served, .. } if *served == vni);
+        lab.observed.iter().any(is_ours)
+    });
+    lab.settle();
+    let vxlan = run("ip -d link show vxlan200");
+    let local = format!("local {vtep}");
+    for part in ["vxlan id 200", &local, "dstport 4789", "nolearning", "master br200", "alias linnet"] {
+        assert!(vxlan.contains(part), "{part}: {vxlan}");
+    }
+    let mtu = format!("mtu {mtu}");
+    assert!(vxlan.contains(&mtu) && run("ip link show br200").contains(&mtu), "{vxlan}");
+    assert!(run("bridge -d link show dev vxlan200").contains("neigh_suppress on"));
+    lab.fib.remove_devices(vni);
+    lab.until_observed(Observation::VniGone { vni });
+    lab.until("removed", |_| lines("ip link show", "200").is_empty());
+    assert_eq!(lines("ip link show", "vxlan100").len(), 1, "an operator's devices stay");
+    lab.stop();
 }

@@ -1,5 +1,6 @@
 //! What each command asks for.
 
+mod config;
 mod list;
 mod monitor;
 mod neighbor;
@@ -12,7 +13,7 @@ use clap::CommandFactory;
 use clap_complete::Shell;
 use serde::Serialize;
 
-use super::args::{Cli, Command, Format, Global};
+use super::args::{Cli, Command, ConfigCommand, Format, Global};
 use super::output::{Output, Ready};
 use super::{text, view};
 
@@ -22,6 +23,7 @@ pub(super) async fn run(cli: Cli, mut output: Output<'_>) -> Result<()> {
     match command {
         Command::Completion { shell } => return completion(shell, &mut output),
         Command::Version => return version(&global, &mut output).await,
+        Command::Config(ConfigCommand::Check { file }) => return config::check(&file, &mut output),
         _ => {}
     }
     let client = connect(&global).await?;
@@ -37,6 +39,7 @@ async fn dispatch(command: Command, client: &Client, format: Format, output: &mu
         Command::Monitor(args) => monitor::run(args, client, format, output).await,
         Command::Explain { key } => explain(key, client, format, output).await,
         Command::Status => status(client, format, output).await,
+        Command::Config(command) => config::run(&command, client, format, output).await,
         Command::Completion { .. } | Command::Version => Ok(()),
     }
 }

@@ -1,5 +1,6 @@
 //! How rows look to people: columns here mean what FRR's and GoBGP's users expect of them.
 
+mod config;
 mod evpn;
 mod explain;
 mod fib;

@@ -89,6 +89,7 @@ pub(crate) fn show_neighbor(output: &mut Output<'_>, neighbor: &v1::Neighbor) ->
     field(out, "Role", &role(neighbor))?;
     field(out, "Connection", &connection(neighbor))?;
     field(out, "Timers", &timers(neighbor))?;
+    field(out, "Protection", &protection(neighbor))?;
     field(out, "Peer group", &neighbor.peer_group)?;
     field(out, "Kind", &kind(neighbor))?;
     field(out, "We announced", &neighbor.capabilities_sent.join(", "))?;
@@ -99,9 +100,13 @@ pub(crate) fn show_neighbor(output: &mut Output<'_>, neighbor: &v1::Neighbor) ->
     field(out, "Session lost", &times(neighbor.flaps))?;
     field(out, "Last error", &last_error(neighbor))?;
     field(out, "Refused routes", &refused(neighbor))?;
+    field(out, "Import policy", &neighbor.import_policies.join(", then "))?;
+    field(out, "Export policy", &neighbor.export_policies.join(", then "))?;
     field(out, "Bad UPDATEs", &times(neighbor.faults_total))?;
     neighbor.faults.iter().try_for_each(|fault| field(out, "", &fault_line(fault)))?;
     section(out, FAMILIES, &neighbor.families, output.colour)?;
+    section(out, IMPORT_HITS, &neighbor.import_hits, output.colour)?;
+    section(out, EXPORT_HITS, &neighbor.export_hits, output.colour)?;
     section(out, MESSAGES, &messages(neighbor), output.colour)
 }
 
@@ -200,6 +205,18 @@ fn timers(neighbor: &v1::Neighbor) -> String {
     }
 }
 
+/// How segments are signed, and from how far away they may come.
+fn protection(neighbor: &v1::Neighbor) -> String {
+    let signature = neighbor.authentication.to_uppercase();
+    let hops = match neighbor.ttl_security_hops {
+        0 => String::new(),
+        1 => "on the link only (GTSM)".into(),
+        hops => format!("at most {hops} hops away (GTSM)"),
+    };
+    let both = [signature, hops];
+    both.iter().filter(|part| !part.is_empty()).map(String::as_str).collect::<Vec<_>>().join(", ")
+}
+
 fn kind(neighbor: &v1::Neighbor) -> String {
     let client = (neighbor.route_reflector_client, "route reflector client");
     marks([client, (neighbor.dynamic, "dynamic")]).replace(',', ", ")
@@ -241,6 +258,16 @@ const FAMILIES: &[Column<v1::NeighborFamily>] = &[
         marks([(family.end_of_rib_received, "received"), (family.end_of_rib_sent, "sent")]).into()
     }),
 ];
+
+const IMPORT_HITS: &[Column<v1::PolicyHits>] =
+    &[Column::text("Import policy", |row| (&row.policy).into()), STATEMENT, ACTION, ROUTES];
+
+const EXPORT_HITS: &[Column<v1::PolicyHits>] =
+    &[Column::text("Export policy", |row| (&row.policy).into()), STATEMENT, ACTION, ROUTES];
+
+const STATEMENT: Column<v1::PolicyHits> = Column::text("Statement", |row| (&row.statement).into());
+const ACTION: Column<v1::PolicyHits> = Column::text("Action", |row| (&row.action).into());
+const ROUTES: Column<v1::PolicyHits> = Column::number("Routes", |row| row.routes.into());
 
 fn yes_or_no(value: bool) -> Cell<'static> {
     (if value { "yes" } else { "no" }).into()

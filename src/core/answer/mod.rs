@@ -3,12 +3,14 @@
 //! A page costs a bounded piece of a turn, whatever the table's size and however few rows its filters let
 //! through: it may hold fewer rows than asked for and still name the next page.
 
+mod configuration;
 mod describe;
 mod evpn;
 mod explain;
 mod fib;
 mod neighbors;
 mod paths;
+mod policies;
 mod row;
 mod status;
 
@@ -20,6 +22,7 @@ use api::query::ApiError;
 use api::{Answer, Query, Request};
 
 use super::Core;
+pub(super) use configuration::changes_answer;
 pub(super) use describe::Describe;
 pub(super) use evpn::{arp_row, mac_row, vni_row, vtep_row};
 pub(super) use fib::{entry as fib_entry, key as fib_key};
@@ -54,6 +57,10 @@ impl Core {
             Query::ListVteps(query) => self.list_vteps(query)?.into(),
             Query::ListFibEntries(query) => self.list_fib_entries(query)?.into(),
             Query::GetStatus(_) => self.status(now).into(),
+            // The file is the daemon's to read: see `Event::Reconfigure`.
+            Query::ReloadConfiguration(_) => {
+                return Err(ApiError::Unimplemented("there is no configuration file".to_owned()));
+            }
             // Kept by `request`, which never hands it on.
             Query::Changes(_) => return Err(ApiError::InvalidArgument("a watch is no list".to_owned())),
         })

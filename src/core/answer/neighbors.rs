@@ -81,7 +81,7 @@ impl Core {
             families.iter().for_each(|family| self.command(id, SessionCommand::RequestRefresh(family)));
         }
         if matches!(kind, ResetKind::Soft | ResetKind::SoftOut) {
-            families.iter().for_each(|family| self.export.refresh(&mut self.rib, id, family));
+            families.iter().for_each(|family| self.send_again(id, family));
         }
         Ok(v1::ResetNeighborResponse {})
     }
@@ -123,11 +123,12 @@ impl Core {
             address: peer.config.address.to_string(),
             remote_as: match peer.config.remote_as {
                 RemoteAs::Number(asn) => asn.0,
-                RemoteAs::Internal => self.config.asn.0,
+                RemoteAs::Internal => self.config.bgp.asn.0,
                 RemoteAs::External | RemoteAs::Any => 0,
             },
-            local_as: self.config.asn.0,
+            local_as: self.config.bgp.asn.0,
             description: peer.config.description.clone(),
+            peer_group: peer.config.peer_group.clone(),
             state: state(peer.state()).into(),
             admin_state: admin_state(peer).into(),
             since_seconds: peer.down_since.map(|since| seconds_since(now, since)),
@@ -136,9 +137,12 @@ impl Core {
             flaps: peer.flaps,
             route_reflector_client: peer.config.route_reflector_client,
             role: text(peer.config.role.map(|role| role.ours)),
+            authentication: peer.config.authentication.name().to_owned(),
+            ttl_security_hops: peer.config.hops.limit().unwrap_or_default().into(),
             ..v1::Neighbor::default()
         };
         row.rejected = self.rejected_rows(peer);
+        self.fill_in_policies(peer, &mut row);
         fill_in_session(now, peer, &mut row);
         fill_in_info(now, peer, &mut row);
         if let Some(down) = &peer.last_down {

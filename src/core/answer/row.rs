@@ -34,8 +34,8 @@ pub(super) fn text<T: ToString>(value: Option<T>) -> String {
 impl Core {
     /// A path's source, as rows name it.
     pub(in crate::core) fn source_name(&self, source: PeerId) -> String {
-        match self.peers.get(source) {
-            Some(peer) => peer.config.address.to_string(),
+        match self.peers.address(source) {
+            Some(address) => address.to_string(),
             None => "local".to_owned(),
         }
     }

@@ -18,9 +18,9 @@ impl Core {
         let rib = &self.rib;
         let mut status = v1::Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            router_id: self.config.router_id.to_string(),
-            asn: self.config.asn.0,
-            cluster_id: self.config.cluster_id.to_string(),
+            router_id: self.config.bgp.router_id.to_string(),
+            asn: self.config.bgp.asn.0,
+            cluster_id: self.config.bgp.cluster_id.to_string(),
             uptime_seconds: seconds_since(now, self.started),
             neighbors: self.peers.iter().count() as u64,
             neighbors_established: self.peers.iter().filter(|peer| peer.session.is_some()).count() as u64,

@@ -172,7 +172,9 @@ impl Core {
 
     fn note_changes(&mut self, now: Instant) -> bool {
         while let Some(peer) = self.watches.neighbors.pop_first() {
-            self.note(now, RowKey::Neighbor(peer));
+            if let Some(address) = self.peers.address(peer) {
+                self.note(now, RowKey::Neighbor(address));
+            }
         }
         let mut noted = 0;
         while let Some(keys) = self.next_changed() {

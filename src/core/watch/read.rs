@@ -150,11 +150,11 @@ impl Core {
     }
 
     fn walk_neighbors(&self, next: u32, page: &mut Page) -> Option<Walk> {
-        for peer in self.peers.iter().skip(next as usize) {
+        for peer in self.peers.iter().filter(|peer| peer.id.0 >= next) {
             if page.room() == 0 {
                 return Some(Walk::Neighbors(peer.id.0));
             }
-            page.changes.push(self.change_of(page.now, RowKey::Neighbor(peer.id)));
+            page.changes.push(self.change_of(page.now, RowKey::Neighbor(peer.config.address)));
         }
         None
     }

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use bgp::types::{Mac, PeerId, Vni};
+use bgp::types::{Mac, Vni};
 use evpn::dataplane::WantedKey;
 use hashbrown::HashMap;
 
@@ -19,7 +19,7 @@ const ROWS: usize = 1 << 18;
 /// What identifies a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(in crate::core) enum RowKey {
-    Neighbor(PeerId),
+    Neighbor(IpAddr),
     Vni(Vni),
     Mac(Vni, Mac),
     Arp(Vni, IpAddr),
@@ -158,7 +158,7 @@ mod tests {
     const NEIGHBOR: Scope = Scope::of(Topic::Neighbor);
 
     fn row(n: u32) -> RowKey {
-        RowKey::Neighbor(PeerId(n))
+        RowKey::Neighbor(std::net::Ipv4Addr::from(n).into())
     }
 
     fn recording(rows: usize) -> Record {

@@ -55,7 +55,9 @@ impl Core {
     fn row_of(&self, now: Instant, key: RowKey) -> Option<Row> {
         let forwarding = self.forwarding.as_ref();
         Some(match key {
-            RowKey::Neighbor(id) => Row::Neighbor(self.neighbor_row(now, self.peers.get(id)?)),
+            RowKey::Neighbor(address) => {
+                Row::Neighbor(self.neighbor_row(now, self.peers.by_address(address)?))
+            }
             RowKey::Vni(vni) => Row::Vni(vni_row(forwarding?, &forwarding?.evpn.vni(vni)?)),
             RowKey::Mac(vni, mac) => Row::Mac(mac_row(&forwarding?.fib, &forwarding?.evpn.mac(vni, mac)?)),
             RowKey::Arp(vni, ip) => Row::Arp(arp_row(forwarding?, &forwarding?.evpn.neighbor(vni, ip)?)),
@@ -69,8 +71,8 @@ impl Core {
     /// What identifies a row, and nothing else.
     fn name_of(&self, key: RowKey) -> Row {
         match key {
-            RowKey::Neighbor(id) => {
-                Row::Neighbor(v1::Neighbor { address: self.source_name(id), ..Default::default() })
+            RowKey::Neighbor(address) => {
+                Row::Neighbor(v1::Neighbor { address: address.to_string(), ..Default::default() })
             }
             RowKey::Vni(vni) => Row::Vni(v1::Vni { vni: vni.get(), ..Default::default() }),
             RowKey::Mac(vni, mac) => {

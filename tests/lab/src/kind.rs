@@ -13,6 +13,8 @@ pub enum Daemon {
     Bird,
     /// GoBGP.
     Gobgp,
+    /// OpenBGPD.
+    Openbgpd,
 }
 
 impl Daemon {
@@ -25,6 +27,7 @@ impl Daemon {
             "frr" => Some(Daemon::Frr),
             "bird" => Some(Daemon::Bird),
             "gobgp" => Some(Daemon::Gobgp),
+            "openbgpd" => Some(Daemon::Openbgpd),
             _ => None,
         }
     }
@@ -37,6 +40,7 @@ impl fmt::Display for Daemon {
             Daemon::Frr => "FRR",
             Daemon::Bird => "BIRD",
             Daemon::Gobgp => "GoBGP",
+            Daemon::Openbgpd => "OpenBGPD",
         })
     }
 }

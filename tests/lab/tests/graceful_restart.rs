@@ -160,7 +160,8 @@ fn a_neighbour_restarts(daemon: Daemon) -> Result<()> {
         [(daemon, &*configuration(daemon, 1, &both)), (Daemon::Bird, &configuration(Daemon::Bird, 2, &[]))];
     let mut hub = Hub::up(&linnet(""), &spokes)?;
     originate(hub.spoke(1)?, &both)?;
-    let up = wait_for(&hub, "two routes", |shown| shown["accepted"] == 2 && shown["end_of_rib_received"] == true)?;
+    let up =
+        wait_for(&hub, "two routes", |shown| shown["accepted"] == 2 && shown["end_of_rib_received"] == true)?;
     assert!(!up["graceful_restart"]["families"].to_string().is_empty(), "{up:#}");
     wait_until(BOUND, "both routes at the other neighbour", || {
         let routes = at_bird(hub.spoke(2)?)?;
@@ -197,7 +198,11 @@ fn a_neighbour_restarts(daemon: Daemon) -> Result<()> {
     if daemon != Daemon::Gobgp {
         std::thread::sleep(Duration::from_millis(1100));
         let after = at_bird(hub.spoke(2)?)?;
-        assert_eq!(after.first(), routes.iter().find(|(prefix, _)| prefix == KEPT), "untouched all the while");
+        assert_eq!(
+            after.first(),
+            routes.iter().find(|(prefix, _)| prefix == KEPT),
+            "untouched all the while"
+        );
         assert_eq!(told_the_other(&hub)?, told + 1, "a single withdrawal");
     }
     Ok(())
@@ -240,15 +245,17 @@ fn held(node: &Node) -> Result<Option<(bool, String)>> {
 /// linnetd goes, by force and by leave, and comes back: the helper has the route all the while. Twice in a row.
 fn linnetd_restarts(helper: Daemon) -> Result<()> {
     skip_if!(hub::missing(&[helper, Daemon::Bird]));
-    let spokes = [
-        (helper, &*configuration(helper, 1, &[])),
-        (Daemon::Bird, &configuration(Daemon::Bird, 2, &[KEPT])),
-    ];
+    let spokes =
+        [(helper, &*configuration(helper, 1, &[])), (Daemon::Bird, &configuration(Daemon::Bird, 2, &[KEPT]))];
     let mut hub = Hub::up(&linnet(""), &spokes)?;
     let before = wait_until(BOUND, "route at the helper", || held(hub.spoke(1)?)?.context("none"))?;
     hub.wait_for_session(RESTARTS, "End-of-RIB", |shown| family(shown, "ipv4-unicast")["in_sync"] == true)?;
     for by_force in [true, false, true, false] {
-        if by_force { hub.linnet.kill_daemon()? } else { hub.linnet.stop_daemon()? }
+        if by_force {
+            hub.linnet.kill_daemon()?
+        } else {
+            hub.linnet.stop_daemon()?
+        }
         let away = if helper == Daemon::Bird {
             held(hub.spoke(1)?)?
         } else {
@@ -295,10 +302,8 @@ fn gobgp_waits_for_linnetd() -> Result<()> {
 #[test]
 fn a_neighbour_that_is_away_for_long_is_a_last_resort() -> Result<()> {
     skip_if!(hub::missing(&[Daemon::Bird, Daemon::Gobgp]));
-    let short = configuration(Daemon::Bird, 1, &[KEPT]).replace(
-        "graceful restart on;",
-        "graceful restart on; graceful restart time 1;",
-    );
+    let short = configuration(Daemon::Bird, 1, &[KEPT])
+        .replace("graceful restart on;", "graceful restart on; graceful restart time 1;");
     let observer = configuration(Daemon::Bird, 2, &[]);
     let mut hub = Hub::up(
         &linnet("long_lived: { enabled: true, stale_time: 4 }"),
@@ -333,7 +338,7 @@ fn nothing_is_lost_while_linnetds_restart() -> Result<()> {
     let topology = fabric::topology("tests/lab/tests/three-leaves/three-leaves.clab.yml")?;
     skip_if!(topology.missing());
     let mut lab = Lab::up(&topology)?;
-    let (host1, host2) = (host("host1", "leaf1", 11), host("host2", "leaf2", 12));
+    let (host1, host2) = (host("host1", "leaf1", 11), host("host2", "leaf2", 21));
     fabric::introduce(&lab, host1)?;
     fabric::introduce(&lab, host2)?;
     fabric::wait_until_known(lab.node("leaf1")?, host2)?;
@@ -347,7 +352,11 @@ fn nothing_is_lost_while_linnetds_restart() -> Result<()> {
         [("leaf1", true), ("leaf1", false), ("rr", true), ("rr", false), ("leaf1", false), ("leaf1", true)]
     {
         let daemon = lab.node_mut(node)?;
-        if by_force { daemon.kill_daemon()? } else { daemon.stop_daemon()? }
+        if by_force {
+            daemon.kill_daemon()?
+        } else {
+            daemon.stop_daemon()?
+        }
         std::thread::sleep(fabric::QUIET);
         assert_eq!(fabric::remote_rows(lab.node("leaf2")?, host1)?, rows, "while linnetd on {node} is away");
         lab.node_mut(node)?.start_daemon()?;

@@ -77,6 +77,7 @@ fn each_daemon_is_given_the_files_that_its_image_reads() {
                 Some(Daemon::Frr) => &["/etc/frr/daemons", "/etc/frr/frr.conf"],
                 Some(Daemon::Bird) => &["/etc/bird/bird.conf"],
                 Some(Daemon::Gobgp) => &["/etc/gobgp/gobgp.toml"],
+                Some(Daemon::Openbgpd) => &["/etc/bgpd/bgpd.conf"],
                 None => &[],
             };
             for path in needed {

@@ -220,7 +220,7 @@ fn updates_sent_stand_for_keepalives() {
     let mut a = Alone::established(config_a());
     for _ in 0..20 {
         assert!(sent(&a.pass(secs(20))).is_empty());
-        a.input(Input::Sent { side: Side::Outgoing, messages: 3 });
+        a.input(Input::Sent { side: Side::Outgoing, updates: 3, refreshes: 0 });
         a.receive(Side::Outgoing, message::keepalive());
     }
     assert_eq!(a.session.info().sent.update, 60);
@@ -363,9 +363,36 @@ fn refresh_is_for_families_that_are_spoken() {
     let request = |afi, safi, subtype| octets(|out| RouteRefresh { afi, safi, subtype }.emit(out));
     let evpn = a.receive(Side::Outgoing, &request(Afi::L2VPN, Safi::EVPN, 0));
     assert_eq!(evpn, [Action::Refresh(Family::L2vpnEvpn)]);
-    for ignored in [request(Afi::IPV6, Safi::UNICAST, 0), request(Afi::L2VPN, Safi::EVPN, 1)] {
+    let marks = [request(Afi::L2VPN, Safi::EVPN, 1), request(Afi::L2VPN, Safi::EVPN, 2)].concat();
+    let actions = a.receive(Side::Outgoing, &marks);
+    assert_eq!(actions, [Action::RefreshBegins(Family::L2vpnEvpn), Action::RefreshEnds(Family::L2vpnEvpn)]);
+    for ignored in [request(Afi::IPV6, Safi::UNICAST, 0), request(Afi::L2VPN, Safi::EVPN, 3)] {
         assert_eq!(a.receive(Side::Outgoing, &ignored), []);
     }
+}
+
+#[test]
+fn marks_of_a_refresh_mean_nothing_where_they_were_not_agreed_upon() {
+    let mut a = Alone::started(config_a());
+    a.connected();
+    let mut open = Offer::default().open(&config_b(), end(2).ip());
+    open.capabilities.retain(|c| *c != Capability::EnhancedRouteRefresh);
+    a.receive(Side::Outgoing, &[&octets(|out| open.emit(out))[..], message::keepalive()].concat());
+    for subtype in [RouteRefresh::BEGIN, RouteRefresh::END] {
+        let mark = octets(|out| RouteRefresh::new(Family::L2vpnEvpn, subtype).emit(out));
+        assert_eq!(a.receive(Side::Outgoing, &mark), []);
+    }
+}
+
+#[test]
+fn a_mark_of_a_wrong_length_ends_the_session_with_the_message_as_data() {
+    let mut a = Alone::established(config_a());
+    let mut mark = octets(|out| RouteRefresh::new(Family::L2vpnEvpn, RouteRefresh::BEGIN).emit(out));
+    mark.push(0);
+    mark[17] += 1;
+    let actions = a.receive(Side::Outgoing, &mark);
+    let Some(Action::Send(_, octets)) = actions.first() else { panic!("{actions:?}") };
+    assert_eq!(octets[HEADER_LEN..], [&[7, 1][..], &mark].concat());
 }
 
 /// A with the lower identifier: of two connections the incoming one is to win.

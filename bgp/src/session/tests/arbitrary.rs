@@ -53,7 +53,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         4 => Just(Happening::Input(Input::Accepted { local: ends.0, remote: ends.1 })),
         1 => side().prop_map(|side| Happening::Input(Input::Closed(side))),
         1 => side().prop_map(|side| Happening::Input(Input::Received(side))),
-        1 => side().prop_map(|side| Happening::Input(Input::Sent { side, messages: 2 })),
+        1 => side().prop_map(|side| Happening::Input(Input::Sent { side, updates: 2, refreshes: 1 })),
         1 => side().prop_map(|side| Happening::Input(Input::SendBlocked(side))),
         1 => side().prop_map(|side| Happening::Input(Input::SendProgress(side))),
         16 => (side(), peer_octets()).prop_map(|(side, octets)| Happening::Octets(side, octets)),
@@ -81,7 +81,11 @@ fn check(alone: &mut Alone, input: &Happening, actions: &[Action], is_up: &mut b
         match action {
             Action::Up(_) => assert!(!std::mem::replace(is_up, true), "up twice"),
             Action::Down(_) => assert!(std::mem::replace(is_up, false), "down without up"),
-            Action::Update(_) | Action::EndOfRib(_) | Action::Refresh(_) => assert!(*is_up),
+            Action::Update(_)
+            | Action::EndOfRib(_)
+            | Action::Refresh(_)
+            | Action::RefreshBegins(_)
+            | Action::RefreshEnds(_) => assert!(*is_up),
             _ => {}
         }
     }

@@ -112,7 +112,7 @@ fn events() -> Vec<(&'static str, Event<'static>)> {
         ("Closed", Event::Closed),
         ("Blocked", Event::Blocked),
         ("Progress", Event::Progress),
-        ("Sent", Event::Sent(1)),
+        ("Sent", Event::Sent { updates: 1, refreshes: 0 }),
     ];
     events.extend(timers.map(|timer| (timer.name(), Event::Expired(timer))));
     events.extend(messages());
@@ -124,14 +124,16 @@ fn messages() -> Vec<(&'static str, Event<'static>)> {
     let wrong_as = SessionConfig { local_asn: Asn(1), ..config_b() };
     let end_of_rib = [0, 0, 0, 0];
     let overrun = [255, 255, 0, 0];
-    let refresh = RouteRefresh { afi: crate::types::Afi::L2VPN, safi: crate::types::Safi::EVPN, subtype: 0 };
+    let refresh = |subtype| octets(|out| RouteRefresh::new(Family::L2vpnEvpn, subtype).emit(out));
     [
         ("OPEN", open_b()),
         ("OPEN, wrong AS", open_of(&wrong_as)),
         ("KEEPALIVE", message::keepalive().to_vec()),
         ("UPDATE", update(&end_of_rib)),
         ("UPDATE, malformed", update(&overrun)),
-        ("ROUTE-REFRESH", octets(|out| refresh.emit(out))),
+        ("ROUTE-REFRESH", refresh(RouteRefresh::REQUEST)),
+        ("REFRESH begins", refresh(RouteRefresh::BEGIN)),
+        ("REFRESH ends", refresh(RouteRefresh::END)),
         ("NOTIFICATION 2/7", notification(2, 7)),
         ("NOTIFICATION 6/5", notification(6, 5)),
     ]
@@ -236,6 +238,8 @@ fn name(action: &Action) -> String {
         Action::Update(_) => "routes".into(),
         Action::EndOfRib(family) => format!("end of {family}"),
         Action::Refresh(family) => format!("refresh {family}"),
+        Action::RefreshBegins(family) => format!("refresh of {family} begins"),
+        Action::RefreshEnds(family) => format!("refresh of {family} ends"),
         Action::Down(_) => "down".into(),
         Action::Failed(..) => "failed".into(),
     }

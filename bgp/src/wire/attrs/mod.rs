@@ -51,6 +51,8 @@ pub struct Attrs {
     pub large_communities: Box<[LargeCommunity]>,
     /// What linnet has no name for, optional and transitive, kept to be passed on (RFC 4271 section 5).
     pub unknown: Box<[UnknownAttr]>,
+    /// A preference of this speaker's own, set by a policy. No attribute: never received and never sent.
+    pub weight: Option<u32>,
 }
 
 /// ORIGIN. The order is the one of the decision process: lower is better.
@@ -113,6 +115,7 @@ impl Attrs {
             pmsi: None,
             large_communities: Box::default(),
             unknown: Box::default(),
+            weight: None,
         }
     }
 

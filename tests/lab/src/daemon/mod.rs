@@ -7,6 +7,7 @@ mod bird;
 mod frr;
 mod gobgp;
 mod linnet;
+mod openbgpd;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -27,6 +28,7 @@ pub fn missing(daemon: Daemon) -> Option<String> {
         Daemon::Frr => frr::missing(),
         Daemon::Bird => missing_program("bird").or_else(|| missing_program("birdc")),
         Daemon::Gobgp => missing_program("gobgpd").or_else(|| missing_program("gobgp")),
+        Daemon::Openbgpd => openbgpd::missing(),
     };
     reason.map(|reason| format!("{daemon}: {reason}"))
 }
@@ -54,6 +56,7 @@ impl Node {
             Some(Daemon::Frr) => frr::start(self),
             Some(Daemon::Bird) => bird::start(self, &[]),
             Some(Daemon::Gobgp) => gobgp::start(self, &[]),
+            Some(Daemon::Openbgpd) => openbgpd::start(self),
             None => Ok(()),
         }
     }
@@ -83,6 +86,7 @@ fn ask_if_ready(daemon: Daemon, node: &Node) -> Result<()> {
         Daemon::Frr => node.vtysh("show bgp summary json").map(drop),
         Daemon::Bird => node.birdc("show status").map(drop),
         Daemon::Gobgp => node.gobgp("neighbor").map(drop),
+        Daemon::Openbgpd => node.bgpctl("show summary").map(drop),
     }
 }
 

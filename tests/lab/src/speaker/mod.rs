@@ -148,12 +148,17 @@ impl Speaker {
 
     /// Exchanges OPEN and KEEPALIVE.
     pub fn establish(&mut self, open: &Open) -> Result<()> {
-        self.send(&message(kind::OPEN, &open.body()))?;
+        self.establish_with(&open.body()).map(drop)
+    }
+
+    /// The same with an OPEN of this body; what the other side's OPEN says.
+    pub fn establish_with(&mut self, open: &[u8]) -> Result<Vec<u8>> {
+        self.send(&message(kind::OPEN, open))?;
         let theirs = self.wait_for(kind::OPEN).context("no OPEN")?;
         ensure!(theirs.first() == Some(&4), "not version 4: {theirs:02x?}");
         self.send(&message(kind::KEEPALIVE, &[]))?;
         self.wait_for(kind::KEEPALIVE).context("no KEEPALIVE")?;
-        Ok(())
+        Ok(theirs)
     }
 }
 

@@ -45,17 +45,27 @@ impl Open {
     /// version 1 | AS 2 | hold time 2 | identifier 4 | parameters' length 1 | parameters
     /// ```
     pub fn body(&self) -> Vec<u8> {
-        let short = u16::try_from(self.asn).unwrap_or(23456);
+        self.body_with(&[])
+    }
+
+    /// The same with more capabilities, each with its code and length.
+    pub fn body_with(&self, more: &[u8]) -> Vec<u8> {
         // Multiprotocol (1), route refresh (2), 4-octet AS (65).
         let mut capabilities = vec![1, 4, 0, 25, 0, 70, 2, 0, 65, 4];
         capabilities.extend(self.asn.to_be_bytes());
+        capabilities.extend(more);
         let parameter = [&[2, capabilities.len() as u8], &capabilities[..]].concat();
+        self.body_of([&[parameter.len() as u8], &parameter[..]].concat())
+    }
+
+    /// A body with these optional parameters, their length included.
+    pub fn body_of(&self, parameters: Vec<u8>) -> Vec<u8> {
+        let short = u16::try_from(self.asn).unwrap_or(23456);
         let mut body = vec![4];
         body.extend(short.to_be_bytes());
         body.extend(self.hold_time.to_be_bytes());
         body.extend(self.id.octets());
-        body.push(parameter.len() as u8);
-        body.extend(parameter);
+        body.extend(parameters);
         body
     }
 }

@@ -99,7 +99,7 @@ impl Hub {
     }
 }
 
-fn node(name: &str, daemon: Daemon, configuration: &str, nursery: &Nursery) -> Result<Node> {
+pub(crate) fn node(name: &str, daemon: Daemon, configuration: &str, nursery: &Nursery) -> Result<Node> {
     let spec = NodeSpec { daemon: Some(daemon), ..NodeSpec::default() };
     let node = Node::new(name, &spec, nursery)?;
     let path = match daemon {
@@ -107,6 +107,7 @@ fn node(name: &str, daemon: Daemon, configuration: &str, nursery: &Nursery) -> R
         Daemon::Frr => "/etc/frr/frr.conf",
         Daemon::Bird => "/etc/bird/bird.conf",
         Daemon::Gobgp => "/etc/gobgp/gobgp.toml",
+        Daemon::Openbgpd => "/etc/bgpd/bgpd.conf",
     };
     node.write_file(Path::new(path), configuration.as_bytes())?;
     if daemon == Daemon::Frr {

@@ -1,0 +1,240 @@
+//! What a new configuration changes in one that is in force.
+//!
+//! Neighbours are compared one by one: those that come, those that go, and in the others the keys that differ. The
+//! list of keys below says of each whether a session can go on with it. What else the file says is in force from
+//! the next start on; the keys concerned are named.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::IpAddr;
+
+use super::{Config, NeighborConfig};
+
+/// What is to be done.
+#[derive(Debug, Default)]
+pub struct Diff {
+    /// Neighbours, by address.
+    pub neighbors: Vec<(IpAddr, NeighborStep)>,
+    /// Keys that are in force only after the next start.
+    pub restart: Vec<&'static str>,
+}
+
+/// What is to be done about one neighbour.
+#[derive(Debug)]
+pub enum NeighborStep {
+    /// It is new.
+    Add(Box<NeighborConfig>),
+    /// It is no longer there.
+    Remove,
+    /// It is to be another.
+    Change {
+        /// All that is configured for it now.
+        config: Box<NeighborConfig>,
+        /// The keys that differ.
+        keys: Vec<&'static str>,
+        /// Its session cannot go on.
+        resets: bool,
+    },
+}
+
+/// One line of what a configuration changes, for people and programs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// What it concerns, such as `neighbor 10.0.0.1` or `evpn`.
+    pub subject: String,
+    /// What happens to it.
+    pub effect: Effect,
+    /// The keys that differ, where something was there before.
+    pub keys: Vec<&'static str>,
+}
+
+/// What happens to something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// It comes.
+    Added,
+    /// It goes.
+    Removed,
+    /// It changes where it stands.
+    Changed,
+    /// Its session ends and comes up anew.
+    Reset,
+    /// It stays as it is until the daemon is started anew.
+    NeedsRestart,
+}
+
+macro_rules! neighbor_keys {
+    (while_it_lasts: $($kept:ident),*; by_a_reset: $($reset:ident),*;) => {
+        /// The keys in which two configurations of a neighbour differ, and whether its session ends for that.
+        fn compare(old: &NeighborConfig, new: &NeighborConfig) -> (Vec<&'static str>, bool) {
+            // Makes a key that is missing below an error.
+            let NeighborConfig { address: _, $($kept: _,)* $($reset: _,)* } = new;
+            let mut keys = Vec::new();
+            $(if old.$kept != new.$kept { keys.push(key(stringify!($kept))); })*
+            let kept = keys.len();
+            $(if old.$reset != new.$reset { keys.push(key(stringify!($reset))); })*
+            let resets = keys.len() > kept;
+            if old.remote_as != new.remote_as {
+                // These follow from what kind of neighbour it is.
+                keys.retain(|name| *name != key("hops") && *name != key("ebgp_accept"));
+            }
+            (keys, resets)
+        }
+    };
+}
+
+// What a session can take over while it lasts, and what was agreed or built upon when it began. Timers belong to the
+// former: what was agreed stays, and the next session begins with the new ones.
+neighbor_keys! {
+    while_it_lasts: description, peer_group, shutdown, hold_time, keepalive, connect_retry, min_hold_time,
+        graceful_restart;
+    by_a_reset: port, local_address, remote_as, families, passive, route_reflector_client, extended_next_hop, role,
+        fqdn, software_version, hops, authentication, ebgp_accept, import_policy, export_policy, keep_adj_in;
+}
+
+/// What an operator calls a field.
+fn key(field: &'static str) -> &'static str {
+    match field {
+        "ebgp_accept" => "ebgp_default",
+        "hops" => "multihop, ttl_security",
+        "authentication" => "password, tcp_ao",
+        key => key,
+    }
+}
+
+impl Diff {
+    /// What `wanted` changes in `running`.
+    pub fn between(running: &Config, wanted: &Config) -> Diff {
+        Diff {
+            neighbors: neighbor_steps(&running.bgp.neighbors, &wanted.bgp.neighbors),
+            restart: restart_keys(running, wanted),
+        }
+    }
+
+    /// Line by line.
+    pub fn changes(&self) -> Vec<Change> {
+        let neighbors = self.neighbors.iter().map(|(address, step)| step.change(*address));
+        let one = |key: &&'static str| Change {
+            subject: (*key).to_owned(),
+            effect: Effect::NeedsRestart,
+            keys: Vec::new(),
+        };
+        neighbors.chain(self.restart.iter().map(one)).collect()
+    }
+}
+
+impl NeighborStep {
+    fn change(&self, address: IpAddr) -> Change {
+        let (effect, keys) = match self {
+            NeighborStep::Add(_) => (Effect::Added, Vec::new()),
+            NeighborStep::Remove => (Effect::Removed, Vec::new()),
+            NeighborStep::Change { keys, resets: true, .. } => (Effect::Reset, keys.clone()),
+            NeighborStep::Change { keys, .. } => (Effect::Changed, keys.clone()),
+        };
+        Change { subject: format!("neighbor {address}"), effect, keys }
+    }
+}
+
+fn neighbor_steps(running: &[NeighborConfig], wanted: &[NeighborConfig]) -> Vec<(IpAddr, NeighborStep)> {
+    let mut before: BTreeMap<IpAddr, &NeighborConfig> = running.iter().map(|n| (n.address, n)).collect();
+    let mut steps: BTreeMap<IpAddr, NeighborStep> = BTreeMap::new();
+    for new in wanted {
+        let config = Box::new(new.clone());
+        let step = match before.remove(&new.address) {
+            None => NeighborStep::Add(config),
+            Some(old) => match compare(old, new) {
+                (keys, _) if keys.is_empty() => continue,
+                (keys, resets) => NeighborStep::Change { config, keys, resets },
+            },
+        };
+        steps.insert(new.address, step);
+    }
+    steps.extend(before.into_keys().map(|address| (address, NeighborStep::Remove)));
+    steps.into_iter().collect()
+}
+
+fn restart_keys(running: &Config, wanted: &Config) -> Vec<&'static str> {
+    let (old, new) = (&running.bgp, &wanted.bgp);
+    differing(&[
+        ("bgp.asn", old.asn == new.asn),
+        ("bgp.router_id", old.router_id == new.router_id),
+        ("bgp.cluster_id", old.cluster_id == new.cluster_id),
+        ("bgp.listen", old.listen == new.listen),
+        ("evpn", running.evpn == wanted.evpn),
+        ("api", running.api == wanted.api),
+    ])
+}
+
+fn differing(keys: &[(&'static str, bool)]) -> Vec<&'static str> {
+    keys.iter().filter(|(_, same)| !same).map(|(key, _)| *key).collect()
+}
+
+/// `neighbor 10.0.0.1 is reset: families, passive`
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let effect = match self.effect {
+            Effect::Added => "is added",
+            Effect::Removed => "is removed",
+            Effect::Changed => "is changed",
+            Effect::Reset => "is reset",
+            Effect::NeedsRestart => "is in force after the next start of linnetd only",
+        };
+        write!(f, "{} {effect}", self.subject)?;
+        if self.keys.is_empty() { Ok(()) } else { write!(f, ": {}", self.keys.join(", ")) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(neighbors: &str, rest: &str) -> Config {
+        let text = format!("bgp:\n  asn: 65000\n  router_id: 10.0.0.1\n{rest}  neighbors: [{neighbors}]\n");
+        Config::parse("t.yaml", &text).unwrap_or_else(|faults| panic!("{faults}"))
+    }
+
+    fn changes(old: &Config, new: &Config) -> Vec<String> {
+        Diff::between(old, new).changes().iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn only_what_differs_is_named() {
+        let a = "{ address: 10.0.1.1, remote_as: 65000, description: a }";
+        let b = "{ address: 10.0.1.2, remote_as: 65000 }";
+        let running = config(&format!("{a}, {b}"), "");
+        assert_eq!(changes(&running, &running), [] as [&str; 0]);
+        let wanted = config(
+            &format!(
+                "{}, {}, {b}",
+                "{ address: 10.0.1.3, remote_as: 65000 }",
+                "{ address: 10.0.1.1, remote_as: 65000, description: b, hold_time: 9 }"
+            ),
+            "",
+        );
+        let expected = ["neighbor 10.0.1.1 is changed: description, hold_time", "neighbor 10.0.1.3 is added"];
+        assert_eq!(changes(&running, &wanted), expected);
+    }
+
+    #[test]
+    fn what_a_session_rests_on_resets_it() {
+        let running =
+            config("{ address: 10.0.1.1, remote_as: 65000 }, { address: 10.0.1.2, remote_as: 65000 }", "");
+        let wanted =
+            config("{ address: 10.0.1.1, remote_as: 65001, hold_time: 9, families: [l2vpn-evpn] }", "");
+        assert_eq!(
+            changes(&running, &wanted),
+            ["neighbor 10.0.1.1 is reset: hold_time, remote_as, families", "neighbor 10.0.1.2 is removed",]
+        );
+    }
+
+    #[test]
+    fn what_needs_a_restart_is_said() {
+        let running = config("", "");
+        let wanted = config("", "  cluster_id: 10.0.0.9\n  listen: { port: 179 }\n");
+        assert_eq!(
+            changes(&running, &wanted),
+            ["bgp.cluster_id", "bgp.listen"]
+                .map(|key| format!("{key} is in force after the next start of linnetd only"))
+        );
+    }
+}

@@ -1,0 +1,196 @@
+//! A new configuration in place of the running one: only what differs is touched.
+//!
+//! What the difference is, [`Diff`] says; here it is carried out. Keys that are in force only after the next start
+//! keep their values, so that the next reload names them again.
+
+use api::Query;
+use api::Request;
+
+use super::Core;
+use super::answer::changes_answer;
+use super::event::{Action, LogLine, SessionCommand};
+use crate::config::diff::{Diff, NeighborStep};
+use crate::config::{Config, NeighborConfig};
+use crate::peer::session_config;
+use bgp::session::StopReason;
+use bgp::types::PeerId;
+
+impl Core {
+    /// Takes a configuration, or only tells what it would change where `request` wants no more.
+    pub(super) fn reconfigure(&mut self, wanted: Config, request: Option<Request>) {
+        let diff = Diff::between(&self.config, &wanted);
+        let changes = diff.changes();
+        let answer = changes_answer(&changes);
+        let only_told = matches!(
+            &request,
+            Some(Request { query: Query::ReloadConfiguration(query), .. }) if query.dry_run
+        );
+        if !only_told {
+            self.apply(wanted, diff);
+            self.log(LogLine::Reconfigured(changes));
+        }
+        if let Some(request) = request {
+            request.answer(Ok(answer.into()));
+        }
+    }
+
+    fn apply(&mut self, wanted: Config, diff: Diff) {
+        self.config = kept_until_restart(&self.config, wanted);
+        for (address, step) in diff.neighbors {
+            let id = self.peers.by_address(address).map(|peer| peer.id);
+            match (step, id) {
+                (NeighborStep::Add(config), None) => self.add_neighbor(*config),
+                (NeighborStep::Remove, Some(id)) => self.remove_neighbor(id, StopReason::Deconfigured),
+                (NeighborStep::Change { config, resets: true, .. }, Some(id)) => {
+                    self.replace_neighbor(id, *config);
+                }
+                (NeighborStep::Change { config, .. }, Some(id)) => self.change_neighbor(id, *config),
+                (NeighborStep::Add(config), Some(id)) => self.replace_neighbor(id, *config),
+                (NeighborStep::Remove | NeighborStep::Change { .. }, None) => {}
+            }
+        }
+        self.restore_admin_states();
+    }
+
+    /// Changes what a session can take over while it lasts.
+    fn change_neighbor(&mut self, id: PeerId, config: NeighborConfig) {
+        let session = session_config(&self.config.bgp, &config);
+        let Some(peer) = self.peers.get_mut(id) else { return };
+        peer.config = config;
+        if peer.begun {
+            self.actions
+                .push_back(Action::Session { peer: id, command: SessionCommand::Configure(session.into()) });
+        }
+        self.watches.neighbor_changed(id);
+    }
+
+    /// The file says again which neighbours are shut down, whatever operators have said since it was last read.
+    fn restore_admin_states(&mut self) {
+        let differ = |peer: &&super::peer::Peer| peer.shut_down != peer.config.shutdown.is_some();
+        let changed: Vec<PeerId> = self.peers.iter().filter(differ).map(|peer| peer.id).collect();
+        for id in changed {
+            let Some(peer) = self.peers.get_mut(id) else { continue };
+            peer.shut_down = peer.config.shutdown.is_some();
+            let command = match peer.config.shutdown.clone() {
+                Some(text) => SessionCommand::Shutdown(Some(text).filter(|text| !text.is_empty())),
+                None => SessionCommand::Enable,
+            };
+            self.actions.push_back(Action::Session { peer: id, command });
+            self.watches.neighbor_changed(id);
+        }
+    }
+}
+
+/// `wanted`, but for what only a restart brings into force.
+fn kept_until_restart(running: &Config, mut wanted: Config) -> Config {
+    let (old, new) = (&running.bgp, &mut wanted.bgp);
+    (new.asn, new.router_id, new.cluster_id) = (old.asn, old.router_id, old.cluster_id);
+    new.listen.clone_from(&old.listen);
+    wanted.api = running.api.clone();
+    wanted.evpn.clone_from(&running.evpn);
+    wanted
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use bgp::rib::Budget;
+    use bgp::types::Family;
+
+    use super::*;
+    use crate::core::Event;
+    use crate::core::testing::{Node, attrs, imet, vni};
+
+    fn config(neighbors: &[&str]) -> Config {
+        let list: String = neighbors
+            .iter()
+            .map(|n| format!("    - {{ {n}, remote_as: 65000, families: [l2vpn-evpn, ipv4-unicast] }}\n"))
+            .collect();
+        let text = format!(
+            "bgp:\n  asn: 65000\n  router_id: 10.0.0.1\n  neighbors:\n{list}evpn:\n  vtep: 10.0.0.1\n  advertise_all_vni: true\n"
+        );
+        Config::parse("t", &text).unwrap_or_else(|faults| panic!("{faults}"))
+    }
+
+    /// What is asked of the neighbours' tasks, in words; tasks that are to end do.
+    fn take(node: &mut Node, neighbors: &[&str]) -> Vec<String> {
+        let config = Box::new(config(neighbors));
+        node.core.handle(node.now, Event::Reconfigure { config, request: None });
+        let mut said = Vec::new();
+        while let Some(action) = node.core.poll_action() {
+            match action {
+                Action::StartPeer { peer, start } => {
+                    said.push(format!("start {} {}", peer.0, start.neighbor.address));
+                }
+                Action::StopPeer { peer, reason } => {
+                    said.push(format!("stop {}: {reason}", peer.0));
+                    node.core.handle(node.now, Event::PeerEnded { peer });
+                }
+                Action::Session { peer, command } => {
+                    let command = format!("{command:?}");
+                    said.push(format!("{} {}", command.split('(').next().unwrap(), peer.0));
+                }
+                _ => {}
+            }
+        }
+        said
+    }
+
+    const A: &str = "address: 10.0.1.1";
+    const B: &str = "address: 10.0.1.2";
+
+    #[test]
+    fn only_what_differs_is_touched() {
+        let mut node = Node::new();
+        [0, 1].into_iter().for_each(|peer| node.up(peer));
+        node.run();
+        assert_eq!(take(&mut node, &[A, B]), [] as [&str; 0]);
+        assert_eq!(take(&mut node, &[&format!("{A}, hold_time: 9"), B]), ["Configure 0"]);
+        assert_eq!(take(&mut node, &[B]), ["stop 0: no longer configured"]);
+        assert_eq!(
+            take(&mut node, &[&format!("{B}, port: 1179")]),
+            ["stop 1: configured anew", "start 2 10.0.1.2"]
+        );
+        assert_eq!(
+            take(&mut node, &[&format!("{B}, port: 1179, shutdown: true")]),
+            ["Configure 2", "Shutdown 2"]
+        );
+        assert_eq!(take(&mut node, &[&format!("{B}, port: 1179")]), ["Configure 2", "Enable 2"]);
+    }
+
+    #[test]
+    fn ids_are_given_again_once_nothing_is_left_of_their_owners() {
+        let mut node = Node::new();
+        let mut highest = 0;
+        for _ in 0..20 {
+            let id = node.core.peers.by_address("10.0.1.1".parse().unwrap()).unwrap().id.0;
+            highest = highest.max(id);
+            node.up(id);
+            node.tell(id, imet(vni(100), 9), Some(attrs(vni(100), 9, 0)));
+            node.run();
+            assert_eq!(node.core.rib.counts(PeerId(id), Family::L2vpnEvpn).paths, 1);
+            take(&mut node, &[B]);
+            // Another comes before its routes are gone: it gets another id, and none of the routes.
+            take(&mut node, &[A, B]);
+            let newcomer = node.core.peers.by_address("10.0.1.1".parse().unwrap()).unwrap().id;
+            assert_ne!(newcomer.0, id);
+            assert_eq!(node.core.rib.counts(newcomer, Family::L2vpnEvpn).paths, 0);
+            while node.core.settle(Instant::now(), &mut Budget::new(100)) {}
+            node.run();
+        }
+        assert!(highest <= 3, "{highest}");
+    }
+
+    #[test]
+    fn news_of_one_that_has_left_concern_nobody() {
+        let mut node = Node::new();
+        node.up(0);
+        let config = Box::new(config(&[B]));
+        node.core.handle(node.now, Event::Reconfigure { config, request: None });
+        node.tell(0, imet(vni(100), 9), Some(attrs(vni(100), 9, 0)));
+        node.down(0);
+        node.run();
+        assert_eq!(node.core.rib.evpn.paths(), 2, "our own");
+    }
+}

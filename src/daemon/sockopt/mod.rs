@@ -1,0 +1,36 @@
+//! Socket options for which neither the standard library nor socket2 has a word: who must sign the segments of a
+//! connection (TCP-MD5, TCP-AO), and from how far away they may come.
+//!
+//! The daemon's one place with unsafe code. Each option's structure comes from the kernel's own headers
+//! (`linux-raw-sys`); a file each says what goes into it.
+
+mod ao;
+mod hops;
+mod md5;
+mod signing;
+mod storage;
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+pub(super) use ao::is_supported as has_tcp_ao;
+pub(super) use hops::{set_hops, set_ttl};
+pub(super) use signing::{End, sign};
+
+/// Sets an option that takes a `T`, one of the kernel's structures or a number.
+#[expect(unsafe_code, reason = "no safe wrapper at hand knows these options")]
+fn set<T: Copy>(socket: BorrowedFd<'_>, level: libc::c_int, option: u32, value: &T) -> io::Result<()> {
+    let option = libc::c_int::try_from(option).map_err(io::Error::other)?;
+    // SAFETY: the descriptor is open for as long as it is borrowed; pointer and length describe `value`, which is
+    // borrowed for the call, and the kernel only reads it. No `T` used here holds a pointer.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            level,
+            option,
+            std::ptr::from_ref(value).cast(),
+            size_of::<T>() as libc::socklen_t,
+        )
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}

@@ -1,0 +1,185 @@
+//! The neighbours' tasks: begun and ended as core wants, and reached by their ids.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bgp::export::Batch;
+use bgp::session::{Session, SessionConfig, StopReason};
+use bgp::types::PeerId;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tracing::{debug, warn};
+
+use crate::config::{Authentication, NeighborConfig};
+use crate::core::{BATCH_CREDIT, Event, PeerStart, SessionCommand};
+
+use super::listen::{Doors, Listeners};
+use super::peer::{Mailbox, Peer};
+use super::socket::Route;
+use super::{host, keep};
+
+/// Batches of the session that has just ended may still be under way when a new one gets its own.
+const BATCHES: usize = 2 * BATCH_CREDIT as usize;
+
+/// Commands for one session.
+const COMMANDS: usize = 16;
+
+/// Connections from one neighbour that its task has not looked at.
+const ACCEPTED: usize = 2;
+
+/// All of them.
+pub(super) struct PeerTasks {
+    doors: Doors,
+    listeners: Listeners,
+    events: mpsc::Sender<Event>,
+    seed: u64,
+    /// By peer id.
+    outlets: Vec<Option<Outlet>>,
+    running: JoinSet<()>,
+}
+
+/// The way to one task.
+struct Outlet {
+    neighbor: NeighborConfig,
+    name: String,
+    batches: mpsc::Sender<(u32, Arc<Batch>)>,
+    commands: mpsc::Sender<SessionCommand>,
+}
+
+impl PeerTasks {
+    /// None yet. They send what happens to `events`, and have their doors in `doors`, behind these listeners.
+    pub(super) fn new(
+        doors: Doors,
+        listeners: Listeners,
+        events: mpsc::Sender<Event>,
+        seed: u64,
+    ) -> PeerTasks {
+        PeerTasks { doors, listeners, events, seed, outlets: Vec::new(), running: JoinSet::new() }
+    }
+
+    /// Begins a task.
+    pub(super) fn start(&mut self, peer: PeerId, start: PeerStart) {
+        // Those that have ended meanwhile are let go here, as good a place as any.
+        while self.running.try_join_next().is_some() {}
+        let PeerStart { neighbor, session, restarted } = start;
+        let session = SessionConfig { fqdn: fqdn(&neighbor), ..session };
+        self.set_key(&neighbor, &neighbor.authentication);
+        let (batches, batches_in) = mpsc::channel(BATCHES);
+        let (commands, commands_in) = mpsc::channel(COMMANDS);
+        let (accepted, accepted_in) = mpsc::channel(ACCEPTED);
+        let mailbox = Mailbox {
+            batches: batches_in,
+            commands: commands_in,
+            accepted: accepted_in,
+            core: self.events.clone(),
+        };
+        let route = route(&neighbor);
+        let seed = self.seed.wrapping_add(peer.0.into());
+        let begins = neighbor.shutdown.is_none();
+        let new = move || {
+            let mut session = Session::new(session.clone(), seed);
+            session.set_restarted(restarted);
+            session
+        };
+        self.running.spawn(serve(peer, route, new, begins, mailbox));
+        self.doors.open(neighbor.address, accepted);
+        let name = neighbor.address.to_string();
+        self.set(peer, Some(Outlet { neighbor, name, batches, commands }));
+    }
+
+    /// Ends a task, which tells its neighbour the reason.
+    pub(super) fn stop(&mut self, peer: PeerId, reason: StopReason) {
+        let Some(outlet) = self.set(peer, None) else { return };
+        self.doors.close(outlet.neighbor.address);
+        self.set_key(&outlet.neighbor, &Authentication::None);
+        // Without room for the reason the task ends all the same, as its commands do.
+        let _ = outlet.commands.try_send(SessionCommand::End(reason));
+    }
+
+    /// Ends all tasks, because the daemon ends.
+    pub(super) fn end(&mut self) {
+        // The commands' ends go, and that is what tells the sessions to close.
+        self.outlets.clear();
+    }
+
+    /// Hands over a batch. Its credit has left room for it.
+    pub(super) fn batch(&self, peer: PeerId, session: u32, batch: Arc<Batch>) {
+        self.send(peer, |outlet| outlet.batches.try_send((session, batch)).is_ok());
+    }
+
+    /// Hands over a command. They are an operator's, a few at a time.
+    pub(super) fn command(&self, peer: PeerId, mut command: SessionCommand) {
+        if let (SessionCommand::Configure(session), Some(outlet)) = (&mut command, self.outlet(peer)) {
+            session.fqdn = fqdn(&outlet.neighbor);
+        }
+        self.send(peer, |outlet| outlet.commands.try_send(command).is_ok());
+    }
+
+    /// What a neighbour is called in the log.
+    pub(super) fn name(&self, peer: PeerId) -> &str {
+        self.outlet(peer).map_or("?", |outlet| &outlet.name)
+    }
+
+    /// The tasks that have not ended yet.
+    pub(super) fn into_running(self) -> JoinSet<()> {
+        self.running
+    }
+
+    /// Has the listeners ask a neighbour for a key.
+    fn set_key(&mut self, neighbor: &NeighborConfig, how: &Authentication) {
+        for error in self.listeners.set_key(neighbor.address.into(), how) {
+            warn!("{error}");
+        }
+    }
+
+    /// A failure means that the task died, which its watcher reports.
+    fn send(&self, peer: PeerId, send: impl FnOnce(&Outlet) -> bool) {
+        if !self.outlet(peer).is_some_and(send) {
+            debug!(neighbor = self.name(peer), "the session's task takes nothing");
+        }
+    }
+
+    fn outlet(&self, peer: PeerId) -> Option<&Outlet> {
+        self.outlets.get(peer.0 as usize)?.as_ref()
+    }
+
+    fn set(&mut self, peer: PeerId, outlet: Option<Outlet>) -> Option<Outlet> {
+        let index = peer.0 as usize;
+        if index >= self.outlets.len() {
+            self.outlets.resize_with(index + 1, || None);
+        }
+        self.outlets.get_mut(index).and_then(|slot| std::mem::replace(slot, outlet))
+    }
+}
+
+/// What this node is called, where the neighbour is to be told.
+fn fqdn(neighbor: &NeighborConfig) -> Option<(String, String)> {
+    neighbor.fqdn.then(host::fqdn).flatten()
+}
+
+async fn serve(
+    peer: PeerId,
+    route: Route,
+    session: impl Fn() -> Session,
+    begins: bool,
+    mut mailbox: Mailbox,
+) {
+    let (name, core) = (route.remote.ip().to_string(), mailbox.core.clone());
+    loop {
+        let task = Peer::new(peer, route.clone(), session(), &mut mailbox);
+        if !keep::dies(peer, &name, &core, task.run(begins)).await {
+            break;
+        }
+    }
+    // Without a core nobody waits for it.
+    let _ = core.send(Event::PeerEnded { peer }).await;
+}
+
+fn route(neighbor: &NeighborConfig) -> Route {
+    Route {
+        remote: SocketAddr::new(neighbor.address, neighbor.port),
+        local: neighbor.local_address,
+        hops: neighbor.hops,
+        authentication: neighbor.authentication.clone(),
+    }
+}

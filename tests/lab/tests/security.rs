@@ -1,0 +1,366 @@
+//! Connections that nobody else can make or break: signed segments (RFC 2385), a limit of hops (RFC 5082), addresses.
+
+#![expect(clippy::indexing_slicing, reason = "JSON values index to null")]
+
+mod hub;
+
+use std::net::IpAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use hub::{BOUND, Hub};
+use lab::netlink::Link;
+use lab::speaker::octets::kind;
+use lab::speaker::{Heard, Speaker};
+use lab::{Daemon, Netns, Node, daemon, skip_if, wait_until};
+
+/// What linnetd shares with each spoke. None of them may be seen anywhere.
+const KEYS: [&str; 3] = ["key-of-frr", "key of bird, 'quoted'", "key-of-gobgp"];
+
+/// A counter of the namespace's TCP, as `nstat` would show it.
+fn tcp_counter(netns: &Netns, name: &str) -> Result<u64> {
+    let text = netns.run(|| std::fs::read_to_string("/proc/thread-self/net/netstat"))??;
+    let mut lines = text.lines().filter_map(|line| line.strip_prefix("TcpExt: "));
+    let (names, values) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
+    let mut both = names.split(' ').zip(values.split(' '));
+    let (_, value) = both.find(|(n, _)| *n == name).with_context(|| format!("no counter {name}"))?;
+    Ok(value.parse()?)
+}
+
+/// Waits until the namespace's TCP has dropped segments for that reason.
+fn wait_for_drops(netns: &Netns, reason: &str) -> Result<()> {
+    wait_until(BOUND, reason, || {
+        let dropped = tcp_counter(netns, reason)?;
+        ensure!(dropped > 0, "none dropped");
+        Ok(())
+    })
+}
+
+fn frr(key: &str) -> String {
+    let neighbor = |address: &str| {
+        format!(
+            " neighbor {address} remote-as 65000
+ neighbor {address} password {key}
+ neighbor {address} timers connect 1
+"
+        )
+    };
+    format!(
+        "router bgp 65001\n no bgp ebgp-requires-policy\n{}{}",
+        neighbor("10.1.1.0"),
+        neighbor("fd00:1::1")
+    )
+}
+
+fn bird(key: &str) -> String {
+    format!(
+        "router id 10.1.2.1;
+protocol device {{}}
+template bgp common {{ local as 65002; password \"{key}\"; connect delay time 1; connect retry time 1; }}
+protocol bgp four from common {{ neighbor 10.1.2.0 as 65000; ipv4 {{ import all; export all; }}; }}
+protocol bgp six from common {{ neighbor fd00:2::1 as 65000; ipv6 {{ import all; export all; }}; }}
+"
+    )
+}
+
+fn gobgp(key: &str) -> String {
+    let neighbor = |address: &str, family: &str| {
+        format!(
+            "[[neighbors]]
+[neighbors.config]
+neighbor-address = \"{address}\"
+peer-as = 65000
+auth-password = \"{key}\"
+[neighbors.timers.config]
+connect-retry = 1
+[[neighbors.afi-safis]]
+[neighbors.afi-safis.config]
+afi-safi-name = \"{family}\"
+"
+        )
+    };
+    let global = "[global.config]\nas = 65003\nrouter-id = \"10.1.3.1\"\n".to_owned();
+    global + &neighbor("10.1.3.0", "ipv4-unicast") + &neighbor("fd00:3::1", "ipv6-unicast")
+}
+
+/// Sessions over both transports with everybody, each with a key of its own: in the file, in another file, of a group.
+#[test]
+fn everybody_signs() -> Result<()> {
+    skip_if!(hub::missing(&[Daemon::Frr, Daemon::Bird, Daemon::Gobgp]));
+    let [frr_key, bird_key, gobgp_key] = KEYS;
+    let configuration = format!(
+        "bgp:
+  asn: 65000
+  router_id: 10.1.0.1
+  listen: {{ addresses: [\"0.0.0.0\", \"::\"] }}
+  ebgp_default: accept
+  peer_groups:
+    - {{ name: gobgp, remote_as: 65003, password: {gobgp_key}, connect_retry: 1 }}
+  neighbors:
+    - {{ address: 10.1.1.1, remote_as: 65001, password: {frr_key}, connect_retry: 1 }}
+    - {{ address: \"fd00:1::2\", remote_as: 65001, password: {frr_key}, families: [ipv6-unicast, ipv4-unicast], connect_retry: 1 }}
+    - {{ address: 10.1.2.1, remote_as: 65002, password_file: /run/bird.key, connect_retry: 1 }}
+    - {{ address: \"fd00:2::2\", remote_as: 65002, password_file: /run/bird.key, families: [ipv6-unicast], connect_retry: 1 }}
+    - {{ address: 10.1.3.1, peer_group: gobgp }}
+    - {{ address: \"fd00:3::2\", peer_group: gobgp, families: [ipv6-unicast] }}
+"
+    );
+    // FRR is given another key first.
+    let spokes = [
+        (Daemon::Frr, &*frr("another")),
+        (Daemon::Bird, &bird(bird_key)),
+        (Daemon::Gobgp, &gobgp(gobgp_key)),
+    ];
+    let mut hub = Hub::laid(&configuration, &spokes)?;
+    hub.linnet.netns().run(|| std::fs::write("/run/bird.key", format!("{bird_key}\n")))??;
+    hub.linnet.start_daemon()?;
+    hub.spokes.iter_mut().try_for_each(Node::start_daemon)?;
+    hub.linnet.wait_until_ready()?;
+    hub.spokes.iter().try_for_each(Node::wait_until_ready)?;
+
+    for address in ["10.1.2.1", "fd00:2::2", "10.1.3.1", "fd00:3::2"] {
+        let shown = hub.wait_for_session(address, "signed session", |_| true)?;
+        assert_eq!(shown["authentication"], "tcp-md5", "{shown:#}");
+    }
+    wait_for_drops(hub.linnet.netns(), "TCPMD5Failure")?;
+    let shown = hub.linnet.linnet("neighbor 10.1.1.1")?;
+    assert_ne!(shown["state"], "established", "FRR has another key");
+    hub.spoke(1)?.output(&[
+        "vtysh",
+        "-c",
+        "configure terminal",
+        "-c",
+        "router bgp 65001",
+        "-c",
+        &format!("neighbor 10.1.1.0 password {frr_key}"),
+        "-c",
+        &format!("neighbor fd00:1::1 password {frr_key}"),
+    ])?;
+    for address in ["10.1.1.1", "fd00:1::2"] {
+        hub.wait_for_session(address, "session, now that FRR has the key", |_| true)?;
+    }
+
+    let seen = [hub.linnet.log(), hub.linnet.linnet("neighbor")?.to_string()].concat();
+    for key in KEYS {
+        assert!(!seen.contains(key), "{key} is seen: {seen}");
+    }
+    assert!(
+        hub.linnet.log().contains("/run/bird.key holds a secret, and others may read it"),
+        "{}",
+        hub.linnet.log()
+    );
+    Ok(())
+}
+
+/// linnetd and a neighbour behind a router, which lets each one's packets arrive with one hop less.
+struct Behind {
+    linnet: Node,
+    far: Node,
+    _router: Netns,
+}
+
+const LINNET: &str = "10.2.0.1";
+const FAR: &str = "10.3.0.1";
+
+impl Behind {
+    fn up(settings: &str, daemon: Daemon, configuration: &str) -> Result<Behind> {
+        let linnet = format!(
+            "bgp:
+  asn: 65000
+  router_id: {LINNET}
+  listen: {{ addresses: [\"0.0.0.0\"] }}
+  neighbors:
+    - {{ address: {FAR}, remote_as: 65001, connect_retry: 1, {settings} }}
+"
+        );
+        let hub = Hub::laid(&linnet, &[])?;
+        let nursery = lab::Nursery::new()?;
+        let far = hub::node("far", daemon, configuration, &nursery)?;
+        let router = Netns::new()?;
+        for (node, device, near, gateway) in
+            [(&hub.linnet, "eth1", LINNET, "10.2.0.254"), (&far, "eth2", FAR, "10.3.0.254")]
+        {
+            lab::cable((node.netns(), "eth1"), (&router, device))?;
+            address(node.netns(), "eth1", &format!("{near}/24"))?;
+            address(&router, device, &format!("{gateway}/24"))?;
+            // FRR takes no default route for the way to a neighbour.
+            node.sh(&format!("ip route add 10.0.0.0/8 via {gateway}"))?;
+        }
+        router.run(|| std::fs::write("/proc/sys/net/ipv4/ip_forward", "1"))??;
+        let mut behind = Behind { linnet: hub.linnet, far, _router: router };
+        behind.linnet.start_daemon()?;
+        behind.far.start_daemon()?;
+        behind.linnet.wait_until_ready()?;
+        behind.far.wait_until_ready()?;
+        Ok(behind)
+    }
+
+    fn wait_for_session(&self) -> Result<()> {
+        wait_until(BOUND, "session", || {
+            let shown = self.linnet.linnet(&format!("neighbor {FAR}"))?;
+            ensure!(shown["state"] == "established", "{shown:#}");
+            Ok(())
+        })
+        .with_context(|| self.linnet.log())
+    }
+}
+
+fn address(netns: &Netns, device: &str, address: &str) -> Result<()> {
+    let address = address.parse()?;
+    Ok(netns.run(|| Link::named(device)?.add_address(address))??)
+}
+
+fn far_frr(lines: &[&str]) -> String {
+    let lines: String = lines.iter().map(|line| format!(" neighbor {LINNET} {line}\n")).collect();
+    format!(
+        "router bgp 65001\n neighbor {LINNET} remote-as 65000\n neighbor {LINNET} timers connect 1\n{lines}"
+    )
+}
+
+fn far_bird(lines: &str) -> String {
+    format!(
+        "router id {FAR};
+protocol device {{}}
+protocol bgp far {{ local {FAR} as 65001; neighbor {LINNET} as 65000; connect delay time 1; connect retry time 1; {lines} ipv4 {{ import all; export all; }}; }}
+"
+    )
+}
+
+#[test]
+fn neighbours_behind_a_router() -> Result<()> {
+    skip_if!(hub::missing(&[Daemon::Frr, Daemon::Bird]).or_else(|| daemon::missing_program("ip")));
+    for (settings, daemon, configuration) in [
+        ("multihop: 2", Daemon::Frr, far_frr(&["ebgp-multihop 2"])),
+        ("ttl_security: 2", Daemon::Frr, far_frr(&["ttl-security hops 2"])),
+        ("ttl_security: 2, passive: true", Daemon::Frr, far_frr(&["ttl-security hops 2"])),
+        ("ttl_security: 2", Daemon::Frr, far_frr(&["ttl-security hops 2", "passive"])),
+        ("multihop: 2", Daemon::Bird, far_bird("multihop 2;")),
+        ("ttl_security: 2", Daemon::Bird, far_bird("multihop 2; ttl security on;")),
+    ] {
+        let behind = Behind::up(settings, daemon, &configuration)?;
+        behind.wait_for_session().with_context(|| format!("{settings}, {daemon}"))?;
+    }
+    Ok(())
+}
+
+/// Whoever is further away than the limit says is not even heard.
+#[test]
+fn nobody_gets_in_from_further_away() -> Result<()> {
+    skip_if!(hub::missing(&[Daemon::Frr]).or_else(|| daemon::missing_program("ip")));
+    let behind = Behind::up("ttl_security: 1", Daemon::Frr, &far_frr(&["ebgp-multihop 255"]))?;
+    wait_for_drops(behind.linnet.netns(), "TCPMinTTLDrop")?;
+    let shown = behind.linnet.linnet(&format!("neighbor {FAR}"))?;
+    assert_ne!(shown["state"], "established", "{shown:#}");
+    assert_eq!(shown["ttl_security_hops"], 1, "{shown:#}");
+    Ok(())
+}
+
+/// GTSM on the link, over both transports; what linnetd sends is marked as routing's own.
+#[test]
+fn neighbours_on_the_link_prove_it() -> Result<()> {
+    skip_if!(hub::missing(&[Daemon::Bird, Daemon::Gobgp]).or_else(|| daemon::missing_program("ss")));
+    let configuration = "bgp:
+  asn: 65000
+  router_id: 10.1.0.1
+  listen: { addresses: [\"0.0.0.0\", \"::\"] }
+  peer_groups:
+    - { name: near, remote_as: external, ttl_security: 1, connect_retry: 1 }
+  neighbors:
+    - { address: 10.1.1.1, peer_group: near }
+    - { address: \"fd00:1::2\", peer_group: near, families: [ipv6-unicast], passive: true }
+    - { address: 10.1.2.1, peer_group: near }
+";
+    let bird = bird("")
+        .replace("password \"\";", "ttl security on;")
+        .replace("10.1.2.", "10.1.1.")
+        .replace("fd00:2", "fd00:1");
+    let gobgp = "[global.config]
+as = 65003
+router-id = \"10.1.2.1\"
+[[neighbors]]
+[neighbors.config]
+neighbor-address = \"10.1.2.0\"
+peer-as = 65000
+[neighbors.timers.config]
+connect-retry = 1
+[neighbors.ttl-security.config]
+enabled = true
+ttl-min = 255
+";
+    let hub = Hub::up(configuration, &[(Daemon::Bird, &bird), (Daemon::Gobgp, gobgp)])?;
+    for address in ["10.1.1.1", "fd00:1::2", "10.1.2.1"] {
+        hub.wait_for_session(address, "session", |shown| shown["ttl_security_hops"] == 1)?;
+    }
+    let shown = hub.linnet.sh("ss -Htn --tos state established '( sport = :179 or dport = :179 )'")?;
+    assert_eq!(shown.matches("0xc0").count(), 3, "{shown}");
+    Ok(())
+}
+
+/// BIRD waits on another port for somebody who comes from an address that is on no link.
+#[test]
+fn a_prescribed_address_and_port() -> Result<()> {
+    skip_if!(hub::missing(&[Daemon::Bird]).or_else(|| daemon::missing_program("ip")));
+    let configuration = "bgp:
+  asn: 65000
+  router_id: 10.9.0.1
+  listen: { addresses: [\"0.0.0.0\"] }
+  neighbors:
+    - { address: 10.1.1.1, remote_as: 65000, local_address: 10.9.0.1, port: 1179, connect_retry: 1 }
+";
+    let bird = "router id 10.1.1.1;
+protocol device {}
+protocol bgp linnet { local 10.1.1.1 port 1179 as 65000; neighbor 10.9.0.1 as 65000; multihop; passive on; ipv4 { import all; export all; }; }
+";
+    let mut hub = Hub::laid(configuration, &[(Daemon::Bird, bird)])?;
+    address(hub.linnet.netns(), "lo", "10.9.0.1/32")?;
+    hub.spoke(1)?.sh("ip route add 10.9.0.1 via 10.1.1.0")?;
+    hub.linnet.start_daemon()?;
+    hub.linnet.wait_until_ready()?;
+
+    // Before there is a session: the neighbour's own address, but to another one of ours than it is to speak with.
+    let [from, wrong, right]: [IpAddr; 3] = ["10.1.1.1".parse()?, "10.1.1.0".parse()?, "10.9.0.1".parse()?];
+    let mut refused = Speaker::connect(hub.spoke(1)?.netns(), from, wrong)?;
+    assert_eq!(refused.hear(Duration::from_secs(10))?, Heard::Closed);
+    let mut taken = Speaker::connect(hub.spoke(1)?.netns(), from, right)?;
+    taken.wait_for(kind::OPEN)?;
+    drop(taken);
+
+    hub.spokes.iter_mut().try_for_each(Node::start_daemon)?;
+    let shown = hub.wait_for_session("10.1.1.1", "session", |_| true)?;
+    assert_eq!(
+        (&shown["local_address"], &shown["remote_port"]),
+        (&"10.9.0.1".into(), &1179.into()),
+        "{shown:#}"
+    );
+    Ok(())
+}
+
+/// What this kernel lacks is said before anything is begun.
+#[test]
+fn a_kernel_without_tcp_ao_is_named() -> Result<()> {
+    skip_if!(hub::missing(&[]));
+    if Path::new("/proc/sys/net/ipv4/tcp_ao_accept").exists() {
+        lab::skip!("this kernel has TCP-AO");
+    }
+    let hub = Hub::laid(
+        "bgp:
+  asn: 65000
+  router_id: 10.9.0.1
+  neighbors:
+    - address: 10.1.1.1
+      remote_as: 65000
+      tcp_ao: { keys: [{ id: 1, algorithm: hmac-sha-1-96, secret_file: /run/ao.key }] }
+",
+        &[],
+    )?;
+    hub.linnet.sh("umask 077; echo secret > /run/ao.key")?;
+    let (linnetd, file) = (daemon::linnetd()?, hub.linnet.file("/etc/linnet/linnet.yaml")?);
+    for check in ["--check", ""] {
+        let error =
+            hub.linnet.sh(&format!("{} {check} --config {file} 2>&1", linnetd.display())).unwrap_err();
+        let said = format!("{error:#}");
+        assert!(said.contains("neighbor 10.1.1.1: tcp_ao: this kernel has no TCP-AO"), "{said}");
+    }
+    Ok(())
+}

@@ -6,7 +6,7 @@
 use bgp::session::{Down, Reason, StopReason};
 use bgp::types::PeerId;
 
-use super::{Action, Core, LogLine, PeerStart};
+use super::{Action, Core, LogLine, PeerStart, SessionCommand};
 use crate::config::NeighborConfig;
 use crate::peer::session_config;
 
@@ -77,6 +77,13 @@ impl Core {
         peer.begun = true;
         let session = session_config(&self.config.bgp, &peer.config);
         let start = Box::new(PeerStart { neighbor: peer.config.clone(), session, restarted });
+        // An operator may have said otherwise than the configuration before it could begin.
+        let command = match (peer.shut_down, peer.config.shutdown.is_some()) {
+            (true, false) => Some(SessionCommand::Shutdown(None)),
+            (false, true) => Some(SessionCommand::Enable),
+            _ => None,
+        };
         self.actions.push_back(Action::StartPeer { peer: id, start });
+        self.actions.extend(command.map(|command| Action::Session { peer: id, command }));
     }
 }

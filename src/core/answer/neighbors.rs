@@ -113,8 +113,11 @@ impl Core {
         Ok(v1::SetNeighborAdminResponse {})
     }
 
-    fn command(&mut self, peer: bgp::types::PeerId, command: SessionCommand) {
-        self.actions.push_back(Action::Session { peer, command });
+    /// What is wanted of a session that has not begun is seen to when it does.
+    fn command(&mut self, id: bgp::types::PeerId, command: SessionCommand) {
+        if self.peers.get(id).is_some_and(|peer| peer.begun) {
+            self.actions.push_back(Action::Session { peer: id, command });
+        }
     }
 
     /// A neighbour's row.

@@ -168,6 +168,8 @@ border! {
     ResetNeighbor(v1::ResetNeighborRequest) -> v1::ResetNeighborResponse;
     /// Shut a neighbour down, or enable it.
     SetNeighborAdmin(v1::SetNeighborAdminRequest) -> v1::SetNeighborAdminResponse;
+    /// A page of BFD sessions.
+    ListBfdSessions(v1::ListBfdSessionsRequest) -> v1::ListBfdSessionsResponse;
     /// A page of networks.
     ListVnis(v1::ListVnisRequest) -> v1::ListVnisResponse;
     /// A page of MACs.

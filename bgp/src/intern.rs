@@ -23,14 +23,27 @@ pub struct Interner {
     hasher: RandomState,
     /// How large the table may grow before it is swept.
     sweep_at: usize,
+    /// About how many octets have come since it was.
+    octets: usize,
+    /// How many may.
+    sweep_at_octets: usize,
 }
 
 /// Below this size sweeping is not worth its while.
 const MIN_SWEEP: usize = 1024;
 
+/// The same in octets: sets can be as large as a message, and a peer may send a new one with every route.
+const MIN_SWEEP_OCTETS: usize = 1 << 20;
+
 impl Default for Interner {
     fn default() -> Self {
-        Interner { sets: HashTable::new(), hasher: RandomState::default(), sweep_at: MIN_SWEEP }
+        Interner {
+            sets: HashTable::new(),
+            hasher: RandomState::default(),
+            sweep_at: MIN_SWEEP,
+            octets: 0,
+            sweep_at_octets: MIN_SWEEP_OCTETS,
+        }
     }
 }
 
@@ -42,7 +55,7 @@ impl Interner {
 
     /// The one allocation for this set.
     pub fn intern(&mut self, attrs: Attrs) -> Arc<Attrs> {
-        if self.sets.len() >= self.sweep_at {
+        if self.sets.len() >= self.sweep_at || self.octets >= self.sweep_at_octets {
             self.sweep();
         }
         let hash = self.hasher.hash_one(&attrs);
@@ -50,6 +63,7 @@ impl Interner {
         match self.sets.entry(hash, same, |(hash, _)| *hash) {
             Entry::Occupied(found) => Arc::clone(&found.get().1),
             Entry::Vacant(room) => {
+                self.octets += attrs.weight();
                 let set = Arc::new(attrs);
                 room.insert((hash, Arc::clone(&set)));
                 set
@@ -68,9 +82,16 @@ impl Interner {
     }
 
     /// Lets go of the sets that nobody else holds. The next sweep is due when as many have come as have
-    /// stayed: so a set costs a constant share of sweeping, and at most half of the table is dead.
+    /// stayed, by number or by octets: so a set costs a constant share of sweeping, and at most half of the
+    /// table is dead.
     fn sweep(&mut self) {
-        self.sets.retain(|(_, set)| Arc::strong_count(set) > 1);
+        let mut octets = 0;
+        self.sets.retain(|(_, set)| {
+            let held = Arc::strong_count(set) > 1;
+            octets += if held { set.weight() } else { 0 };
+            held
+        });
+        (self.octets, self.sweep_at_octets) = (0, octets.max(MIN_SWEEP_OCTETS));
         self.sweep_at = (self.sets.len() * 2).max(MIN_SWEEP);
         self.sets.shrink_to(self.sweep_at, |(hash, _)| *hash);
     }
@@ -81,7 +102,7 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use super::*;
-    use crate::wire::NextHop;
+    use crate::wire::{Community, NextHop};
 
     fn set(med: u32) -> Attrs {
         Attrs { med: Some(med), ..Attrs::new(NextHop::Ipv4(Ipv4Addr::new(10, 0, 0, 1))) }
@@ -104,6 +125,16 @@ mod tests {
             assert!(interner.len() <= MIN_SWEEP);
         }
         assert!(Arc::ptr_eq(&held, &interner.intern(set(0))));
+    }
+
+    #[test]
+    fn large_sets_go_sooner() {
+        let mut interner = Interner::new();
+        for n in 0..1000 {
+            let communities = (0..4096).map(|c| Community(n << 16 | c)).collect();
+            interner.intern(Attrs { communities, ..set(0) });
+            assert!(interner.len() * 4096 * 4 <= 2 * MIN_SWEEP_OCTETS, "{}", interner.len());
+        }
     }
 
     #[test]

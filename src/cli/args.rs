@@ -92,6 +92,8 @@ pub enum Command {
     /// BGP neighbors: sessions, details, resets
     #[command(visible_aliases = ["neighbors", "peers", "summary"])]
     Neighbor(NeighborArgs),
+    /// BFD sessions, which watch neighbors
+    Bfd(BfdArgs),
     /// The routing table: paths, one a line
     Rib(RibArgs),
     /// Why a path won and the others lost, and what the kernel made of it
@@ -132,6 +134,14 @@ pub struct NeighborArgs {
     /// With reset or shutdown: tell the neighbor why (RFC 9003)
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true, requires = "action")]
     pub message: String,
+}
+
+/// Arguments of `bfd`.
+#[derive(Debug, Args)]
+pub struct BfdArgs {
+    /// Only this neighbor's, in detail
+    #[arg(value_name = "ADDR")]
+    pub neighbor: Option<IpAddr>,
 }
 
 /// What can be done with a neighbour.

@@ -7,9 +7,11 @@ use bgp::session::{RemoteAs, RoleConfig};
 use bgp::types::{Asn, Family, FamilySet, RouterId, Vni};
 use evpn::ImportTarget;
 
+use super::bfd::{self, BfdSection, BfdValue};
 use super::fault::Path;
 use super::file::{self, EbgpDefault, GracefulRestart, PeerSettings, RemoteAsWord};
 use super::groups::{self, Groups};
+use super::max_prefix::MaxPrefix;
 use super::policy::{self, Direction, Policies};
 use super::protection::hops;
 use super::secret::SecretFiles;
@@ -65,6 +67,7 @@ impl Checker {
         let listen = self.listen(&path, bgp.listen);
         self.graceful_restart(&path, &bgp.graceful_restart);
         let groups = groups::resolve(self, &path.key("peer_groups"), &bgp.peer_groups);
+        self.bfd(&path.key("bfd"), &bgp.bfd);
         let mut neighbors = Vec::new();
         let mut seen = HashSet::new();
         for (i, neighbor) in bgp.neighbors.into_iter().enumerate() {
@@ -77,6 +80,7 @@ impl Checker {
                 ebgp_default: bgp.ebgp_default,
                 listens: !listen.is_empty(),
                 graceful_restart: &bgp.graceful_restart,
+                bfd: &bgp.bfd,
             };
             neighbors.push(self.neighbor(&at, &neighbor, &groups, &context));
         }
@@ -144,7 +148,10 @@ impl Checker {
             software_version: settings.software_version.unwrap_or(false),
             hops: hops(&settings, internal),
             authentication: self.authentication(&settings),
+            max_prefix: settings.max_prefix.as_ref().map(MaxPrefix::resolve),
+            send_hold_time: settings.send_hold_time,
             ebgp_accept: internal == Some(true) || context.ebgp_default == EbgpDefault::Accept,
+            bfd: bfd::resolve(settings.bfd.as_ref(), context.bfd, hops(&settings, internal)),
             import_policy: self.policies.chain(settings.import_policy.as_ref()),
             export_policy: self.policies.chain(settings.export_policy.as_ref()),
             keep_adj_in: settings.keep_adj_in.unwrap_or(false),
@@ -178,9 +185,15 @@ impl Checker {
             self.find(at.key("shutdown"), message);
         }
         self.hold_time(at, settings.hold_time, settings.keepalive);
+        if let Some(max_prefix) = &settings.max_prefix {
+            max_prefix.check(&at.key("max_prefix"), |at, message| self.find(at, message));
+        }
         self.protection(at, settings);
         if settings.port == Some(0) {
             self.find(at.key("port"), "0 is no port; 179 is BGP's");
+        }
+        if let Some(BfdValue(Some(section))) = &settings.bfd {
+            self.bfd(&at.key("bfd"), section);
         }
         for (key, names, way) in [
             ("import_policy", &settings.import_policy, Direction::Import),
@@ -237,6 +250,11 @@ impl Checker {
         }
         if config.route_reflector_client && internal == Some(false) {
             self.find(at.clone(), "route_reflector_client is for neighbours in this AS (RFC 4456)");
+        }
+        let least = config.hold_time.max(3);
+        if config.send_hold_time.is_some_and(|time| time < least.into()) {
+            let message = format!("at least {least} seconds, and not below the hold time (RFC 9687)");
+            self.find(at.key("send_hold_time"), message);
         }
         if config.role.is_some() && internal == Some(true) {
             self.find(at.clone(), "role is for neighbours in other ASes (RFC 9234)");
@@ -348,11 +366,12 @@ impl Checker {
 }
 
 /// What of the whole file a neighbour's meaning depends on.
-struct Context<'a> {
+struct Context<'f> {
     asn: Asn,
     ebgp_default: EbgpDefault,
     listens: bool,
-    graceful_restart: &'a GracefulRestart,
+    graceful_restart: &'f GracefulRestart,
+    bfd: &'f BfdSection,
 }
 
 /// What one VNI can have and no second.

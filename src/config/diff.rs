@@ -86,8 +86,8 @@ macro_rules! neighbor_keys {
 // What a session can take over while it lasts, and what was agreed or built upon when it began. Timers belong to the
 // former: what was agreed stays, and the next session begins with the new ones.
 neighbor_keys! {
-    while_it_lasts: description, peer_group, shutdown, hold_time, keepalive, connect_retry, min_hold_time,
-        graceful_restart;
+    while_it_lasts: description, peer_group, shutdown, hold_time, keepalive, connect_retry, min_hold_time, max_prefix,
+        send_hold_time, bfd, graceful_restart;
     by_a_reset: port, local_address, remote_as, families, passive, route_reflector_client, extended_next_hop, role,
         fqdn, software_version, hops, authentication, ebgp_accept, import_policy, export_policy, keep_adj_in;
 }

@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::authentication::AoAlgorithm;
+use super::bfd::BfdSection;
 use super::value::{AsnValue, MtuValue, RdValue, RtValue};
 
 pub use super::graceful_restart::{GracefulRestart, LongLived};
@@ -50,6 +51,9 @@ pub struct Bgp {
     /// What becomes of routes while linnetd or a neighbour restarts.
     #[serde(default)]
     pub graceful_restart: GracefulRestart,
+    /// How BFD sessions are held, where a neighbour's `bfd` does not say otherwise. Starts none by itself.
+    #[serde(default)]
+    pub bfd: BfdSection,
     /// Settings that several neighbours share.
     #[serde(default)]
     pub peer_groups: Vec<PeerGroup>,

@@ -4,6 +4,7 @@
 //! configuration. Nothing is touched by reading: the daemon acts on a [`Config`], which is right by type.
 
 mod authentication;
+mod bfd;
 mod check;
 pub mod diff;
 pub mod fault;
@@ -12,6 +13,7 @@ mod graceful_restart;
 mod groups;
 mod locate;
 mod mask;
+mod max_prefix;
 pub mod policy;
 mod protection;
 mod read;
@@ -32,9 +34,11 @@ use bgp::types::{Asn, Family, FamilySet, Rd, RouterId, Vni};
 use bgp::wire::RouteTarget;
 use evpn::ImportTarget;
 
+pub use self::bfd::{BfdConfig, BfdSection, BfdValue, MultihopValue};
 pub use authentication::{AoAlgorithm, AoKey, Authentication, Hops};
 pub use fault::{Fault, Faults};
 pub use graceful_restart::RestartSettings;
+pub use max_prefix::{LimitAction, PrefixLimits};
 pub use secret::Secret;
 
 /// Where the configuration is unless linnetd is told otherwise.
@@ -113,10 +117,16 @@ pub struct NeighborConfig {
     pub hops: Hops,
     /// How its segments are signed.
     pub authentication: Authentication,
+    /// How many routes it may send.
+    pub max_prefix: Option<PrefixLimits>,
+    /// Seconds for which it may leave unread what is sent to it; `None`: as RFC 9687 recommends.
+    pub send_hold_time: Option<u32>,
     /// Whether an eBGP neighbour is served without a policy (RFC 8212).
     pub ebgp_accept: bool,
     /// Graceful restart, of this speaker and the neighbour; `None`: neither.
     pub graceful_restart: Option<RestartSettings>,
+    /// How BFD watches it, where it does.
+    pub bfd: Option<BfdConfig>,
     /// What decides what is taken from it.
     pub import_policy: Option<Chain>,
     /// What decides what it is sent.

@@ -9,7 +9,9 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::bfd::BfdValue;
 use super::file::{GracefulRestart, RemoteAs, TcpAo};
+use super::max_prefix::MaxPrefix;
 use super::secret::Secret;
 use super::value::{FamilyValue, RoleValue, ShutdownValue, Texts};
 
@@ -103,8 +105,15 @@ peer_settings! {
     multihop: u8,
     /// What becomes of routes while linnetd or the neighbour restarts.
     graceful_restart: GracefulRestart,
+    /// How many routes the neighbour may send; any number unless given.
+    max_prefix: MaxPrefix,
+    /// Seconds for which the neighbour may leave unread what is sent to it, before the session ends (RFC 9687).
+    /// 480, or twice the hold time if that is longer, unless given.
+    send_hold_time: u32,
     /// Keep the session down: true, or a text that the neighbour's operator is told (RFC 9003).
     shutdown: ShutdownValue,
+    /// Watch the neighbour with BFD (RFC 5880): true, or how; what is not given is taken from bgp.bfd. False unless given.
+    bfd: BfdValue,
     /// Policies that decide what is taken from the neighbour: one name, or several that are asked in turn.
     import_policy: Texts,
     /// Policies that decide what the neighbour is sent: one name, or several that are asked in turn.

@@ -1,3 +1,5 @@
+use bgp::types::Family;
+
 use super::*;
 
 fn faults(text: &str) -> String {
@@ -66,7 +68,7 @@ evpn:
 t.yaml:3:14: bgp.router_id: invalid IPv4 address syntax
     3 |   router_id: 10.0.0
       |              ^
-t.yaml:4:3: bgp.neighbours: unknown key; expected one of `asn`, `router_id`, `listen`, `cluster_id`, `ebgp_default`, `graceful_restart`, `peer_groups`, `neighbors`
+t.yaml:4:3: bgp.neighbours: unknown key; expected one of `asn`, `router_id`, `listen`, `cluster_id`, `ebgp_default`, `graceful_restart`, `bfd`, `peer_groups`, `neighbors`
     4 |   neighbours: []
       |   ^
 t.yaml:8:18: bgp.neighbors[0].hold_time: 0 (never), or at least 3 seconds (RFC 4271 section 4.2)
@@ -146,6 +148,39 @@ api: { listen: "10.0.0.1:50151" }
         "only a loopback address",
     ] {
         assert!(faults.contains(part), "{part}\n{faults}");
+    }
+}
+
+/// A neighbour with these settings.
+fn neighbor(settings: &str) -> String {
+    format!(
+        "bgp: {{ asn: 1, router_id: 1.1.1.1, neighbors: [{{ address: 10.0.0.2, remote_as: 1, {settings} }}] }}"
+    )
+}
+
+#[test]
+fn limits_of_routes() {
+    let limits = |settings: &str| config(&neighbor(settings)).bgp.neighbors[0].max_prefix.unwrap();
+    let all = limits("max_prefix: { limit: 1000 }");
+    assert_eq!(Family::ALL.map(|family| all.limit(family)), [Some(1000); 3]);
+    assert_eq!((all.warning(1000), all.action), (750, LimitAction::Teardown(None)));
+    let own = limits("max_prefix: { families: { l2vpn-evpn: 7 }, warn_percent: 50, action: restart }");
+    assert_eq!(Family::ALL.map(|family| own.limit(family)), [None, None, Some(7)]);
+    let minute = std::time::Duration::from_secs(60);
+    assert_eq!((own.warning(7), own.action), (4, LimitAction::Teardown(Some(minute))));
+    for (settings, fault) in [
+        ("max_prefix: {}", "limits nothing"),
+        (
+            "max_prefix: { families: { l2vpn-evpn: 0 } }",
+            "neighbors[0].max_prefix.families.l2vpn-evpn: at least 1",
+        ),
+        ("max_prefix: { limit: 1, warn_percent: 101 }", "1 to 100"),
+        ("max_prefix: { limit: 1, restart_after: 5 }", "`action: restart` only"),
+        ("max_prefix: { limit: 1, families: { evpn: 5 } }", "expected one of `ipv4-unicast`"),
+        ("send_hold_time: 60", "at least 90 seconds"),
+    ] {
+        let faults = faults(&neighbor(settings));
+        assert!(faults.contains(fault), "{fault}\n{faults}");
     }
 }
 

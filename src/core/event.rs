@@ -3,13 +3,18 @@
 use std::sync::Arc;
 
 use bgp::export::Batch;
-use bgp::session::{Down, Established, Info, Received, Restarted, SessionConfig, StopReason};
+use bgp::session::{
+    Down, Established, FaultCounts, Info, PrefixLimit, Received, Restarted, SessionConfig, StopReason,
+};
 use bgp::types::{Family, PeerId};
+use bgp::wire::Fault;
 use evpn::Notice;
 use fib::{KernelEvent, Op};
 
 use crate::config::diff::Change;
 use crate::config::{Config, NeighborConfig};
+
+use super::bfd::{BfdCommand, BfdLine, BfdNews};
 
 /// News for core.
 #[derive(Debug)]
@@ -33,6 +38,8 @@ pub enum Event {
     },
     /// From the kernel's task.
     Kernel(Vec<KernelEvent>),
+    /// From the task of the BFD sessions.
+    Bfd(Vec<BfdNews>),
     /// The configuration file was read again, and is right.
     Reconfigure {
         /// What it says.
@@ -107,6 +114,13 @@ pub enum Action {
         /// So.
         command: SessionCommand,
     },
+    /// Have a neighbour's BFD session run, or end. Newer words of this replace older ones.
+    Bfd {
+        /// The neighbour.
+        peer: PeerId,
+        /// What is wanted.
+        command: BfdCommand,
+    },
     /// Change the kernel.
     Kernel(Vec<Op>),
     /// Write a line into the log.
@@ -131,6 +145,8 @@ pub enum SessionCommand {
     Reset(Option<String>),
     /// End it and stay down. With a word as well.
     Shutdown(Option<String>),
+    /// End it: the peer has sent more routes than it may.
+    TooManyPrefixes(PrefixLimit),
     /// Let it come up again.
     Enable,
     /// Hold it like this from now on, see [`bgp::session::Input::Configure`].
@@ -139,6 +155,11 @@ pub enum SessionCommand {
     End(StopReason),
     /// Ask the peer for all its routes of a family again (RFC 2918).
     RequestRefresh(Family),
+    /// End it: BFD says that the neighbour cannot be reached.
+    BfdDown {
+        /// It stays down until it is enabled; else it comes back by itself.
+        hold: bool,
+    },
 }
 
 /// Something to be written into the log.
@@ -150,8 +171,30 @@ pub enum LogLine {
     Down(PeerId, Down),
     /// An attempt to connect failed.
     Failed(PeerId, Down),
+    /// A peer has sent malformed UPDATEs that did not end its session (RFC 7606).
+    Faults {
+        /// Which.
+        peer: PeerId,
+        /// How many since the last such line.
+        new: FaultCounts,
+        /// The latest one.
+        latest: Fault,
+    },
+    /// A peer comes near the number of routes that it may send, or has sent more.
+    NearLimit {
+        /// Which.
+        peer: PeerId,
+        /// In this family.
+        family: Family,
+        /// It has sent so many.
+        routes: usize,
+        /// It may send so many.
+        limit: u32,
+    },
     /// A peer began to send everything again and has not said that it is done.
     RefreshOverdue(PeerId, Family),
+    /// A BFD session changed.
+    Bfd(PeerId, BfdLine),
     /// EVPN noticed something.
     Evpn(Notice),
     /// A neighbour's routes of a family have been stale for their time: they go, or from now on are stale for long.

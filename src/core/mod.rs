@@ -13,8 +13,11 @@
 //! so many operations under way.
 
 mod answer;
+mod bfd;
 mod event;
+mod fault_log;
 mod forward;
+mod limits;
 mod neighbors;
 mod peer;
 mod reconfigure;
@@ -37,6 +40,7 @@ use bgp::wire::update::PeerKind;
 
 use crate::config::Config;
 
+pub use self::bfd::{BfdCommand, BfdLine, BfdNews, BfdPicture, BfdTarget};
 pub use event::{Action, Event, LogLine, PeerNews, PeerStart, ReleaseReason, SessionCommand};
 use forward::Forwarding;
 use peer::{LiveSession, Peers};
@@ -110,6 +114,7 @@ impl Core {
                     forwarding.kernel(now, events);
                 }
             }
+            Event::Bfd(news) => self.bfd_news(news),
             Event::Reconfigure { config, request } => {
                 self.begin_sessions(now, true);
                 self.reconfigure(*config, request);
@@ -192,6 +197,7 @@ impl Core {
                 self.log(LogLine::Failed(id, down));
             }
             PeerNews::Info(info) => {
+                self.log_faults(now, id, &info);
                 if let Some(peer) = self.peers.get_mut(id) {
                     peer.info = Some(info);
                     self.watches.neighbor_changed(id);
@@ -202,7 +208,7 @@ impl Core {
 
     fn routes(&mut self, now: Instant, id: PeerId, routes: &Received) {
         let learned = self.clock(now);
-        let Some(peer) = self.peers.get_mut(id) else { return };
+        let Some(peer) = self.peers.get_mut(id).filter(|peer| !peer.limits.is_stopped()) else { return };
         if !peer.imports() {
             peer.refused_for_policy +=
                 routes.reach.iter().map(|(_, routes)| routes.len() as u64).sum::<u64>();
@@ -213,12 +219,14 @@ impl Core {
             // A refusal is counted by the Rib and shown with the neighbour.
             let _ = self.rib.announce(id, learned, attrs, routes);
         }
+        self.check_limits(id);
     }
 
     fn peer_up(&mut self, now: Instant, id: PeerId, number: u32, agreed: Box<Established>) {
         let Some(peer) = self.peers.get_mut(id) else { return };
         let client = peer.config.route_reflector_client;
         let ebgp_accept = peer.config.ebgp_accept;
+        peer.limits.begin();
         let source = source(&agreed, client);
         let settings = peer.config.graceful_restart;
         self.rib.peer_up(id, source);
@@ -232,6 +240,7 @@ impl Core {
         peer.session =
             Some(LiveSession { number, agreed: agreed.clone(), since: now, end_of_rib: FamilySet::EMPTY });
         self.watches.neighbor_changed(id);
+        self.bfd_session_up(id, agreed.local, agreed.remote);
         self.log(LogLine::Up(id, agreed));
     }
 
@@ -257,6 +266,7 @@ impl Core {
             peer.info = None;
             self.watches.neighbor_changed(id);
         }
+        self.bfd_neighbor_begins_anew(id);
     }
 
     fn log(&mut self, line: LogLine) {

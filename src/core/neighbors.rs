@@ -19,6 +19,7 @@ impl Core {
 
     /// Lets a neighbour go: its session ends, with `reason` as the last word, and its routes are swept.
     pub(super) fn remove_neighbor(&mut self, id: PeerId, reason: StopReason) {
+        self.bfd_neighbor_ends(id);
         let Some(peer) = self.peers.retire(id) else { return };
         self.export.leave(&mut self.rib, id);
         self.refreshes.forget(id);
@@ -67,6 +68,7 @@ impl Core {
         let rib = &self.rib;
         for id in self.peers.reclaim(|id| !rib.is_rid_of(id)) {
             self.rib.forget(id);
+            self.export.forget(id);
         }
     }
 
@@ -78,12 +80,13 @@ impl Core {
         let session = session_config(&self.config.bgp, &peer.config);
         let start = Box::new(PeerStart { neighbor: peer.config.clone(), session, restarted });
         // An operator may have said otherwise than the configuration before it could begin.
-        let command = match (peer.shut_down, peer.config.shutdown.is_some()) {
-            (true, false) => Some(SessionCommand::Shutdown(None)),
-            (false, true) => Some(SessionCommand::Enable),
-            _ => None,
-        };
+        let (is_shut_down, was_configured_so) = (peer.shut_down, peer.config.shutdown.is_some());
         self.actions.push_back(Action::StartPeer { peer: id, start });
-        self.actions.extend(command.map(|command| Action::Session { peer: id, command }));
+        self.bfd_neighbor_starts(id);
+        match (is_shut_down, was_configured_so) {
+            (true, false) => self.command(id, SessionCommand::Shutdown(None)),
+            (false, true) if self.bfd_permits(id) => self.command(id, SessionCommand::Enable),
+            _ => {}
+        }
     }
 }

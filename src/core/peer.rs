@@ -8,7 +8,11 @@ use bgp::session::{Down, Established, Info, StateName};
 use bgp::types::{Family, FamilySet, PeerId};
 use bgp::wire::update::PeerKind;
 
+use super::bfd::Bfd;
 use crate::config::NeighborConfig;
+
+use super::fault_log::FaultLog;
+use super::limits::LimitState;
 
 /// A neighbour and its session, as core sees it.
 #[derive(Debug)]
@@ -28,8 +32,14 @@ pub(super) struct Peer {
     pub(super) last_down: Option<Down>,
     /// How often an established session ended.
     pub(super) flaps: u64,
+    /// How it stands to the number of routes that it may send.
+    pub(super) limits: LimitState,
+    /// What the log has said of its malformed UPDATEs.
+    pub(super) faults_logged: FaultLog,
     /// Routes refused because it is external and no policy says what may be taken (RFC 8212).
     pub(super) refused_for_policy: u64,
+    /// What BFD says of it.
+    pub(super) bfd: Bfd,
 }
 
 /// A session that is established.
@@ -55,7 +65,10 @@ impl Peer {
             down_since: None,
             last_down: None,
             flaps: 0,
+            limits: LimitState::default(),
+            faults_logged: FaultLog::default(),
             refused_for_policy: 0,
+            bfd: Bfd::default(),
         }
     }
 

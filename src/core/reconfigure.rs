@@ -56,12 +56,17 @@ impl Core {
     fn change_neighbor(&mut self, id: PeerId, config: NeighborConfig) {
         let session = session_config(&self.config.bgp, &config);
         let Some(peer) = self.peers.get_mut(id) else { return };
+        let limits_differ = peer.config.max_prefix != config.max_prefix;
         peer.config = config;
         if peer.begun {
             self.actions
                 .push_back(Action::Session { peer: id, command: SessionCommand::Configure(session.into()) });
         }
+        self.bfd_reconfigured(id);
         self.watches.neighbor_changed(id);
+        if limits_differ {
+            self.limits_changed(id);
+        }
     }
 
     /// The file says again which neighbours are shut down, whatever operators have said since it was last read.
@@ -75,8 +80,7 @@ impl Core {
                 Some(text) => SessionCommand::Shutdown(Some(text).filter(|text| !text.is_empty())),
                 None => SessionCommand::Enable,
             };
-            self.actions.push_back(Action::Session { peer: id, command });
-            self.watches.neighbor_changed(id);
+            self.administer(id, command);
         }
     }
 }

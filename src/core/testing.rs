@@ -131,7 +131,7 @@ impl Node {
             }
             Action::Batch { peer, .. } => self.peer(peer.0, PeerNews::Credit(1)),
             Action::StartPeer { start, .. } => self.begun = Some(start.restarted),
-            Action::StopPeer { .. } | Action::Session { .. } | Action::Log(_) => {}
+            Action::StopPeer { .. } | Action::Session { .. } | Action::Bfd { .. } | Action::Log(_) => {}
         }
     }
 
@@ -262,7 +262,8 @@ fn vni_of(Rd([.., high, low]): Rd) -> Vni {
     Vni::from_octets([0, high, low])
 }
 
-fn agreed(peer: u32) -> Established {
+/// What a peer's session agreed on.
+pub(super) fn agreed(peer: u32) -> Established {
     let address = Ipv4Addr::new(10, 0, 1, 1 + peer as u8);
     Established {
         side: Side::Outgoing,

@@ -14,6 +14,7 @@ use tracing::error;
 
 use crate::core::{Action, Core, Event};
 
+use super::bfd::BfdOutlet;
 use super::reload::Reloader;
 use super::tasks::PeerTasks;
 use super::{log, process};
@@ -36,12 +37,16 @@ pub(super) struct Outlets {
     pub(super) peers: PeerTasks,
     /// To the kernel's task.
     pub(super) kernel: Option<mpsc::Sender<Vec<fib::Op>>>,
+    /// To the BFD sessions; gone when the daemon ends.
+    pub(super) bfd: Option<BfdOutlet>,
 }
 
 /// What comes to core.
 pub(super) struct Inlets {
     /// From the peers' tasks and the kernel's.
     pub(super) events: mpsc::Receiver<Event>,
+    /// From the BFD sessions. Apart from the events, because a lost neighbour is to be noticed at once.
+    pub(super) bfd: mpsc::Receiver<Event>,
     /// From the API. Apart from the events, so that a person who asks does not wait behind a full table.
     pub(super) requests: mpsc::Receiver<api::Request>,
     /// Where those go that want the configuration to be read again.
@@ -66,6 +71,7 @@ pub(super) async fn run(mut core: Core, mut inlets: Inlets, mut outlets: Outlets
             Next::Stop => {
                 // The commands' ends go, and that is what tells the sessions to close.
                 outlets.peers.end();
+                outlets.bfd = None;
                 core.end();
                 deadline = Some(Instant::now() + ENDING);
             }
@@ -92,12 +98,13 @@ enum Next {
 }
 
 impl Inlets {
-    /// The next thing to happen: a request before an event, and an event before the time has come, so that
+    /// The next thing to happen: what BFD says before all, a request before an event, and an event before the time has come, so that
     /// somebody who asks waits for one turn at most.
     async fn next(&mut self, more: bool, wake: Option<Instant>, ending: bool) -> Next {
         tokio::select! {
             biased;
             _ = self.stop.recv(), if !ending => Next::Stop,
+            Some(news) = self.bfd.recv() => Next::Event(news),
             Some(request) = self.requests.recv() => Next::Event(Event::Request(process::with_process(request))),
             event = self.events.recv() => event.map_or(Next::Nobody, Next::Event),
             () = idle(more, wake) => Next::Time,
@@ -127,6 +134,11 @@ fn perform(action: Action, outlets: &mut Outlets) {
         Action::StopPeer { peer, reason } => outlets.peers.stop(peer, reason),
         Action::Batch { peer, session, batch } => outlets.peers.batch(peer, session, batch),
         Action::Session { peer, command } => outlets.peers.command(peer, command),
+        Action::Bfd { peer, command } => {
+            if let Some(bfd) = &mut outlets.bfd {
+                bfd.send(peer, command);
+            }
+        }
         Action::Kernel(ops) => {
             let sent = outlets.kernel.as_ref().is_some_and(|kernel| kernel.try_send(ops).is_ok());
             if !sent {

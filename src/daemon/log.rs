@@ -4,7 +4,7 @@ use bgp::types::PeerId;
 use tracing::{debug, info, warn};
 
 use crate::config::diff::Effect;
-use crate::core::{LogLine, ReleaseReason};
+use crate::core::{BfdLine, LogLine, ReleaseReason};
 
 /// Writes a line; `name` tells a neighbour's address.
 pub(super) fn write<'n>(line: LogLine, name: impl Fn(PeerId) -> &'n str) {
@@ -19,6 +19,17 @@ pub(super) fn write<'n>(line: LogLine, name: impl Fn(PeerId) -> &'n str) {
         ),
         LogLine::Down(peer, down) => warn!(neighbor = name(peer), reason = %down, "session ended"),
         LogLine::Failed(peer, down) => debug!(neighbor = name(peer), reason = %down, "no session"),
+        LogLine::Faults { peer, new, latest } => warn!(
+            neighbor = name(peer),
+            discarded = new.discarded,
+            withdrawn = new.withdrawn,
+            latest = %latest,
+            "malformed UPDATEs (RFC 7606)"
+        ),
+        LogLine::NearLimit { peer, family, routes, limit } => {
+            let what = if routes > limit as usize { "too many routes" } else { "nearly too many routes" };
+            warn!(neighbor = name(peer), %family, routes, limit, "{what}");
+        }
         LogLine::RefreshOverdue(peer, family) => warn!(
             neighbor = name(peer),
             %family,
@@ -31,6 +42,7 @@ pub(super) fn write<'n>(line: LogLine, name: impl Fn(PeerId) -> &'n str) {
             Effect::NeedsRestart => warn!("configuration: {change}"),
             _ => info!("configuration: {change}"),
         }),
+        LogLine::Bfd(peer, line) => bfd(name(peer), line),
         LogLine::Evpn(notice) => warn!("{notice}"),
         LogLine::KeptNoLonger(peer, family, true) => warn!(
             neighbor = name(peer),
@@ -48,5 +60,14 @@ pub(super) fn write<'n>(line: LogLine, name: impl Fn(PeerId) -> &'n str) {
                 "not every EVPN neighbour has sent all it has, and it has been long: entries of a former run may go"
             );
         }
+    }
+}
+
+fn bfd(neighbor: &str, line: BfdLine) {
+    match line {
+        BfdLine::Up => info!(neighbor, "BFD session up"),
+        BfdLine::Lost(diagnostic) => warn!(neighbor, reason = %diagnostic, "BFD session down"),
+        BfdLine::TakenDown => info!(neighbor, "BFD session taken down by the neighbor's operator"),
+        BfdLine::Failed(error) => warn!(neighbor, error, "BFD does not work"),
     }
 }

@@ -1,8 +1,10 @@
 //! The daemon: tasks, channels, sockets. It wires the pure parts together and decides nothing itself.
 //!
 //! One task owns [`Core`]; one task a neighbour drives its session; one task speaks with the kernel; one serves
-//! the API; one accepts connections. Every channel is bounded (see `core` for why none overflows).
+//! the API; one accepts connections. BFD, where it is wanted, has a thread of its own. Every channel is bounded
+//! (see `core` for why none overflows).
 
+mod bfd;
 mod core;
 mod host;
 mod keep;
@@ -31,6 +33,7 @@ use tracing::{error, info, warn};
 use crate::config::{Authentication, Config};
 use crate::core::Core;
 
+use self::bfd::BfdOutlet;
 use self::core::{Inlets, Outlets};
 use kernel::KernelTask;
 use keys::Keys;
@@ -44,6 +47,9 @@ const EVENTS: usize = 64;
 
 /// API requests that wait for core.
 const REQUESTS: usize = 64;
+
+/// News from the BFD sessions that may wait for core.
+const BFD_NEWS: usize = 4;
 
 /// How long sessions may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(2);
@@ -92,9 +98,10 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
 
     info!(version = env!("CARGO_PKG_VERSION"), router_id = %config.bgp.router_id, asn = %config.bgp.asn, "linnetd runs");
     let core = Core::new(Instant::now(), config, seed);
-    let outlets = Outlets { peers, kernel };
+    let (bfd_news, bfd_inbox) = mpsc::channel(BFD_NEWS);
+    let outlets = Outlets { peers, kernel, bfd: Some(BfdOutlet::new(bfd_news)) };
     let (stop, stopped) = mpsc::channel(1);
-    let inlets = Inlets { events: inbox, requests: asked, stop: stopped, reloader };
+    let inlets = Inlets { events: inbox, bfd: bfd_inbox, requests: asked, stop: stopped, reloader };
     let mut running = tokio::spawn(async move { core::run(core, inlets, outlets).await });
     tokio::select! {
         () = told_to_end => {}

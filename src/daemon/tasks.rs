@@ -75,7 +75,8 @@ impl PeerTasks {
         };
         let route = route(&neighbor);
         let seed = self.seed.wrapping_add(peer.0.into());
-        let begins = neighbor.shutdown.is_none();
+        let waits = neighbor.bfd.is_some_and(|bfd| bfd.strict);
+        let begins = neighbor.shutdown.is_none() && !waits;
         let new = move || {
             let mut session = Session::new(session.clone(), seed);
             session.set_restarted(restarted);

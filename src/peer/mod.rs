@@ -143,10 +143,12 @@ impl<S: Stream> Driver<S> {
         let input = match command {
             SessionCommand::Reset(text) => Input::Stop(StopReason::Reset(text)),
             SessionCommand::Shutdown(text) => Input::Stop(StopReason::Shutdown(text)),
+            SessionCommand::TooManyPrefixes(limit) => Input::Stop(StopReason::TooManyPrefixes(limit)),
             SessionCommand::Enable => Input::Start,
             SessionCommand::Configure(config) => Input::Configure(config),
             SessionCommand::End(reason) => Input::Stop(reason),
             SessionCommand::RequestRefresh(family) => Input::RequestRefresh(family),
+            SessionCommand::BfdDown { hold } => Input::Stop(StopReason::BfdDown { hold }),
         };
         self.handle(now, input);
     }
@@ -334,6 +336,7 @@ pub fn session_config(bgp: &BgpConfig, neighbor: &NeighborConfig) -> SessionConf
         keepalive: neighbor.keepalive,
         connect_retry: Duration::from_secs(neighbor.connect_retry.into()),
         passive: neighbor.passive,
+        send_hold: neighbor.send_hold_time.map(|seconds| Duration::from_secs(seconds.into())),
         min_hold_time: neighbor.min_hold_time,
         extended_next_hop: neighbor.extended_next_hop,
         role: neighbor.role,

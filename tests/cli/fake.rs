@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
-use crate::rows;
+use crate::{bfd, rows};
 
 /// How many rows a page has here: less than the lists have, so that pages follow pages.
 const PAGE: usize = 2;
@@ -78,6 +78,12 @@ fn answer(query: Query) -> Result<Answer, ApiError> {
         Query::SetNeighborAdmin(request) => {
             neighbor(&request.address)?;
             v1::SetNeighborAdminResponse {}.into()
+        }
+        Query::ListBfdSessions(request) => {
+            let mut sessions = bfd::sessions();
+            sessions.retain(|row| request.neighbor.is_empty() || request.neighbor == row.neighbor);
+            let (bfd_sessions, next_page_token) = page(sessions, &request.page_token);
+            v1::ListBfdSessionsResponse { bfd_sessions, next_page_token }.into()
         }
         Query::ListVnis(request) => {
             let (vnis, next_page_token) = page(vnis(&request), &request.page_token);

@@ -4,6 +4,7 @@
 //! `BLESS=1 cargo test --test cli` writes the files anew; the difference is then for a person to judge.
 #![expect(clippy::unwrap_used, reason = "a test: there a panic is the report")]
 
+mod bfd;
 mod fake;
 mod rows;
 
@@ -46,6 +47,11 @@ fn neighbors() {
         "neighbor",
         &["neighbor", "summary -o wide", "neighbor 10.0.1.1", "peers 2001:db8::2", "neighbor 10.0.1.3"],
     );
+}
+
+#[test]
+fn bfd() {
+    golden("bfd", &["bfd", "bfd -o wide", "bfd 10.0.1.1", "bfd 10.0.1.3", "bfd 2001:db8::2", "bfd 10.0.0.9"]);
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use api::v1;
 
+use crate::bfd;
+
 pub(crate) const RD1: &str = "10.0.0.1:100";
 pub(crate) const RD2: &str = "10.0.0.2:100";
 
@@ -118,6 +120,8 @@ fn established() -> v1::Neighbor {
         version,
         end_of_rib_received: true,
         end_of_rib_sent: true,
+        max_prefix: Some(120_000),
+        max_prefix_state: v1::LimitState::Warning.into(),
         ..Default::default()
     };
     v1::Neighbor {
@@ -163,8 +167,11 @@ fn established() -> v1::Neighbor {
             text: s("value 9 is not defined"),
             hex: s("400101 09"),
             age_seconds: 61,
+            section: s("RFC 7606 section 7.1"),
         }],
         faults_total: 1,
+        faults_withdrawn: 1,
+        oversized: 2,
         route_reflector_client: true,
         peer_group: s("reflectors"),
         graceful_restart: Some(v1::GracefulRestart {
@@ -173,6 +180,7 @@ fn established() -> v1::Neighbor {
             families: list(&["l2vpn-evpn"]),
             ..Default::default()
         }),
+        bfd: Some(bfd::up()),
         import_policies: list(&["from-spines", "rest"]),
         import_hits: vec![
             hits("from-spines", "no-defaults", "reject", 1),

@@ -28,6 +28,7 @@ impl Service {
     pub(super) fn routes(self) -> Routes {
         Routes::new(v1::rib_server::RibServer::new(self.clone()))
             .add_service(v1::neighbors_server::NeighborsServer::new(self.clone()))
+            .add_service(v1::bfd_server::BfdServer::new(self.clone()))
             .add_service(v1::evpn_server::EvpnServer::new(self.clone()))
             .add_service(v1::fib_server::FibServer::new(self.clone()))
             .add_service(v1::system_server::SystemServer::new(self.clone()))
@@ -61,6 +62,10 @@ forward!(v1::neighbors_server::Neighbors {
     get_neighbor(GetNeighborRequest) -> Neighbor;
     reset_neighbor(ResetNeighborRequest) -> ResetNeighborResponse;
     set_neighbor_admin(SetNeighborAdminRequest) -> SetNeighborAdminResponse;
+});
+
+forward!(v1::bfd_server::Bfd {
+    list_bfd_sessions(ListBfdSessionsRequest) -> ListBfdSessionsResponse;
 });
 
 forward!(v1::evpn_server::Evpn {

@@ -23,6 +23,8 @@ struct Current {
     audience: Audience,
     updates: u32,
     refreshes: u32,
+    /// Of its routes, those that are withdrawn because their attributes fit into no message.
+    oversized: u32,
 }
 
 impl BatchWriter {
@@ -44,6 +46,7 @@ impl BatchWriter {
             self.begin(audience);
             let fitted = encoded.announce(&mut self.buffer, routes);
             if fitted == 0 {
+                self.current.iter_mut().for_each(|current| current.oversized += routes.len() as u32);
                 return self.withdraw(audience, encoding, routes);
             }
             self.count_update();
@@ -94,7 +97,7 @@ impl BatchWriter {
     fn begin(&mut self, audience: Audience) {
         if self.current.as_ref().is_none_or(|current| current.audience != audience) {
             self.cut();
-            self.current = Some(Current { audience, updates: 0, refreshes: 0 });
+            self.current = Some(Current { audience, updates: 0, refreshes: 0, oversized: 0 });
         }
     }
 
@@ -106,10 +109,10 @@ impl BatchWriter {
 
     fn cut(&mut self) {
         let bytes = self.buffer.split().freeze();
-        if let Some(Current { audience, updates, refreshes }) = self.current.take()
+        if let Some(Current { audience, updates, refreshes, oversized }) = self.current.take()
             && updates + refreshes > 0
         {
-            self.segments.push(Segment { audience, bytes, updates, refreshes });
+            self.segments.push(Segment { audience, bytes, updates, refreshes, oversized });
         }
     }
 }
@@ -145,7 +148,7 @@ mod tests {
         let batch = writer.finish(Family::Ipv4Unicast).unwrap();
         let mut withdrawal = BytesMut::new();
         withdraw(&mut withdrawal, &Encoding::default(), &[route(0)]);
-        assert_eq!(batch.segments[0].bytes, withdrawal);
+        assert_eq!((&batch.segments[0].bytes[..], batch.segments[0].oversized), (&withdrawal[..], 1));
     }
 
     #[test]

@@ -123,6 +123,17 @@ impl Export {
         self.outlet.poll()
     }
 
+    /// Forgets a peer that has left for good: its id may become another's.
+    pub fn forget(&mut self, peer: PeerId) {
+        self.outlet.reset(peer);
+    }
+
+    /// How many routes a peer was not sent, since it is known, because their attributes leave no room for even
+    /// one route in the longest message that it takes. They were withdrawn instead.
+    pub fn oversized(&self, peer: PeerId) -> u64 {
+        self.outlet.oversized(peer)
+    }
+
     /// How far a peer has been served; `None` if it is not a member in this family.
     pub fn status(&self, rib: &Rib, peer: PeerId, family: Family) -> Option<MemberStatus> {
         match family {

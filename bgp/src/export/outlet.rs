@@ -12,6 +12,8 @@ use super::batch::Batch;
 #[derive(Debug, Default)]
 pub(super) struct Outlet {
     credits: PeerMap<Credit>,
+    /// How many routes each peer was not sent because their attributes fit into no message.
+    oversized: PeerMap<u64>,
     queue: VecDeque<(PeerId, Arc<Batch>)>,
 }
 
@@ -66,8 +68,20 @@ impl Outlet {
             let credit = self.credits.slot(peer);
             credit.left = credit.left.saturating_sub(1);
             credit.in_flight += 1;
+            let oversized = batch.segments_for(peer).map(|segment| u64::from(segment.oversized)).sum::<u64>();
+            *self.oversized.slot(peer) += oversized;
             self.queue.push_back((peer, batch.clone()));
         }
+    }
+
+    /// Forgets even what has been counted: the peer's id may become another's.
+    pub(super) fn reset(&mut self, peer: PeerId) {
+        self.forget(peer);
+        *self.oversized.slot(peer) = 0;
+    }
+
+    pub(super) fn oversized(&self, peer: PeerId) -> u64 {
+        self.oversized.get(peer).copied().unwrap_or(0)
     }
 
     pub(super) fn poll(&mut self) -> Option<(PeerId, Arc<Batch>)> {
@@ -87,7 +101,8 @@ mod tests {
     const B: PeerId = PeerId(1);
 
     fn batch(audience: Audience) -> Batch {
-        let segment = Segment { audience, bytes: Bytes::from_static(b"x"), updates: 1, refreshes: 0 };
+        let segment =
+            Segment { audience, bytes: Bytes::from_static(b"x"), updates: 1, refreshes: 0, oversized: 0 };
         Batch { family: Family::L2vpnEvpn, segments: vec![segment] }
     }
 

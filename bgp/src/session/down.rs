@@ -3,7 +3,7 @@
 use std::{fmt, io};
 
 use super::config::RemoteAs;
-use super::words::{StateName, StopReason};
+use super::words::{PrefixLimit, StateName, StopReason};
 use crate::types::{Asn, BgpRole, Family, FamilySet, RouterId};
 use crate::wire::message::MessageType;
 use crate::wire::{Notification, WireError};
@@ -137,7 +137,9 @@ impl StopReason {
             StopReason::Shutdown(None) => Notification::ADMINISTRATIVE_SHUTDOWN,
             StopReason::Shutdown(Some(text)) => Notification::shutdown(text),
             StopReason::Deconfigured => Notification::PEER_DECONFIGURED,
+            StopReason::TooManyPrefixes(limit) => Notification::maximum_prefixes(limit.family, limit.limit),
             StopReason::Reconfigured => Notification::CONFIGURATION_CHANGE,
+            StopReason::BfdDown { .. } => Notification::BFD_DOWN,
             StopReason::Reset(None) => Notification::ADMINISTRATIVE_RESET,
             StopReason::Reset(Some(text)) => Notification::reset(text),
             StopReason::GoingDown => return None,
@@ -243,10 +245,14 @@ impl fmt::Display for Refusal {
 impl fmt::Display for StopReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (what, text) = match self {
+            StopReason::TooManyPrefixes(PrefixLimit { family, limit, .. }) => {
+                return write!(f, "more than {limit} routes of {family}");
+            }
             StopReason::Shutdown(text) => ("shut down", text.as_deref()),
             StopReason::Reset(text) => ("reset", text.as_deref()),
             StopReason::Deconfigured => ("no longer configured", None),
             StopReason::Reconfigured => ("configured anew", None),
+            StopReason::BfdDown { .. } => ("BFD session down", None),
             StopReason::GoingDown => ("the daemon goes down", None),
         };
         f.write_str(what)?;

@@ -21,7 +21,7 @@ use crate::wire::{Attrs, Nlris};
 pub enum Input {
     /// Begin, at once. Nothing if it already runs; ends the pause after an error.
     Start,
-    /// End, and stay down unless the reason is [`StopReason::Reset`].
+    /// End, and stay down unless the reason [restarts](StopReason::restarts).
     Stop(StopReason),
     /// Be held like this from now on: what was agreed stays, and the next attempt goes by it.
     Configure(Box<SessionConfig>),

@@ -79,6 +79,9 @@ impl Session {
             self.step(now, side, Event::Stop(Reason::Stopped(reason.clone())));
         }
         self.backoff = Backoff::default();
+        if let Some(pause) = reason.pause().and_then(|pause| now.checked_add(pause)) {
+            self.timers.set(Timer::IdleHold, pause);
+        }
         self.offer = Offer::default();
     }
 

@@ -6,8 +6,8 @@ use super::down::{Down, Reason};
 use super::established::Established;
 use super::timers::Timer;
 use super::words::{Side, StateName};
-use crate::wire::Fault;
 use crate::wire::message::MessageType;
+use crate::wire::{Fault, Verdict};
 
 /// A picture of a session.
 #[derive(Clone, Debug)]
@@ -31,11 +31,34 @@ pub struct Info {
     /// Messages from the peer.
     pub received: MessageCounts,
     /// Faults survived (RFC 7606), since the beginning.
-    pub fault_count: u64,
+    pub fault_counts: FaultCounts,
     /// The last of them, oldest first; at most sixteen.
     pub faults: Vec<(Instant, Fault)>,
     /// The timers that run: of one connection, or of the session.
     pub timers: Vec<(Option<Side>, Timer, Instant)>,
+}
+
+/// Faults by what was done about them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FaultCounts {
+    /// Something was left out.
+    pub discarded: u64,
+    /// Routes counted as withdrawn.
+    pub withdrawn: u64,
+}
+
+impl FaultCounts {
+    /// All of them.
+    pub fn total(&self) -> u64 {
+        self.discarded + self.withdrawn
+    }
+
+    pub(super) fn add(&mut self, verdict: Verdict) {
+        match verdict {
+            Verdict::Discard => self.discarded += 1,
+            Verdict::TreatAsWithdraw => self.withdrawn += 1,
+        }
+    }
 }
 
 /// What a session remembers of itself for [`Info`].

@@ -58,10 +58,10 @@ pub use config::{RemoteAs, RoleConfig, SessionConfig};
 pub use down::{Down, Reason, Refusal, TransportFault};
 pub use established::Established;
 pub use event::{Action, Input, Received};
-pub use info::{Info, MessageCounts};
+pub use info::{FaultCounts, Info, MessageCounts};
 pub use restart::{LongLived, PeerRestart, RestartConfig, Restarted};
 pub use timers::Timer;
-pub use words::{Side, StateName, StopReason};
+pub use words::{PrefixLimit, Side, StateName, StopReason};
 
 use backoff::Backoff;
 use connection::Connection;
@@ -164,7 +164,7 @@ impl Session {
             last_failure: self.history.last_failure.clone(),
             sent: self.out.sent,
             received: self.out.received,
-            fault_count: self.out.faults.count,
+            fault_counts: self.out.faults.counts,
             faults: self.out.faults.last.iter().cloned().collect(),
             timers: self.running_timers().collect(),
         }

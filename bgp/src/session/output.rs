@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::down::Down;
 use super::event::{Action, Received};
-use super::info::MessageCounts;
+use super::info::{FaultCounts, MessageCounts};
 use super::words::Side;
 use crate::intern::Interner;
 use crate::wire::message::{self, MessageType};
@@ -30,7 +30,7 @@ pub(super) struct Output {
 /// The last faults, and how many there were.
 #[derive(Debug, Default)]
 pub(super) struct Faults {
-    pub(super) count: u64,
+    pub(super) counts: FaultCounts,
     pub(super) last: VecDeque<(Instant, Fault)>,
 }
 
@@ -98,7 +98,7 @@ impl Faults {
     const KEPT: usize = 16;
 
     fn record(&mut self, now: Instant, fault: Fault) {
-        self.count += 1;
+        self.counts.add(fault.verdict);
         if self.last.len() == Self::KEPT {
             self.last.pop_front();
         }

@@ -195,6 +195,8 @@ pub(super) fn farewell(
             let helps = config.restart.is_some() && (agreed.is_none() || restart.is_some());
             (!helps).then_some(Notification::ADMINISTRATIVE_SHUTDOWN)
         }
+        // Where BFD has found that the peer is out of reach, there is nobody to be told anything.
+        Down::Local(Reason::Stopped(StopReason::BfdDown { .. })) => down.notification(),
         Down::Local(Reason::Stopped(_)) if restart.is_some_and(|restart| restart.notification) => {
             down.notification().map(Notification::hard)
         }

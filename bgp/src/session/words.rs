@@ -1,5 +1,9 @@
 //! The small words of a session.
 
+use std::time::Duration;
+
+use crate::types::Family;
+
 /// One of the two connections that a session may have at a time, by who dialled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Side {
@@ -36,11 +40,29 @@ pub enum StopReason {
     Reset(Option<String>),
     /// The peer is no longer configured.
     Deconfigured,
+    /// The peer has sent more routes than it may (RFC 4271 section 6.7).
+    TooManyPrefixes(PrefixLimit),
     /// What the session rests on is configured otherwise from now on: a new one follows.
     Reconfigured,
+    /// BFD has found that the peer cannot be reached (RFC 5882).
+    BfdDown {
+        /// It stays down until it is started; else it comes back by itself.
+        hold: bool,
+    },
     /// The daemon leaves and means to be back: where graceful restart was agreed upon the connection is closed
     /// without a Cease, so that the peer keeps the routes (RFC 4724 section 4).
     GoingDown,
+}
+
+/// How many routes a peer may send, and what follows if they are more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PrefixLimit {
+    /// Of this family.
+    pub family: Family,
+    /// So many.
+    pub limit: u32,
+    /// The session comes back by itself after this; `None`: when an operator says so.
+    pub restart_after: Option<Duration>,
 }
 
 impl Side {
@@ -68,7 +90,16 @@ impl Side {
 impl StopReason {
     /// Whether the session comes back by itself.
     pub fn restarts(&self) -> bool {
-        matches!(self, StopReason::Reset(_))
+        let at_once = matches!(self, StopReason::Reset(_) | StopReason::BfdDown { hold: false });
+        at_once || self.pause().is_some()
+    }
+
+    /// How long it stays down before that, where it is not to be tried again at once.
+    pub(super) fn pause(&self) -> Option<Duration> {
+        match self {
+            StopReason::TooManyPrefixes(limit) => limit.restart_after,
+            _ => None,
+        }
     }
 }
 

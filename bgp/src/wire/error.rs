@@ -92,6 +92,8 @@ impl fmt::Debug for Excerpt {
 pub struct Fault {
     /// What was done about it.
     pub verdict: Verdict,
+    /// Who asks for that: `RFC 7606 section 7.1`.
+    pub section: &'static str,
     /// The attribute's type code; 0 where it was no attribute.
     pub attribute: u8,
     /// Where in the message, in octets from its first.

@@ -2,6 +2,7 @@
 
 use super::error::{Fault, Verdict, WireError};
 use super::parse::offset_in;
+use super::verdicts::{Condition, Reaction, Rule};
 
 /// UPDATE Message Error (RFC 4271 section 4.5).
 const UPDATE_ERROR: u8 = 3;
@@ -24,42 +25,28 @@ impl<'a> Faults<'a> {
         Faults { body, noted: Vec::new(), costs_routes: None }
     }
 
-    /// An error that ends the session, with the octets at fault as data.
-    pub(super) fn reset(&self, subcode: u8, at: &[u8], what: &'static str) -> WireError {
-        WireError::new(UPDATE_ERROR, subcode, offset_in(self.body, at), what).with_data(at)
-    }
-
-    /// Something was left out.
-    pub(super) fn discard(&mut self, attribute: u8, at: &[u8], what: &'static str) {
-        self.push(Verdict::Discard, attribute, at, what);
-    }
-
-    /// The routes count as withdrawn. `subcode` is what RFC 4271 section 6.3 calls it.
-    pub(super) fn withdraw(&mut self, subcode: u8, attribute: u8, at: &[u8], what: &'static str) {
-        if self.costs_routes.is_none() {
-            self.costs_routes = Some(self.reset(subcode, at, what));
-        }
-        self.push(Verdict::TreatAsWithdraw, attribute, at, what);
-    }
-
-    /// One or the other.
+    /// Something is wrong with an attribute, or with the field `at`: what follows is the table's to say.
+    ///
+    /// # Errors
+    /// Where the session ends; with the octets at fault as data.
     pub(super) fn note(
         &mut self,
-        verdict: Verdict,
-        subcode: u8,
         attribute: u8,
+        condition: Condition,
         at: &[u8],
         what: &'static str,
-    ) {
-        match verdict {
-            Verdict::Discard => self.discard(attribute, at, what),
-            Verdict::TreatAsWithdraw => self.withdraw(subcode, attribute, at, what),
+    ) -> Result<(), WireError> {
+        let rule = Rule::of(attribute, condition);
+        let error =
+            || WireError::new(UPDATE_ERROR, rule.subcode, offset_in(self.body, at), what).with_data(at);
+        let Reaction::Keep(verdict) = rule.reaction else { return Err(error()) };
+        // A single route that is wrong does not cost the others.
+        if verdict == Verdict::TreatAsWithdraw && condition != Condition::Route && self.costs_routes.is_none()
+        {
+            self.costs_routes = Some(error());
         }
-    }
-
-    /// One route counts as withdrawn; the others stay.
-    pub(super) fn withdraw_one(&mut self, attribute: u8, at: &[u8], what: &'static str) {
-        self.push(Verdict::TreatAsWithdraw, attribute, at, what);
+        self.keep(verdict, rule.section, attribute, at, what);
+        Ok(())
     }
 
     /// The fault that costs the routes, if there is one.
@@ -72,11 +59,18 @@ impl<'a> Faults<'a> {
         self.noted
     }
 
-    fn push(&mut self, verdict: Verdict, attribute: u8, at: &[u8], what: &'static str) {
+    fn keep(
+        &mut self,
+        verdict: Verdict,
+        section: &'static str,
+        attribute: u8,
+        at: &[u8],
+        what: &'static str,
+    ) {
         if self.noted.len() < Self::MAX {
             let octets = at.get(..Fault::MAX_OCTETS).unwrap_or(at).into();
             let offset = offset_in(self.body, at);
-            self.noted.push(Fault { verdict, attribute, offset, what, octets });
+            self.noted.push(Fault { verdict, section, attribute, offset, what, octets });
         }
     }
 }

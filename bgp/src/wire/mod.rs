@@ -25,6 +25,7 @@ pub mod pmsi;
 mod prefix;
 pub mod refresh;
 pub mod update;
+pub mod verdicts;
 
 pub use as_path::AsPath;
 pub use attrs::{Aggregator, Attrs, NextHop, Origin, UnknownAttr};

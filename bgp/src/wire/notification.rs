@@ -11,6 +11,8 @@ use bytes::{BufMut, BytesMut};
 use nom::combinator::{map, rest};
 use nom::number::complete::be_u8;
 
+use crate::types::Family;
+
 use super::codes::Name;
 use super::emit::cut;
 use super::error::WireError;
@@ -46,7 +48,8 @@ impl Notification {
     pub const UNEXPECTED_IN_OPEN_CONFIRM: Notification = Notification::new(5, 2);
     /// A message that Established does not wait for (RFC 6608).
     pub const UNEXPECTED_IN_ESTABLISHED: Notification = Notification::new(5, 3);
-    /// The peer has sent more prefixes than it may (RFC 4486 section 4).
+    /// The peer has sent more prefixes than it may (RFC 4486 section 4); with the limit:
+    /// [`Notification::maximum_prefixes`].
     pub const MAXIMUM_PREFIXES: Notification = Notification::new(6, 1);
     /// The session is shut down (RFC 4486 section 4); with a text: [`Notification::shutdown`].
     pub const ADMINISTRATIVE_SHUTDOWN: Notification = Notification::new(6, 2);
@@ -62,6 +65,8 @@ impl Notification {
     pub const COLLISION: Notification = Notification::new(6, 7);
     /// There is no room (RFC 4486 section 4).
     pub const OUT_OF_RESOURCES: Notification = Notification::new(6, 8);
+    /// BFD has found that the peer cannot be reached (RFC 9384).
+    pub const BFD_DOWN: Notification = Notification::new(6, 10);
     /// The peer has not taken anything for too long (RFC 9687 section 3).
     pub const SEND_HOLD_TIMER_EXPIRED: Notification = Notification::new(8, 0);
 
@@ -85,6 +90,13 @@ impl Notification {
     /// Administrative reset, telling the peer's operator why (RFC 9003). A text that is too long is cut.
     pub fn reset(text: &str) -> Notification {
         Notification { data: shutdown_data(text), ..Self::ADMINISTRATIVE_RESET }
+    }
+
+    /// The peer has sent more prefixes than it may, and how many it may (RFC 4486 section 4).
+    pub fn maximum_prefixes(family: Family, limit: u32) -> Notification {
+        let (afi, safi) = (family.afi().0.to_be_bytes(), family.safi().0);
+        let data = [&afi[..], &[safi], &limit.to_be_bytes()].concat();
+        Notification { data, ..Self::MAXIMUM_PREFIXES }
     }
 
     /// The same, but not to be survived by graceful restart (RFC 8538 section 3).

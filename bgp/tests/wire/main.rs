@@ -15,3 +15,5 @@ mod rfc7606;
 mod round_trip;
 #[cfg(test)]
 mod vectors;
+#[cfg(test)]
+mod verdicts;

@@ -1,5 +1,6 @@
 //! What each command asks for.
 
+mod bfd;
 mod config;
 mod list;
 mod monitor;
@@ -33,6 +34,7 @@ pub(super) async fn run(cli: Cli, mut output: Output<'_>) -> Result<()> {
 async fn dispatch(command: Command, client: &Client, format: Format, output: &mut Output<'_>) -> Result<()> {
     match command {
         Command::Neighbor(args) => neighbor::run(args, client, format, output).await,
+        Command::Bfd(args) => bfd::run(args, client, format, output).await,
         Command::Rib(args) => rib::run(args, client, format, output).await,
         Command::Evpn(command) => list::evpn(command, client, format, output).await,
         Command::Fib(args) => list::fib(args, client, format, output).await,

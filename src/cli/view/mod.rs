@@ -1,5 +1,6 @@
 //! How rows look to people: columns here mean what FRR's and GoBGP's users expect of them.
 
+mod bfd;
 mod config;
 mod evpn;
 mod explain;
@@ -9,6 +10,7 @@ mod neighbor;
 mod path;
 mod status;
 
+pub(crate) use bfd::show_bfd_session;
 pub(crate) use explain::show_explanation;
 pub(crate) use monitor::show_change;
 pub(crate) use neighbor::show_neighbor;

@@ -58,7 +58,9 @@ fn of_neighbor(neighbor: &v1::Neighbor) -> Vec<String> {
         v1::NeighborState::Established => String::new(),
         _ => neighbor.last_error.clone(),
     };
-    vec![neighbor.address.clone(), state_word(neighbor).into_owned(), error]
+    let bfd = neighbor.bfd.as_ref().map(|session| word::<v1::BfdState>(session.state));
+    let bfd = bfd.filter(|state| !state.is_empty()).map(|state| format!("bfd {state}")).unwrap_or_default();
+    vec![neighbor.address.clone(), state_word(neighbor).into_owned(), bfd, error]
 }
 
 fn of_mac(mac: &v1::Mac) -> Vec<String> {

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 
 use api::{Word, v1};
 
+use super::bfd::in_one_line;
 use super::{field, marks};
 use crate::cli::output::{Output, Row};
 use crate::cli::table::{Cell, Column, Table, Tone};
@@ -25,7 +26,7 @@ impl Row for v1::Neighbor {
         Column::number("AS", |line| Some(line.neighbor.remote_as).filter(|&asn| asn != 0).into()),
         Column::wide_text("Router-ID", |line| (&line.neighbor.router_id).into()),
         Column::number("Up/Down", |line| since(&line.neighbor).into()),
-        Column::text("State", |line| state(&line.neighbor)),
+        Column::text("State", state),
         Column::text("Family", |line| (&line.family.family).into()),
         Column::number("Acc", |line| line.family.accepted.into()),
         Column::number("Adv", |line| line.family.advertised.into()),
@@ -50,9 +51,11 @@ fn since(neighbor: &v1::Neighbor) -> String {
     neighbor.since_seconds.map_or("never".into(), duration)
 }
 
-fn state(neighbor: &v1::Neighbor) -> Cell<'static> {
-    let (name, tone) = match neighbor.state() {
-        _ if neighbor.admin_state() == v1::AdminState::Shutdown => ("Shutdown", Tone::Waiting),
+fn state(line: &Line) -> Cell<'_> {
+    let exceeded = line.family.max_prefix_state() == v1::LimitState::Exceeded;
+    let (name, tone) = match line.neighbor.state() {
+        _ if line.neighbor.admin_state() == v1::AdminState::Shutdown => ("Shutdown", Tone::Waiting),
+        v1::NeighborState::Idle if exceeded => ("Idle (PfxLimit)", Tone::Bad),
         v1::NeighborState::Established => ("Established", Tone::Good),
         state => (state_name(state), Tone::Bad),
     };
@@ -90,6 +93,7 @@ pub(crate) fn show_neighbor(output: &mut Output<'_>, neighbor: &v1::Neighbor) ->
     field(out, "Connection", &connection(neighbor))?;
     field(out, "Timers", &timers(neighbor))?;
     field(out, "Protection", &protection(neighbor))?;
+    field(out, "BFD", &neighbor.bfd.as_ref().map(in_one_line).unwrap_or_default())?;
     field(out, "Peer group", &neighbor.peer_group)?;
     field(out, "Kind", &kind(neighbor))?;
     field(out, "We announced", &neighbor.capabilities_sent.join(", "))?;
@@ -100,9 +104,10 @@ pub(crate) fn show_neighbor(output: &mut Output<'_>, neighbor: &v1::Neighbor) ->
     field(out, "Session lost", &times(neighbor.flaps))?;
     field(out, "Last error", &last_error(neighbor))?;
     field(out, "Refused routes", &refused(neighbor))?;
+    field(out, "Too large", &oversized(neighbor.oversized))?;
     field(out, "Import policy", &neighbor.import_policies.join(", then "))?;
     field(out, "Export policy", &neighbor.export_policies.join(", then "))?;
-    field(out, "Bad UPDATEs", &times(neighbor.faults_total))?;
+    field(out, "Bad UPDATEs", &faults(neighbor))?;
     neighbor.faults.iter().try_for_each(|fault| field(out, "", &fault_line(fault)))?;
     section(out, FAMILIES, &neighbor.families, output.colour)?;
     section(out, IMPORT_HITS, &neighbor.import_hits, output.colour)?;
@@ -222,6 +227,21 @@ fn kind(neighbor: &v1::Neighbor) -> String {
     marks([client, (neighbor.dynamic, "dynamic")]).replace(',', ", ")
 }
 
+fn oversized(routes: u64) -> String {
+    match routes {
+        0 => String::new(),
+        _ => format!("{routes} routes not sent: their attributes fit into no message"),
+    }
+}
+
+fn faults(neighbor: &v1::Neighbor) -> String {
+    let (discarded, withdrawn) = (neighbor.faults_discarded, neighbor.faults_withdrawn);
+    match neighbor.faults_total {
+        0 => String::new(),
+        total => format!("{}: {withdrawn} treated as withdrawn, {discarded} discarded", times(total)),
+    }
+}
+
 fn times(count: u64) -> String {
     match count {
         0 => String::new(),
@@ -241,9 +261,10 @@ fn last_error(neighbor: &v1::Neighbor) -> String {
 }
 
 fn fault_line(fault: &v1::Fault) -> String {
-    let v1::Fault { verdict, attribute, text, hex, age_seconds } = fault;
+    let v1::Fault { verdict, attribute, text, hex, age_seconds, section } = fault;
+    let section = if section.is_empty() { Cow::Borrowed("") } else { format!(" ({section})").into() };
     let hex = if hex.is_empty() { Cow::Borrowed("") } else { format!(" [{hex}]").into() };
-    format!("{} ago: {attribute}: {text}: {verdict}{hex}", duration(*age_seconds))
+    format!("{} ago: {attribute}: {text}: {verdict}{section}{hex}", duration(*age_seconds))
 }
 
 const FAMILIES: &[Column<v1::NeighborFamily>] = &[
@@ -251,6 +272,7 @@ const FAMILIES: &[Column<v1::NeighborFamily>] = &[
     Column::text("Negotiated", |family| yes_or_no(family.negotiated)),
     Column::number("Accepted", |family| family.accepted.into()),
     Column::number("Stale", |family| family.stale.into()),
+    Column::text("Limit", |family| limit(family).into()),
     Column::number("Advertised", |family| family.advertised.into()),
     Column::text("In-Sync", |family| yes_or_no(family.in_sync)),
     Column::number("Version", |family| family.version.into()),
@@ -268,6 +290,15 @@ const EXPORT_HITS: &[Column<v1::PolicyHits>] =
 const STATEMENT: Column<v1::PolicyHits> = Column::text("Statement", |row| (&row.statement).into());
 const ACTION: Column<v1::PolicyHits> = Column::text("Action", |row| (&row.action).into());
 const ROUTES: Column<v1::PolicyHits> = Column::number("Routes", |row| row.routes.into());
+
+fn limit(family: &v1::NeighborFamily) -> String {
+    let Some(limit) = family.max_prefix else { return String::new() };
+    match family.max_prefix_state() {
+        v1::LimitState::Warning => format!("{limit} (near)"),
+        v1::LimitState::Exceeded => format!("{limit} (exceeded)"),
+        v1::LimitState::Below | v1::LimitState::Unspecified => limit.to_string(),
+    }
+}
 
 fn yes_or_no(value: bool) -> Cell<'static> {
     (if value { "yes" } else { "no" }).into()

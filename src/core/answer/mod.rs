@@ -3,6 +3,7 @@
 //! A page costs a bounded piece of a turn, whatever the table's size and however few rows its filters let
 //! through: it may hold fewer rows than asked for and still name the next page.
 
+mod bfd;
 mod configuration;
 mod describe;
 mod evpn;
@@ -51,6 +52,7 @@ impl Core {
             Query::GetNeighbor(query) => self.get_neighbor(now, query)?.into(),
             Query::ResetNeighbor(query) => self.reset_neighbor(query)?.into(),
             Query::SetNeighborAdmin(query) => self.set_neighbor_admin(query)?.into(),
+            Query::ListBfdSessions(query) => self.list_bfd_sessions(now, query)?.into(),
             Query::ListVnis(query) => self.list_vnis(query)?.into(),
             Query::ListMacs(query) => self.list_macs(query)?.into(),
             Query::ListArps(query) => self.list_arps(query)?.into(),

@@ -10,12 +10,13 @@ use bgp::session::{Down, MessageCounts, PeerRestart, RemoteAs, StateName};
 use bgp::types::{Family, FamilySet};
 use bgp::wire::{Fault, Verdict};
 
+use crate::core::limits::Standing;
 use crate::core::peer::Peer;
 use crate::core::restart::Phase;
 use crate::core::{Action, Core, SessionCommand};
 
 use super::row::{hex, seconds, seconds_since, text, texts};
-use super::{Answered, parse, parse_token, token};
+use super::{Answered, bfd, parse, parse_token, token};
 
 /// The longest text that goes into a NOTIFICATION (RFC 9003 section 2).
 const MESSAGE_OCTETS: usize = 255;
@@ -67,7 +68,9 @@ impl Core {
         let id = peer.id;
         let kind = ResetKind::try_from(query.kind).unwrap_or_default();
         if matches!(kind, ResetKind::Hard | ResetKind::Unspecified) {
-            self.command(id, SessionCommand::Reset(text));
+            // A session that was ended for too many routes is let up again.
+            let stopped = peer.limits.is_stopped();
+            self.command(id, if stopped { SessionCommand::Enable } else { SessionCommand::Reset(text) });
             return Ok(v1::ResetNeighborResponse {});
         }
         let families = match &peer.session {
@@ -108,13 +111,12 @@ impl Core {
         if matches!(command, SessionCommand::Shutdown(_)) {
             self.forget_kept(id);
         }
-        self.watches.neighbor_changed(id);
-        self.command(id, command);
+        self.administer(id, command);
         Ok(v1::SetNeighborAdminResponse {})
     }
 
-    /// What is wanted of a session that has not begun is seen to when it does.
-    fn command(&mut self, id: bgp::types::PeerId, command: SessionCommand) {
+    /// Has a session's task do something. What is wanted of one that has not begun is seen to when it does.
+    pub(in crate::core) fn command(&mut self, id: bgp::types::PeerId, command: SessionCommand) {
         if self.peers.get(id).is_some_and(|peer| peer.begun) {
             self.actions.push_back(Action::Session { peer: id, command });
         }
@@ -142,9 +144,12 @@ impl Core {
             role: text(peer.config.role.map(|role| role.ours)),
             authentication: peer.config.authentication.name().to_owned(),
             ttl_security_hops: peer.config.hops.limit().unwrap_or_default().into(),
+            bfd: bfd::row(now, peer),
             ..v1::Neighbor::default()
         };
         row.rejected = self.rejected_rows(peer);
+        row.oversized = self.export.oversized(peer.id);
+        row.send_hold_time_seconds = peer.config.send_hold_time.unwrap_or(0);
         self.fill_in_policies(peer, &mut row);
         fill_in_session(now, peer, &mut row);
         fill_in_info(now, peer, &mut row);
@@ -172,6 +177,7 @@ impl Core {
         let status = self.export.status(&self.rib, peer.id, family);
         let counts = self.rib.counts(peer.id, family);
         let kept = self.restarts.get(peer.id, family);
+        let limit = self.standing(peer.id, family);
         v1::NeighborFamily {
             family: family.name().to_owned(),
             negotiated,
@@ -184,6 +190,8 @@ impl Core {
             stale: counts.stale as u64,
             stale_phase: kept.map(|kept| stale_phase(kept.phase)).unwrap_or_default().into(),
             stale_seconds_left: kept.map(|kept| seconds_since(kept.until, now)),
+            max_prefix: limit.map(|(limit, _)| limit.into()),
+            max_prefix_state: limit.map(|(_, standing)| limit_state(standing).into()).unwrap_or_default(),
         }
     }
 }
@@ -238,7 +246,9 @@ fn fill_in_info(now: Instant, peer: &Peer, row: &mut v1::Neighbor) {
     let Some(info) = &peer.info else { return };
     row.messages_received = Some(counts(&info.received));
     row.messages_sent = Some(counts(&info.sent));
-    row.faults_total = info.fault_count;
+    row.faults_total = info.fault_counts.total();
+    row.faults_discarded = info.fault_counts.discarded;
+    row.faults_withdrawn = info.fault_counts.withdrawn;
     row.faults = info.faults.iter().rev().map(|(at, fault)| fault_row(now, *at, fault)).collect();
 }
 
@@ -251,6 +261,7 @@ fn fault_row(now: Instant, at: Instant, fault: &Fault) -> v1::Fault {
         verdict: verdict.to_owned(),
         attribute: fault.attribute_name(),
         text: fault.what.to_owned(),
+        section: fault.section.to_owned(),
         hex: hex(&fault.octets),
         age_seconds: seconds_since(now, at),
     }
@@ -274,6 +285,14 @@ fn state(state: StateName) -> v1::NeighborState {
         StateName::OpenSent => v1::NeighborState::Opensent,
         StateName::OpenConfirm => v1::NeighborState::Openconfirm,
         StateName::Established => v1::NeighborState::Established,
+    }
+}
+
+fn limit_state(standing: Standing) -> v1::LimitState {
+    match standing {
+        Standing::Below => v1::LimitState::Below,
+        Standing::Near => v1::LimitState::Warning,
+        Standing::Over => v1::LimitState::Exceeded,
     }
 }
 

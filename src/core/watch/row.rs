@@ -114,6 +114,7 @@ pub(super) fn without_counters(mut row: Row) -> Row {
             (neighbor.messages_received, neighbor.messages_sent) = (None, None);
             neighbor.rejected.clear();
             neighbor.faults.clear();
+            neighbor.bfd.iter_mut().for_each(without_packets);
             for family in &mut neighbor.families {
                 *family = v1::NeighborFamily {
                     family: std::mem::take(&mut family.family),
@@ -131,4 +132,10 @@ pub(super) fn without_counters(mut row: Row) -> Row {
         _ => {}
     }
     row
+}
+
+/// A BFD session's state is news, and its packets are not.
+fn without_packets(session: &mut v1::BfdSession) {
+    session.since_seconds = None;
+    (session.packets_sent, session.packets_received, session.packets_discarded) = (0, 0, 0);
 }

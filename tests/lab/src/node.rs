@@ -127,6 +127,17 @@ impl Node {
         &mut self.processes
     }
 
+    /// The memory that its daemon's processes have in use (resident), in octets.
+    pub fn memory(&self) -> Result<u64> {
+        let mut octets = 0;
+        for process in &self.processes {
+            let status = fs::read_to_string(format!("/proc/{}/status", process.pid()))?;
+            let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+            octets += line.trim().trim_end_matches(" kB").parse::<u64>()? * 1024;
+        }
+        Ok(octets)
+    }
+
     pub(crate) fn run_exec_lines(&self) -> Result<()> {
         self.spec.exec.iter().try_for_each(|line| self.sh(line).map(drop))
     }

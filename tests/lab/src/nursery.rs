@@ -92,6 +92,11 @@ impl Process {
         &self.name
     }
 
+    /// Its number, as we see it.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// How it ended, if it has.
     pub fn ended(&mut self) -> io::Result<Option<ExitStatus>> {
         self.child.try_wait()

@@ -10,36 +10,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use lab::skip_if;
-use lab::speaker::octets::{MacIp, attribute, end_of_rib, kind, message, reach, update};
+use lab::speaker::octets::{MacIp, attribute, kind, message, reach, update};
 use lab::speaker::{Heard, Speaker};
+use stage::bystander::Bystander;
 use stage::{Stage, host, open};
-
-/// The neighbour that does everything right.
-const GOOD: u8 = 1;
-
-/// A bystander: a session, and a host behind it in the kernel. Held to be untouched by what others do.
-struct Bystander {
-    _speaker: Speaker,
-}
-
-impl Bystander {
-    fn new(stage: &Stage) -> Result<Bystander> {
-        let mut speaker = stage.establish(GOOD)?;
-        speaker.send(&host(GOOD).announcement())?;
-        speaker.send(&end_of_rib())?;
-        stage.wait_until_known(host(GOOD))?;
-        Ok(Bystander { _speaker: speaker })
-    }
-
-    #[track_caller]
-    fn assert_untouched(&self, stage: &Stage) -> Result<()> {
-        let shown = stage.neighbor(GOOD)?;
-        let session = (&shown["state"], &shown["flaps"], &shown["faults_total"]);
-        assert_eq!(session, (&"established".into(), &0.into(), &0.into()), "{shown:#}");
-        assert_eq!(stage.rows(host(GOOD))?, stage::golden(host(GOOD)));
-        Ok(())
-    }
-}
 
 /// Something sent in place of, or after, a good OPEN.
 struct Case {

@@ -320,6 +320,24 @@ fn reset_comes_back_by_itself() {
 }
 
 #[test]
+fn too_many_routes_keep_the_session_down() {
+    let limit = PrefixLimit { family: Family::L2vpnEvpn, limit: 7, restart_after: Some(secs(600)) };
+    let mut a = Alone::established(config_a());
+    let actions = a.input(Input::Stop(StopReason::TooManyPrefixes(limit)));
+    let told = actions.iter().find_map(|a| if let Action::Send(_, octets) = a { Some(octets) } else { None });
+    assert_eq!(only_message(told.unwrap()).1, [6, 1, 0, 25, 70, 0, 0, 0, 7], "RFC 4486 section 4");
+    assert_eq!(downs(&actions)[0].to_string(), "closed by us: more than 7 routes of l2vpn-evpn");
+    assert!(matches!(a.accepted()[..], [Action::Refuse(_)]));
+    assert_eq!(a.pass(secs(599)), []);
+    assert_eq!(a.pass(secs(1)), [Action::Connect]);
+
+    let mut a = Alone::established(config_a());
+    a.input(Input::Stop(StopReason::TooManyPrefixes(PrefixLimit { restart_after: None, ..limit })));
+    assert_eq!((a.session.poll_timeout(), a.pass(secs(9999))), (None, vec![]));
+    assert_eq!(a.input(Input::Start), [Action::Connect]);
+}
+
+#[test]
 fn what_came_before_the_end_still_counts() {
     let mut a = Alone::established(config_a());
     a.session.buffer(Side::Outgoing).unwrap().extend_from_slice(&notification(6, 2));

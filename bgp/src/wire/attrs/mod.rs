@@ -1,6 +1,6 @@
 //! Path attributes: the set that paths share.
 //!
-//! Here are the types. `code` has the numbers, `rules` the table of what RFC 7606 asks of each attribute,
+//! Here are the types. `code` has the numbers, `form` the flags and lengths that each attribute can have,
 //! `parse` and `emit` the way from and to octets, `mp` that of the attributes which carry routes.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -12,9 +12,9 @@ use super::{AsPath, Community, ExtCommunity, LargeCommunity, PmsiTunnel, RouteTa
 
 pub(super) mod code;
 pub(super) mod emit;
+mod form;
 pub(super) mod mp;
 pub(super) mod parse;
-mod rules;
 
 /// A set of path attributes, as named fields (RFC 4271 section 5 and those it grew since).
 ///
@@ -117,6 +117,18 @@ impl Attrs {
             unknown: Box::default(),
             weight: None,
         }
+    }
+
+    /// About how many octets it takes in memory.
+    pub(crate) fn weight(&self) -> usize {
+        let unknown: usize = self.unknown.iter().map(|attr| size_of_val(attr) + attr.value.len()).sum();
+        size_of::<Attrs>()
+            + self.as_path.octets().len()
+            + size_of_val(&*self.communities)
+            + size_of_val(&*self.cluster_list)
+            + size_of_val(&*self.ext_communities)
+            + size_of_val(&*self.large_communities)
+            + unknown
     }
 
     /// The route targets, in the order in which they came.

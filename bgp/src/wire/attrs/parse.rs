@@ -13,11 +13,12 @@ use crate::wire::as_path::Width;
 use crate::wire::error::Verdict;
 use crate::wire::faults::Faults;
 use crate::wire::parse::{Malformed, Parsed, ipv4, run, whole};
+use crate::wire::verdicts::{Condition, Reaction, Rule};
 use crate::wire::{AsPath, Community, ExtCommunity, LargeCommunity, PmsiTunnel, WireError};
 
 use super::code::{self, EXTENDED_LENGTH, OPTIONAL, PARTIAL, TRANSITIVE};
+use super::form::{Form, From, form};
 use super::mp::{MpReach, MpUnreach};
-use super::rules::{From, Rule, rule};
 use super::{Aggregator, Attrs, NextHop, Origin, UnknownAttr};
 
 /// What a session's agreements say about reading attributes.
@@ -95,12 +96,8 @@ struct Raw<'a> {
     octets: &'a [u8],
 }
 
-/// Why a value is not what its attribute can have, with the subcode of RFC 4271 section 6.3 that counts if
-/// the session cannot be kept.
-struct Refusal {
-    subcode: u8,
-    what: &'static str,
-}
+/// Why a value is not one that its attribute can have.
+struct Refusal(&'static str);
 
 /// Reads the attributes of an UPDATE. An error is one after which no route can be trusted; all others are
 /// noted in `faults`.
@@ -157,61 +154,49 @@ impl<'a> Found<'a> {
         !self.seen.has_other_than(code::MP_UNREACH_NLRI)
     }
 
-    /// RFC 7606 section 4: the routes in the NLRI field can still be found, but not those of an attribute
-    /// that carries routes itself.
+    /// What is left is no whole attribute.
     fn overrun(&mut self, input: &[u8], faults: &mut Faults<'_>) -> Result<(), WireError> {
-        const WHAT: &str = "an attribute overruns the attributes' length";
         let code = input.get(1).copied().unwrap_or_default();
-        if matches!(code, code::MP_REACH_NLRI | code::MP_UNREACH_NLRI) {
-            return Err(faults.reset(1, input, WHAT));
-        }
         self.seen.insert(code);
-        faults.withdraw(1, code, input, WHAT);
-        Ok(())
+        faults.note(code, Condition::Overrun, input, "an attribute overruns the attributes' length")
     }
 
     fn take(&mut self, raw: Raw<'a>, setting: Setting, faults: &mut Faults<'_>) -> Result<(), WireError> {
+        let mut wrong = |condition, what| faults.note(raw.code, condition, raw.octets, what);
         if !self.seen.insert(raw.code) {
-            return repeated(raw, faults);
+            return wrong(Condition::Repeated, "the attribute is there a second time");
         }
-        let Some(rule) = rule(raw.code) else { return self.unknown(raw, faults) };
-        if rule.from == From::Internal && !setting.internal {
-            faults.discard(raw.code, raw.octets, "not for external peers to send");
-            return Ok(());
+        let Some(form) = form(raw.code) else { return self.unknown(raw, faults) };
+        if form.from == From::Internal && !setting.internal {
+            return wrong(Condition::Sender, "not for external peers to send");
         }
-        if rule.from == From::TwoOctetSpeaker && setting.as4 {
-            faults.discard(raw.code, raw.octets, "not between speakers of four-octet AS numbers");
-            return Ok(());
+        if form.from == From::TwoOctetSpeaker && setting.as4 {
+            return wrong(Condition::Sender, "not between speakers of four-octet AS numbers");
         }
-        if (raw.flags ^ rule.flags) & (OPTIONAL | TRANSITIVE) != 0 {
-            faults.note(rule.bad_flags, 4, raw.code, raw.octets, "wrong flags");
-            if rule.bad_flags == Verdict::Discard {
+        if (raw.flags ^ form.flags) & (OPTIONAL | TRANSITIVE) != 0 {
+            wrong(Condition::Flags, "wrong flags")?;
+            if Rule::of(raw.code, Condition::Flags).reaction == Reaction::Keep(Verdict::Discard) {
                 return Ok(());
             }
         }
-        self.judge(raw, rule, setting, faults)
+        self.judge(raw, form, setting, faults)
     }
 
     /// Reads a value, if its length is right.
     fn judge(
         &mut self,
         raw: Raw<'a>,
-        rule: Rule,
+        form: Form,
         setting: Setting,
         faults: &mut Faults<'_>,
     ) -> Result<(), WireError> {
-        let result = if rule.length.allows(raw.value.len(), setting.as4) {
-            self.read(raw, setting)
-        } else {
-            Err(Refusal { subcode: 5, what: "wrong length" })
-        };
-        let Err(refusal) = result else { return Ok(()) };
-        // RFC 7606 section 3 j: routes that cannot be found cannot be withdrawn.
-        if matches!(raw.code, code::MP_REACH_NLRI | code::MP_UNREACH_NLRI) {
-            return Err(faults.reset(9, raw.octets, refusal.what));
+        if !form.length.allows(raw.value.len(), setting.as4) {
+            return faults.note(raw.code, Condition::Length, raw.octets, "wrong length");
         }
-        faults.note(rule.bad_value, refusal.subcode, raw.code, raw.octets, refusal.what);
-        Ok(())
+        match self.read(raw, setting) {
+            Ok(()) => Ok(()),
+            Err(Refusal(what)) => faults.note(raw.code, Condition::Value, raw.octets, what),
+        }
     }
 
     fn read(&mut self, raw: Raw<'a>, setting: Setting) -> Result<(), Refusal> {
@@ -246,9 +231,9 @@ impl<'a> Found<'a> {
 
     /// RFC 4271 section 5: what is optional and transitive is passed on, what is optional only is dropped,
     /// what is neither should have been known.
-    fn unknown(&mut self, raw: Raw<'a>, faults: &Faults<'_>) -> Result<(), WireError> {
+    fn unknown(&mut self, raw: Raw<'a>, faults: &mut Faults<'_>) -> Result<(), WireError> {
         if raw.flags & OPTIONAL == 0 {
-            return Err(faults.reset(2, raw.octets, "an unknown well-known attribute"));
+            return faults.note(raw.code, Condition::Unknown, raw.octets, "an unknown well-known attribute");
         }
         if raw.flags & TRANSITIVE != 0 {
             let flags = OPTIONAL | TRANSITIVE | PARTIAL;
@@ -276,33 +261,21 @@ impl<'a> Found<'a> {
     }
 }
 
-/// RFC 7606 section 3 g.
-fn repeated(raw: Raw<'_>, faults: &mut Faults<'_>) -> Result<(), WireError> {
-    const WHAT: &str = "the attribute is there a second time";
-    if matches!(raw.code, code::MP_REACH_NLRI | code::MP_UNREACH_NLRI) {
-        return Err(faults.reset(1, raw.octets, WHAT));
-    }
-    faults.discard(raw.code, raw.octets, WHAT);
-    Ok(())
-}
-
 impl std::convert::From<Malformed<'_>> for Refusal {
     fn from(e: Malformed<'_>) -> Self {
-        Refusal { subcode: 9, what: e.what }
+        Refusal(e.what)
     }
 }
 
 fn origin(value: &[u8]) -> Result<Origin, Refusal> {
-    let bad = Refusal { subcode: 6, what: "no such origin" };
-    Origin::new(whole(be_u8, value)?).ok_or(bad)
+    Origin::new(whole(be_u8, value)?).ok_or(Refusal("no such origin"))
 }
 
 /// Confederations end at the AS's border, and so do their segments (RFC 5065 section 4).
 fn as_path(value: &[u8], width: Width, internal: bool) -> Result<AsPath, Refusal> {
-    let bad = |what| Refusal { subcode: 11, what };
-    let path = AsPath::parse(value, width).map_err(|e| bad(e.what))?;
+    let path = AsPath::parse(value, width)?;
     if !internal && path.segments().any(|(kind, _)| kind.is_confed()) {
-        return Err(bad("a confederation's segment from an external peer"));
+        return Err(Refusal("a confederation's segment from an external peer"));
     }
     Ok(path)
 }
@@ -314,7 +287,7 @@ fn aggregator(value: &[u8], width: Width) -> Result<Aggregator, Refusal> {
         Width::Four => whole((be_u32, ipv4), value)?,
     };
     match asn {
-        0 => Err(Refusal { subcode: 9, what: "AS 0" }),
+        0 => Err(Refusal("AS 0")),
         _ => Ok(Aggregator { asn: Asn(asn), router_id }),
     }
 }

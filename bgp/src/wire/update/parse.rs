@@ -18,7 +18,8 @@ use crate::wire::attrs::parse::{Found, Setting, attributes};
 use crate::wire::evpn::EvpnKey;
 use crate::wire::faults::Faults;
 use crate::wire::nlri::{Decode, one};
-use crate::wire::parse::{Flaw, Malformed, run, sized_u16, whole};
+use crate::wire::parse::{Flaw, run, sized_u16, whole};
+use crate::wire::verdicts::Condition;
 use crate::wire::{Attrs, NextHop, Nlris, Route, WireError};
 
 use super::{Encoding, PeerKind, Reach, Update, UpdateContext};
@@ -28,7 +29,7 @@ impl Update {
     /// has moved from `reach` to `unreach` or is not there.
     pub fn parse(body: &[u8], ctx: &UpdateContext) -> Result<Update, WireError> {
         let mut faults = Faults::new(body);
-        let fields = Fields::parse(body).map_err(|e| faults.reset(1, body, e.what))?;
+        let fields = Fields::parse(body, &mut faults)?;
         let setting =
             Setting { as4: ctx.encoding.as4, internal: ctx.kind == PeerKind::Ibgp, families: ctx.families };
         let found = attributes(fields.attributes, setting, &mut faults)?;
@@ -50,11 +51,14 @@ struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    fn parse(body: &'a [u8]) -> Result<Fields<'a>, Malformed<'a>> {
-        let overrun = |e: Malformed<'a>| Malformed { what: "the fields overrun the message", ..e };
-        let parts = (sized_u16, sized_u16, rest);
-        let (withdrawn, attributes, nlri) = whole(parts, body).map_err(overrun)?;
-        Ok(Fields { withdrawn, attributes, nlri })
+    fn parse(body: &'a [u8], faults: &mut Faults<'_>) -> Result<Fields<'a>, WireError> {
+        match whole((sized_u16, sized_u16, rest), body) {
+            Ok((withdrawn, attributes, nlri)) => Ok(Fields { withdrawn, attributes, nlri }),
+            Err(_) => {
+                faults.note(FIELD, Condition::Fields, body, "the fields overrun the message")?;
+                Ok(Fields { withdrawn: &[], attributes: &[], nlri: &[] })
+            }
+        }
     }
 
     fn is_empty(&self) -> bool {
@@ -66,10 +70,13 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Where routes stand: decides the error that ends the session where they cannot be read.
+/// Stands for the fields of the body where an attribute's type code is asked for.
+const FIELD: u8 = 0;
+
+/// Where routes stand.
 #[derive(Clone, Copy)]
 struct Place<'a> {
-    /// The attribute they stand in, 0 for the fields of the body.
+    /// The attribute they stand in, or [`FIELD`].
     attribute: u8,
     /// The attribute or field.
     octets: &'a [u8],
@@ -78,12 +85,7 @@ struct Place<'a> {
 
 impl<'a> Place<'a> {
     fn field(nlri: &'a [u8]) -> Place<'a> {
-        Place { attribute: 0, octets: nlri, nlri }
-    }
-
-    /// RFC 4271 section 6.3 (invalid network field), RFC 4760 section 7 (optional attribute error).
-    fn subcode(&self) -> u8 {
-        if self.attribute == 0 { 10 } else { 9 }
+        Place { attribute: FIELD, octets: nlri, nlri }
     }
 }
 
@@ -166,9 +168,9 @@ impl Reader<'_> {
         if fields.nlri.is_empty() && found.mp_reach.is_none_or(|mp| mp.nlri.is_empty()) {
             self.nothing_announced(&found)?;
         } else {
-            self.check_mandatory(fields, &found);
+            self.check_mandatory(fields, &found)?;
         }
-        [&field, &mp].into_iter().flatten().for_each(|announced| self.check_next_hop(announced));
+        [&field, &mp].into_iter().flatten().try_for_each(|announced| self.check_next_hop(announced))?;
         if self.faults.costs_routes().is_some() {
             self.withdraw([field, mp].into_iter().flatten().map(|announced| announced.nlri));
             return Ok(Vec::new());
@@ -211,26 +213,24 @@ impl Reader<'_> {
     }
 
     /// RFC 7606 section 3 d, with LOCAL_PREF as RFC 4271 section 5.1.5 wants it of an internal peer.
-    fn check_mandatory(&mut self, fields: &Fields<'_>, found: &Found<'_>) {
+    fn check_mandatory(&mut self, fields: &Fields<'_>, found: &Found<'_>) -> Result<(), WireError> {
         let needed = [
             (code::ORIGIN, true),
             (code::AS_PATH, true),
             (code::NEXT_HOP, !fields.nlri.is_empty()),
             (code::LOCAL_PREF, self.ctx.kind == PeerKind::Ibgp),
         ];
-        for (code, needed) in needed {
-            if needed && !found.seen.contains(code) {
-                self.faults.withdraw(3, code, fields.attributes, "a mandatory attribute is missing");
-            }
-        }
+        let missing = needed.into_iter().filter(|(code, needed)| *needed && !found.seen.contains(*code));
+        missing.into_iter().try_for_each(|(code, _)| {
+            self.faults.note(code, Condition::Missing, fields.attributes, "a mandatory attribute is missing")
+        })
     }
 
     /// A next hop that cannot be costs the routes (RFC 7606 section 7.3).
-    fn check_next_hop(&mut self, announced: &Announced<'_>) {
-        if let Some(what) = announced.next_hop_fault(&self.ctx.encoding) {
-            let (attribute, octets) = announced.next_hop_at;
-            self.faults.withdraw(8, attribute, octets, what);
-        }
+    fn check_next_hop(&mut self, announced: &Announced<'_>) -> Result<(), WireError> {
+        let Some(what) = announced.next_hop_fault(&self.ctx.encoding) else { return Ok(()) };
+        let (attribute, octets) = announced.next_hop_at;
+        self.faults.note(attribute, Condition::NextHop, octets, what)
     }
 
     fn ipv4_routes(&mut self, place: Place<'_>) -> Result<Option<Nlris>, WireError> {
@@ -249,7 +249,8 @@ impl Reader<'_> {
             Some(Family::Ipv6Unicast) => self.list::<Ipv6Net>(place)?,
             Some(Family::L2vpnEvpn) => self.list::<EvpnKey>(place)?,
             None => {
-                self.faults.discard(place.attribute, place.octets, "routes of a family not negotiated");
+                const WHAT: &str = "routes of a family not negotiated";
+                self.faults.note(place.attribute, Condition::Family, place.octets, WHAT)?;
                 return Ok(None);
             }
         };
@@ -263,15 +264,22 @@ impl Reader<'_> {
         let mut rest = place.nlri;
         while !rest.is_empty() {
             let route = consumed(|input| one::<N>(add_path, input));
-            let (next, (octets, (path_id, decoded))) =
-                run(route, rest).map_err(|e| self.faults.reset(place.subcode(), place.octets, e.what))?;
+            let (next, (octets, (path_id, decoded))) = match run(route, rest) {
+                Ok(found) => found,
+                Err(e) => {
+                    self.faults.note(place.attribute, Condition::Routes, place.octets, e.what)?;
+                    break;
+                }
+            };
             match decoded {
                 Ok((nlri, body)) => routes.push(Route { nlri, path_id, body }),
                 Err(Flaw { key: Some(nlri), what }) => {
-                    self.faults.withdraw_one(place.attribute, octets, what);
+                    self.faults.note(place.attribute, Condition::Route, octets, what)?;
                     broken.push(Route { nlri, path_id, body: N::Body::default() });
                 }
-                Err(Flaw { key: None, what }) => self.faults.discard(place.attribute, octets, what),
+                Err(Flaw { key: None, what }) => {
+                    self.faults.note(place.attribute, Condition::UnknownRoute, octets, what)?;
+                }
             }
             rest = next;
         }

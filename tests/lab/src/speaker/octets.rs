@@ -77,9 +77,12 @@ pub fn update(attributes: &[Vec<u8>]) -> Vec<u8> {
     message(kind::UPDATE, &[&[0, 0], &length[..], &attributes].concat())
 }
 
-/// A path attribute whose value is shorter than 256 octets.
+/// A path attribute; its length takes two octets where it must.
 pub fn attribute(flags: u8, code: u8, value: &[u8]) -> Vec<u8> {
-    [&[flags, code, value.len() as u8], value].concat()
+    match u8::try_from(value.len()) {
+        Ok(length) => [&[flags, code, length], value].concat(),
+        Err(_) => [&[flags | 0x10, code], &(value.len() as u16).to_be_bytes()[..], value].concat(),
+    }
 }
 
 /// The end of EVPN's initial routes (RFC 4724 section 2).

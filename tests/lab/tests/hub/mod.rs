@@ -111,7 +111,8 @@ pub(crate) fn node(name: &str, daemon: Daemon, configuration: &str, nursery: &Nu
     };
     node.write_file(Path::new(path), configuration.as_bytes())?;
     if daemon == Daemon::Frr {
-        node.write_file(Path::new("/etc/frr/daemons"), b"bgpd=yes\n")?;
+        let bfdd = if configuration.contains(" bfd") { "bfdd=yes\n" } else { "" };
+        node.write_file(Path::new("/etc/frr/daemons"), format!("{bfdd}bgpd=yes\n").as_bytes())?;
     }
     Ok(node)
 }

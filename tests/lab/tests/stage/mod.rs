@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 #![allow(clippy::indexing_slicing, reason = "JSON values index to null")]
 
+pub(crate) mod bystander;
+
 use std::fmt::Write;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};

@@ -100,6 +100,8 @@ services! {
     rib: v1::rib_client::RibClient<Channel>;
     /// The neighbours.
     neighbors: v1::neighbors_client::NeighborsClient<Channel>;
+    /// The policies.
+    policies: v1::policies_client::PoliciesClient<Channel>;
     /// The BFD sessions.
     bfd: v1::bfd_client::BfdClient<Channel>;
     /// The EVPN tables.
@@ -174,6 +176,7 @@ macro_rules! lists {
 lists! {
     ListPathsRequest: rib.list_paths, paths of Path;
     ListNeighborsRequest: neighbors.list_neighbors, neighbors of Neighbor;
+    ListPoliciesRequest: policies.list_policies, policies of Policy;
     ListBfdSessionsRequest: bfd.list_bfd_sessions, bfd_sessions of BfdSession;
     ListVnisRequest: evpn.list_vnis, vnis of Vni;
     ListMacsRequest: evpn.list_macs, macs of Mac;

@@ -168,6 +168,8 @@ border! {
     ResetNeighbor(v1::ResetNeighborRequest) -> v1::ResetNeighborResponse;
     /// Shut a neighbour down, or enable it.
     SetNeighborAdmin(v1::SetNeighborAdminRequest) -> v1::SetNeighborAdminResponse;
+    /// A page of policies.
+    ListPolicies(v1::ListPoliciesRequest) -> v1::ListPoliciesResponse;
     /// A page of BFD sessions.
     ListBfdSessions(v1::ListBfdSessionsRequest) -> v1::ListBfdSessionsResponse;
     /// A page of networks.

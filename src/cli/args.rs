@@ -11,6 +11,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use ipnet::IpNet;
 
+use crate::config::NeighborAddress;
+
 /// Where linnetd listens unless its configuration says otherwise.
 pub const DEFAULT_SOCKET: &str = "/run/linnet/linnet.sock";
 
@@ -96,6 +98,12 @@ pub enum Command {
     Bfd(BfdArgs),
     /// The routing table: paths, one a line
     Rib(RibArgs),
+    /// Policies: what each statement asks and does, and how many routes it applied to
+    #[command(visible_alias = "policies")]
+    Policy {
+        /// Only this policy
+        name: Option<String>,
+    },
     /// Why a path won and the others lost, and what the kernel made of it
     Explain {
         /// A prefix, an EVPN route, a MAC, or a host's address
@@ -127,7 +135,7 @@ pub enum Command {
 pub struct NeighborArgs {
     /// Only this neighbor, in detail
     #[arg(value_name = "ADDR")]
-    pub neighbor: Option<IpAddr>,
+    pub neighbor: Option<NeighborAddress>,
     /// What to do with it
     #[arg(requires = "neighbor")]
     pub action: Option<NeighborAction>,
@@ -200,7 +208,7 @@ pub struct RibArgs {
     pub ip: Option<IpAddr>,
     /// Only paths from this neighbor; with `--adj out`, to it
     #[arg(long, value_name = "ADDR")]
-    pub neighbor: Option<IpAddr>,
+    pub neighbor: Option<NeighborAddress>,
     /// What a neighbor sent, what it is sent, or the best paths
     #[arg(long, value_name = "TABLE", requires_if("in", "neighbor"), requires_if("out", "neighbor"))]
     pub adj: Option<Adj>,

@@ -16,7 +16,7 @@ use super::policy::{self, Direction, Policies};
 use super::protection::hops;
 use super::secret::SecretFiles;
 use super::value::ShutdownValue;
-use super::{BgpConfig, Config, EvpnConfig, NeighborConfig, VniConfig};
+use super::{BgpConfig, Config, EvpnConfig, NeighborAddress, NeighborConfig, VniConfig};
 
 /// The longest text that a shutdown can carry (RFC 9003 section 2).
 const SHUTDOWN_OCTETS: usize = 255;
@@ -72,9 +72,7 @@ impl Checker {
         let mut seen = HashSet::new();
         for (i, neighbor) in bgp.neighbors.into_iter().enumerate() {
             let at = path.key("neighbors").index(i);
-            if !seen.insert(neighbor.address) {
-                self.find(at.key("address"), format!("{} is configured already", neighbor.address));
-            }
+            let address = self.identity(&at, &neighbor, &mut seen);
             let context = Context {
                 asn: bgp.asn.0,
                 ebgp_default: bgp.ebgp_default,
@@ -82,8 +80,10 @@ impl Checker {
                 graceful_restart: &bgp.graceful_restart,
                 bfd: &bgp.bfd,
             };
-            neighbors.push(self.neighbor(&at, &neighbor, &groups, &context));
+            neighbors.push(self.neighbor(&at, address, &neighbor, &groups, &context));
         }
+        let places = (0..).map(|i| path.key("neighbors").index(i));
+        self.signatures_on_links(&places.zip(&neighbors).collect::<Vec<_>>());
         let router_id = RouterId(bgp.router_id);
         let cluster_id = bgp.cluster_id.unwrap_or(bgp.router_id);
         let policies = self.policies.list.clone();
@@ -104,12 +104,13 @@ impl Checker {
     fn neighbor(
         &mut self,
         at: &Path,
+        address: NeighborAddress,
         neighbor: &file::Neighbor,
         groups: &Groups,
         context: &Context<'_>,
     ) -> NeighborConfig {
         let own = neighbor.settings();
-        self.neighbor_addresses(at, neighbor.address, &own);
+        self.own_addresses(at, address, &own);
         self.settings(at, &own);
         let group = self.group_of(at, neighbor.peer_group.as_ref(), groups);
         let graceful_restart = own.graceful_restart.clone().unwrap_or_default();
@@ -126,7 +127,7 @@ impl Checker {
             self.find(at.key("role_strict"), "means nothing without a role");
         }
         let config = NeighborConfig {
-            address: neighbor.address,
+            address,
             port: settings.port.unwrap_or(179),
             description: neighbor.description.clone().unwrap_or_default(),
             peer_group: neighbor.peer_group.clone().unwrap_or_default(),
@@ -214,15 +215,6 @@ impl Checker {
         });
     }
 
-    fn neighbor_addresses(&mut self, at: &Path, address: IpAddr, settings: &PeerSettings) {
-        if address.is_unspecified() || address.is_multicast() {
-            self.find(at.key("address"), format!("{address} is nobody's address"));
-        }
-        if settings.local_address.is_some_and(|local| local.is_ipv4() != address.is_ipv4()) {
-            self.find(at.key("local_address"), "of another family than the neighbour's address");
-        }
-    }
-
     fn families(&mut self, at: &Path, families: Option<Vec<super::value::FamilyValue>>) -> FamilySet {
         let Some(families) = families else { return FamilySet::from_iter([Family::Ipv4Unicast]) };
         if families.is_empty() {
@@ -266,6 +258,7 @@ impl Checker {
             );
             self.find(at.key("min_hold_time"), message);
         }
+        self.on_link(at, config);
         if config.connect_retry == 0 {
             self.find(at.key("connect_retry"), "at least 1 second");
         }

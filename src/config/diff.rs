@@ -6,15 +6,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::IpAddr;
 
-use super::{Config, NeighborConfig};
+use super::{Config, NeighborAddress, NeighborConfig};
 
 /// What is to be done.
 #[derive(Debug, Default)]
 pub struct Diff {
     /// Neighbours, by address.
-    pub neighbors: Vec<(IpAddr, NeighborStep)>,
+    pub neighbors: Vec<(NeighborAddress, NeighborStep)>,
     /// Keys that are in force only after the next start.
     pub restart: Vec<&'static str>,
 }
@@ -87,9 +86,9 @@ macro_rules! neighbor_keys {
 // former: what was agreed stays, and the next session begins with the new ones.
 neighbor_keys! {
     while_it_lasts: description, peer_group, shutdown, hold_time, keepalive, connect_retry, min_hold_time, max_prefix,
-        send_hold_time, bfd, graceful_restart;
+        send_hold_time, bfd, import_policy, export_policy, keep_adj_in, ebgp_accept, graceful_restart;
     by_a_reset: port, local_address, remote_as, families, passive, route_reflector_client, extended_next_hop, role,
-        fqdn, software_version, hops, authentication, ebgp_accept, import_policy, export_policy, keep_adj_in;
+        fqdn, software_version, hops, authentication;
 }
 
 /// What an operator calls a field.
@@ -124,7 +123,7 @@ impl Diff {
 }
 
 impl NeighborStep {
-    fn change(&self, address: IpAddr) -> Change {
+    fn change(&self, address: NeighborAddress) -> Change {
         let (effect, keys) = match self {
             NeighborStep::Add(_) => (Effect::Added, Vec::new()),
             NeighborStep::Remove => (Effect::Removed, Vec::new()),
@@ -135,9 +134,13 @@ impl NeighborStep {
     }
 }
 
-fn neighbor_steps(running: &[NeighborConfig], wanted: &[NeighborConfig]) -> Vec<(IpAddr, NeighborStep)> {
-    let mut before: BTreeMap<IpAddr, &NeighborConfig> = running.iter().map(|n| (n.address, n)).collect();
-    let mut steps: BTreeMap<IpAddr, NeighborStep> = BTreeMap::new();
+fn neighbor_steps(
+    running: &[NeighborConfig],
+    wanted: &[NeighborConfig],
+) -> Vec<(NeighborAddress, NeighborStep)> {
+    let mut before: BTreeMap<NeighborAddress, &NeighborConfig> =
+        running.iter().map(|n| (n.address, n)).collect();
+    let mut steps: BTreeMap<NeighborAddress, NeighborStep> = BTreeMap::new();
     for new in wanted {
         let config = Box::new(new.clone());
         let step = match before.remove(&new.address) {

@@ -3,6 +3,7 @@
 //! Reading finds every fault at once, each with its line, column and key; a file with a fault gives no
 //! configuration. Nothing is touched by reading: the daemon acts on a [`Config`], which is right by type.
 
+mod address;
 mod authentication;
 mod bfd;
 mod check;
@@ -11,6 +12,7 @@ pub mod fault;
 pub mod file;
 mod graceful_restart;
 mod groups;
+mod identity;
 mod locate;
 mod mask;
 mod max_prefix;
@@ -35,6 +37,7 @@ use bgp::wire::RouteTarget;
 use evpn::ImportTarget;
 
 pub use self::bfd::{BfdConfig, BfdSection, BfdValue, MultihopValue};
+pub use address::{InterfaceName, NeighborAddress};
 pub use authentication::{AoAlgorithm, AoKey, Authentication, Hops};
 pub use fault::{Fault, Faults};
 pub use graceful_restart::RestartSettings;
@@ -77,8 +80,8 @@ pub struct BgpConfig {
 /// A neighbour.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NeighborConfig {
-    /// Its address: what identifies it.
-    pub address: IpAddr,
+    /// Its address or its link: what identifies it.
+    pub address: NeighborAddress,
     /// Its TCP port.
     pub port: u16,
     /// The operator's word for it; may be empty.

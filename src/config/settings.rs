@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::address::{AddressValue, InterfaceName};
 use super::bfd::BfdValue;
 use super::file::{GracefulRestart, RemoteAs, TcpAo};
 use super::max_prefix::MaxPrefix;
@@ -38,8 +39,11 @@ macro_rules! peer_settings {
         #[derive(Debug, Deserialize, JsonSchema)]
         #[serde(deny_unknown_fields)]
         pub struct Neighbor {
-            /// Its address.
-            pub address: IpAddr,
+            /// Its address; a link-local one with its link, as in `fe80::1%eth0`.
+            pub address: Option<AddressValue>,
+            /// In place of an address: the interface whose link leads to it, and to nobody else. The neighbour is
+            /// found by router advertisements, and reached at its link-local address.
+            pub interface: Option<InterfaceName>,
             /// The group whose settings it takes.
             pub peer_group: Option<String>,
             /// A word for the operator.

@@ -74,7 +74,7 @@ t.yaml:4:3: bgp.neighbours: unknown key; expected one of `asn`, `router_id`, `li
 t.yaml:8:18: bgp.neighbors[0].hold_time: 0 (never), or at least 3 seconds (RFC 4271 section 4.2)
     8 |       hold_time: 2
       |                  ^
-t.yaml:9:7: bgp.neighbors[1].address: the key `address` is missing
+t.yaml:9:7: bgp.neighbors[1].address: the key `address` is missing, or `interface` in its place
     9 |     - remote_as: elsewhere
       |       ^
 t.yaml:9:18: bgp.neighbors[1].remote_as: expected an AS number, or internal, external or any
@@ -321,4 +321,56 @@ bgp:
         assert!(faults.contains(part), "{part}\n{faults}");
     }
     assert!(!faults.contains("hunter2") && !faults.contains("4711"), "{faults}");
+}
+
+#[test]
+fn neighbours_on_links() {
+    let text = "
+bgp:
+  asn: 1
+  router_id: 1.1.1.1
+  neighbors:
+    - { interface: eth1, remote_as: external }
+    - { address: fe80::1, interface: eth2, remote_as: 2 }
+    - { address: \"fe80::1%eth3\", remote_as: 2 }
+";
+    let config = config(text);
+    let shown: Vec<String> = config.bgp.neighbors.iter().map(|n| n.address.to_string()).collect();
+    assert_eq!(shown, ["eth1", "fe80::1%eth2", "fe80::1%eth3"]);
+}
+
+#[test]
+fn faults_of_neighbours_on_links() {
+    let text = "
+bgp:
+  asn: 1
+  router_id: 1.1.1.1
+  neighbors:
+    - { interface: eth1, remote_as: external, password: a }
+    - { interface: eth1, remote_as: external, password: a }
+    - { interface: this-name-is-too-long, remote_as: external, password: a }
+    - { interface: eth2, remote_as: external }
+    - { interface: eth3, remote_as: external, password: b, multihop: 2, local_address: 10.0.0.9 }
+    - { address: 10.0.0.1, interface: eth1, remote_as: 2 }
+    - { address: fe80::1, remote_as: 2 }
+    - { address: \"fe80::1%a/b\", remote_as: 2 }
+    - { address: eth4, remote_as: 2 }
+    - { interface: eth5, remote_as: 2, password: a, bfd: { strict: true } }
+";
+    let faults = faults(text);
+    for part in [
+        "neighbors[1].interface: eth1 is configured already",
+        "neighbors[2].interface: `this-name-is-too-long` is no interface's name: 1 to 15 characters",
+        "neighbors[3].interface: signs otherwise than eth1",
+        "neighbors[4].password: signs otherwise than eth1",
+        "neighbors[4]: a neighbour on a link is one hop away",
+        "neighbors[4].local_address: of a link",
+        "neighbors[5].interface: beside an address only where that is link-local",
+        "neighbors[6].address: every link has link-local addresses: say on which, as in fe80::1%eth0",
+        "neighbors[7].address: `a/b` is no interface's name",
+        "neighbors[8].address: invalid IP address syntax",
+        "neighbors[9].bfd: strict is not for a neighbour on a link",
+    ] {
+        assert!(faults.contains(part), "{part}\n{faults}");
+    }
 }

@@ -20,6 +20,7 @@ mod forward;
 mod limits;
 mod neighbors;
 mod peer;
+mod policies;
 mod reconfigure;
 mod refresh;
 mod restart;
@@ -38,7 +39,7 @@ use bgp::types::{Family, FamilySet, PeerId};
 use bgp::wire::NextHop;
 use bgp::wire::update::PeerKind;
 
-use crate::config::Config;
+use crate::config::{Config, NeighborConfig};
 
 pub use self::bfd::{BfdCommand, BfdLine, BfdNews, BfdPicture, BfdTarget};
 pub use event::{Action, Event, LogLine, PeerNews, PeerStart, ReleaseReason, SessionCommand};
@@ -225,14 +226,13 @@ impl Core {
     fn peer_up(&mut self, now: Instant, id: PeerId, number: u32, agreed: Box<Established>) {
         let Some(peer) = self.peers.get_mut(id) else { return };
         let client = peer.config.route_reflector_client;
-        let ebgp_accept = peer.config.ebgp_accept;
         peer.limits.begin();
         let source = source(&agreed, client);
         let settings = peer.config.graceful_restart;
         self.rib.peer_up(id, source);
         let useless = self.restarts.returned(now, id, &agreed, settings.as_ref());
         useless.iter().for_each(|family| self.rib.discard_stale(id, family));
-        let spec = member_spec(&agreed, client, ebgp_accept, self.config.bgp.asn);
+        let spec = member_spec(&agreed, &peer.config, self.config.bgp.asn);
         for family in agreed.families.iter() {
             self.export.join(&mut self.rib, id, family, &spec);
         }
@@ -294,9 +294,9 @@ fn source(agreed: &Established, client: bool) -> Source {
     }
 }
 
-fn member_spec(agreed: &Established, client: bool, ebgp_accept: bool, asn: bgp::types::Asn) -> MemberSpec {
+fn member_spec(agreed: &Established, config: &NeighborConfig, asn: bgp::types::Asn) -> MemberSpec {
     let role = match agreed.kind {
-        PeerKind::Ibgp if client => Role::Client,
+        PeerKind::Ibgp if config.route_reflector_client => Role::Client,
         PeerKind::Ibgp => Role::NonClient,
         PeerKind::Ebgp => Role::Ebgp { local_as: asn },
     };
@@ -304,7 +304,8 @@ fn member_spec(agreed: &Established, client: bool, ebgp_accept: bool, asn: bgp::
         std::net::IpAddr::V4(address) => NextHop::Ipv4(address),
         std::net::IpAddr::V6(address) => NextHop::Ipv6(address),
     };
-    let export = agreed.kind == PeerKind::Ibgp || ebgp_accept;
+    let policy = config.export_policy.clone();
+    let export = agreed.kind == PeerKind::Ibgp || config.ebgp_accept || policy.is_some();
     let long_lived = agreed.restart.as_ref().is_some_and(|restart| restart.long_lived.is_some());
-    MemberSpec { role, next_hop, encoding: agreed.send, export, long_lived }
+    MemberSpec { role, next_hop, encoding: agreed.send, export, policy, long_lived }
 }

@@ -1,7 +1,6 @@
 //! What core keeps of each neighbour.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::time::Instant;
 
 use bgp::session::{Down, Established, Info, StateName};
@@ -9,7 +8,7 @@ use bgp::types::{Family, FamilySet, PeerId};
 use bgp::wire::update::PeerKind;
 
 use super::bfd::Bfd;
-use crate::config::NeighborConfig;
+use crate::config::{NeighborAddress, NeighborConfig};
 
 use super::fault_log::FaultLog;
 use super::limits::LimitState;
@@ -99,7 +98,7 @@ impl Peer {
 #[derive(Debug, Default)]
 pub(super) struct Peers {
     places: Vec<Place>,
-    by_address: HashMap<IpAddr, PeerId>,
+    by_address: HashMap<NeighborAddress, PeerId>,
     free: Vec<PeerId>,
     /// How many are leaving.
     leaving: usize,
@@ -115,7 +114,7 @@ enum Place {
 /// A neighbour that is no longer configured.
 #[derive(Debug)]
 struct Leaving {
-    address: IpAddr,
+    address: NeighborAddress,
     /// Its task has ended.
     ended: bool,
     /// Who takes its place, once its task has ended.
@@ -190,7 +189,7 @@ impl Peers {
     }
 
     /// The address of a neighbour, be it one that leaves.
-    pub(super) fn address(&self, id: PeerId) -> Option<IpAddr> {
+    pub(super) fn address(&self, id: PeerId) -> Option<NeighborAddress> {
         match self.places.get(id.0 as usize)? {
             Place::Free => None,
             Place::Taken(peer) => Some(peer.config.address),
@@ -198,7 +197,7 @@ impl Peers {
         }
     }
 
-    pub(super) fn by_address(&self, address: IpAddr) -> Option<&Peer> {
+    pub(super) fn by_address(&self, address: NeighborAddress) -> Option<&Peer> {
         self.by_address.get(&address).and_then(|id| self.get(*id))
     }
 

@@ -36,6 +36,7 @@ impl Core {
 
     fn apply(&mut self, wanted: Config, diff: Diff) {
         self.config = kept_until_restart(&self.config, wanted);
+        let mut former = Vec::new();
         for (address, step) in diff.neighbors {
             let id = self.peers.by_address(address).map(|peer| peer.id);
             match (step, id) {
@@ -44,20 +45,23 @@ impl Core {
                 (NeighborStep::Change { config, resets: true, .. }, Some(id)) => {
                     self.replace_neighbor(id, *config);
                 }
-                (NeighborStep::Change { config, .. }, Some(id)) => self.change_neighbor(id, *config),
+                (NeighborStep::Change { config, .. }, Some(id)) => {
+                    former.extend(self.change_neighbor(id, *config).map(|old| (id, old)));
+                }
                 (NeighborStep::Add(config), Some(id)) => self.replace_neighbor(id, *config),
                 (NeighborStep::Remove | NeighborStep::Change { .. }, None) => {}
             }
         }
+        self.renew_policies(&former);
         self.restore_admin_states();
     }
 
-    /// Changes what a session can take over while it lasts.
-    fn change_neighbor(&mut self, id: PeerId, config: NeighborConfig) {
+    /// Changes what a session can take over while it lasts; what was configured before.
+    fn change_neighbor(&mut self, id: PeerId, config: NeighborConfig) -> Option<NeighborConfig> {
         let session = session_config(&self.config.bgp, &config);
-        let Some(peer) = self.peers.get_mut(id) else { return };
+        let peer = self.peers.get_mut(id)?;
         let limits_differ = peer.config.max_prefix != config.max_prefix;
-        peer.config = config;
+        let old = std::mem::replace(&mut peer.config, config);
         if peer.begun {
             self.actions
                 .push_back(Action::Session { peer: id, command: SessionCommand::Configure(session.into()) });
@@ -67,6 +71,7 @@ impl Core {
         if limits_differ {
             self.limits_changed(id);
         }
+        Some(old)
     }
 
     /// The file says again which neighbours are shut down, whatever operators have said since it was last read.

@@ -7,11 +7,12 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::Ipv6Addr;
 use std::os::fd::BorrowedFd;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv6Net};
 
-use crate::config::{Authentication, BgpConfig};
+use crate::config::{Authentication, BgpConfig, NeighborAddress};
 
 use super::sockopt::{self, End};
 
@@ -22,7 +23,7 @@ pub(super) struct Keys(BTreeMap<IpNet, Authentication>);
 impl Keys {
     /// What a configuration asks for.
     pub(super) fn of(bgp: &BgpConfig) -> Keys {
-        let all = bgp.neighbors.iter().map(|neighbor| (neighbor.address.into(), &neighbor.authentication));
+        let all = bgp.neighbors.iter().map(|neighbor| (range(neighbor.address), &neighbor.authentication));
         Keys(
             all.filter(|(_, how)| **how != Authentication::None)
                 .map(|(peer, how)| (peer, how.clone()))
@@ -62,6 +63,17 @@ impl Keys {
     }
 }
 
+/// From where a neighbour's segments may come: of one that is known by its link, any address that a link gives.
+pub(super) fn range(address: NeighborAddress) -> IpNet {
+    match address.ip() {
+        Some(ip) => ip.into(),
+        None => IpNet::V6(LINK_LOCAL),
+    }
+}
+
+/// RFC 4291 section 2.5.6.
+const LINK_LOCAL: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), 10);
+
 fn explain(peer: IpNet, error: &io::Error) -> io::Error {
     let hint = match error.raw_os_error() {
         Some(libc::ENOMEM) => "; net.core.optmem_max bounds the keys that a socket may have: raise it",
@@ -88,7 +100,7 @@ mod tests {
 
     fn route(to: SocketAddr, from: u8, key: &str) -> socket::Route {
         socket::Route {
-            remote: to,
+            remote: socket::Remote::Address(to),
             local: Some(IpAddr::V4(Ipv4Addr::new(127, 0, 0, from))),
             hops: crate::config::Hops::Within(1),
             authentication: match key {
@@ -146,11 +158,11 @@ mod tests {
         let after = keys(&[("127.0.0.2/32", "new"), ("127.0.0.3/32", "other")]);
         assert!(before.change(&after, listener.as_fd(), true).is_empty());
         let (old, new) = (route(address, 2, "old"), route(address, 2, "new"));
-        socket::sign_anew(&ours, &old, &new).unwrap();
+        socket::sign_anew(&ours, &old.authentication, &new.authentication).unwrap();
         // Sent with the new key to an end that knows the old one only: dropped, and sent again later.
         ours.try_write(b"new").unwrap();
-        let back = |key| socket::Route { remote: from, ..route(address, 1, key) };
-        socket::sign_anew(&theirs, &back("old"), &back("new")).unwrap();
+        assert_eq!(theirs.peer_addr().unwrap(), from);
+        socket::sign_anew(&theirs, &old.authentication, &new.authentication).unwrap();
         beside.try_write(b"old").unwrap();
         for (mut stream, expected) in [(theirs, b"new"), (other, b"old")] {
             let mut octets = [0; 3];

@@ -3,44 +3,62 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ipnet::IpNet;
+use nix::net::if_::if_indextoname;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
 
-use crate::config::Authentication;
+use crate::config::{Authentication, InterfaceName, NeighborAddress};
 
 use super::keys::Keys;
 use super::socket;
 
 /// Whom accepted connections are given to: shared between those who listen and who starts the neighbours' tasks.
 #[derive(Clone, Default)]
-pub(super) struct Doors(Arc<Mutex<HashMap<IpAddr, mpsc::Sender<TcpStream>>>>);
+pub(super) struct Doors(Arc<Mutex<DoorsByAddress>>);
+
+type DoorsByAddress = HashMap<NeighborAddress, mpsc::Sender<TcpStream>>;
 
 impl Doors {
-    /// Connections from this address are a neighbour's from now on.
-    pub(super) fn open(&self, address: IpAddr, door: mpsc::Sender<TcpStream>) {
+    /// Connections from this address or link are a neighbour's from now on.
+    pub(super) fn open(&self, address: NeighborAddress, door: mpsc::Sender<TcpStream>) {
         self.locked().insert(address, door);
     }
 
-    /// Connections from this address are nobody's any more.
-    pub(super) fn close(&self, address: IpAddr) {
+    /// Connections from this address or link are nobody's any more.
+    pub(super) fn close(&self, address: NeighborAddress) {
         self.locked().remove(&address);
     }
 
-    fn door(&self, address: IpAddr) -> Option<mpsc::Sender<TcpStream>> {
-        self.locked().get(&address).cloned()
+    /// The door for a connection from there: of a neighbour with that address, or else with that link.
+    fn door(&self, from: SocketAddr) -> Option<mpsc::Sender<TcpStream>> {
+        let doors = self.locked();
+        match (from, link_of(from)) {
+            (SocketAddr::V6(from), Some(link)) => doors
+                .get(&NeighborAddress::OnLink(*from.ip(), link))
+                .or_else(|| doors.get(&NeighborAddress::Interface(link)))
+                .cloned(),
+            _ => doors.get(&from.ip().into()).cloned(),
+        }
     }
 
     /// Nobody waits while it is locked, and a map that somebody died with is whole.
-    fn locked(&self) -> MutexGuard<'_, HashMap<IpAddr, mpsc::Sender<TcpStream>>> {
+    fn locked(&self) -> MutexGuard<'_, DoorsByAddress> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The link that a link-local address is on.
+fn link_of(from: SocketAddr) -> Option<InterfaceName> {
+    let SocketAddr::V6(from) = from else { return None };
+    let name = if_indextoname(Some(from.scope_id()).filter(|index| *index != 0)?).ok()?;
+    InterfaceName::new(name.to_str().ok()?)
 }
 
 /// After an error of `accept` itself (no descriptor left, say), trying again at once would only burn a core.
@@ -100,7 +118,7 @@ impl Listeners {
 async fn accept(listener: Arc<TcpListener>, doors: Doors) {
     loop {
         match listener.accept().await {
-            Ok((stream, from)) => admit(stream, from.ip().to_canonical(), &doors),
+            Ok((stream, from)) => admit(stream, from, &doors),
             Err(error) => {
                 warn!(%error, "cannot accept a connection");
                 tokio::time::sleep(PAUSE).await;
@@ -109,7 +127,7 @@ async fn accept(listener: Arc<TcpListener>, doors: Doors) {
     }
 }
 
-fn admit(stream: TcpStream, from: IpAddr, doors: &Doors) {
+fn admit(stream: TcpStream, from: SocketAddr, doors: &Doors) {
     let Some(door) = doors.door(from) else {
         debug!(%from, "connection refused: no such neighbour");
         return;

@@ -19,6 +19,7 @@ mod socket;
 mod sockopt;
 mod stream;
 mod tasks;
+mod unnumbered;
 
 use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;

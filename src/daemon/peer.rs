@@ -6,11 +6,12 @@
 
 use std::future::pending;
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
 use bgp::export::Batch;
-use bgp::session::{Session, Side, StopReason};
+use bgp::session::{Session, Side, StopReason, TransportFault};
 use bgp::types::PeerId;
 use tokio::io::Ready;
 use tokio::net::TcpStream;
@@ -21,7 +22,7 @@ use tracing::debug;
 use crate::core::{Event, SessionCommand};
 use crate::peer::{Dial, Driver};
 
-use super::socket::{self, Route};
+use super::socket::{self, Remote, Route};
 use super::stream;
 
 /// The ends of a peer task's channels.
@@ -39,6 +40,8 @@ pub(super) struct Mailbox {
 /// One neighbour's task.
 pub(super) struct Peer<'m> {
     id: PeerId,
+    /// What the neighbour is called in the log.
+    name: &'m str,
     route: Route,
     driver: Driver<TcpStream>,
     mailbox: &'m mut Mailbox,
@@ -57,11 +60,19 @@ enum Wake {
     Command(Option<SessionCommand>),
     Told,
     Timer,
+    /// The neighbour was found at another address, or is at none any more.
+    Moved,
 }
 
 impl<'m> Peer<'m> {
-    pub(super) fn new(id: PeerId, route: Route, session: Session, mailbox: &'m mut Mailbox) -> Peer<'m> {
-        Peer { id, route, driver: Driver::new(id, session), mailbox, dialling: None }
+    pub(super) fn new(
+        id: PeerId,
+        name: &'m str,
+        route: Route,
+        session: Session,
+        mailbox: &'m mut Mailbox,
+    ) -> Peer<'m> {
+        Peer { id, name, route, driver: Driver::new(id, session), mailbox, dialling: None }
     }
 
     /// Runs until core ends it, or drops its end of the commands because the daemon ends. The session begins at
@@ -90,7 +101,7 @@ impl<'m> Peer<'m> {
     /// Waits for whatever comes first. News go first, so that little is held here; then what the operator and
     /// the clock want; then bytes.
     async fn wake(&mut self) -> Wake {
-        let Peer { mailbox, driver, dialling, id, .. } = self;
+        let Peer { mailbox, driver, dialling, id, route, .. } = self;
         let deadline = driver.poll_timeout().map(tokio::time::Instant::from_std);
         tokio::select! {
             biased;
@@ -103,6 +114,7 @@ impl<'m> Peer<'m> {
             }
             command = mailbox.commands.recv() => Wake::Command(command),
             () = sleep_until(deadline) => Wake::Timer,
+            () = moved(&mut route.remote) => Wake::Moved,
             Some((session, batch)) = mailbox.batches.recv(), if driver.may_take_batches() => {
                 Wake::Batch(session, batch)
             }
@@ -126,6 +138,7 @@ impl<'m> Peer<'m> {
             Wake::Batch(session, batch) => self.driver.batch(session, &batch),
             Wake::Command(Some(command)) => self.driver.command(now, command),
             Wake::Timer => self.driver.timeout(now),
+            Wake::Moved => self.on_moved(now),
             Wake::Command(None) | Wake::Told => {}
         }
         if self.driver.number() != before {
@@ -146,7 +159,28 @@ impl<'m> Peer<'m> {
         let prepared = socket::prepare_accepted(&stream, &self.route).and_then(|()| stream::prepare(&stream));
         match prepared {
             Ok(ends) => self.driver.accepted(now, (stream, ends)),
-            Err(error) => debug!(neighbor = %self.route.remote.ip(), %error, "connection refused"),
+            Err(error) => debug!(neighbor = self.name, %error, "connection refused"),
+        }
+    }
+
+    /// What leads to where the neighbour is no longer has ended, even if TCP would take minutes to notice.
+    fn on_moved(&mut self, now: Instant) {
+        let Remote::Link(found, _) = &mut self.route.remote else { return };
+        let there = found.borrow_and_update().map(|address| IpAddr::from(*address.ip()));
+        let fault = if there.is_none() { TransportFault::LinkDown } else { TransportFault::Moved };
+        for side in Side::ALL {
+            let is_elsewhere = self
+                .driver
+                .connection(side)
+                .is_some_and(|connection| connection.stream().peer_addr().ok().map(|a| a.ip()) != there);
+            if is_elsewhere {
+                self.driver.lost_to(now, side, fault);
+            }
+        }
+        // An attempt that waits for an address finds this one; one to a former address would wait in vain.
+        if let Some(former) = self.dialling.take() {
+            former.abort();
+            self.dialling = Some(tokio::spawn(socket::connect(self.route.clone())));
         }
     }
 
@@ -156,6 +190,17 @@ impl<'m> Peer<'m> {
             former.abort();
         }
         self.dialling = (dial == Dial::Begin).then(|| tokio::spawn(socket::connect(self.route.clone())));
+    }
+}
+
+/// Waits until the neighbour on a link is found elsewhere.
+async fn moved(remote: &mut Remote) {
+    match remote {
+        Remote::Link(found, _) => {
+            // Who looks for it goes on as long as we want to know.
+            let _ = found.changed().await;
+        }
+        Remote::Address(_) | Remote::OnLink(..) => pending().await,
     }
 }
 

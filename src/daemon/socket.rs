@@ -1,16 +1,18 @@
 //! Sockets for BGP: their options, and nothing of what goes over them.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::os::fd::{AsFd, BorrowedFd};
 
 use ipnet::IpNet;
+use nix::net::if_::if_nametoindex;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
-use crate::config::{Authentication, Hops};
+use crate::config::{Authentication, Hops, InterfaceName, NeighborAddress};
 
 use super::sockopt::{self, End};
+use super::unnumbered::Found;
 
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 128;
@@ -26,8 +28,8 @@ const LISTENER_TTL: u8 = 255;
 /// How a neighbour is reached.
 #[derive(Clone, Debug)]
 pub(super) struct Route {
-    /// The neighbour.
-    pub(super) remote: SocketAddr,
+    /// Where it is.
+    pub(super) remote: Remote,
     /// The address to connect from, where it is prescribed.
     pub(super) local: Option<IpAddr>,
     /// How far away it may be.
@@ -36,9 +38,61 @@ pub(super) struct Route {
     pub(super) authentication: Authentication,
 }
 
+/// Where a neighbour is.
+#[derive(Clone, Debug)]
+pub(super) enum Remote {
+    /// At this address.
+    Address(SocketAddr),
+    /// At this link-local address and port, on this link.
+    OnLink(Ipv6Addr, u16, InterfaceName),
+    /// At the other end of a link, and listening on this port.
+    Link(Found, u16),
+}
+
+impl Remote {
+    /// Where a neighbour is that is known by `address`; `look` begins to look for who is at the end of a link.
+    pub(super) fn of(
+        address: NeighborAddress,
+        port: u16,
+        look: impl FnOnce(InterfaceName) -> Found,
+    ) -> Remote {
+        match address {
+            NeighborAddress::Ip(ip) => Remote::Address(SocketAddr::new(ip, port)),
+            NeighborAddress::OnLink(ip, link) => Remote::OnLink(ip, port, link),
+            NeighborAddress::Interface(link) => Remote::Link(look(link), port),
+        }
+    }
+
+    /// The address to connect to, as soon as it is known.
+    async fn address(self) -> io::Result<SocketAddr> {
+        match self {
+            Remote::Address(address) => Ok(address),
+            Remote::OnLink(ip, port, link) => {
+                let index = if_nametoindex(link.as_str())?;
+                Ok(SocketAddrV6::new(ip, port, 0, index).into())
+            }
+            Remote::Link(mut found, port) => {
+                let known = found.wait_for(Option::is_some).await.map_err(io::Error::other)?;
+                let address = known.ok_or(io::ErrorKind::AddrNotAvailable)?;
+                Ok(SocketAddrV6::new(*address.ip(), port, 0, address.scope_id()).into())
+            }
+        }
+    }
+
+    /// Whether the neighbour can be at this address, as far as is known: of two routers on a link the one that was
+    /// not found first cannot.
+    pub(super) fn may_be(&self, ip: IpAddr) -> bool {
+        match self {
+            Remote::Address(_) | Remote::OnLink(..) => true,
+            Remote::Link(found, _) => found.borrow().is_none_or(|address| ip == *address.ip()),
+        }
+    }
+}
+
 /// Connects to a neighbour.
 pub(super) async fn connect(route: Route) -> io::Result<TcpStream> {
-    let remote = route.remote.ip();
+    let address = route.remote.address().await?;
+    let remote = address.ip();
     let socket = if remote.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     if let Some(local) = route.local {
         socket.bind(SocketAddr::new(local, 0))?;
@@ -47,20 +101,24 @@ pub(super) async fn connect(route: Route) -> io::Result<TcpStream> {
     sockopt::set_hops(socket.as_fd(), remote, route.hops)?;
     let peer = IpNet::from(remote);
     sockopt::sign(socket.as_fd(), End::Connection, peer, &Authentication::None, &route.authentication)?;
-    socket.connect(route.remote).await
+    socket.connect(address).await
 }
 
 /// Prepares a connection that was accepted from a neighbour. Its segments are signed already, as the listener's
 /// key for it says.
 ///
 /// # Errors
-/// The socket's; or it was made to another address than the one that the neighbour is to speak with.
+/// The socket's; or it was made to another address than the one that the neighbour is to speak with, or from
+/// another than the one that it was found at.
 pub(super) fn prepare_accepted(stream: &TcpStream, route: &Route) -> io::Result<()> {
     let to = stream.local_addr()?.ip().to_canonical();
     if route.local.is_some_and(|local| local != to) {
         return Err(io::Error::new(io::ErrorKind::AddrNotAvailable, format!("it was made to {to}")));
     }
-    let remote = route.remote.ip();
+    let remote = stream.peer_addr()?.ip().to_canonical();
+    if !route.remote.may_be(remote) {
+        return Err(io::Error::new(io::ErrorKind::AddrNotAvailable, format!("it comes from {remote}")));
+    }
     set_class(stream.as_fd(), remote)?;
     sockopt::set_hops(stream.as_fd(), remote, route.hops)
 }
@@ -70,9 +128,9 @@ pub(super) fn prepare_accepted(stream: &TcpStream, route: &Route) -> io::Result<
 ///
 /// # Errors
 /// The kernel's: from and to TCP-AO only a new connection can change.
-pub(super) fn sign_anew(stream: &TcpStream, from: &Route, to: &Route) -> io::Result<()> {
-    let peer = IpNet::from(to.remote.ip());
-    sockopt::sign(stream.as_fd(), End::Connection, peer, &from.authentication, &to.authentication)
+pub(super) fn sign_anew(stream: &TcpStream, from: &Authentication, to: &Authentication) -> io::Result<()> {
+    let peer = IpNet::from(stream.peer_addr()?.ip().to_canonical());
+    sockopt::sign(stream.as_fd(), End::Connection, peer, from, to)
 }
 
 /// Listens; `::` takes IPv6 only, so that `0.0.0.0` can stand beside it.

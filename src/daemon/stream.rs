@@ -1,7 +1,7 @@
 //! A TCP socket as the [`Stream`] that a neighbour's driver works with.
 
 use std::io::{self, IoSlice};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
@@ -61,7 +61,10 @@ pub(super) async fn ready(connection: &Connection<TcpStream>, read: bool) -> io:
     connection.stream().ready(interest).await
 }
 
-/// An IPv4 peer on an IPv6 socket is an IPv4 peer.
+/// An IPv4 peer on an IPv6 socket is an IPv4 peer; any other keeps its link, where it has one.
 fn canonical(address: SocketAddr) -> SocketAddr {
-    SocketAddr::new(address.ip().to_canonical(), address.port())
+    match address.ip().to_canonical() {
+        IpAddr::V4(ip) => SocketAddr::from((ip, address.port())),
+        IpAddr::V6(_) => address,
+    }
 }

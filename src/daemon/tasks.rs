@@ -1,6 +1,5 @@
 //! The neighbours' tasks: begun and ended as core wants, and reached by their ids.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bgp::export::Batch;
@@ -15,8 +14,8 @@ use crate::core::{BATCH_CREDIT, Event, PeerStart, SessionCommand};
 
 use super::listen::{Doors, Listeners};
 use super::peer::{Mailbox, Peer};
-use super::socket::Route;
-use super::{host, keep};
+use super::socket::{Remote, Route};
+use super::{host, keep, keys, unnumbered};
 
 /// Batches of the session that has just ended may still be under way when a new one gets its own.
 const BATCHES: usize = 2 * BATCH_CREDIT as usize;
@@ -82,9 +81,9 @@ impl PeerTasks {
             session.set_restarted(restarted);
             session
         };
-        self.running.spawn(serve(peer, route, new, begins, mailbox));
-        self.doors.open(neighbor.address, accepted);
         let name = neighbor.address.to_string();
+        self.running.spawn(serve(peer, name.clone(), route, new, begins, mailbox));
+        self.doors.open(neighbor.address, accepted);
         self.set(peer, Some(Outlet { neighbor, name, batches, commands }));
     }
 
@@ -92,7 +91,11 @@ impl PeerTasks {
     pub(super) fn stop(&mut self, peer: PeerId, reason: StopReason) {
         let Some(outlet) = self.set(peer, None) else { return };
         self.doors.close(outlet.neighbor.address);
-        self.set_key(&outlet.neighbor, &Authentication::None);
+        let range = keys::range(outlet.neighbor.address);
+        // Neighbours that are known by their links share one.
+        if !self.outlets.iter().flatten().any(|other| keys::range(other.neighbor.address) == range) {
+            self.set_key(&outlet.neighbor, &Authentication::None);
+        }
         // Without room for the reason the task ends all the same, as its commands do.
         let _ = outlet.commands.try_send(SessionCommand::End(reason));
     }
@@ -128,7 +131,7 @@ impl PeerTasks {
 
     /// Has the listeners ask a neighbour for a key.
     fn set_key(&mut self, neighbor: &NeighborConfig, how: &Authentication) {
-        for error in self.listeners.set_key(neighbor.address.into(), how) {
+        for error in self.listeners.set_key(keys::range(neighbor.address), how) {
             warn!("{error}");
         }
     }
@@ -160,14 +163,15 @@ fn fqdn(neighbor: &NeighborConfig) -> Option<(String, String)> {
 
 async fn serve(
     peer: PeerId,
+    name: String,
     route: Route,
     session: impl Fn() -> Session,
     begins: bool,
     mut mailbox: Mailbox,
 ) {
-    let (name, core) = (route.remote.ip().to_string(), mailbox.core.clone());
+    let core = mailbox.core.clone();
     loop {
-        let task = Peer::new(peer, route.clone(), session(), &mut mailbox);
+        let task = Peer::new(peer, &name, route.clone(), session(), &mut mailbox);
         if !keep::dies(peer, &name, &core, task.run(begins)).await {
             break;
         }
@@ -178,7 +182,7 @@ async fn serve(
 
 fn route(neighbor: &NeighborConfig) -> Route {
     Route {
-        remote: SocketAddr::new(neighbor.address, neighbor.port),
+        remote: Remote::of(neighbor.address, neighbor.port, unnumbered::look_for_neighbor),
         local: neighbor.local_address,
         hops: neighbor.hops,
         authentication: neighbor.authentication.clone(),

@@ -16,7 +16,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use bgp::export::Batch;
-use bgp::session::{self, Input, Session, SessionConfig, Side, StopReason};
+use bgp::session::{self, Input, Session, SessionConfig, Side, StopReason, TransportFault};
 use bgp::types::PeerId;
 use bytes::Bytes;
 
@@ -193,8 +193,13 @@ impl<S: Stream> Driver<S> {
 
     /// A connection has ended by itself.
     pub fn lost(&mut self, now: Instant, side: Side) {
+        self.lost_to(now, side, TransportFault::Closed);
+    }
+
+    /// A connection has ended by itself, and it is known why.
+    pub fn lost_to(&mut self, now: Instant, side: Side, fault: TransportFault) {
         *self.slot(side) = None;
-        self.handle(now, Input::Closed(side));
+        self.handle(now, Input::Lost(side, fault));
     }
 
     /// The time that [`Driver::poll_timeout`] named has come. What has been received meanwhile is looked at

@@ -79,6 +79,12 @@ fn answer(query: Query) -> Result<Answer, ApiError> {
             neighbor(&request.address)?;
             v1::SetNeighborAdminResponse {}.into()
         }
+        Query::ListPolicies(request) => {
+            let mut policies = rows::policies();
+            policies.retain(|policy| request.name.is_empty() || request.name == policy.name);
+            let (policies, next_page_token) = page(policies, &request.page_token);
+            v1::ListPoliciesResponse { policies, next_page_token }.into()
+        }
         Query::ListBfdSessions(request) => {
             let mut sessions = bfd::sessions();
             sessions.retain(|row| request.neighbor.is_empty() || request.neighbor == row.neighbor);

@@ -60,6 +60,14 @@ fn config() {
 }
 
 #[test]
+fn policies() {
+    golden(
+        "policy",
+        &["policy", "policy from-spines -o wide", "policies rest", "policy nobody's", "-o json policy rest"],
+    );
+}
+
+#[test]
 fn rib() {
     golden(
         "rib",

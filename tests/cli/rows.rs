@@ -230,6 +230,39 @@ fn shut_down() -> v1::Neighbor {
     }
 }
 
+pub(crate) fn policies() -> Vec<v1::Policy> {
+    let statement = |name, conditions, changes, action, routes| v1::PolicyStatement {
+        name: s(name),
+        conditions: s(conditions),
+        changes: s(changes),
+        action: s(action),
+        import_routes: routes,
+        export_routes: 0,
+    };
+    let from_spines = v1::Policy {
+        name: s("from-spines"),
+        statements: vec![
+            statement("no-defaults", "prefixes 0.0.0.0/0", "", "reject", 1),
+            statement(
+                "pods",
+                "prefixes pods; communities 65000:*",
+                "local_pref 200; weight 10",
+                "accept",
+                99_999,
+            ),
+            statement("default", "", "", "next", 8),
+        ],
+        import_neighbors: list(&["10.0.1.1", "10.0.1.2"]),
+        export_neighbors: Vec::new(),
+    };
+    let unused = v1::Policy {
+        name: s("rest"),
+        statements: vec![statement("default", "", "", "accept", 0)],
+        ..Default::default()
+    };
+    vec![from_spines, unused]
+}
+
 pub(crate) fn vnis() -> Vec<v1::Vni> {
     let up = v1::Vni {
         vni: 100,

@@ -28,6 +28,7 @@ impl Service {
     pub(super) fn routes(self) -> Routes {
         Routes::new(v1::rib_server::RibServer::new(self.clone()))
             .add_service(v1::neighbors_server::NeighborsServer::new(self.clone()))
+            .add_service(v1::policies_server::PoliciesServer::new(self.clone()))
             .add_service(v1::bfd_server::BfdServer::new(self.clone()))
             .add_service(v1::evpn_server::EvpnServer::new(self.clone()))
             .add_service(v1::fib_server::FibServer::new(self.clone()))
@@ -62,6 +63,10 @@ forward!(v1::neighbors_server::Neighbors {
     get_neighbor(GetNeighborRequest) -> Neighbor;
     reset_neighbor(ResetNeighborRequest) -> ResetNeighborResponse;
     set_neighbor_admin(SetNeighborAdminRequest) -> SetNeighborAdminResponse;
+});
+
+forward!(v1::policies_server::Policies {
+    list_policies(ListPoliciesRequest) -> ListPoliciesResponse;
 });
 
 forward!(v1::bfd_server::Bfd {

@@ -3,6 +3,7 @@
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
+use crate::policy::{Chain, Hits};
 use crate::rib::{Budget, DestinationId, Table};
 use crate::types::PeerId;
 use crate::wire::{Attrs, Nlri};
@@ -11,6 +12,8 @@ use super::MemberStatus;
 use super::group::{Speaker, UpdateGroup};
 use super::outlet::{Outlet, Readiness};
 use super::pack::Packer;
+use super::plans::Released;
+use super::rewalk::released;
 use super::spec::MemberSpec;
 
 /// The groups of one family, and what they need to do their work.
@@ -57,7 +60,7 @@ impl<N: Nlri> Default for FamilyExport<N> {
 impl<N: Nlri> FamilyExport<N> {
     pub(super) fn join(&mut self, table: &mut Table<N>, peer: PeerId, spec: &MemberSpec) {
         self.leave(table, peer);
-        let spec = spec.group_key(N::FAMILY);
+        let spec = spec.clone().group_key(N::FAMILY);
         match self.groups.iter_mut().find(|group| group.spec == spec && group.is_fresh(table)) {
             Some(group) => group.members.push(peer),
             None => {
@@ -86,6 +89,30 @@ impl<N: Nlri> FamilyExport<N> {
             alone.restart(table, marked);
             self.add(alone);
         }
+    }
+
+    /// Serves members with another spec from now on, and sends them what that changes. Those that are served alike
+    /// before and after stay together.
+    pub(super) fn change(&mut self, table: &mut Table<N>, changes: &[(PeerId, MemberSpec)]) {
+        let mut changed = Vec::new();
+        for group in &mut self.groups {
+            changed.extend(std::iter::from_fn(|| group.split_changed(table, changes)));
+        }
+        let emptied = |group: &UpdateGroup| group.members.is_empty();
+        while let Some(index) = self.groups.iter().position(emptied) {
+            self.remove(table, index);
+        }
+        changed.into_iter().for_each(|group| self.add(group));
+    }
+
+    /// What the policy of a peer's group decided.
+    pub(super) fn hits(&self, peer: PeerId) -> Option<&Hits> {
+        self.groups.get(self.group_of(peer)?).map(|group| &group.hits)
+    }
+
+    /// What the policies of all groups decided.
+    pub(super) fn all_hits(&self) -> impl Iterator<Item = (&Chain, &Hits)> {
+        self.groups.iter().filter_map(|group| Some((group.spec.policy.as_ref()?, &group.hits)))
     }
 
     /// Serves the groups in turn, a window each, until nothing is left to do, the budget is spent, or all wait
@@ -139,7 +166,9 @@ impl<N: Nlri> FamilyExport<N> {
         let of = |(id, destination): (DestinationId, &crate::rib::Destination<N>)| {
             let source = group.sent.get(id).filter(|source| *source != peer)?;
             let path = destination.best().filter(|path| path.source == source)?;
-            let attrs = policy.rewrite(&path.attrs, speaker.sources.get(source));
+            let (from, nlri) = (speaker.sources.get(source), destination.nlri());
+            let Released { attrs, fixed } = released(&group.spec, &from.context(N::FAMILY), &nlri, path)?;
+            let attrs = policy.rewrite(&attrs, from, fixed);
             Some(Advertised { id, nlri: destination.nlri(), body: path.body, attrs })
         };
         table.page(from, limit).filter_map(of).collect()
@@ -202,7 +231,7 @@ impl<N: Nlri> FamilyExport<N> {
     }
 
     fn add(&mut self, group: UpdateGroup) {
-        *self.specs.entry(group.spec).or_insert(0) += 1;
+        *self.specs.entry(group.spec.clone()).or_insert(0) += 1;
         self.groups.push(group);
     }
 

@@ -1,13 +1,16 @@
 //! An update group: peers in one family that are sent the same, message for message.
 
+use crate::policy::Hits;
 use crate::rib::{Change, CursorId, LocalIdentity, Path, Rib, Sources, Table, Version};
 use crate::types::PeerId;
 use crate::wire::{Nlri, RouteRefresh};
 
 use super::batch::{Audience, Batch};
 use super::encode::BatchWriter;
-use super::pack::Packer;
+use super::pack::{Announced, Packer};
+use super::plans::Released;
 use super::policy::Policy;
+use super::rewalk::Rewalk;
 use super::sent::Sent;
 use super::spec::MemberSpec;
 
@@ -24,6 +27,10 @@ pub(super) struct UpdateGroup {
     pub(super) end_of_rib_due: bool,
     /// The mark that is to be sent next round what is sent again.
     pub(super) mark_due: Option<RefreshMark>,
+    /// The spec has changed, and what was sent before is being looked at again.
+    pub(super) rewalk: Option<Rewalk>,
+    /// What the spec's policy decided since it was set.
+    pub(super) hits: Hits,
 }
 
 /// The marks round what is sent again (RFC 7313). Who is sent something again is alone in its group until both
@@ -59,16 +66,32 @@ impl UpdateGroup {
     /// A group of `members` at the beginning of the log.
     pub(super) fn new<N: Nlri>(table: &mut Table<N>, spec: MemberSpec, members: Vec<PeerId>) -> Self {
         let cursor = table.open_cursor(Version(0));
-        UpdateGroup { spec, members, cursor, sent: Sent::default(), end_of_rib_due: true, mark_due: None }
+        UpdateGroup {
+            spec,
+            members,
+            cursor,
+            sent: Sent::default(),
+            end_of_rib_due: true,
+            mark_due: None,
+            rewalk: None,
+            hits: Hits::default(),
+        }
     }
 
     /// Splits `members` off into a group that stands where this one stands.
     pub(super) fn split_off<N: Nlri>(&mut self, table: &mut Table<N>, members: Vec<PeerId>) -> UpdateGroup {
         self.members.retain(|peer| !members.contains(peer));
         let cursor = table.open_cursor(table.position(&self.cursor));
-        let UpdateGroup { spec, sent, end_of_rib_due, .. } = self;
-        let (sent, end_of_rib_due) = (sent.clone(), *end_of_rib_due);
-        UpdateGroup { spec: *spec, members, cursor, sent, end_of_rib_due, mark_due: None }
+        UpdateGroup {
+            spec: self.spec.clone(),
+            members,
+            cursor,
+            sent: self.sent.clone(),
+            end_of_rib_due: self.end_of_rib_due,
+            mark_due: None,
+            rewalk: self.rewalk.clone(),
+            hits: self.hits.clone(),
+        }
     }
 
     /// Sends everything again, but what was sent is not forgotten: what is gone since must still be withdrawn.
@@ -76,6 +99,7 @@ impl UpdateGroup {
     /// the first time (RFC 7313 section 4.1).
     pub(super) fn restart<N: Nlri>(&mut self, table: &mut Table<N>, marked: bool) {
         table.advance(&self.cursor, Version(0));
+        self.rewalk = None;
         if marked && !self.end_of_rib_due {
             self.mark_due = Some(RefreshMark::Begin);
         }
@@ -111,11 +135,13 @@ impl UpdateGroup {
         limit: usize,
         holds_end_of_rib: bool,
     ) -> (usize, Option<Batch>) {
-        let (seen, reached) = match self.spec.export {
+        // Who may be sent nothing any more is still to be told to forget what was sent.
+        let (seen, reached) = match self.spec.export || !self.sent.is_empty() {
             true => self.gather(table, speaker, packer, limit),
             false => (1, table.head()),
         };
         table.advance(&self.cursor, reached);
+        self.rewalk.take_if(|rewalk| rewalk.ends(reached));
         let mut marks = Marks::default();
         if self.mark_due == Some(RefreshMark::Begin) {
             (marks.begins_refresh, self.mark_due) = (true, Some(RefreshMark::End));
@@ -146,7 +172,17 @@ impl UpdateGroup {
 
     /// Packs what the members must be told of a change, and remembers it.
     fn take<N: Nlri>(&mut self, change: &Change<'_, N>, speaker: Speaker<'_>, packer: &mut Packer<N>) {
-        let export = change.best.and_then(|path| Some((path, self.bin_for(path, speaker, packer)?)));
+        let released = match change.best {
+            Some(path) => self.release(&change.nlri, path, speaker, packer).map(|released| (path, released)),
+            None => None,
+        };
+        if let Some((path, released)) = &released
+            && self.stands(change, path, released, speaker)
+        {
+            return;
+        }
+        let export = released
+            .and_then(|(path, released)| Some((path, self.bin_for(path, &released, speaker, packer)?)));
         let before = self.sent.set(change.id, export.map(|(path, _)| path.source));
         let Some((path, bin)) = export else {
             let had_it = before.filter(|source| self.members != [*source]);
@@ -162,15 +198,39 @@ impl UpdateGroup {
         }
     }
 
-    /// `None` if the path is not for this group.
+    /// What the group's policy makes of a path; `None` if it refuses it. It is not asked, nor does it count, what the
+    /// rules keep back anyway.
+    fn release<'p, N: Nlri>(
+        &mut self,
+        nlri: &N,
+        path: &'p Path<N>,
+        speaker: Speaker<'_>,
+        packer: &mut Packer<N>,
+    ) -> Option<Released<'p>> {
+        let Some(chain) = &self.spec.policy else { return Some(Released::as_it_is(path)) };
+        let source = speaker.sources.get(path.source);
+        if !self.policy::<N>(speaker.us).exports(&path.attrs, source) {
+            return None;
+        }
+        let context = source.context(N::FAMILY);
+        packer.plans.decide(chain, &context, (nlri, path), &mut self.hits)
+    }
+
+    /// `None` if the path is not for this group. The rules go by the path as it is in the table: what a policy puts
+    /// on it on the way out is for its receiver.
     fn bin_for<N: Nlri>(
         &self,
         path: &Path<N>,
+        released: &Released<'_>,
         speaker: Speaker<'_>,
         packer: &mut Packer<N>,
     ) -> Option<usize> {
-        let exports = || self.policy::<N>(speaker.us).exports(&path.attrs, speaker.sources.get(path.source));
-        packer.bin_for(path, || self.all_but(path.source), exports)
+        let exports = || {
+            let policy = self.policy::<N>(speaker.us);
+            policy.exports(&path.attrs, speaker.sources.get(path.source))
+                && policy.can_tell(&released.attrs, released.fixed)
+        };
+        packer.bin_for(released, path.source, || self.all_but(path.source), exports)
     }
 
     /// What all may have but `source`: simply all, if that is not a member, so that more goes into one message.
@@ -190,8 +250,8 @@ impl UpdateGroup {
         }
         packer.drain(|bin, routes| match &bin.announced {
             None => writer.withdraw(bin.audience, encoding, routes),
-            Some((attrs, source)) => {
-                let attrs = policy.rewrite(attrs, speaker.sources.get(*source));
+            Some(Announced { attrs, fixed, source }) => {
+                let attrs = policy.rewrite(attrs, speaker.sources.get(*source), *fixed);
                 writer.announce(bin.audience, encoding, &attrs, routes);
             }
         });

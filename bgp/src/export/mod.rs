@@ -13,7 +13,8 @@
 //! A new member, or one that asks for a refresh, is a group at the beginning of the log.
 //!
 //! Standards: RFC 4271 sections 5.1 and 9.2, RFC 4456 (reflection), RFC 4724 section 2 (End-of-RIB), RFC 2918,
-//! RFC 7313, RFC 1997, RFC 8212. Not here: what a peer is configured to be (an argument), sockets, and any clock.
+//! RFC 7313, RFC 1997, RFC 8212, and what an operator wants besides (`policy`). Not here: what a peer is configured
+//! to be (an argument), sockets, and any clock.
 
 mod batch;
 mod encode;
@@ -23,7 +24,9 @@ mod group;
 mod model;
 mod outlet;
 mod pack;
+mod plans;
 mod policy;
+mod rewalk;
 mod sent;
 mod spec;
 
@@ -35,6 +38,7 @@ use std::sync::Arc;
 
 use ipnet::{Ipv4Net, Ipv6Net};
 
+use crate::policy::{Chain, Hits};
 use crate::rib::{Budget, DestinationId, Rib, Version};
 use crate::types::{Family, PeerId};
 use crate::wire::EvpnKey;
@@ -100,6 +104,27 @@ impl Export {
             Family::Ipv6Unicast => self.ipv6.hold_end_of_rib(hold),
             Family::L2vpnEvpn => self.evpn.hold_end_of_rib(hold),
         }
+    }
+
+    /// Serves peers with another spec from now on, in all families in which they are members: what that changes is
+    /// sent or withdrawn, and nothing else. What was negotiated must be as it was.
+    pub fn change(&mut self, rib: &mut Rib, changes: &[(PeerId, MemberSpec)]) {
+        self.ipv4.change(&mut rib.ipv4, changes);
+        self.ipv6.change(&mut rib.ipv6, changes);
+        self.evpn.change(&mut rib.evpn, changes);
+    }
+
+    /// What a peer's policy decided, in all families. Peers that are served alike are counted together.
+    pub fn policy_hits(&self, peer: PeerId) -> Hits {
+        let mut hits = Hits::default();
+        let of_families = [self.ipv4.hits(peer), self.ipv6.hits(peer), self.evpn.hits(peer)];
+        of_families.into_iter().flatten().for_each(|more| hits.join(more));
+        hits
+    }
+
+    /// What every policy decided, once for all peers that are served alike.
+    pub fn all_policy_hits(&self) -> impl Iterator<Item = (&Chain, &Hits)> {
+        self.ipv4.all_hits().chain(self.ipv6.all_hits()).chain(self.evpn.all_hits())
     }
 
     /// The peer may be sent `batches` more. The first call says how many it takes at a time, each later one

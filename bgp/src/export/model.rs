@@ -6,8 +6,12 @@ use ipnet::Ipv4Net;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use super::plans::Released;
 use super::policy::Policy;
+use super::rewalk::released;
 use super::{Batch, Export, MemberSpec, Role};
+use crate::policy::testing::{adds, chain, communities, prefixes, statement};
+use crate::policy::{Chain, Changes, Statement, Verdict};
 use crate::rib::testing::{US, VARIANTS, identity, key, rib, route, source, variant};
 use crate::rib::{Budget, DestinationId, Rib, SourceKind};
 use crate::types::{EthernetTag, Family, Mac, PathId, PeerId, Rd, Vni};
@@ -17,6 +21,7 @@ use crate::wire::{Attrs, Community, EvpnBody, EvpnKey, NextHop, Nlris, Route, Ro
 
 const PEERS: u32 = 6;
 const KEYS: u32 = 10;
+const POLICIES: u32 = 3;
 const FAMILY: Family = Family::Ipv4Unicast;
 
 #[derive(Clone, Debug)]
@@ -39,6 +44,11 @@ enum Op {
     Join(u32),
     /// With marks, or without.
     Refresh(u32, bool),
+    /// These peers get another policy, all at once.
+    Policy {
+        peers: Vec<u32>,
+        policy: u32,
+    },
     /// The peer has sent one of the batches it holds.
     Sent(u32),
     Pump(usize),
@@ -55,6 +65,7 @@ fn op() -> impl Strategy<Value = Op> {
         2 => (0..9usize).prop_map(Op::Sweep),
         3 => (0..PEERS).prop_map(Op::Join),
         2 => (0..PEERS, any::<bool>()).prop_map(|(peer, marked)| Op::Refresh(peer, marked)),
+        2 => (vec(0..PEERS, 1..3), 0..POLICIES).prop_map(|(peers, policy)| Op::Policy { peers, policy }),
         6 => (0..PEERS).prop_map(Op::Sent),
         8 => (1..15usize).prop_map(Op::Pump),
     ]
@@ -64,6 +75,8 @@ struct World {
     rib: Rib,
     export: Export,
     members: BTreeMap<PeerId, Receiver>,
+    /// Which policy each peer has.
+    policies: BTreeMap<PeerId, u32>,
 }
 
 /// What a peer has made of the bytes it was sent.
@@ -73,19 +86,54 @@ struct Receiver {
     /// While it is sent everything again: what it has not been sent since.
     stale: Option<BTreeSet<Ipv4Net>>,
     ends_of_rib: u32,
+    /// How many announcements there were.
+    announced: usize,
     unsent: u32,
 }
 
 /// The last two peers are of one kind; the fifth may not be sent anything (RFC 8212).
-fn spec(peer: PeerId) -> MemberSpec {
+fn spec(peer: PeerId, policies: &BTreeMap<PeerId, u32>) -> MemberSpec {
     let role = match source(peer) {
         s if s.client => Role::Client,
         s if s.kind == SourceKind::Ibgp => Role::NonClient,
         _ => Role::Ebgp { local_as: US },
     };
     let next_hop = NextHop::Ipv4([10, 0, 0, 1].into());
-    let (export, long_lived) = (peer != PeerId(5), peer == PeerId(1));
-    MemberSpec { role, next_hop, encoding: Encoding::default(), export, long_lived }
+    MemberSpec {
+        role,
+        next_hop,
+        encoding: Encoding::default(),
+        export: peer != PeerId(5),
+        long_lived: peer == PeerId(1),
+        policy: policies.get(&peer).and_then(|&n| policy(n)),
+    }
+}
+
+/// One of few policies: none, one that asks of the prefixes, one that asks of the attributes.
+fn policy(n: u32) -> Option<Chain> {
+    let accept = |name| statement(name, Verdict::Accept);
+    let statements = match n % POLICIES {
+        0 => return None,
+        1 => vec![
+            Statement { of_route: vec![prefixes(&["11.0.0.0/22 le 24"])], ..statement("a", Verdict::Reject) },
+            Statement {
+                of_route: vec![prefixes(&["11.0.4.0/22 le 24"])],
+                changes: adds("7:7"),
+                ..accept("b")
+            },
+            accept("c"),
+        ],
+        _ => vec![
+            Statement { of_attrs: vec![communities("0:1")], ..statement("a", Verdict::Reject) },
+            Statement { changes: med_and_next_hop(), ..accept("b") },
+        ],
+    };
+    Some(chain(statements, Verdict::Reject))
+}
+
+fn med_and_next_hop() -> Changes {
+    let (med, next_hop) = ("+7".parse().ok(), "10.0.0.77".parse().ok());
+    Changes { med, next_hop, ..Changes::default() }
 }
 
 /// Attributes that name their source, so that a receiver would recognise its own.
@@ -95,11 +143,16 @@ fn signed(peer: PeerId, n: u32) -> Attrs {
 
 impl World {
     fn new() -> World {
-        World { rib: rib(PEERS), export: Export::default(), members: BTreeMap::new() }
+        World {
+            rib: rib(PEERS),
+            export: Export::default(),
+            members: BTreeMap::new(),
+            policies: BTreeMap::new(),
+        }
     }
 
     fn step(&mut self, op: &Op) {
-        let World { rib, export, members } = self;
+        let World { rib, export, members, policies } = self;
         match *op {
             Op::Announce { peer, key, variant } => {
                 let (peer, attrs) = (PeerId(peer), signed(PeerId(peer), variant).into());
@@ -119,11 +172,16 @@ impl World {
             Op::Sweep(budget) => drop(rib.sweep(&mut Budget::new(budget))),
             Op::Join(peer) if !members.contains_key(&PeerId(peer)) => {
                 members.insert(PeerId(peer), Receiver::default());
-                export.join(rib, PeerId(peer), FAMILY, &spec(PeerId(peer)));
+                export.join(rib, PeerId(peer), FAMILY, &spec(PeerId(peer), policies));
                 export.credit(PeerId(peer), 1 + peer % 3);
             }
             Op::Join(_) => (),
             Op::Refresh(peer, marked) => export.refresh(rib, PeerId(peer), FAMILY, marked),
+            Op::Policy { ref peers, policy } => {
+                policies.extend(peers.iter().map(|&peer| (PeerId(peer), policy)));
+                let changed = |&peer: &u32| (PeerId(peer), spec(PeerId(peer), policies));
+                export.change(rib, &peers.iter().map(changed).collect::<Vec<_>>());
+            }
             Op::Sent(peer) => self.sent(PeerId(peer)),
             Op::Pump(budget) => drop(self.pump(budget)),
         }
@@ -171,21 +229,26 @@ impl World {
             let listed: BTreeMap<_, _> = listed.into_iter().map(|a| (a.nlri, a.attrs)).collect();
             assert_eq!(listed, receiver.routes);
         }
-        let mut specs: Vec<_> = self.members.keys().map(|&peer| format!("{:?}", spec(peer))).collect();
+        let mut specs: Vec<_> =
+            self.members.keys().map(|&peer| format!("{:?}", spec(peer, &self.policies))).collect();
         specs.sort();
         specs.dedup();
         assert_eq!(self.export.ipv4.groups(), specs.len(), "those alike have come together");
     }
 
     fn expected(&self, peer: PeerId) -> BTreeMap<Ipv4Net, Attrs> {
-        let (us, to) = (identity(), spec(peer));
+        let (us, to) = (identity(), spec(peer, &self.policies));
         let policy = Policy { us: &us, to: &to, family: FAMILY };
         let mut routes = BTreeMap::new();
         for path in (0..KEYS).filter_map(|k| Some((key(k), self.rib.ipv4.get(key(k))?.1.best()?))) {
             let (nlri, path) = path;
             let from = source(path.source);
-            if path.source != peer && policy.exports(&path.attrs, &from) {
-                routes.insert(nlri, policy.rewrite(&path.attrs, &from));
+            if path.source != peer
+                && policy.exports(&path.attrs, &from)
+                && let Some(Released { attrs, fixed }) = released(&to, &from.context(FAMILY), &nlri, path)
+                && policy.can_tell(&attrs, fixed)
+            {
+                routes.insert(nlri, policy.rewrite(&attrs, &from, fixed));
             }
         }
         routes
@@ -202,6 +265,7 @@ impl Receiver {
                     Said::Announce(attrs, keys) => {
                         self.renew(&keys);
                         assert_ne!(*attrs.communities, [Community(me.0)], "its own route");
+                        self.announced += keys.len();
                         self.routes.extend(keys.into_iter().map(|k| (k, attrs.clone())));
                     }
                     Said::Withdraw(keys) => {
@@ -305,6 +369,35 @@ fn a_slow_member_is_left_behind_and_joins_again() {
     world.check();
 }
 
+/// A new policy sends what it changes, to those whom it concerns together, and nothing else.
+#[test]
+fn a_change_of_policy_sends_only_what_changes() {
+    let mut world = World::new();
+    for peer in [0, 1] {
+        world.step(&Op::Join(peer));
+    }
+    for key in 0..KEYS {
+        world.step(&Op::Announce { peer: 4, key, variant: 2 });
+    }
+    world.settle();
+    let before = world.members[&PeerId(0)].announced;
+    world.step(&Op::Policy { peers: vec![0, 1], policy: 1 });
+    assert_eq!(world.export.ipv4.groups(), 1, "they stay together");
+    world.settle();
+    world.check();
+    let receiver = &world.members[&PeerId(0)];
+    assert_eq!(
+        (receiver.routes.len(), receiver.announced - before),
+        (6, 4),
+        "four go, four change, two stay"
+    );
+    world.step(&Op::Policy { peers: vec![0], policy: 0 });
+    world.settle();
+    world.check();
+    assert_eq!(world.members[&PeerId(0)].routes.len(), KEYS as usize);
+    assert_eq!(world.members[&PeerId(1)].routes.len(), 6);
+}
+
 /// Attribute sets that come in turns fill messages all the same, and batches keep their size.
 #[test]
 fn packing() {
@@ -339,7 +432,7 @@ fn evpn_routes_are_reflected_with_their_bodies() {
     let (mut rib, mut export) = (rib(PEERS), Export::default());
     let nlri = EvpnKey::MacIp { rd: Rd([1; 8]), tag: EthernetTag(0), mac: Mac([2; 6]), ip: None };
     let from = PeerId(0);
-    export.join(&mut rib, PeerId(1), Family::L2vpnEvpn, &spec(PeerId(1)));
+    export.join(&mut rib, PeerId(1), Family::L2vpnEvpn, &spec(PeerId(1), &BTreeMap::new()));
     export.credit(PeerId(1), 9);
     for label in [100, 200].map(|n| Vni::new(n).unwrap()) {
         let body = EvpnBody { label, ..EvpnBody::default() };

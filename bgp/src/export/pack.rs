@@ -10,15 +10,18 @@ use std::sync::Arc;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use crate::rib::Path;
+use crate::policy::Fixed;
 use crate::types::{PathId, PeerId};
 use crate::wire::{Attrs, Nlri, Route};
 
 use super::batch::Audience;
+use super::plans::{Plans, Released};
 
 /// Gathers the routes of a window. It is kept from window to window for its allocations.
 #[derive(Debug)]
 pub(super) struct Packer<N: Nlri> {
+    /// What the group's policy makes of the window's routes.
+    pub(super) plans: Plans,
     bins: Vec<Bin>,
     by_content: HashMap<Content, Option<usize>, FixedState>,
     /// What was looked up last, as most routes are like the one before.
@@ -31,16 +34,25 @@ pub(super) struct Packer<N: Nlri> {
 #[derive(Debug)]
 pub(super) struct Bin {
     pub(super) audience: Audience,
-    /// What is announced, and by whom it was given; `None` for a withdrawal.
-    pub(super) announced: Option<(Arc<Attrs>, PeerId)>,
+    /// `None` for a withdrawal.
+    pub(super) announced: Option<Announced>,
     len: usize,
+}
+
+/// What a bin announces.
+#[derive(Clone, Debug)]
+pub(super) struct Announced {
+    pub(super) attrs: Arc<Attrs>,
+    pub(super) fixed: Fixed,
+    /// Who gave it.
+    pub(super) source: PeerId,
 }
 
 /// What tells bins apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Content {
-    /// The address of the attributes, which the bin keeps alive, and the source.
-    Announce(usize, PeerId),
+    /// The address of the attributes, which the bin keeps alive, what of them is fixed, and the source.
+    Announce(usize, Fixed, PeerId),
     Withdraw(Audience),
 }
 
@@ -52,7 +64,15 @@ const BIN_OCTETS: usize = 128;
 
 impl<N: Nlri> Default for Packer<N> {
     fn default() -> Self {
-        Packer { bins: Vec::new(), by_content: HashMap::default(), last: None, routes: Vec::new(), octets: 0 }
+        let plans = Plans::default();
+        Packer {
+            plans,
+            bins: Vec::new(),
+            by_content: HashMap::default(),
+            last: None,
+            routes: Vec::new(),
+            octets: 0,
+        }
     }
 }
 
@@ -67,15 +87,17 @@ impl<N: Nlri> Packer<N> {
         self.octets
     }
 
-    /// The bin for announcing `path`; `None` if it is not exported, which `exports` is asked once for each
-    /// attribute set and source.
+    /// The bin for announcing what `source` gave; `None` if it is not exported, which `exports` is asked once for
+    /// each attribute set and source.
     pub(super) fn bin_for(
         &mut self,
-        path: &Path<N>,
+        released: &Released<'_>,
+        source: PeerId,
         audience: impl FnOnce() -> Audience,
         exports: impl FnOnce() -> bool,
     ) -> Option<usize> {
-        let content = Content::Announce(Arc::as_ptr(&path.attrs) as usize, path.source);
+        let (attrs, fixed) = (&*released.attrs, released.fixed);
+        let content = Content::Announce(Arc::as_ptr(attrs) as usize, fixed, source);
         if let Some((_, bin)) = self.last.filter(|(last, _)| *last == content) {
             return bin;
         }
@@ -83,7 +105,8 @@ impl<N: Nlri> Packer<N> {
             Some(&bin) => bin,
             None => {
                 // A bin that is not exported is remembered as well, without routes; it keeps the address in use.
-                let bin = self.add(audience(), Some((path.attrs.clone(), path.source)));
+                let attrs = attrs.clone();
+                let bin = self.add(audience(), Some(Announced { attrs, fixed, source }));
                 let bin = exports().then_some(bin);
                 self.by_content.insert(content, bin);
                 bin
@@ -136,7 +159,7 @@ impl<N: Nlri> Packer<N> {
         self.routes.iter().map(|(_, route)| *route).collect()
     }
 
-    fn add(&mut self, audience: Audience, announced: Option<(Arc<Attrs>, PeerId)>) -> usize {
+    fn add(&mut self, audience: Audience, announced: Option<Announced>) -> usize {
         self.bins.push(Bin { audience, announced, len: 0 });
         self.bins.len() - 1
     }
@@ -150,6 +173,7 @@ impl<N: Nlri> Packer<N> {
     }
 
     fn clear(&mut self) {
+        self.plans.clear();
         self.bins.clear();
         self.by_content.clear();
         self.last = None;

@@ -2,10 +2,12 @@
 //!
 //! Reflection is RFC 4456 section 6, what eBGP changes is RFC 4271 section 5.1, the well-known communities are
 //! RFC 1997. Over eBGP an EVPN route keeps its next hop, which is the VTEP that owns the MAC, as FRR and the
-//! fabrics built on it expect; an IP route gets this speaker's.
+//! fabrics built on it expect; an IP route gets this speaker's. What an operator wants besides is the policy in
+//! [`MemberSpec::policy`], which goes first.
 
 use std::net::Ipv4Addr;
 
+use crate::policy::{Fixed, NextHopRule};
 use crate::rib::{LocalIdentity, Source, SourceKind};
 use crate::types::Family;
 use crate::wire::{Attrs, Community, NextHop};
@@ -21,17 +23,23 @@ pub(super) struct Policy<'a> {
 }
 
 impl Policy<'_> {
-    /// Whether paths of `source` with these attributes are passed on at all.
+    /// Whether paths of `source` with these attributes are passed on at all, unless an operator's policy or
+    /// [`Policy::can_tell`] says otherwise.
     pub(super) fn exports(&self, attrs: &Attrs, source: &Source) -> bool {
-        self.to.export
-            && self.reflects(source)
-            && !self.is_held_back(attrs)
-            && self.can_tell(self.next_hop(attrs))
+        self.to.export && self.reflects(source) && !self.is_held_back(attrs)
     }
 
-    /// The attributes as they are sent.
-    pub(super) fn rewrite(&self, attrs: &Attrs, source: &Source) -> Attrs {
-        let mut attrs = attrs.clone();
+    /// Whether the receiver understands the next hop that it would be sent: an IPv4 route by an IPv6 one is for those
+    /// only who have said so (RFC 8950).
+    pub(super) fn can_tell(&self, attrs: &Attrs, fixed: Fixed) -> bool {
+        let is_ipv4 = matches!(self.next_hop(attrs, fixed), NextHop::Ipv4(_));
+        self.family != Family::Ipv4Unicast || is_ipv4 || self.to.encoding.extended_next_hop
+    }
+
+    /// The attributes as they are sent. What is `fixed` stays as an operator's policy has set it.
+    pub(super) fn rewrite(&self, attrs: &Attrs, source: &Source, fixed: Fixed) -> Attrs {
+        let before = attrs;
+        let mut attrs = Attrs { weight: None, ..attrs.clone() };
         match self.to.role {
             Role::Ebgp { local_as } => {
                 attrs.as_path = attrs.as_path.prepend(local_as, 1);
@@ -39,20 +47,19 @@ impl Policy<'_> {
             }
             Role::Client | Role::NonClient => self.stay_in_the_as(&mut attrs, source),
         }
-        attrs.next_hop = self.next_hop(&attrs);
+        if fixed.med {
+            attrs.med = before.med;
+        }
+        attrs.next_hop = self.next_hop(before, fixed);
         attrs
     }
 
-    /// This speaker's own address for what has none, and for IP routes that leave the AS.
-    fn next_hop(&self, attrs: &Attrs) -> NextHop {
+    /// This speaker's own address for what has none, and, unless a policy says otherwise, for IP routes that leave
+    /// the AS.
+    fn next_hop(&self, attrs: &Attrs, fixed: Fixed) -> NextHop {
         let leaves = matches!(self.to.role, Role::Ebgp { .. }) && self.family != Family::L2vpnEvpn;
-        if leaves || attrs.next_hop.address().is_unspecified() { self.to.next_hop } else { attrs.next_hop }
-    }
-
-    /// An IPv4 route by an IPv6 next hop is for those only who have said that they understand it (RFC 8950).
-    fn can_tell(&self, next_hop: NextHop) -> bool {
-        let is_ipv4 = matches!(next_hop, NextHop::Ipv4(_));
-        self.family != Family::Ipv4Unicast || is_ipv4 || self.to.encoding.extended_next_hop
+        let own = fixed.next_hop.map_or(leaves, |rule| rule == NextHopRule::Own);
+        if own || attrs.next_hop.address().is_unspecified() { self.to.next_hop } else { attrs.next_hop }
     }
 
     /// iBGP routes go on to clients, or from clients, or out of the AS; all others to everybody.
@@ -118,7 +125,7 @@ mod tests {
             addresses: Box::default(),
         };
         let encoding = Encoding::default();
-        let to = MemberSpec { role, next_hop: SELF, encoding, export: true, long_lived: false };
+        let to = MemberSpec { role, next_hop: SELF, encoding, export: true, policy: None, long_lived: false };
         check(Policy { us: &us, to: &to, family })
     }
 
@@ -164,7 +171,8 @@ mod tests {
     #[test]
     fn reflected_routes_name_originator_and_clusters() {
         let from = source(SourceKind::Ibgp, true);
-        let once = with(Role::Client, Family::L2vpnEvpn, |p| p.rewrite(&Attrs::new(VTEP), &from));
+        let once =
+            with(Role::Client, Family::L2vpnEvpn, |p| p.rewrite(&Attrs::new(VTEP), &from, Fixed::default()));
         assert_eq!(once.originator_id, Some(from.router_id));
         assert_eq!(*once.cluster_list, [US]);
         assert_eq!((once.local_pref, once.next_hop), (Some(100), VTEP));
@@ -173,7 +181,7 @@ mod tests {
         let first = RouterId(elsewhere);
         let attrs =
             Attrs { originator_id: Some(first), cluster_list: [elsewhere].into(), ..Attrs::new(VTEP) };
-        let twice = with(Role::NonClient, Family::L2vpnEvpn, |p| p.rewrite(&attrs, &from));
+        let twice = with(Role::NonClient, Family::L2vpnEvpn, |p| p.rewrite(&attrs, &from, Fixed::default()));
         assert_eq!(twice.originator_id, Some(first), "the first originator stays");
         assert_eq!(*twice.cluster_list, [US, elsewhere]);
     }
@@ -182,7 +190,7 @@ mod tests {
     fn what_enters_by_ebgp_is_not_marked_as_reflected() {
         let from = source(SourceKind::Ebgp, false);
         let attrs = Attrs { med: Some(5), local_pref: Some(7), ..Attrs::new(VTEP) };
-        let sent = with(Role::Client, Family::Ipv4Unicast, |p| p.rewrite(&attrs, &from));
+        let sent = with(Role::Client, Family::Ipv4Unicast, |p| p.rewrite(&attrs, &from, Fixed::default()));
         assert_eq!(sent, attrs);
     }
 
@@ -197,16 +205,18 @@ mod tests {
             ..Attrs::new(VTEP)
         };
         let from = source(SourceKind::Ibgp, false);
-        let sent = with(EBGP, Family::Ipv4Unicast, |p| p.rewrite(&attrs, &from));
+        let sent = with(EBGP, Family::Ipv4Unicast, |p| p.rewrite(&attrs, &from, Fixed::default()));
         let expected = Attrs {
             as_path: attrs.as_path.prepend(Asn(65000), 1),
             ext_communities: [ExtCommunity([0x03; 8])].into(),
             ..Attrs::new(SELF)
         };
         assert_eq!(sent, expected);
-        let evpn = with(EBGP, Family::L2vpnEvpn, |p| p.rewrite(&attrs, &from));
+        let evpn = with(EBGP, Family::L2vpnEvpn, |p| p.rewrite(&attrs, &from, Fixed::default()));
         assert_eq!(evpn.next_hop, VTEP);
-        let own = with(EBGP, Family::Ipv4Unicast, |p| p.rewrite(&attrs, &source(SourceKind::Local, false)));
+        let own = with(EBGP, Family::Ipv4Unicast, |p| {
+            p.rewrite(&attrs, &source(SourceKind::Local, false), Fixed::default())
+        });
         assert_eq!(own.med, Some(5));
     }
 
@@ -216,9 +226,9 @@ mod tests {
         let allowed = |role, family, extended_next_hop| {
             let policy = |p: Policy<'_>| {
                 let encoding = Encoding { extended_next_hop, ..p.to.encoding };
-                let to = MemberSpec { next_hop: six, encoding, ..*p.to };
+                let to = MemberSpec { next_hop: six, encoding, ..p.to.clone() };
                 let p = Policy { to: &to, ..p };
-                [VTEP, six].map(|next_hop| p.exports(&Attrs::new(next_hop), &source(SourceKind::Ebgp, false)))
+                [VTEP, six].map(|next_hop| p.can_tell(&Attrs::new(next_hop), Fixed::default()))
             };
             with(role, family, policy)
         };
@@ -233,7 +243,7 @@ mod tests {
     fn own_routes_get_an_address() {
         let own = Attrs::new(NextHop::Ipv4(Ipv4Addr::UNSPECIFIED));
         let from = source(SourceKind::Local, false);
-        let sent = with(Role::NonClient, Family::Ipv4Unicast, |p| p.rewrite(&own, &from));
+        let sent = with(Role::NonClient, Family::Ipv4Unicast, |p| p.rewrite(&own, &from, Fixed::default()));
         assert_eq!((sent.next_hop, sent.local_pref), (SELF, Some(100)));
     }
 }

@@ -1,11 +1,12 @@
 //! What a peer is as a receiver of routes. Equal receivers share an update group.
 
+use crate::policy::Chain;
 use crate::types::{Asn, Family};
 use crate::wire::NextHop;
 use crate::wire::update::Encoding;
 
 /// How one peer is to be served in one family.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct MemberSpec {
     /// How it stands to this speaker.
     pub role: Role,
@@ -19,6 +20,8 @@ pub struct MemberSpec {
     /// Whether it knows long-lived graceful restart: nobody else is told of routes that are stale for long
     /// (RFC 9494 section 4.3).
     pub long_lived: bool,
+    /// What decides which routes it is sent, and how they are changed; all, if there is none.
+    pub policy: Option<Chain>,
 }
 
 /// How a receiver stands to this speaker.
@@ -40,7 +43,8 @@ impl MemberSpec {
     pub(super) fn group_key(mut self, family: Family) -> MemberSpec {
         let add_path = self.encoding.add_path.contains(family);
         self.encoding.add_path = add_path.then_some(family).into_iter().collect();
-        if family == Family::L2vpnEvpn {
+        let names_us = self.policy.as_ref().is_some_and(Chain::sets_own_next_hop);
+        if family == Family::L2vpnEvpn && !names_us {
             self.next_hop = NextHop::Ipv4(std::net::Ipv4Addr::UNSPECIFIED);
         }
         self

@@ -1,10 +1,11 @@
 //! Policies in a row: what a neighbour's import or export is.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use super::plan::Outcome;
-use super::{Policy, Statement, Verdict};
+use super::{NextHopChange, Policy, Statement, Verdict};
 
 /// Policies that are walked one after the other. Two are equal if they do the same under the same names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,8 +44,17 @@ impl Chain {
         &self.policies
     }
 
+    /// Whether some statement makes this speaker the next hop.
+    pub fn sets_own_next_hop(&self) -> bool {
+        let mut statements = self.policies.iter().flat_map(|policy| &policy.statements);
+        statements.any(|statement| statement.changes.next_hop == Some(NextHopChange::Own))
+    }
+
     /// Every place where a decision can fall, in order, each with how often `hits` says it did.
-    pub fn deciders<'a>(&'a self, hits: &'a Hits) -> impl Iterator<Item = (Decider<'a>, u64)> {
+    pub fn deciders<'a, 'h>(
+        &'a self,
+        hits: &'h Hits,
+    ) -> impl Iterator<Item = (Decider<'a>, u64)> + use<'a, 'h> {
         let of_policy = |policy: &'a Arc<Policy>| {
             let statements = policy.statements.iter().map(Some);
             statements.chain([None]).map(move |statement| Decider { policy, statement })
@@ -78,6 +88,13 @@ impl Chain {
     }
 }
 
+/// Equal chains have equal names.
+impl Hash for Chain {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.policies.iter().for_each(|policy| policy.name.hash(state));
+    }
+}
+
 impl Step<'_> {
     pub(super) fn verdict(self) -> Verdict {
         match self {
@@ -99,6 +116,12 @@ impl Hits {
                 *count += routes;
             }
         }
+    }
+
+    /// Adds what another place of the same chain counted.
+    pub fn join(&mut self, other: &Hits) {
+        self.0.resize(self.0.len().max(other.0.len()), 0);
+        self.0.iter_mut().zip(&other.0).for_each(|(count, more)| *count += more);
     }
 }
 

@@ -89,6 +89,10 @@ pub enum TransportFault {
     Connect(io::ErrorKind),
     /// It could not be made in time.
     ConnectTimeout,
+    /// The link that led to the peer went down.
+    LinkDown,
+    /// The peer has another address now.
+    Moved,
 }
 
 impl Down {
@@ -266,6 +270,8 @@ impl fmt::Display for TransportFault {
             TransportFault::Closed => f.write_str("it was closed without a word"),
             TransportFault::Connect(kind) => kind.fmt(f),
             TransportFault::ConnectTimeout => f.write_str("no answer to the dial"),
+            TransportFault::LinkDown => f.write_str("the link went down"),
+            TransportFault::Moved => f.write_str("the neighbour has another address now"),
         }
     }
 }

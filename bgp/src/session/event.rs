@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::config::SessionConfig;
-use super::down::Down;
+use super::down::{Down, TransportFault};
 use super::established::Established;
 use super::words::{Side, StopReason};
 use crate::types::Family;
@@ -45,6 +45,8 @@ pub enum Input {
     Received(Side),
     /// The connection ended by itself: end of file or an error.
     Closed(Side),
+    /// The same, where the driver knows more about it.
+    Lost(Side, TransportFault),
     /// The driver wrote messages of its own: no keepalive is due for a while.
     Sent {
         /// Where.

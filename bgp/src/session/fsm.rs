@@ -59,7 +59,7 @@ pub(super) enum Event<'a> {
     /// A connection was made or accepted, with its two ends: ours, the peer's.
     Connected(SocketAddr, SocketAddr),
     ConnectFailed(io::ErrorKind),
-    Closed,
+    Closed(TransportFault),
     /// The socket takes no more.
     Blocked,
     /// It does again.
@@ -105,7 +105,7 @@ impl State {
             (state @ (S::Connect | S::Active), _) => state,
 
             (S::OpenSent(sent), E::Message(M::Open, body)) => answered(sent, body, cx),
-            (S::OpenSent(_), E::Closed) => retry(TransportFault::Closed.into(), cx),
+            (S::OpenSent(_), E::Closed(fault)) => retry(fault.into(), cx),
 
             (S::OpenConfirm(agreed), E::Message(M::Keepalive, _)) => confirmed(agreed, cx),
 
@@ -119,7 +119,7 @@ impl State {
                 state.end(unexpected.into(), cx)
             }
             (state, E::Malformed(error)) => state.end(Reason::Malformed(error).into(), cx),
-            (state, E::Closed) => state.end(TransportFault::Closed.into(), cx),
+            (state, E::Closed(fault)) => state.end(fault.into(), cx),
             (state, E::Stop(reason)) => state.end(reason.into(), cx),
             (state, E::Expired(Timer::OpenWait)) => state.end(Reason::OpenTimer.into(), cx),
             (state, E::Expired(Timer::Hold)) => state.end(Reason::HoldTimer.into(), cx),

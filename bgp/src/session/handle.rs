@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Buf;
 
 use super::backoff::Backoff;
-use super::down::{self, Reason};
+use super::down::{self, Reason, TransportFault};
 use super::event::{Action, Input};
 use super::fsm::Event;
 use super::offer::Offer;
@@ -37,7 +37,8 @@ impl Session {
             Input::ConnectFailed(kind) => self.step(now, Side::Outgoing, Event::ConnectFailed(kind)),
             Input::Accepted { local, remote } => self.accept(now, local, remote),
             Input::Received(side) => self.receive(now, side),
-            Input::Closed(side) => self.closed(now, side),
+            Input::Closed(side) => self.closed(now, side, TransportFault::Closed),
+            Input::Lost(side, fault) => self.closed(now, side, fault),
             Input::Sent { side, updates, refreshes } => {
                 self.step(now, side, Event::Sent { updates, refreshes });
             }
@@ -148,11 +149,11 @@ impl Session {
     }
 
     /// What came before the end still counts: often it says why.
-    fn closed(&mut self, now: Instant, side: Side) {
+    fn closed(&mut self, now: Instant, side: Side, fault: TransportFault) {
         while self.has_buffered(side) {
             self.receive(now, side);
         }
-        self.step(now, side, Event::Closed);
+        self.step(now, side, Event::Closed(fault));
     }
 
     fn timeout(&mut self, now: Instant) {

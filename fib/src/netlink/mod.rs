@@ -18,6 +18,7 @@ mod neigh;
 mod reader;
 mod run;
 mod socket;
+mod watch;
 mod wire;
 
 use std::{io, thread};
@@ -29,6 +30,8 @@ use self::device::Devices;
 use self::driver::{Driver, End};
 use crate::event::KernelEvent;
 use crate::op::Op;
+
+pub use watch::{LINKS, LinkWatch};
 
 /// The kernel of the network namespace in which it was opened.
 #[derive(Debug)]

@@ -56,7 +56,7 @@ impl Reader {
 }
 
 /// What a message says; `None` for what does not matter here.
-fn event(message: Message<'_>) -> Option<KernelEvent> {
+pub(super) fn event(message: Message<'_>) -> Option<KernelEvent> {
     match message.kind {
         neigh::NEW => neigh::parse(message.payload).map(KernelEvent::RowSeen),
         neigh::DELETE => neigh::parse(message.payload).map(KernelEvent::RowGone),

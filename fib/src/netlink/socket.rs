@@ -16,7 +16,7 @@ const RECEIVE_BUFFER: libc::c_int = 16 << 20;
 /// Without the right to force it, the system's limit applies: this is its usual default.
 const MODEST_RECEIVE_BUFFER: libc::c_int = 208 << 10;
 
-const GROUP_LINK: u32 = 1;
+pub(super) const GROUP_LINK: u32 = 1;
 const GROUP_NEIGH: u32 = 3;
 
 /// Opens the socket in the calling thread's network namespace.

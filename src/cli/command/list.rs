@@ -1,4 +1,4 @@
-//! `evpn` and `fib`: lists with filters.
+//! `policy`, `evpn` and `fib`: lists with filters.
 
 use std::net::IpAddr;
 
@@ -57,6 +57,17 @@ fn host_type(args: &HostArgs) -> v1::HostType {
         (_, true) => v1::HostType::Remote,
         _ => v1::HostType::Unspecified,
     }
+}
+
+/// `policy`.
+pub(super) async fn policies(
+    name: Option<String>,
+    client: &Client,
+    format: Format,
+    output: &mut Output<'_>,
+) -> Result<()> {
+    let request = v1::ListPoliciesRequest { name: text(name), ..Default::default() };
+    output.rows(client.list(request), format).await
 }
 
 /// `fib` and `fib diff`.

@@ -1,7 +1,5 @@
 //! `neighbor`: the table, one in detail, and what can be done with one.
 
-use std::net::IpAddr;
-
 use anyhow::Result;
 use api::client::Client;
 use api::v1;
@@ -9,6 +7,7 @@ use api::v1;
 use crate::cli::args::{Format, NeighborAction, NeighborArgs};
 use crate::cli::output::Output;
 use crate::cli::view;
+use crate::config::NeighborAddress;
 
 /// The command.
 pub(super) async fn run(
@@ -24,13 +23,23 @@ pub(super) async fn run(
     }
 }
 
-async fn detail(address: IpAddr, client: &Client, format: Format, output: &mut Output<'_>) -> Result<()> {
+async fn detail(
+    address: NeighborAddress,
+    client: &Client,
+    format: Format,
+    output: &mut Output<'_>,
+) -> Result<()> {
     let request = v1::GetNeighborRequest { address: address.to_string() };
     let neighbor = client.neighbors().get_neighbor(request).await?.into_inner();
     output.one(&neighbor, format, view::show_neighbor)
 }
 
-async fn act(address: IpAddr, action: NeighborAction, message: String, client: &Client) -> Result<()> {
+async fn act(
+    address: NeighborAddress,
+    action: NeighborAction,
+    message: String,
+    client: &Client,
+) -> Result<()> {
     let address = address.to_string();
     match action {
         NeighborAction::Reset => reset(address, v1::ResetKind::Hard, message, client).await,

@@ -8,6 +8,7 @@ mod fib;
 mod monitor;
 mod neighbor;
 mod path;
+mod policy;
 mod status;
 
 pub(crate) use bfd::show_bfd_session;

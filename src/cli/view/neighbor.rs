@@ -196,7 +196,11 @@ fn connection(neighbor: &v1::Neighbor) -> String {
         return String::new();
     }
     let local = socket_address(&neighbor.local_address, neighbor.local_port);
-    format!("{local} to {}", socket_address(&neighbor.address, neighbor.remote_port))
+    let remote =
+        if neighbor.remote_address.is_empty() { &neighbor.address } else { &neighbor.remote_address };
+    let link =
+        if neighbor.interface.is_empty() { String::new() } else { format!(" on {}", neighbor.interface) };
+    format!("{local} to {}{link}", socket_address(remote, neighbor.remote_port))
 }
 
 fn socket_address(address: &str, port: u32) -> String {

@@ -52,6 +52,7 @@ impl Core {
             Query::GetNeighbor(query) => self.get_neighbor(now, query)?.into(),
             Query::ResetNeighbor(query) => self.reset_neighbor(query)?.into(),
             Query::SetNeighborAdmin(query) => self.set_neighbor_admin(query)?.into(),
+            Query::ListPolicies(query) => self.list_policies(query)?.into(),
             Query::ListBfdSessions(query) => self.list_bfd_sessions(now, query)?.into(),
             Query::ListVnis(query) => self.list_vnis(query)?.into(),
             Query::ListMacs(query) => self.list_macs(query)?.into(),

@@ -1,6 +1,5 @@
 //! Neighbours: their sessions, and what operators do to these.
 
-use std::net::IpAddr;
 use std::time::Instant;
 
 use api::query::{ApiError, page_size};
@@ -10,10 +9,11 @@ use bgp::session::{Down, MessageCounts, PeerRestart, RemoteAs, StateName};
 use bgp::types::{Family, FamilySet};
 use bgp::wire::{Fault, Verdict};
 
+use crate::config::NeighborAddress;
 use crate::core::limits::Standing;
 use crate::core::peer::Peer;
 use crate::core::restart::Phase;
-use crate::core::{Action, Core, SessionCommand};
+use crate::core::{Core, SessionCommand};
 
 use super::row::{hex, seconds, seconds_since, text, texts};
 use super::{Answered, bfd, parse, parse_token, token};
@@ -27,9 +27,9 @@ const NO_POLICY: &str = "no-policy";
 impl Core {
     /// The neighbour with this address.
     pub(super) fn neighbor(&self, address: &str) -> Answered<&Peer> {
-        let parsed: IpAddr = parse("address", address)?;
-        let missing = || ApiError::NotFound(format!("no neighbour has the address {address}"));
-        self.peers.by_address(parsed.to_canonical()).ok_or_else(missing)
+        let parsed: NeighborAddress = parse("address", address)?;
+        let missing = || ApiError::NotFound(format!("no neighbour is called {address}"));
+        self.peers.by_address(parsed).ok_or_else(missing)
     }
 
     pub(super) fn list_neighbors(
@@ -115,13 +115,6 @@ impl Core {
         Ok(v1::SetNeighborAdminResponse {})
     }
 
-    /// Has a session's task do something. What is wanted of one that has not begun is seen to when it does.
-    pub(in crate::core) fn command(&mut self, id: bgp::types::PeerId, command: SessionCommand) {
-        if self.peers.get(id).is_some_and(|peer| peer.begun) {
-            self.actions.push_back(Action::Session { peer: id, command });
-        }
-    }
-
     /// A neighbour's row.
     pub(in crate::core) fn neighbor_row(&self, now: Instant, peer: &Peer) -> v1::Neighbor {
         let mut row = v1::Neighbor {
@@ -142,6 +135,7 @@ impl Core {
             flaps: peer.flaps,
             route_reflector_client: peer.config.route_reflector_client,
             role: text(peer.config.role.map(|role| role.ours)),
+            interface: peer.config.address.interface().map(|name| name.to_string()).unwrap_or_default(),
             authentication: peer.config.authentication.name().to_owned(),
             ttl_security_hops: peer.config.hops.limit().unwrap_or_default().into(),
             bfd: bfd::row(now, peer),
@@ -212,6 +206,7 @@ fn fill_in_session(now: Instant, peer: &Peer, row: &mut v1::Neighbor) {
     row.since_seconds = Some(seconds_since(now, session.since));
     row.router_id = agreed.remote_router_id.to_string();
     row.local_address = agreed.local.ip().to_string();
+    row.remote_address = agreed.remote.ip().to_string();
     row.local_port = agreed.local.port().into();
     row.remote_port = agreed.remote.port().into();
     row.hold_time_seconds = seconds(agreed.hold_time);

@@ -24,7 +24,7 @@ use bgp::types::PeerId;
 use super::Core;
 use super::event::{Action, LogLine, SessionCommand};
 use super::peer::Peer;
-use crate::config::BfdConfig;
+use crate::config::{BfdConfig, NeighborAddress};
 
 /// What core wants of a neighbour's BFD session.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -145,8 +145,10 @@ impl Core {
     /// A neighbour may have a session from now on.
     pub(super) fn bfd_neighbor_starts(&mut self, id: PeerId) {
         let Some(peer) = self.peers.get(id).filter(|peer| !peer.shut_down) else { return };
-        if let Some(config) = peer.config.bfd.filter(|bfd| bfd.strict) {
-            let remote = SocketAddr::new(peer.config.address, peer.config.port);
+        if let (Some(config), NeighborAddress::Ip(ip)) =
+            (peer.config.bfd.filter(|bfd| bfd.strict), peer.config.address)
+        {
+            let remote = SocketAddr::new(ip, peer.config.port);
             let local = peer.config.local_address;
             self.bfd_run(id, BfdTarget { remote, local, config });
         }

@@ -12,6 +12,7 @@ use evpn::dataplane::WantedKey;
 use hashbrown::HashMap;
 
 use super::place::{Scope, Topic};
+use crate::config::NeighborAddress;
 
 /// Rows that the record holds. A reader may lag by so many, and it takes some 30 MB while somebody watches.
 const ROWS: usize = 1 << 18;
@@ -19,7 +20,7 @@ const ROWS: usize = 1 << 18;
 /// What identifies a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(in crate::core) enum RowKey {
-    Neighbor(IpAddr),
+    Neighbor(NeighborAddress),
     Vni(Vni),
     Mac(Vni, Mac),
     Arp(Vni, IpAddr),
@@ -158,7 +159,7 @@ mod tests {
     const NEIGHBOR: Scope = Scope::of(Topic::Neighbor);
 
     fn row(n: u32) -> RowKey {
-        RowKey::Neighbor(std::net::Ipv4Addr::from(n).into())
+        RowKey::Neighbor(IpAddr::V4(n.into()).into())
     }
 
     fn recording(rows: usize) -> Record {

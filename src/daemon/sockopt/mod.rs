@@ -1,11 +1,12 @@
 //! Socket options for which neither the standard library nor socket2 has a word: who must sign the segments of a
-//! connection (TCP-MD5, TCP-AO), and from how far away they may come.
+//! connection (TCP-MD5, TCP-AO), from how far away they may come, and what of ICMPv6 is heard.
 //!
 //! The daemon's one place with unsafe code. Each option's structure comes from the kernel's own headers
 //! (`linux-raw-sys`); a file each says what goes into it.
 
 mod ao;
 mod hops;
+mod icmp;
 mod md5;
 mod signing;
 mod storage;
@@ -13,9 +14,20 @@ mod storage;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
+use socket2::Socket;
+use tokio::io::unix::AsyncFd;
+
 pub(super) use ao::is_supported as has_tcp_ao;
 pub(super) use hops::{set_hops, set_ttl};
+pub(super) use icmp::hear_only;
 pub(super) use signing::{End, sign};
+
+/// To wait for a socket that tokio has no type for. To be called within a runtime.
+#[expect(unsafe_code, reason = "tokio has the caller answer for the descriptor's staying open")]
+pub(super) fn waitable(socket: Socket) -> io::Result<AsyncFd<Socket>> {
+    // SAFETY: a `Socket` owns its descriptor, and gives the same one as long as it lives.
+    Ok(unsafe { AsyncFd::register(socket) }?)
+}
 
 /// Sets an option that takes a `T`, one of the kernel's structures or a number.
 #[expect(unsafe_code, reason = "no safe wrapper at hand knows these options")]

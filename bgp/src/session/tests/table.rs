@@ -109,7 +109,7 @@ fn events() -> Vec<(&'static str, Event<'static>)> {
         ("Pause", Event::Pause),
         ("Connected", Event::Connected(end(1), end(2))),
         ("ConnectFailed", Event::ConnectFailed(std::io::ErrorKind::ConnectionRefused)),
-        ("Closed", Event::Closed),
+        ("Closed", Event::Closed(TransportFault::Closed)),
         ("Blocked", Event::Blocked),
         ("Progress", Event::Progress),
         ("Sent", Event::Sent { updates: 1, refreshes: 0 }),

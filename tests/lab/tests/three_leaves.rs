@@ -97,8 +97,8 @@ fn a_thousand_macs_on_each_of_three_leaves_agree_and_go() -> Result<()> {
     }
 
     // Who shuts a session down does not mean to be waited for.
-    let shutdown = [&lab::daemon::linnet_cli()?.to_string_lossy(), "neighbor", "10.1.2.0", "shutdown"];
-    lab.node("leaf2")?.output(&shutdown)?;
+    let linnet = lab::daemon::linnet_cli()?;
+    lab.node("leaf2")?.output(&[&linnet.to_string_lossy(), "neighbor", "10.1.2.0", "shutdown"])?;
     wait_for_macs(lab.node("leaf1")?, &["leaf3"])?;
     wait_for_macs(lab.node("leaf3")?, &["leaf1"])
 }

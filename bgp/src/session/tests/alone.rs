@@ -393,7 +393,7 @@ fn refresh_is_for_families_that_are_spoken() {
 fn marks_of_a_refresh_mean_nothing_where_they_were_not_agreed_upon() {
     let mut a = Alone::started(config_a());
     a.connected();
-    let mut open = Offer::default().open(&config_b(), end(2).ip());
+    let mut open = Offer::default().open(&config_b(), end(2).ip(), OwnRestart::default());
     open.capabilities.retain(|c| *c != Capability::EnhancedRouteRefresh);
     a.receive(Side::Outgoing, &[&octets(|out| open.emit(out))[..], message::keepalive()].concat());
     for subtype in [RouteRefresh::BEGIN, RouteRefresh::END] {

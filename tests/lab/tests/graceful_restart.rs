@@ -252,9 +252,9 @@ fn linnetd_restarts(helper: Daemon) -> Result<()> {
     hub.wait_for_session(RESTARTS, "End-of-RIB", |shown| family(shown, "ipv4-unicast")["in_sync"] == true)?;
     for by_force in [true, false, true, false] {
         if by_force {
-            hub.linnet.kill_daemon()?
+            hub.linnet.kill_daemon()?;
         } else {
-            hub.linnet.stop_daemon()?
+            hub.linnet.stop_daemon()?;
         }
         let away = if helper == Daemon::Bird {
             held(hub.spoke(1)?)?
@@ -353,9 +353,9 @@ fn nothing_is_lost_while_linnetds_restart() -> Result<()> {
     {
         let daemon = lab.node_mut(node)?;
         if by_force {
-            daemon.kill_daemon()?
+            daemon.kill_daemon()?;
         } else {
-            daemon.stop_daemon()?
+            daemon.stop_daemon()?;
         }
         std::thread::sleep(fabric::QUIET);
         assert_eq!(fabric::remote_rows(lab.node("leaf2")?, host1)?, rows, "while linnetd on {node} is away");

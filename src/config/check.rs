@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use bgp::session::{RemoteAs, RoleConfig};
 use bgp::types::{Asn, Family, FamilySet, RouterId, Vni};
 use evpn::ImportTarget;
+use ipnet::IpNet;
 
 use super::bfd::{self, BfdSection, BfdValue};
 use super::fault::Path;
@@ -70,24 +71,22 @@ impl Checker {
         self.bfd(&path.key("bfd"), &bgp.bfd);
         let mut neighbors = Vec::new();
         let mut seen = HashSet::new();
+        let listens = !listen.is_empty();
+        let (asn, ebgp_default, bfd) = (bgp.asn.0, bgp.ebgp_default, &bgp.bfd);
+        let graceful_restart = &bgp.graceful_restart;
+        let context = Context { asn, ebgp_default, listens, groups, graceful_restart, bfd };
         for (i, neighbor) in bgp.neighbors.into_iter().enumerate() {
             let at = path.key("neighbors").index(i);
             let address = self.identity(&at, &neighbor, &mut seen);
-            let context = Context {
-                asn: bgp.asn.0,
-                ebgp_default: bgp.ebgp_default,
-                listens: !listen.is_empty(),
-                graceful_restart: &bgp.graceful_restart,
-                bfd: &bgp.bfd,
-            };
-            neighbors.push(self.neighbor(&at, address, &neighbor, &groups, &context));
+            neighbors.push(self.neighbor(&at, address, &neighbor, &context));
         }
         let places = (0..).map(|i| path.key("neighbors").index(i));
         self.signatures_on_links(&places.zip(&neighbors).collect::<Vec<_>>());
+        let ranges = self.ranges(&path.key("dynamic_neighbors"), &bgp.dynamic_neighbors, &context);
         let router_id = RouterId(bgp.router_id);
         let cluster_id = bgp.cluster_id.unwrap_or(bgp.router_id);
         let policies = self.policies.list.clone();
-        BgpConfig { asn: bgp.asn.0, router_id, cluster_id, listen, neighbors, policies }
+        BgpConfig { asn: bgp.asn.0, router_id, cluster_id, listen, neighbors, ranges, policies }
     }
 
     fn listen(&mut self, path: &Path, listen: Option<file::Listen>) -> Vec<std::net::SocketAddr> {
@@ -106,36 +105,57 @@ impl Checker {
         at: &Path,
         address: NeighborAddress,
         neighbor: &file::Neighbor,
-        groups: &Groups,
         context: &Context<'_>,
     ) -> NeighborConfig {
-        let own = neighbor.settings();
-        self.own_addresses(at, address, &own);
+        let who = Who {
+            address,
+            range: None,
+            peer_group: neighbor.peer_group.as_ref(),
+            description: neighbor.description.as_ref(),
+        };
+        self.any_neighbor(at, who, neighbor.settings(), context)
+    }
+
+    /// A neighbour, named or one of a range.
+    pub(super) fn any_neighbor(
+        &mut self,
+        at: &Path,
+        who: Who<'_>,
+        own: PeerSettings,
+        context: &Context<'_>,
+    ) -> NeighborConfig {
+        self.own_addresses(at, who.address, &own);
         self.settings(at, &own);
-        let group = self.group_of(at, neighbor.peer_group.as_ref(), groups);
+        let group = self.group_of(at, who.peer_group, &context.groups);
         let graceful_restart = own.graceful_restart.clone().unwrap_or_default();
         let graceful_restart = graceful_restart
             .or(group.graceful_restart.as_ref().unwrap_or(&GracefulRestart::default()))
             .or(context.graceful_restart);
         let settings = own.or(group);
-        if settings.remote_as.is_none() {
-            self.find(at.key("remote_as"), "is given neither here nor in a group");
+        match &settings.remote_as {
+            None => self.find(at.key("remote_as"), "is given neither here nor in a group"),
+            Some(file::RemoteAs::List(list)) if list.is_empty() => {
+                self.find(at.key("remote_as"), "an empty list lets nobody in; name at least one AS");
+            }
+            Some(_) => {}
         }
-        let remote_as = settings.remote_as.map_or(RemoteAs::Internal, resolve_remote_as);
-        let internal = is_internal(remote_as, context.asn);
+        let remote_as = settings.remote_as.clone().map_or(RemoteAs::Internal, resolve_remote_as);
+        let internal = is_internal(&remote_as, context.asn);
         if settings.role_strict == Some(true) && settings.role.is_none() {
             self.find(at.key("role_strict"), "means nothing without a role");
         }
         let config = NeighborConfig {
-            address,
+            address: who.address,
+            range: who.range,
             port: settings.port.unwrap_or(179),
-            description: neighbor.description.clone().unwrap_or_default(),
-            peer_group: neighbor.peer_group.clone().unwrap_or_default(),
+            description: who.description.cloned().unwrap_or_default(),
+            peer_group: who.peer_group.cloned().unwrap_or_default(),
             shutdown: settings.shutdown.clone().and_then(resolve_shutdown),
             local_address: settings.local_address,
             remote_as,
             families: self.families(at, settings.families.clone()),
-            passive: settings.passive.unwrap_or(false),
+            // Whoever comes from a range was not known before: there is nobody to connect to.
+            passive: who.range.is_some() || settings.passive.unwrap_or(false),
             route_reflector_client: settings.route_reflector_client.unwrap_or(false),
             hold_time: settings.hold_time.unwrap_or(90),
             keepalive: settings.keepalive,
@@ -359,12 +379,23 @@ impl Checker {
 }
 
 /// What of the whole file a neighbour's meaning depends on.
-struct Context<'f> {
+pub(super) struct Context<'f> {
     asn: Asn,
     ebgp_default: EbgpDefault,
-    listens: bool,
+    pub(super) listens: bool,
+    groups: Groups,
     graceful_restart: &'f GracefulRestart,
     bfd: &'f BfdSection,
+}
+
+/// Whom settings are for.
+#[derive(Clone, Copy)]
+pub(super) struct Who<'a> {
+    /// The neighbour's address, or the first of its range.
+    pub(super) address: NeighborAddress,
+    pub(super) range: Option<IpNet>,
+    pub(super) peer_group: Option<&'a String>,
+    pub(super) description: Option<&'a String>,
 }
 
 /// What one VNI can have and no second.
@@ -378,6 +409,7 @@ struct Taken {
 fn resolve_remote_as(remote_as: file::RemoteAs) -> RemoteAs {
     match remote_as {
         file::RemoteAs::Number(asn) => RemoteAs::Number(asn.0),
+        file::RemoteAs::List(list) => RemoteAs::OneOf(list.iter().map(|asn| asn.0).collect()),
         file::RemoteAs::Word(RemoteAsWord::Internal) => RemoteAs::Internal,
         file::RemoteAs::Word(RemoteAsWord::External) => RemoteAs::External,
         file::RemoteAs::Word(RemoteAsWord::Any) => RemoteAs::Any,
@@ -392,12 +424,14 @@ fn resolve_shutdown(value: ShutdownValue) -> Option<String> {
 }
 
 /// `None` where only the OPEN will tell.
-fn is_internal(remote_as: RemoteAs, local: Asn) -> Option<bool> {
+fn is_internal(remote_as: &RemoteAs, local: Asn) -> Option<bool> {
     match remote_as {
-        RemoteAs::Number(asn) => Some(asn == local),
+        RemoteAs::Number(asn) => Some(*asn == local),
+        RemoteAs::OneOf(list) if !list.contains(&local) => Some(false),
+        RemoteAs::OneOf(list) if list.iter().all(|asn| *asn == local) => Some(true),
         RemoteAs::Internal => Some(true),
         RemoteAs::External => Some(false),
-        RemoteAs::Any => None,
+        RemoteAs::OneOf(_) | RemoteAs::Any => None,
     }
 }
 

@@ -7,13 +7,15 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::{Config, NeighborAddress, NeighborConfig};
+use super::{Config, NeighborAddress, NeighborConfig, RangeConfig};
 
 /// What is to be done.
 #[derive(Debug, Default)]
 pub struct Diff {
     /// Neighbours, by address.
     pub neighbors: Vec<(NeighborAddress, NeighborStep)>,
+    /// Ranges that come, go, or are others: lines to tell.
+    pub ranges: Vec<Change>,
     /// Keys that are in force only after the next start.
     pub restart: Vec<&'static str>,
 }
@@ -65,9 +67,9 @@ pub enum Effect {
 macro_rules! neighbor_keys {
     (while_it_lasts: $($kept:ident),*; by_a_reset: $($reset:ident),*;) => {
         /// The keys in which two configurations of a neighbour differ, and whether its session ends for that.
-        fn compare(old: &NeighborConfig, new: &NeighborConfig) -> (Vec<&'static str>, bool) {
+        pub fn compare(old: &NeighborConfig, new: &NeighborConfig) -> (Vec<&'static str>, bool) {
             // Makes a key that is missing below an error.
-            let NeighborConfig { address: _, $($kept: _,)* $($reset: _,)* } = new;
+            let NeighborConfig { address: _, range: _, $($kept: _,)* $($reset: _,)* } = new;
             let mut keys = Vec::new();
             $(if old.$kept != new.$kept { keys.push(key(stringify!($kept))); })*
             let kept = keys.len();
@@ -106,6 +108,7 @@ impl Diff {
     pub fn between(running: &Config, wanted: &Config) -> Diff {
         Diff {
             neighbors: neighbor_steps(&running.bgp.neighbors, &wanted.bgp.neighbors),
+            ranges: range_changes(&running.bgp.ranges, &wanted.bgp.ranges),
             restart: restart_keys(running, wanted),
         }
     }
@@ -118,7 +121,7 @@ impl Diff {
             effect: Effect::NeedsRestart,
             keys: Vec::new(),
         };
-        neighbors.chain(self.restart.iter().map(one)).collect()
+        neighbors.chain(self.ranges.iter().cloned()).chain(self.restart.iter().map(one)).collect()
     }
 }
 
@@ -154,6 +157,25 @@ fn neighbor_steps(
     }
     steps.extend(before.into_keys().map(|address| (address, NeighborStep::Remove)));
     steps.into_iter().collect()
+}
+
+fn range_changes(running: &[RangeConfig], wanted: &[RangeConfig]) -> Vec<Change> {
+    let find = |list: &'_ [RangeConfig], range| list.iter().position(|other| other.range == range);
+    let line = |range: &RangeConfig, effect, keys| Change {
+        subject: format!("dynamic range {}", range.range),
+        effect,
+        keys,
+    };
+    let gone = running.iter().filter(|range| find(wanted, range.range).is_none());
+    let come = wanted.iter().filter_map(|new| {
+        let Some(old) = find(running, new.range).and_then(|place| running.get(place)) else {
+            return Some(line(new, Effect::Added, Vec::new()));
+        };
+        let (mut keys, _) = compare(&old.neighbor, &new.neighbor);
+        keys.extend((old.limit != new.limit).then_some("limit"));
+        (!keys.is_empty()).then(|| line(new, Effect::Changed, keys))
+    });
+    come.chain(gone.map(|old| line(old, Effect::Removed, Vec::new()))).collect()
 }
 
 fn restart_keys(running: &Config, wanted: &Config) -> Vec<&'static str> {

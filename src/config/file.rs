@@ -15,7 +15,7 @@ use super::value::{AsnValue, MtuValue, RdValue, RtValue};
 
 pub use super::graceful_restart::{GracefulRestart, LongLived};
 pub use super::policy::file::PolicySection;
-pub use super::settings::{Neighbor, PeerGroup, PeerSettings};
+pub use super::settings::{DynamicNeighbors, Neighbor, PeerGroup, PeerSettings};
 
 /// The whole file.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -60,6 +60,9 @@ pub struct Bgp {
     /// The neighbours.
     #[serde(default)]
     pub neighbors: Vec<Neighbor>,
+    /// Ranges of addresses from which neighbours may come that are not named.
+    #[serde(default)]
+    pub dynamic_neighbors: Vec<DynamicNeighbors>,
 }
 
 /// Where connections are accepted.
@@ -86,13 +89,15 @@ pub enum EbgpDefault {
 }
 
 /// The AS that a neighbour must be in.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
-#[serde(untagged, expecting = "expected an AS number, or internal, external or any")]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(untagged, expecting = "expected an AS number, a list of them, or internal, external or any")]
 pub enum RemoteAs {
     /// One of the words.
     Word(RemoteAsWord),
     /// That number.
     Number(AsnValue),
+    /// One of those.
+    List(Vec<AsnValue>),
 }
 
 /// The AS that a neighbour must be in, without a number.

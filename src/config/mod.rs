@@ -18,6 +18,7 @@ mod mask;
 mod max_prefix;
 pub mod policy;
 mod protection;
+mod ranges;
 mod read;
 mod secret;
 mod settings;
@@ -35,6 +36,7 @@ use bgp::session::{RemoteAs, RoleConfig};
 use bgp::types::{Asn, Family, FamilySet, Rd, RouterId, Vni};
 use bgp::wire::RouteTarget;
 use evpn::ImportTarget;
+use ipnet::IpNet;
 
 pub use self::bfd::{BfdConfig, BfdSection, BfdValue, MultihopValue};
 pub use address::{InterfaceName, NeighborAddress};
@@ -73,8 +75,28 @@ pub struct BgpConfig {
     pub listen: Vec<SocketAddr>,
     /// The neighbours, each with its group's settings merged in.
     pub neighbors: Vec<NeighborConfig>,
+    /// Where neighbours may come from that are not named.
+    pub ranges: Vec<RangeConfig>,
     /// The policies, in the order in which they are written.
     pub policies: Vec<Arc<Policy>>,
+}
+
+/// A range of addresses, and what holds for a neighbour that comes from it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RangeConfig {
+    /// The addresses, no bit of a host's set.
+    pub range: IpNet,
+    /// How many neighbours may be there at a time.
+    pub limit: u32,
+    /// Each of them, but for its address.
+    pub neighbor: NeighborConfig,
+}
+
+impl RangeConfig {
+    /// The neighbour of this address.
+    pub fn neighbor_at(&self, address: NeighborAddress) -> NeighborConfig {
+        NeighborConfig { address, ..self.neighbor.clone() }
+    }
 }
 
 /// A neighbour.
@@ -82,6 +104,8 @@ pub struct BgpConfig {
 pub struct NeighborConfig {
     /// Its address or its link: what identifies it.
     pub address: NeighborAddress,
+    /// The range that it came from; `None` where it is configured itself.
+    pub range: Option<IpNet>,
     /// Its TCP port.
     pub port: u16,
     /// The operator's word for it; may be empty.

@@ -193,6 +193,7 @@ fn stand_in(key: &str) -> Option<Value> {
         )),
         "asn" | "vni" => Some(1.into()),
         "router_id" | "address" | "vtep" => Some(address()),
+        "range" => Some("192.0.2.0/24".into()),
         "name" => Some("".into()),
         "action" => Some("next".into()),
         "algorithm" => Some("hmac-sha-1-96".into()),

@@ -14,7 +14,7 @@ use super::bfd::BfdValue;
 use super::file::{GracefulRestart, RemoteAs, TcpAo};
 use super::max_prefix::MaxPrefix;
 use super::secret::Secret;
-use super::value::{FamilyValue, RoleValue, ShutdownValue, Texts};
+use super::value::{FamilyValue, RangeValue, RoleValue, ShutdownValue, Texts};
 
 macro_rules! peer_settings {
     ($($(#[doc = $doc:literal])* $key:ident: $type:ty,)*) => {
@@ -51,6 +51,29 @@ macro_rules! peer_settings {
             $($(#[doc = $doc])* pub $key: Option<$type>,)*
         }
 
+        /// Addresses from which neighbours may come that are not named: they connect, and are gone when their
+        /// session is.
+        #[derive(Debug, Deserialize, JsonSchema)]
+        #[serde(deny_unknown_fields)]
+        pub struct DynamicNeighbors {
+            /// The addresses. Of several ranges that hold an address the longest prefix counts.
+            pub range: RangeValue,
+            /// How many neighbours may be there at a time. 100 unless given.
+            pub limit: Option<u32>,
+            /// The group whose settings they take.
+            pub peer_group: Option<String>,
+            /// A word for the operator.
+            pub description: Option<String>,
+            $($(#[doc = $doc])* pub $key: Option<$type>,)*
+        }
+
+        impl DynamicNeighbors {
+            /// What is set for each of them.
+            pub fn settings(&self) -> PeerSettings {
+                PeerSettings { $($key: self.$key.clone(),)* }
+            }
+        }
+
         impl PeerGroup {
             /// What it sets.
             pub fn settings(&self) -> PeerSettings {
@@ -75,7 +98,7 @@ macro_rules! peer_settings {
 }
 
 peer_settings! {
-    /// The AS: a number, `internal`, `external` or `any`.
+    /// The AS: a number, a list of numbers, `internal`, `external` or `any`.
     remote_as: RemoteAs,
     /// The neighbour's TCP port; 179 unless given.
     port: u16,

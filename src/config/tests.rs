@@ -38,7 +38,10 @@ api: { socket: /tmp/l.sock, listen: "127.0.0.1:50151" }
     assert_eq!(config.bgp.cluster_id, config.bgp.router_id.0);
     assert_eq!(config.bgp.listen.len(), 2);
     let [spine, other] = &config.bgp.neighbors[..] else { panic!() };
-    assert_eq!((spine.hold_time, spine.keepalive, spine.remote_as), (30, Some(3), RemoteAs::Internal));
+    assert_eq!(
+        (spine.hold_time, spine.keepalive, spine.remote_as.clone()),
+        (30, Some(3), RemoteAs::Internal)
+    );
     assert_eq!((other.hold_time, other.passive, other.families.iter().count()), (90, true, 2));
     let evpn = config.evpn.unwrap();
     assert_eq!(evpn.vnis[0].vxlan.as_deref(), Some("vxlan100"));
@@ -68,7 +71,7 @@ evpn:
 t.yaml:3:14: bgp.router_id: invalid IPv4 address syntax
     3 |   router_id: 10.0.0
       |              ^
-t.yaml:4:3: bgp.neighbours: unknown key; expected one of `asn`, `router_id`, `listen`, `cluster_id`, `ebgp_default`, `graceful_restart`, `bfd`, `peer_groups`, `neighbors`
+t.yaml:4:3: bgp.neighbours: unknown key; expected one of `asn`, `router_id`, `listen`, `cluster_id`, `ebgp_default`, `graceful_restart`, `bfd`, `peer_groups`, `neighbors`, `dynamic_neighbors`
     4 |   neighbours: []
       |   ^
 t.yaml:8:18: bgp.neighbors[0].hold_time: 0 (never), or at least 3 seconds (RFC 4271 section 4.2)
@@ -77,7 +80,7 @@ t.yaml:8:18: bgp.neighbors[0].hold_time: 0 (never), or at least 3 seconds (RFC 4
 t.yaml:9:7: bgp.neighbors[1].address: the key `address` is missing, or `interface` in its place
     9 |     - remote_as: elsewhere
       |       ^
-t.yaml:9:18: bgp.neighbors[1].remote_as: expected an AS number, or internal, external or any
+t.yaml:9:18: bgp.neighbors[1].remote_as: expected an AS number, a list of them, or internal, external or any
     9 |     - remote_as: elsewhere
       |                  ^
 t.yaml:10:7: bgp.neighbors[2]: invalid type: integer `7`, expected struct Neighbor
@@ -214,7 +217,7 @@ bgp:
 "#,
     );
     let [one, two] = &config.bgp.neighbors[..] else { panic!() };
-    assert_eq!((one.remote_as, one.hold_time, one.connect_retry), (RemoteAs::Internal, 9, 4));
+    assert_eq!((one.remote_as.clone(), one.hold_time, one.connect_retry), (RemoteAs::Internal, 9, 4));
     assert_eq!((one.shutdown.as_deref(), two.shutdown.as_deref()), (Some("at work"), None));
     assert_eq!((&*one.peer_group, two.connect_retry), ("spines", 3));
 }
@@ -321,6 +324,34 @@ bgp:
         assert!(faults.contains(part), "{part}\n{faults}");
     }
     assert!(!faults.contains("hunter2") && !faults.contains("4711"), "{faults}");
+}
+
+#[test]
+fn ranges_of_neighbors() {
+    let text = r#"
+bgp:
+  asn: 65000
+  router_id: 10.0.0.1
+  dynamic_neighbors:
+    - { range: 10.99.0.0/16, remote_as: [65000, 65001], limit: 0, passive: false }
+    - { range: 10.99.0.1/16, remote_as: [] }
+    - { range: 10.99.0.0, remote_as: 1 }
+    - { range: "fd00::/64", peer_group: nobody }
+"#;
+    let faults = faults(text);
+    for part in [
+        "[0].limit: 0 lets nobody in",
+        "[0].passive: neighbours of a range are only connected from",
+        "[0]: whoever comes has to connect, but linnetd listens nowhere",
+        "[1].range: 10.99.0.0/16 is configured already",
+        "[1].range: bits of a host are set; 10.99.0.0/16 is the range",
+        "[1].remote_as: an empty list lets nobody in",
+        "[2].range: `10.99.0.0` is no range of addresses",
+        "[3].remote_as: is given neither here nor in a group",
+        "[3].peer_group: there is no group `nobody`",
+    ] {
+        assert!(faults.contains(part), "{part}\n{faults}");
+    }
 }
 
 #[test]

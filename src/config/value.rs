@@ -5,6 +5,7 @@ use std::fmt;
 
 use bgp::types::{Asn, BgpRole, Family, Rd};
 use evpn::ImportTarget;
+use ipnet::IpNet;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::{self, Deserializer, SeqAccess, Visitor};
@@ -28,6 +29,10 @@ pub enum ShutdownValue {
     /// It is, and why.
     Text(String),
 }
+
+/// A range of addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RangeValue(pub IpNet);
 
 /// A role by its name (RFC 9234).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,6 +137,14 @@ impl Visitor<'_> for AsnVisitor {
     }
 }
 
+impl<'de> Deserialize<'de> for RangeValue {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let wrong = || format!("`{text}` is no range of addresses; such as 10.1.0.0/16 or \"fd00:1::/64\"");
+        text.parse().map(RangeValue).map_err(|_| de::Error::custom(wrong()))
+    }
+}
+
 impl<'de> Deserialize<'de> for FamilyValue {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
@@ -219,6 +232,16 @@ impl JsonSchema for Texts {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         let one = ["string", "integer"];
         json_schema!({"anyOf": [{"type": one}, {"type": "array", "items": {"type": one}}]})
+    }
+}
+
+impl JsonSchema for RangeValue {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Range".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "pattern": "^[0-9a-fA-F.:]+/[0-9]+$"})
     }
 }
 

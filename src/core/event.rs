@@ -1,5 +1,6 @@
 //! What core is told and what it asks for: its border to the tasks.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bgp::export::Batch;
@@ -10,9 +11,10 @@ use bgp::types::{Family, PeerId};
 use bgp::wire::Fault;
 use evpn::Notice;
 use fib::{KernelEvent, Op};
+use ipnet::IpNet;
 
 use crate::config::diff::Change;
-use crate::config::{Config, NeighborConfig};
+use crate::config::{Authentication, Config, NeighborConfig};
 
 use super::bfd::{BfdCommand, BfdLine, BfdNews};
 
@@ -35,6 +37,12 @@ pub enum Event {
     PeerEnded {
         /// Which.
         peer: PeerId,
+    },
+    /// Somebody connects who is no neighbour, from an address of one of the ranges ([`Action::SetRanges`]). The
+    /// answer is [`Action::StartPeer`] for his address, or [`Action::TurnAway`].
+    Knock {
+        /// His address.
+        from: IpAddr,
     },
     /// From the kernel's task.
     Kernel(Vec<KernelEvent>),
@@ -97,6 +105,13 @@ pub enum Action {
         peer: PeerId,
         /// What its neighbour is told.
         reason: StopReason,
+    },
+    /// Ask about whoever connects from these ranges, and have those sign who do.
+    SetRanges(Vec<(IpNet, Authentication)>),
+    /// Close the connection of somebody who was asked about, for want of resources (RFC 4486).
+    TurnAway {
+        /// His address.
+        from: IpAddr,
     },
     /// Send routes.
     Batch {

@@ -14,6 +14,7 @@
 
 mod answer;
 mod bfd;
+mod dynamic;
 mod event;
 mod fault_log;
 mod forward;
@@ -42,6 +43,7 @@ use bgp::wire::update::PeerKind;
 use crate::config::{Config, NeighborConfig};
 
 pub use self::bfd::{BfdCommand, BfdLine, BfdNews, BfdPicture, BfdTarget};
+use dynamic::Visitors;
 pub use event::{Action, Event, LogLine, PeerNews, PeerStart, ReleaseReason, SessionCommand};
 use forward::Forwarding;
 use peer::{LiveSession, Peers};
@@ -67,6 +69,7 @@ pub struct Core {
     /// EVPN and the kernel, where the configuration asks for them.
     forwarding: Option<Forwarding>,
     watches: Watches,
+    visitors: Visitors,
     refreshes: Refreshes,
     actions: VecDeque<Action>,
 }
@@ -96,10 +99,16 @@ impl Core {
             export,
             forwarding,
             watches: Watches::new(seed),
+            visitors: Visitors::default(),
             refreshes: Refreshes::default(),
             actions: VecDeque::new(),
         };
-        neighbors.into_iter().for_each(|neighbor| core.add_neighbor(neighbor));
+        for neighbor in neighbors {
+            core.add_neighbor(neighbor);
+        }
+        if !core.config.bgp.ranges.is_empty() {
+            core.announce_ranges();
+        }
         core.begin_sessions(now, false);
         core
     }
@@ -110,6 +119,7 @@ impl Core {
             Event::Peer { peer, news } => news.into_iter().for_each(|news| self.peer_news(now, peer, news)),
             Event::PeerDied { peer } => self.peer_died(now, peer),
             Event::PeerEnded { peer } => self.peer_ended(peer),
+            Event::Knock { from } => self.knock(now, from),
             Event::Kernel(events) => {
                 if let Some(forwarding) = &mut self.forwarding {
                     forwarding.kernel(now, events);
@@ -131,6 +141,7 @@ impl Core {
         self.end_overdue_refreshes(now);
         let mut more = self.rib.sweep(budget);
         self.reclaim_ids();
+        self.lose_patience(now);
         if let Some(forwarding) = &mut self.forwarding {
             more |= forwarding.settle(now, self.started, &mut self.rib, budget, &mut self.actions);
         }
@@ -172,6 +183,7 @@ impl Core {
             self.startup.poll_timeout(now, &self.peers, keeps_stale),
             self.restarts.next_due(),
             self.refreshes.poll_timeout(),
+            self.patience_ends(),
         ];
         timers.into_iter().flatten().min()
     }
@@ -203,6 +215,7 @@ impl Core {
                     peer.info = Some(info);
                     self.watches.neighbor_changed(id);
                 }
+                self.let_go_if_over(id);
             }
         }
     }

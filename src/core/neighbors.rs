@@ -12,15 +12,17 @@ use crate::peer::session_config;
 
 impl Core {
     /// Takes a neighbour in and has its task begun.
-    pub(super) fn add_neighbor(&mut self, config: NeighborConfig) {
+    pub(super) fn add_neighbor(&mut self, config: NeighborConfig) -> PeerId {
         let id = self.take_in(config);
         self.start_peer(id);
+        id
     }
 
     /// Lets a neighbour go: its session ends, with `reason` as the last word, and its routes are swept.
     pub(super) fn remove_neighbor(&mut self, id: PeerId, reason: StopReason) {
         self.bfd_neighbor_ends(id);
         let Some(peer) = self.peers.retire(id) else { return };
+        self.visitors.went(peer.config.range, id);
         self.export.leave(&mut self.rib, id);
         self.refreshes.forget(id);
         self.restarts.forget(id);
@@ -48,6 +50,7 @@ impl Core {
 
     fn take_in(&mut self, config: NeighborConfig) -> PeerId {
         let import_policy = config.import_policy.clone();
+        self.visitors.came(config.range);
         let id = self.peers.add(config);
         self.rib.set_import_policy(id, import_policy);
         self.watches.neighbor_changed(id);

@@ -40,7 +40,9 @@ impl Core {
         for (address, step) in diff.neighbors {
             let id = self.peers.by_address(address).map(|peer| peer.id);
             match (step, id) {
-                (NeighborStep::Add(config), None) => self.add_neighbor(*config),
+                (NeighborStep::Add(config), None) => {
+                    self.add_neighbor(*config);
+                }
                 (NeighborStep::Remove, Some(id)) => self.remove_neighbor(id, StopReason::Deconfigured),
                 (NeighborStep::Change { config, resets: true, .. }, Some(id)) => {
                     self.replace_neighbor(id, *config);
@@ -52,12 +54,15 @@ impl Core {
                 (NeighborStep::Remove | NeighborStep::Change { .. }, None) => {}
             }
         }
+        if !diff.ranges.is_empty() {
+            former.extend(self.rearrange_visitors());
+        }
         self.renew_policies(&former);
         self.restore_admin_states();
     }
 
     /// Changes what a session can take over while it lasts; what was configured before.
-    fn change_neighbor(&mut self, id: PeerId, config: NeighborConfig) -> Option<NeighborConfig> {
+    pub(super) fn change_neighbor(&mut self, id: PeerId, config: NeighborConfig) -> Option<NeighborConfig> {
         let session = session_config(&self.config.bgp, &config);
         let peer = self.peers.get_mut(id)?;
         let limits_differ = peer.config.max_prefix != config.max_prefix;
@@ -136,6 +141,7 @@ mod tests {
                     said.push(format!("stop {}: {reason}", peer.0));
                     node.core.handle(node.now, Event::PeerEnded { peer });
                 }
+                Action::SetRanges(ranges) => said.push(format!("{} ranges", ranges.len())),
                 Action::Session { peer, command } => {
                     let command = format!("{command:?}");
                     said.push(format!("{} {}", command.split('(').next().unwrap(), peer.0));

@@ -143,6 +143,11 @@ impl Restarts {
         self.kept.values().map(|kept| kept.until).min()
     }
 
+    /// Whether anything of the neighbour's is kept though its session was lost.
+    pub(super) fn keeps(&self, peer: PeerId) -> bool {
+        !self.families_of(peer).is_empty()
+    }
+
     /// How a family stands; `None` where nothing has outlived a session.
     pub(super) fn get(&self, peer: PeerId, family: Family) -> Option<&Kept> {
         self.kept.get(&(peer, family))
@@ -202,6 +207,7 @@ impl Core {
             }
             self.watches.neighbor_changed(id);
             self.log(LogLine::KeptNoLonger(id, family, fate == Fate::Aged));
+            self.let_go_if_over(id);
         }
     }
 }

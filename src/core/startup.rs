@@ -34,6 +34,9 @@ const FIRST_LOOK: Duration = Duration::from_secs(3);
 /// How long a neighbour that knows no End-of-RIB takes to say all it has, as far as anybody can tell.
 const WITHOUT_END_OF_RIB: Duration = Duration::from_secs(5);
 
+/// How long those may take to come who are not named in the configuration: a try or two to connect.
+const STRANGERS: Duration = Duration::from_secs(15);
+
 /// The time from the start until everybody has been heard.
 #[derive(Debug)]
 pub(super) struct Startup {
@@ -82,9 +85,13 @@ impl Startup {
     ) -> Option<Family> {
         let is_late = now >= self.started + DEADLINE;
         let is_read = |family| family != Family::L2vpnEvpn || forwarding.is_none_or(|f| f.is_current(rib));
+        let strangers = !config.ranges.is_empty() && now < self.started + STRANGERS;
         let heard_out = |family: &Family| {
             let mut awaited = peers.iter().filter(|peer| is_passed_on(peer, *family, config, peers));
-            is_late || is_read(*family) && !awaited.any(|peer| is_awaited(now, peer, *family, false))
+            is_late
+                || !strangers
+                    && is_read(*family)
+                    && !awaited.any(|peer| is_awaited(now, peer, *family, false))
         };
         let family = self.held.iter().find(heard_out)?;
         self.held.remove(family);
@@ -115,7 +122,10 @@ impl Startup {
         }
         let unmarked =
             peers.iter().filter_map(|peer| Some(peer.session.as_ref()?.since + WITHOUT_END_OF_RIB));
-        let deadlines = [self.started + DEADLINE].into_iter().chain(unmarked).filter(|due| *due > now);
+        let deadlines = [self.started + DEADLINE, self.started + STRANGERS]
+            .into_iter()
+            .chain(unmarked)
+            .filter(|due| *due > now);
         first_look.into_iter().chain(deadlines).min()
     }
 }
@@ -148,8 +158,9 @@ fn is_passed_on(from: &Peer, family: Family, config: &BgpConfig, peers: &Peers) 
 
 /// In this AS, and no client of this reflector.
 fn is_plain_internal(neighbor: &NeighborConfig, config: &BgpConfig) -> bool {
-    let internal = match neighbor.remote_as {
-        RemoteAs::Number(asn) => asn == config.asn,
+    let internal = match &neighbor.remote_as {
+        RemoteAs::Number(asn) => *asn == config.asn,
+        RemoteAs::OneOf(asns) => asns.iter().all(|asn| *asn == config.asn),
         RemoteAs::Internal => true,
         RemoteAs::External | RemoteAs::Any => false,
     };

@@ -131,7 +131,12 @@ impl Node {
             }
             Action::Batch { peer, .. } => self.peer(peer.0, PeerNews::Credit(1)),
             Action::StartPeer { start, .. } => self.begun = Some(start.restarted),
-            Action::StopPeer { .. } | Action::Session { .. } | Action::Bfd { .. } | Action::Log(_) => {}
+            Action::StopPeer { .. }
+            | Action::SetRanges(_)
+            | Action::TurnAway { .. }
+            | Action::Session { .. }
+            | Action::Bfd { .. }
+            | Action::Log(_) => {}
         }
     }
 

@@ -132,6 +132,8 @@ fn perform(action: Action, outlets: &mut Outlets) {
     match action {
         Action::StartPeer { peer, start } => outlets.peers.start(peer, *start),
         Action::StopPeer { peer, reason } => outlets.peers.stop(peer, reason),
+        Action::SetRanges(ranges) => outlets.peers.set_ranges(ranges),
+        Action::TurnAway { from } => outlets.peers.turn_away(from),
         Action::Batch { peer, session, batch } => outlets.peers.batch(peer, session, batch),
         Action::Session { peer, command } => outlets.peers.command(peer, command),
         Action::Bfd { peer, command } => {

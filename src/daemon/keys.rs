@@ -23,9 +23,12 @@ pub(super) struct Keys(BTreeMap<IpNet, Authentication>);
 impl Keys {
     /// What a configuration asks for.
     pub(super) fn of(bgp: &BgpConfig) -> Keys {
-        let all = bgp.neighbors.iter().map(|neighbor| (range(neighbor.address), &neighbor.authentication));
+        let named = bgp.neighbors.iter().map(|neighbor| (range(neighbor.address), &neighbor.authentication));
+        let ranges = bgp.ranges.iter().map(|range| (range.range, &range.neighbor.authentication));
         Keys(
-            all.filter(|(_, how)| **how != Authentication::None)
+            ranges
+                .chain(named)
+                .filter(|(_, how)| **how != Authentication::None)
                 .map(|(peer, how)| (peer, how.clone()))
                 .collect(),
         )

@@ -1,65 +1,23 @@
-//! Accepting connections: each goes to the task of the neighbour whose address it comes from, and to nobody
-//! else. What comes from elsewhere is closed at once.
+//! Accepting connections: each goes to the task of the neighbour whose address it comes from, or waits for core's
+//! word where it comes from a range. What comes from elsewhere is closed at once.
 
-use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use nix::net::if_::if_indextoname;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
 
-use crate::config::{Authentication, InterfaceName, NeighborAddress};
+use crate::config::Authentication;
+use crate::core::Event;
 
+use super::doors::{Admission, Doors};
 use super::keys::Keys;
 use super::socket;
-
-/// Whom accepted connections are given to: shared between those who listen and who starts the neighbours' tasks.
-#[derive(Clone, Default)]
-pub(super) struct Doors(Arc<Mutex<DoorsByAddress>>);
-
-type DoorsByAddress = HashMap<NeighborAddress, mpsc::Sender<TcpStream>>;
-
-impl Doors {
-    /// Connections from this address or link are a neighbour's from now on.
-    pub(super) fn open(&self, address: NeighborAddress, door: mpsc::Sender<TcpStream>) {
-        self.locked().insert(address, door);
-    }
-
-    /// Connections from this address or link are nobody's any more.
-    pub(super) fn close(&self, address: NeighborAddress) {
-        self.locked().remove(&address);
-    }
-
-    /// The door for a connection from there: of a neighbour with that address, or else with that link.
-    fn door(&self, from: SocketAddr) -> Option<mpsc::Sender<TcpStream>> {
-        let doors = self.locked();
-        match (from, link_of(from)) {
-            (SocketAddr::V6(from), Some(link)) => doors
-                .get(&NeighborAddress::OnLink(*from.ip(), link))
-                .or_else(|| doors.get(&NeighborAddress::Interface(link)))
-                .cloned(),
-            _ => doors.get(&from.ip().into()).cloned(),
-        }
-    }
-
-    /// Nobody waits while it is locked, and a map that somebody died with is whole.
-    fn locked(&self) -> MutexGuard<'_, DoorsByAddress> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The link that a link-local address is on.
-fn link_of(from: SocketAddr) -> Option<InterfaceName> {
-    let SocketAddr::V6(from) = from else { return None };
-    let name = if_indextoname(Some(from.scope_id()).filter(|index| *index != 0)?).ok()?;
-    InterfaceName::new(name.to_str().ok()?)
-}
 
 /// After an error of `accept` itself (no descriptor left, say), trying again at once would only burn a core.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -76,7 +34,12 @@ impl Listeners {
     ///
     /// # Errors
     /// The kernel's, with the address; or a key that it does not take, with whose it is.
-    pub(super) fn start(addresses: &[SocketAddr], keys: Keys, doors: &Doors) -> io::Result<Listeners> {
+    pub(super) fn start(
+        addresses: &[SocketAddr],
+        keys: Keys,
+        doors: &Doors,
+        core: &mpsc::Sender<Event>,
+    ) -> io::Result<Listeners> {
         let mut listeners = Listeners::default();
         for &address in addresses {
             let listener = socket::listen(address).map_err(|error| {
@@ -90,7 +53,7 @@ impl Listeners {
         // Nobody is let in before all keys are there.
         for (address, listener) in &listeners.sockets {
             info!(%address, "listening");
-            tokio::spawn(accept(listener.clone(), doors.clone()));
+            tokio::spawn(accept(listener.clone(), doors.clone(), core.clone()));
         }
         Ok(listeners)
     }
@@ -115,10 +78,10 @@ impl Listeners {
     }
 }
 
-async fn accept(listener: Arc<TcpListener>, doors: Doors) {
+async fn accept(listener: Arc<TcpListener>, doors: Doors, core: mpsc::Sender<Event>) {
     loop {
         match listener.accept().await {
-            Ok((stream, from)) => admit(stream, from, &doors),
+            Ok((stream, from)) => admit(stream, from, &doors, &core).await,
             Err(error) => {
                 warn!(%error, "cannot accept a connection");
                 tokio::time::sleep(PAUSE).await;
@@ -127,13 +90,12 @@ async fn accept(listener: Arc<TcpListener>, doors: Doors) {
     }
 }
 
-fn admit(stream: TcpStream, from: SocketAddr, doors: &Doors) {
-    let Some(door) = doors.door(from) else {
-        debug!(%from, "connection refused: no such neighbour");
-        return;
-    };
-    // A neighbour that connects faster than its task looks has its newest connection closed.
-    if door.try_send(stream).is_err() {
-        debug!(%from, "connection refused: others of this neighbour are waiting");
+async fn admit(stream: TcpStream, from: SocketAddr, doors: &Doors, core: &mpsc::Sender<Event>) {
+    match doors.admit(stream, from) {
+        Admission::Given => {}
+        // Without a core nobody is let in any more.
+        Admission::Waits(from) => drop(core.send(Event::Knock { from }).await),
+        Admission::Unknown => debug!(%from, "connection refused: no such neighbour"),
+        Admission::Crowded => debug!(%from, "connection refused: others are waiting"),
     }
 }

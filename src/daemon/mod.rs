@@ -6,6 +6,7 @@
 
 mod bfd;
 mod core;
+mod doors;
 mod host;
 mod keep;
 mod kernel;
@@ -36,9 +37,9 @@ use crate::core::Core;
 
 use self::bfd::BfdOutlet;
 use self::core::{Inlets, Outlets};
+use doors::Doors;
 use kernel::KernelTask;
 use keys::Keys;
-use listen::Doors;
 use reload::Reloader;
 use tasks::PeerTasks;
 
@@ -60,7 +61,9 @@ const GOODBYE: Duration = Duration::from_secs(2);
 /// # Errors
 /// What it lacks, and who needs it.
 pub fn preflight(config: &Config) -> anyhow::Result<()> {
-    let mut signs = config.bgp.neighbors.iter().filter(|n| matches!(n.authentication, Authentication::Ao(_)));
+    let ranges = config.bgp.ranges.iter().map(|range| &range.neighbor);
+    let all = config.bgp.neighbors.iter().chain(ranges);
+    let mut signs = all.filter(|n| matches!(n.authentication, Authentication::Ao(_)));
     if let Some(neighbor) = signs.next().filter(|_| !sockopt::has_tcp_ao()) {
         anyhow::bail!(
             "neighbor {}: tcp_ao: this kernel has no TCP-AO: it takes Linux 6.7 or later, built with CONFIG_TCP_AO; \
@@ -91,7 +94,7 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
     let kernel = kernel::start(config.evpn.is_some(), &events).context("cannot open the kernel's tables")?;
     let (kernel, kernel_failed) = KernelTask::split(kernel);
     let doors = Doors::default();
-    let listening = listen::Listeners::start(&config.bgp.listen, Keys::of(&config.bgp), &doors)?;
+    let listening = listen::Listeners::start(&config.bgp.listen, Keys::of(&config.bgp), &doors, &events)?;
     let peers = PeerTasks::new(doors, listening, events, seed);
     let (api_ended, api_end) = mpsc::channel(1);
     let (requests, asked) = mpsc::channel(REQUESTS);

@@ -1,18 +1,24 @@
 //! The neighbours' tasks: begun and ended as core wants, and reached by their ids.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bgp::export::Batch;
 use bgp::session::{Session, SessionConfig, StopReason};
 use bgp::types::PeerId;
+use bgp::wire::Notification;
+use bytes::BytesMut;
+use ipnet::IpNet;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tracing::{debug, warn};
 
 use crate::config::{Authentication, NeighborConfig};
 use crate::core::{BATCH_CREDIT, Event, PeerStart, SessionCommand};
+use crate::peer::Stream;
 
-use super::listen::{Doors, Listeners};
+use super::doors::Doors;
+use super::listen::Listeners;
 use super::peer::{Mailbox, Peer};
 use super::socket::{Remote, Route};
 use super::{host, keep, keys, unnumbered};
@@ -35,6 +41,7 @@ pub(super) struct PeerTasks {
     /// By peer id.
     outlets: Vec<Option<Outlet>>,
     running: JoinSet<()>,
+    ranges: Vec<(IpNet, Authentication)>,
 }
 
 /// The way to one task.
@@ -53,7 +60,15 @@ impl PeerTasks {
         events: mpsc::Sender<Event>,
         seed: u64,
     ) -> PeerTasks {
-        PeerTasks { doors, listeners, events, seed, outlets: Vec::new(), running: JoinSet::new() }
+        PeerTasks {
+            doors,
+            listeners,
+            events,
+            seed,
+            outlets: Vec::new(),
+            running: JoinSet::new(),
+            ranges: Vec::new(),
+        }
     }
 
     /// Begins a task.
@@ -100,6 +115,29 @@ impl PeerTasks {
         let _ = outlet.commands.try_send(SessionCommand::End(reason));
     }
 
+    /// Neighbours may come from these ranges from now on, and have to sign like this.
+    pub(super) fn set_ranges(&mut self, ranges: Vec<(IpNet, Authentication)>) {
+        let before = std::mem::replace(&mut self.ranges, ranges);
+        for (range, _) in
+            before.iter().filter(|(range, _)| !self.ranges.iter().any(|(other, _)| other == range))
+        {
+            self.listeners.set_key(*range, &Authentication::None).iter().for_each(|error| warn!("{error}"));
+        }
+        for (range, how) in &self.ranges {
+            self.listeners.set_key(*range, how).iter().for_each(|error| warn!("{error}"));
+        }
+        self.doors.set_ranges(self.ranges.iter().map(|(range, _)| *range).collect());
+    }
+
+    /// Closes the connection of somebody who waits to become a neighbour.
+    pub(super) fn turn_away(&self, from: IpAddr) {
+        let Some(stream) = self.doors.take_waiting(from) else { return };
+        let mut octets = BytesMut::new();
+        Notification::OUT_OF_RESOURCES.emit(&mut octets);
+        debug!(%from, "connection refused: there is no room for another neighbour of its range");
+        stream.close(vec![octets.freeze()]);
+    }
+
     /// Ends all tasks, because the daemon ends.
     pub(super) fn end(&mut self) {
         // The commands' ends go, and that is what tells the sessions to close.
@@ -131,6 +169,10 @@ impl PeerTasks {
 
     /// Has the listeners ask a neighbour for a key.
     fn set_key(&mut self, neighbor: &NeighborConfig, how: &Authentication) {
+        if neighbor.range.is_some() {
+            // The key of its range is its own.
+            return;
+        }
         for error in self.listeners.set_key(keys::range(neighbor.address), how) {
             warn!("{error}");
         }

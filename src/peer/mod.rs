@@ -347,6 +347,6 @@ pub fn session_config(bgp: &BgpConfig, neighbor: &NeighborConfig) -> SessionConf
         role: neighbor.role,
         software_version: neighbor.software_version.then(|| SOFTWARE.to_owned()),
         restart: neighbor.graceful_restart.as_ref().map(RestartSettings::offer),
-        ..SessionConfig::new(bgp.asn, bgp.router_id, neighbor.remote_as, neighbor.families)
+        ..SessionConfig::new(bgp.asn, bgp.router_id, neighbor.remote_as.clone(), neighbor.families)
     }
 }

@@ -386,6 +386,12 @@ pub(crate) fn status() -> v1::Status {
         paths,
     };
     v1::Status {
+        dynamic_ranges: vec![v1::DynamicRange {
+            range: "10.99.0.0/16".into(),
+            limit: 100,
+            neighbors: 7,
+            refused: 2,
+        }],
         version: s("9.9.9"),
         router_id: s("10.0.0.1"),
         asn: 65000,

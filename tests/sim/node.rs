@@ -199,7 +199,9 @@ impl Node {
                 drop(net);
                 self.start_peer(peer, *start);
             }
-            Action::StopPeer { .. } => panic!("nobody configures anew here"),
+            Action::StopPeer { .. } | Action::SetRanges(_) | Action::TurnAway { .. } => {
+                panic!("nobody configures anew here")
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::restart::RestartConfig;
@@ -55,10 +56,12 @@ pub struct RoleConfig {
 }
 
 /// Which AS a peer may be in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RemoteAs {
     /// Exactly this one.
     Number(Asn),
+    /// One of these.
+    OneOf(Arc<[Asn]>),
     /// Ours, whatever it is.
     Internal,
     /// Any but ours.
@@ -97,9 +100,10 @@ impl SessionConfig {
 
 impl RemoteAs {
     /// Whether a peer in AS `remote` may come to a speaker in AS `local`.
-    pub fn accepts(self, remote: Asn, local: Asn) -> bool {
+    pub fn accepts(&self, remote: Asn, local: Asn) -> bool {
         match self {
-            RemoteAs::Number(asn) => remote == asn,
+            RemoteAs::Number(asn) => remote == *asn,
+            RemoteAs::OneOf(list) => list.contains(&remote),
             RemoteAs::Internal => remote == local,
             RemoteAs::External => remote != local,
             RemoteAs::Any => true,
@@ -111,6 +115,10 @@ impl fmt::Display for RemoteAs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             RemoteAs::Number(asn) => asn.fmt(f),
+            RemoteAs::OneOf(list) => {
+                let texts: Vec<String> = list.iter().map(Asn::to_string).collect();
+                f.write_str(&texts.join(" or "))
+            }
             RemoteAs::Internal => f.write_str("internal"),
             RemoteAs::External => f.write_str("external"),
             RemoteAs::Any => f.write_str("any"),

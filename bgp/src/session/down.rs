@@ -45,7 +45,7 @@ pub enum Reason {
 }
 
 /// Why an OPEN is not acceptable (RFC 4271 section 6.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// The peer is in an AS that it may not be in.
     PeerAs {

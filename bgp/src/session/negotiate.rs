@@ -69,7 +69,7 @@ impl OpenSent {
 /// The checks of RFC 4271 section 6.2 that need the configuration; the others were made when it was parsed.
 fn check_peer(theirs: &Open, config: &SessionConfig) -> Result<(), Refusal> {
     if !config.remote_as.accepts(theirs.asn, config.local_asn) {
-        return Err(Refusal::PeerAs { says: theirs.asn, wanted: config.remote_as });
+        return Err(Refusal::PeerAs { says: theirs.asn, wanted: config.remote_as.clone() });
     }
     if theirs.asn == config.local_asn && theirs.router_id == config.router_id {
         return Err(Refusal::RouterId(theirs.router_id));
@@ -229,7 +229,7 @@ mod tests {
             (RemoteAs::Any, [true, true]),
         ];
         for (remote_as, accepted) in cases {
-            ours.remote_as = remote_as;
+            ours.remote_as = remote_as.clone();
             assert_eq!(
                 [1, 65000].map(|asn| answered(&ours, peer(asn, &[])).is_ok()),
                 accepted,

@@ -27,6 +27,7 @@ pub(crate) fn show_status(output: &mut Output<'_>, status: &v1::Status) -> io::R
         "Neighbors",
         &format!("{} of {} established", status.neighbors_established, status.neighbors),
     )?;
+    status.dynamic_ranges.iter().try_for_each(|range| field(out, "", &dynamic(range)))?;
     field(out, "EVPN", &evpn(status))?;
     if let Some(fib) = &status.fib {
         field(out, "Kernel", &kernel(fib))?;
@@ -50,6 +51,12 @@ fn bgp(status: &v1::Status) -> String {
         id => format!(", cluster {id}"),
     };
     format!("AS {}, router ID {}{cluster}", status.asn, status.router_id)
+}
+
+fn dynamic(range: &v1::DynamicRange) -> String {
+    let v1::DynamicRange { range, limit, neighbors, refused } = range;
+    let refused = if *refused == 0 { String::new() } else { format!(", {refused} refused") };
+    format!("{neighbors} of at most {limit} from {range}{refused}")
 }
 
 fn evpn(status: &v1::Status) -> String {

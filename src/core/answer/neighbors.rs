@@ -119,14 +119,15 @@ impl Core {
     pub(in crate::core) fn neighbor_row(&self, now: Instant, peer: &Peer) -> v1::Neighbor {
         let mut row = v1::Neighbor {
             address: peer.config.address.to_string(),
-            remote_as: match peer.config.remote_as {
+            remote_as: match &peer.config.remote_as {
                 RemoteAs::Number(asn) => asn.0,
                 RemoteAs::Internal => self.config.bgp.asn.0,
-                RemoteAs::External | RemoteAs::Any => 0,
+                RemoteAs::OneOf(_) | RemoteAs::External | RemoteAs::Any => 0,
             },
             local_as: self.config.bgp.asn.0,
             description: peer.config.description.clone(),
             peer_group: peer.config.peer_group.clone(),
+            dynamic: peer.config.range.is_some(),
             state: state(peer.state()).into(),
             admin_state: admin_state(peer).into(),
             since_seconds: peer.down_since.map(|since| seconds_since(now, since)),

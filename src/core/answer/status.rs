@@ -7,6 +7,7 @@ use api::v1;
 use bgp::rib::Table;
 use bgp::wire::Nlri;
 
+use crate::config::RangeConfig;
 use crate::core::Core;
 use crate::core::forward::Forwarding;
 
@@ -24,6 +25,7 @@ impl Core {
             uptime_seconds: seconds_since(now, self.started),
             neighbors: self.peers.iter().count() as u64,
             neighbors_established: self.peers.iter().filter(|peer| peer.session.is_some()).count() as u64,
+            dynamic_ranges: self.config.bgp.ranges.iter().map(|range| self.range_row(range)).collect(),
             tables: vec![table(&rib.ipv4), table(&rib.ipv6), table(&rib.evpn)],
             ..v1::Status::default()
         };
@@ -31,6 +33,16 @@ impl Core {
             fill_in_forwarding(forwarding, &mut status);
         }
         status
+    }
+
+    fn range_row(&self, range: &RangeConfig) -> v1::DynamicRange {
+        let count = self.visitors.count(range.range);
+        v1::DynamicRange {
+            range: range.range.to_string(),
+            limit: range.limit,
+            neighbors: count.here,
+            refused: count.refused,
+        }
     }
 }
 

@@ -21,5 +21,5 @@ pub mod words;
 
 pub use packet::Packet;
 pub use session::{Change, Config, Info, Session};
-pub use sessions::{Action, Datagram, Endpoint, Hops, Input, SessionId, Sessions};
+pub use sessions::{Action, Datagram, Endpoint, Hops, Input, SessionId, Sessions, Strays};
 pub use words::{Diagnostic, Discard, State};

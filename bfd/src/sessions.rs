@@ -87,6 +87,15 @@ pub enum Action {
     Over(SessionId),
 }
 
+/// Datagrams that were for no session, or no packets at all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Strays {
+    /// How many.
+    pub count: u64,
+    /// Where the last one came from.
+    pub last: Option<IpAddr>,
+}
+
 /// What a datagram that names no session is told apart by: the address, and the interface of a link-local one.
 type Origin = (IpAddr, u32);
 
@@ -107,7 +116,7 @@ pub struct Sessions {
     by_origin: HashMap<Origin, SessionId>,
     wakes: BTreeSet<(Instant, SessionId)>,
     random: Jitter,
-    strays: u64,
+    strays: Strays,
     actions: VecDeque<Action>,
 }
 
@@ -120,7 +129,7 @@ impl Sessions {
             by_origin: HashMap::new(),
             wakes: BTreeSet::new(),
             random: Jitter::new(seed),
-            strays: 0,
+            strays: Strays::default(),
             actions: VecDeque::new(),
         }
     }
@@ -161,7 +170,7 @@ impl Sessions {
     }
 
     /// Datagrams that were for no session.
-    pub fn strays(&self) -> u64 {
+    pub fn strays(&self) -> Strays {
         self.strays
     }
 
@@ -203,7 +212,8 @@ impl Sessions {
 
     fn receive(&mut self, now: Instant, datagram: &Datagram<'_>) {
         let Some((entry, packet)) = self.find(datagram) else {
-            self.strays += 1;
+            self.strays.count += 1;
+            self.strays.last = Some(datagram.source);
             return;
         };
         let id = entry.id;

@@ -133,8 +133,15 @@ impl<N: Nlri> Bench<N> {
 fn join(export: &mut Export, rib: &mut Rib, family: Family) {
     let encoding = Encoding::default();
     let next_hop = NextHop::Ipv4(Ipv4Addr::new(10, 0, 0, 1));
-    let spec =
-        MemberSpec { role: Role::Client, next_hop, encoding, export: true, policy: None, long_lived: false };
+    let spec = MemberSpec {
+        role: Role::Client,
+        next_hop,
+        next_hop_mode: Default::default(),
+        encoding,
+        export: true,
+        policy: None,
+        long_lived: false,
+    };
     for peer in (FIRST_RECEIVER..FIRST_RECEIVER + RECEIVERS).map(PeerId) {
         export.join(rib, peer, family, &spec);
         export.credit(peer, 8);

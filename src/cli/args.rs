@@ -149,7 +149,7 @@ pub struct NeighborArgs {
 pub struct BfdArgs {
     /// Only this neighbor's, in detail
     #[arg(value_name = "ADDR")]
-    pub neighbor: Option<IpAddr>,
+    pub neighbor: Option<NeighborAddress>,
 }
 
 /// What can be done with a neighbour.

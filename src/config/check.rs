@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::net::IpAddr;
 
+use bgp::export::NextHopMode;
 use bgp::session::{RemoteAs, RoleConfig};
 use bgp::types::{Asn, Family, FamilySet, RouterId, Vni};
 use evpn::ImportTarget;
@@ -17,6 +18,7 @@ use super::policy::{self, Direction, Policies};
 use super::protection::hops;
 use super::secret::SecretFiles;
 use super::value::ShutdownValue;
+use super::value::{Force, NextHopSelf};
 use super::{BgpConfig, Config, EvpnConfig, NeighborAddress, NeighborConfig, VniConfig};
 
 /// The longest text that a shutdown can carry (RFC 9003 section 2).
@@ -169,6 +171,7 @@ impl Checker {
             software_version: settings.software_version.unwrap_or(false),
             hops: hops(&settings, internal),
             authentication: self.authentication(&settings),
+            next_hop_mode: self.next_hop_mode(at, &settings),
             max_prefix: settings.max_prefix.as_ref().map(MaxPrefix::resolve),
             send_hold_time: settings.send_hold_time,
             ebgp_accept: internal == Some(true) || context.ebgp_default == EbgpDefault::Accept,
@@ -241,6 +244,20 @@ impl Checker {
             self.find(at.key("families"), "at least one family is needed");
         }
         families.into_iter().map(|f| f.0).collect()
+    }
+
+    fn next_hop_mode(&mut self, at: &Path, settings: &PeerSettings) -> NextHopMode {
+        let unchanged = settings.next_hop_unchanged.unwrap_or(false);
+        let rule = match settings.next_hop_self {
+            Some(NextHopSelf::Switch(true)) => NextHopMode::SelfForExternal,
+            Some(NextHopSelf::Word(Force::Force)) => NextHopMode::SelfForAll,
+            Some(NextHopSelf::Switch(false)) | None if unchanged => NextHopMode::Unchanged,
+            Some(NextHopSelf::Switch(false)) | None => NextHopMode::Standard,
+        };
+        if unchanged && rule != NextHopMode::Unchanged {
+            self.find(at.key("next_hop_unchanged"), "contradicts next_hop_self: one of the two");
+        }
+        rule
     }
 
     fn hold_time(&mut self, at: &Path, hold_time: Option<u16>, keepalive: Option<u16>) {

@@ -31,6 +31,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{fmt, io};
 
+use bgp::export::NextHopMode;
 use bgp::policy::{Chain, Policy};
 use bgp::session::{RemoteAs, RoleConfig};
 use bgp::types::{Asn, Family, FamilySet, Rd, RouterId, Vni};
@@ -144,6 +145,8 @@ pub struct NeighborConfig {
     pub hops: Hops,
     /// How its segments are signed.
     pub authentication: Authentication,
+    /// Which next hop it is told for IP routes.
+    pub next_hop_mode: NextHopMode,
     /// How many routes it may send.
     pub max_prefix: Option<PrefixLimits>,
     /// Seconds for which it may leave unread what is sent to it; `None`: as RFC 9687 recommends.

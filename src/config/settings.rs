@@ -14,7 +14,7 @@ use super::bfd::BfdValue;
 use super::file::{GracefulRestart, RemoteAs, TcpAo};
 use super::max_prefix::MaxPrefix;
 use super::secret::Secret;
-use super::value::{FamilyValue, RangeValue, RoleValue, ShutdownValue, Texts};
+use super::value::{FamilyValue, NextHopSelf, RangeValue, RoleValue, ShutdownValue, Texts};
 
 macro_rules! peer_settings {
     ($($(#[doc = $doc:literal])* $key:ident: $type:ty,)*) => {
@@ -132,6 +132,11 @@ peer_settings! {
     multihop: u8,
     /// What becomes of routes while linnetd or the neighbour restarts.
     graceful_restart: GracefulRestart,
+    /// Tell the neighbour this speaker's address as the next hop of IP routes that came by eBGP; `force`: of all, so
+    /// that the traffic of reflected routes goes through here as well.
+    next_hop_self: NextHopSelf,
+    /// Tell an eBGP neighbour the next hops that IP routes have.
+    next_hop_unchanged: bool,
     /// How many routes the neighbour may send; any number unless given.
     max_prefix: MaxPrefix,
     /// Seconds for which the neighbour may leave unread what is sent to it, before the session ends (RFC 9687).

@@ -180,6 +180,8 @@ fn limits_of_routes() {
         ("max_prefix: { limit: 1, warn_percent: 101 }", "1 to 100"),
         ("max_prefix: { limit: 1, restart_after: 5 }", "`action: restart` only"),
         ("max_prefix: { limit: 1, families: { evpn: 5 } }", "expected one of `ipv4-unicast`"),
+        ("next_hop_self: force, next_hop_unchanged: true", "one of the two"),
+        ("next_hop_self: always", "expected true, false or force"),
         ("send_hold_time: 60", "at least 90 seconds"),
     ] {
         let faults = faults(&neighbor(settings));

@@ -102,6 +102,24 @@ impl<'de> Visitor<'de> for TextsVisitor {
     }
 }
 
+/// Whether a neighbour is told this speaker's address as next hop.
+#[derive(Clone, Copy, Debug, serde::Deserialize, JsonSchema)]
+#[serde(untagged, expecting = "expected true, false or force")]
+pub enum NextHopSelf {
+    /// For what came by eBGP, or not.
+    Switch(bool),
+    /// For everything.
+    Word(Force),
+}
+
+/// The word for it.
+#[derive(Clone, Copy, Debug, serde::Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Force {
+    /// For everything.
+    Force,
+}
+
 impl<'de> Deserialize<'de> for AsnValue {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(AsnVisitor)

@@ -320,5 +320,6 @@ fn member_spec(agreed: &Established, config: &NeighborConfig, asn: bgp::types::A
     let policy = config.export_policy.clone();
     let export = agreed.kind == PeerKind::Ibgp || config.ebgp_accept || policy.is_some();
     let long_lived = agreed.restart.as_ref().is_some_and(|restart| restart.long_lived.is_some());
-    MemberSpec { role, next_hop, encoding: agreed.send, export, policy, long_lived }
+    let (next_hop_mode, encoding) = (config.next_hop_mode, agreed.send);
+    MemberSpec { role, next_hop, next_hop_mode, encoding, export, policy, long_lived }
 }

@@ -171,6 +171,7 @@ fn established() -> v1::Neighbor {
         }],
         faults_total: 1,
         faults_withdrawn: 1,
+        next_hop: s("self"),
         oversized: 2,
         route_reflector_client: true,
         peer_group: s("reflectors"),

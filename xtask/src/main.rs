@@ -8,6 +8,7 @@ mod by_hand;
 mod cargo;
 mod ci;
 mod demo;
+mod fuzz;
 mod inside;
 mod install;
 mod test;
@@ -35,6 +36,8 @@ enum Command {
     Test(test::Arguments),
     /// Measures linnet beside FRR, BIRD and GoBGP; arguments go to tests/bench/bench.py
     Bench(bench::Arguments),
+    /// Feeds the parts that read what peers send with inputs made up on the way, for as long as is said
+    Fuzz(fuzz::Arguments),
     /// Runs everything that has to hold before a change goes in
     Ci,
     /// Runs a program with the right to make network namespaces
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
         Command::Lab(arguments) => by_hand::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Ci => ci::run(),
         Command::Inside(arguments) => inside::run(&arguments),
     };

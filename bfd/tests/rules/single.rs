@@ -192,7 +192,8 @@ fn packets_of_others_are_counted_and_change_nothing() {
 
     single.hear(&packet(State::Down, ours ^ 1));
     single.hear_as(&packet(State::Down, 0), |datagram| datagram.source = elsewhere);
-    assert_eq!((single.sessions.strays(), single.info().state), (2, State::Up));
+    let strays = single.sessions.strays();
+    assert_eq!((strays.count, strays.last, single.info().state), (2, Some(elsewhere), State::Up));
     single.hear(&down);
     assert_eq!(single.info().state, State::Down);
 }
@@ -208,6 +209,22 @@ fn several_hops_have_a_limit_of_their_own() {
     assert_eq!((single.info().state, single.info().discarded), (State::Down, 2));
     single.hear_as(&down, routed(250));
     assert_eq!(single.info().state, State::Init);
+}
+
+/// What a closed session still says to its neighbour ends when there is a new one.
+#[test]
+fn a_new_session_silences_one_that_was_closed() {
+    let mut single = Single::up();
+    single.tell(Input::Close(ID));
+    single.pass(Duration::from_millis(100));
+    let endpoint = Endpoint { remote: neighbor(), scope: 0, hops: Hops::Single };
+    let before = single.sent.len();
+    single.tell(Input::Open(SessionId(9), endpoint, config(50, 50, 3)));
+    single.pass(Duration::from_secs(5));
+    assert_eq!(single.sessions.info(ID), None);
+    assert!(single.sent[before..].iter().all(|packet| packet.state == State::Down));
+    single.hear(&packet(State::Down, 0));
+    assert_eq!(single.sessions.info(SessionId(9)).unwrap().state, State::Init);
 }
 
 /// The same link-local address on two links is two neighbours.

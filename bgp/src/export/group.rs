@@ -228,7 +228,7 @@ impl UpdateGroup {
         let exports = || {
             let policy = self.policy::<N>(speaker.us);
             policy.exports(&path.attrs, speaker.sources.get(path.source))
-                && policy.can_tell(&released.attrs, released.fixed)
+                && policy.can_tell(&released.attrs, speaker.sources.get(path.source), released.fixed)
         };
         packer.bin_for(released, path.source, || self.all_but(path.source), exports)
     }

@@ -32,7 +32,7 @@ mod spec;
 
 pub use batch::{Batch, Segment};
 pub use family::Advertised;
-pub use spec::{MemberSpec, Role};
+pub use spec::{MemberSpec, NextHopMode, Role};
 
 use std::sync::Arc;
 

@@ -102,6 +102,7 @@ fn spec(peer: PeerId, policies: &BTreeMap<PeerId, u32>) -> MemberSpec {
     MemberSpec {
         role,
         next_hop,
+        next_hop_mode: Default::default(),
         encoding: Encoding::default(),
         export: peer != PeerId(5),
         long_lived: peer == PeerId(1),
@@ -246,7 +247,7 @@ impl World {
             if path.source != peer
                 && policy.exports(&path.attrs, &from)
                 && let Some(Released { attrs, fixed }) = released(&to, &from.context(FAMILY), &nlri, path)
-                && policy.can_tell(&attrs, fixed)
+                && policy.can_tell(&attrs, &from, fixed)
             {
                 routes.insert(nlri, policy.rewrite(&attrs, &from, fixed));
             }

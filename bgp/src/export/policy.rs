@@ -12,7 +12,7 @@ use crate::rib::{LocalIdentity, Source, SourceKind};
 use crate::types::Family;
 use crate::wire::{Attrs, Community, NextHop};
 
-use super::spec::{MemberSpec, Role};
+use super::spec::{MemberSpec, NextHopMode, Role};
 
 /// The rules of one group.
 #[derive(Clone, Copy, Debug)]
@@ -31,8 +31,8 @@ impl Policy<'_> {
 
     /// Whether the receiver understands the next hop that it would be sent: an IPv4 route by an IPv6 one is for those
     /// only who have said so (RFC 8950).
-    pub(super) fn can_tell(&self, attrs: &Attrs, fixed: Fixed) -> bool {
-        let is_ipv4 = matches!(self.next_hop(attrs, fixed), NextHop::Ipv4(_));
+    pub(super) fn can_tell(&self, attrs: &Attrs, source: &Source, fixed: Fixed) -> bool {
+        let is_ipv4 = matches!(self.next_hop(attrs, source, fixed), NextHop::Ipv4(_));
         self.family != Family::Ipv4Unicast || is_ipv4 || self.to.encoding.extended_next_hop
     }
 
@@ -50,16 +50,28 @@ impl Policy<'_> {
         if fixed.med {
             attrs.med = before.med;
         }
-        attrs.next_hop = self.next_hop(before, fixed);
+        attrs.next_hop = self.next_hop(before, source, fixed);
         attrs
     }
 
-    /// This speaker's own address for what has none, and, unless a policy says otherwise, for IP routes that leave
-    /// the AS.
-    fn next_hop(&self, attrs: &Attrs, fixed: Fixed) -> NextHop {
-        let leaves = matches!(self.to.role, Role::Ebgp { .. }) && self.family != Family::L2vpnEvpn;
-        let own = fixed.next_hop.map_or(leaves, |rule| rule == NextHopRule::Own);
+    /// This speaker's own address for what has none; for IP routes as a policy says, or else as the neighbour's
+    /// mode does.
+    fn next_hop(&self, attrs: &Attrs, source: &Source, fixed: Fixed) -> NextHop {
+        let own = match fixed.next_hop {
+            Some(rule) => rule == NextHopRule::Own,
+            None => self.family != Family::L2vpnEvpn && self.replaces_next_hop(source),
+        };
         if own || attrs.next_hop.address().is_unspecified() { self.to.next_hop } else { attrs.next_hop }
+    }
+
+    fn replaces_next_hop(&self, source: &Source) -> bool {
+        let leaves = matches!(self.to.role, Role::Ebgp { .. });
+        match self.to.next_hop_mode {
+            NextHopMode::Standard => leaves,
+            NextHopMode::SelfForExternal => leaves || source.kind == SourceKind::Ebgp,
+            NextHopMode::SelfForAll => true,
+            NextHopMode::Unchanged => false,
+        }
     }
 
     /// iBGP routes go on to clients, or from clients, or out of the AS; all others to everybody.
@@ -125,7 +137,16 @@ mod tests {
             addresses: Box::default(),
         };
         let encoding = Encoding::default();
-        let to = MemberSpec { role, next_hop: SELF, encoding, export: true, policy: None, long_lived: false };
+        let next_hop_mode = NextHopMode::default();
+        let to = MemberSpec {
+            role,
+            next_hop: SELF,
+            next_hop_mode,
+            encoding,
+            export: true,
+            policy: None,
+            long_lived: false,
+        };
         check(Policy { us: &us, to: &to, family })
     }
 
@@ -228,7 +249,9 @@ mod tests {
                 let encoding = Encoding { extended_next_hop, ..p.to.encoding };
                 let to = MemberSpec { next_hop: six, encoding, ..p.to.clone() };
                 let p = Policy { to: &to, ..p };
-                [VTEP, six].map(|next_hop| p.can_tell(&Attrs::new(next_hop), Fixed::default()))
+                [VTEP, six].map(|next_hop| {
+                    p.can_tell(&Attrs::new(next_hop), &source(SourceKind::Ibgp, true), Fixed::default())
+                })
             };
             with(role, family, policy)
         };
@@ -237,6 +260,28 @@ mod tests {
         assert_eq!(allowed(EBGP, Family::Ipv4Unicast, false), [false, false], "our address is an IPv6 one");
         assert_eq!(allowed(EBGP, Family::Ipv4Unicast, true), [true, true]);
         assert_eq!(allowed(EBGP, Family::L2vpnEvpn, false), [true, true]);
+    }
+
+    #[test]
+    fn next_hops_by_mode() {
+        let told = |mode, role, family, kind| {
+            with(role, family, |policy| {
+                let to = MemberSpec { next_hop_mode: mode, ..policy.to.clone() };
+                let policy = Policy { to: &to, ..policy };
+                policy.rewrite(&Attrs::new(VTEP), &source(kind, true), Fixed::default()).next_hop == SELF
+            })
+        };
+        use SourceKind::{Ebgp, Ibgp};
+        for (mode, within, leaving) in [
+            (NextHopMode::Standard, [false, false], true),
+            (NextHopMode::SelfForExternal, [true, false], true),
+            (NextHopMode::SelfForAll, [true, true], true),
+            (NextHopMode::Unchanged, [false, false], false),
+        ] {
+            assert_eq!([Ebgp, Ibgp].map(|kind| told(mode, Role::Client, Family::Ipv4Unicast, kind)), within);
+            assert_eq!([Ebgp, Ibgp].map(|kind| told(mode, EBGP, Family::Ipv4Unicast, kind)), [leaving; 2]);
+            assert!(!told(mode, EBGP, Family::L2vpnEvpn, Ebgp), "the VTEP stays");
+        }
     }
 
     #[test]

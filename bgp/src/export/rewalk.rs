@@ -33,7 +33,7 @@ impl Rewalk {
         let source = speaker.sources.get(path.source);
         let policy = Policy { us: speaker.us, to: &self.former, family: N::FAMILY };
         let Released { attrs, fixed } = released(&self.former, &source.context(N::FAMILY), nlri, path)?;
-        let was_sent = policy.exports(&path.attrs, source) && policy.can_tell(&attrs, fixed);
+        let was_sent = policy.exports(&path.attrs, source) && policy.can_tell(&attrs, source, fixed);
         was_sent.then(|| policy.rewrite(&attrs, source, fixed))
     }
 }
@@ -99,7 +99,7 @@ impl UpdateGroup {
         let policy = self.policy::<N>(speaker.us);
         self.sent.get(change.id) == Some(path.source)
             && policy.exports(&path.attrs, source)
-            && policy.can_tell(&released.attrs, released.fixed)
+            && policy.can_tell(&released.attrs, source, released.fixed)
             && rewalk
                 .sent(&change.nlri, path, speaker)
                 .is_some_and(|sent| sent == policy.rewrite(&released.attrs, source, released.fixed))

@@ -13,6 +13,8 @@ pub struct MemberSpec {
     /// This speaker's address towards it: the next hop of what is passed on over eBGP (IPv4 and IPv6
     /// unicast), and of own routes whose next hop is the unspecified address. EVPN routes keep theirs.
     pub next_hop: NextHop,
+    /// Whether that takes the place of the next hops that IP routes have.
+    pub next_hop_mode: NextHopMode,
     /// What was negotiated for sending.
     pub encoding: Encoding,
     /// Whether it is sent routes at all. An eBGP peer without a policy is not (RFC 8212): End-of-RIB only.
@@ -22,6 +24,33 @@ pub struct MemberSpec {
     pub long_lived: bool,
     /// What decides which routes it is sent, and how they are changed; all, if there is none.
     pub policy: Option<Chain>,
+}
+
+/// Which next hop a receiver is told for IP routes. EVPN routes keep theirs, the VTEP.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum NextHopMode {
+    /// Over eBGP this speaker's address, within the AS the one that the route has (RFC 4271 section 5.1.3).
+    #[default]
+    Standard,
+    /// This speaker's address as well for what came by eBGP: for an AS whose routers do not know the way to its
+    /// neighbours' addresses.
+    SelfForExternal,
+    /// This speaker's address for everything, reflected routes included: all traffic goes through it.
+    SelfForAll,
+    /// The one that the route has, over eBGP too: for a route server, and between the spines of a fabric.
+    Unchanged,
+}
+
+impl NextHopMode {
+    /// The name in API and command line; empty for the standard one.
+    pub fn name(self) -> &'static str {
+        match self {
+            NextHopMode::Standard => "",
+            NextHopMode::SelfForExternal => "self",
+            NextHopMode::SelfForAll => "self-force",
+            NextHopMode::Unchanged => "unchanged",
+        }
+    }
 }
 
 /// How a receiver stands to this speaker.
@@ -46,6 +75,7 @@ impl MemberSpec {
         let names_us = self.policy.as_ref().is_some_and(Chain::sets_own_next_hop);
         if family == Family::L2vpnEvpn && !names_us {
             self.next_hop = NextHop::Ipv4(std::net::Ipv4Addr::UNSPECIFIED);
+            self.next_hop_mode = NextHopMode::Standard;
         }
         self
     }

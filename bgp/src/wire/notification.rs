@@ -161,7 +161,8 @@ fn shutdown_data(text: &str) -> Vec<u8> {
 impl fmt::Display for Notification {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Name { code: self.code, subcode: self.subcode }.fmt(f)?;
-        if let Some(inner) = self.inner() {
+        // One within one is said once: a peer can nest as many as fit into a message.
+        if let Some(inner) = self.inner().filter(|inner| !inner.is_hard_reset()) {
             return write!(f, " ({inner})");
         }
         match self.text() {

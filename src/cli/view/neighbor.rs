@@ -96,6 +96,7 @@ pub(crate) fn show_neighbor(output: &mut Output<'_>, neighbor: &v1::Neighbor) ->
     field(out, "BFD", &neighbor.bfd.as_ref().map(in_one_line).unwrap_or_default())?;
     field(out, "Peer group", &neighbor.peer_group)?;
     field(out, "Kind", &kind(neighbor))?;
+    field(out, "Next hop", &neighbor.next_hop)?;
     field(out, "We announced", &neighbor.capabilities_sent.join(", "))?;
     field(out, "It announced", &neighbor.capabilities_received.join(", "))?;
     field(out, "In use", &neighbor.capabilities_agreed.join(", "))?;

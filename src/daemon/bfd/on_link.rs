@@ -66,6 +66,6 @@ mod tests {
     #[test]
     fn loopback_is_on_a_link_and_a_stranger_is_not() {
         assert!(is_on_link("127.0.0.9".parse().unwrap()).unwrap());
-        assert!(!is_on_link("192.0.2.1".parse().unwrap()).unwrap());
+        assert!(!is_on_link("240.0.0.1".parse().unwrap()).unwrap());
     }
 }

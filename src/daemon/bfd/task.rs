@@ -13,7 +13,7 @@ use bfd::{Action, Change, Diagnostic, Input, SessionId, Sessions};
 use bgp::types::PeerId;
 use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior, interval};
-use tracing::debug;
+use tracing::{debug, info};
 
 use crate::core::{BfdNews, BfdPicture, BfdTarget, Event};
 
@@ -28,6 +28,9 @@ const DATAGRAMS: usize = 4096;
 /// How far core's pictures may be behind in what only counts, and how often is tried again what did not work.
 const PICTURE_AGE: Duration = Duration::from_secs(1);
 
+/// How often the log may be told of datagrams for no session.
+const STRAYS_TOLD: Duration = Duration::from_secs(60);
+
 /// The task.
 pub(super) struct Task {
     sessions: Sessions,
@@ -38,6 +41,8 @@ pub(super) struct Task {
     /// What core has not been told: the sessions that look different, and which of them were lost meanwhile.
     news: BTreeMap<SessionId, Option<Diagnostic>>,
     random: RandomState,
+    /// Datagrams for no session that the log has been told of, and when.
+    strays: (u64, Option<Instant>),
 }
 
 impl Task {
@@ -51,6 +56,7 @@ impl Task {
             core,
             news: BTreeMap::new(),
             random,
+            strays: (0, None),
         }
     }
 
@@ -168,8 +174,20 @@ impl Task {
         for id in self.links.iter().filter(|(_, link)| !link.ending).map(|(id, _)| *id) {
             self.news.entry(id).or_default();
         }
+        self.tell_strays(now);
         if self.links.is_empty() {
             self.receivers = Receivers::default();
+        }
+    }
+
+    /// Often a neighbour that is not to be watched, or another kind of BFD than is configured here.
+    fn tell_strays(&mut self, now: Instant) {
+        let (told, at) = self.strays;
+        let strays = self.sessions.strays();
+        let is_time = at.is_none_or(|at| now.duration_since(at) >= STRAYS_TOLD);
+        if let Some(from) = strays.last.filter(|_| is_time && strays.count > told) {
+            info!(count = strays.count - told, %from, "BFD packets discarded: they are for no session here");
+            self.strays = (strays.count, Some(now));
         }
     }
 

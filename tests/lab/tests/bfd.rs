@@ -5,6 +5,7 @@
 
 mod hub;
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -260,8 +261,20 @@ fn intervals_change_while_the_session_is_up() -> Result<()> {
     }
     let shown = session(&hub.linnet, SPOKE)?;
     assert_eq!((&shown["downs"], &shown["detection_time_ms"]), (&0.into(), &450.into()), "{shown:#}");
-    let theirs = at_frr(hub.spoke(1)?, "10.1.1.0")?;
-    assert_eq!(theirs["status"], "up", "{theirs:#}");
+    // And by a reload here: now it is FRR that has to follow.
+    let slower = linnet("{ transmit_interval_ms: 500, receive_interval_ms: 500, multiplier: 4 }");
+    hub.linnet.write_file(Path::new("/etc/linnet/linnet.yaml"), slower.as_bytes())?;
+    hub.linnet.output(&[&daemon::linnet_cli()?.to_string_lossy(), "config", "reload"])?;
+    wait_until(BOUND, "new intervals at FRR", || {
+        let theirs = at_frr(hub.spoke(1)?, "10.1.1.0")?;
+        let said = [&theirs["remote-transmit-interval"], &theirs["remote-detect-multiplier"]];
+        ensure!(theirs["status"] == "up" && said == [500, 4], "{theirs:#}");
+        Ok(())
+    })?;
+    let shown = wait_for_session(&hub.linnet, SPOKE, "agreed intervals", |shown| {
+        shown["transmit_interval_ms"] == 500 && shown["receive_interval_ms"] == 500
+    })?;
+    assert_eq!((&shown["ups"], &shown["downs"]), (&1.into(), &0.into()), "{shown:#}");
     hub.wait_for_session(SPOKE, "session as before", |shown| shown["flaps"] == 0).map(drop)
 }
 
@@ -339,6 +352,47 @@ fn neighbors_behind_a_router_are_watched_too() -> Result<()> {
     let cut = Instant::now();
     router.sh("ip link set eth2 down")?;
     let took = wait_until_lost(&hub.linnet, "10.1.2.0", cut)?;
+    assert!(took < NOTICED, "after {took:?}");
+    Ok(())
+}
+
+/// A neighbour that has no address but on its link: the same address may be on another link as well.
+#[test]
+fn neighbors_without_addresses_are_watched_on_their_link() -> Result<()> {
+    skip_if!(missing(&[Daemon::Frr]));
+    let nursery = Nursery::new()?;
+    let configuration = format!(
+        "bgp:
+  asn: 65000
+  router_id: 10.1.0.1
+  listen: {{ addresses: [\"::\"] }}
+  neighbors:
+    - {{ interface: eth1, remote_as: external, connect_retry: 1, bfd: {SETTINGS} }}
+"
+    );
+    let frr = "interface eth1
+ no ipv6 nd suppress-ra
+ ipv6 nd ra-interval 10
+exit
+router bgp 65001
+ bgp router-id 10.1.1.1
+ neighbor eth1 interface remote-as external
+ neighbor eth1 timers connect 1
+ neighbor eth1 bfd
+ neighbor eth1 bfd 3 100 100
+";
+    let mut hub =
+        Hub { linnet: hub::node("linnet", Daemon::Linnet, &configuration, &nursery)?, spokes: vec![] };
+    hub.spokes.push(hub::node("frr", Daemon::Frr, frr, &nursery)?);
+    cable((hub.linnet.netns(), "eth1"), (hub.spoke(1)?.netns(), "eth1"))?;
+    hub.linnet.start_daemon()?;
+    hub.spokes.iter_mut().try_for_each(Node::start_daemon)?;
+
+    let shown = wait_until_up(&hub.linnet, "eth1")?;
+    assert!(shown["local_address"].as_str().is_some_and(|local| local.starts_with("fe80::")), "{shown:#}");
+    hub.wait_for_session("eth1", "session", |_| true)?;
+    pause(hub.spokes.first_mut().context("no FRR")?, "bfdd", false)?;
+    let took = wait_until_lost(&hub.linnet, "eth1", Instant::now())?;
     assert!(took < NOTICED, "after {took:?}");
     Ok(())
 }

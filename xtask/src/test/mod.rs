@@ -11,13 +11,13 @@ use anyhow::{Result, bail};
 use clap::Args;
 
 use crate::cargo::{self, Built};
-use crate::{install, ui};
+use crate::{fuzz, install, ui};
 use outcome::{Outcome, Skip};
 use programs::Runner;
 
 #[derive(Args, Default)]
 pub(crate) struct Arguments {
-    /// Only these sections: unit, doc, lab, or an integration test's name (comma-separated)
+    /// Only these sections: unit, doc, fuzz, lab, or an integration test's name (comma-separated)
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Only tests whose name contains this
@@ -26,6 +26,10 @@ pub(crate) struct Arguments {
 
 /// The section of the documentation's examples.
 const DOC: &str = "doc";
+
+/// The section of the fuzz targets, and how long each is run there.
+const FUZZ: &str = "fuzz";
+const FUZZ_SECONDS: u64 = 2;
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     ui::title("What the tests need");
@@ -39,7 +43,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     programs.retain(|program| program.is_test);
 
     let sections = sections(programs, &arguments.only);
-    if sections.is_empty() && !wants(&arguments.only, DOC) {
+    let is_apart = |name| wants(&arguments.only, name);
+    if sections.is_empty() && !is_apart(DOC) && !is_apart(FUZZ) {
         bail!("no section is called {}", arguments.only.join(" or "));
     }
     let log = SkipLog::new()?;
@@ -55,7 +60,28 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         ui::title("Tests: doc");
         total += runner.run_doc_tests()?;
     }
+    if wants(&arguments.only, FUZZ) && arguments.filter.is_none() {
+        ui::title("Tests: fuzz");
+        total += fuzz_briefly()?;
+    }
     close(total, log.read())
+}
+
+/// Runs each fuzz target for a moment, from its corpus on. `cargo xtask fuzz` takes its time.
+fn fuzz_briefly() -> Result<Outcome> {
+    let mut outcome = Outcome::default();
+    if let Some(reason) = fuzz::missing() {
+        outcome.skips.push(Skip { test: FUZZ.into(), reason });
+        return Ok(outcome);
+    }
+    let build = fuzz::Build::new()?;
+    for target in fuzz::targets()? {
+        match build.fuzz(&target, FUZZ_SECONDS)? {
+            true => outcome.passed += 1,
+            false => outcome.failures.push(format!("fuzz {target}")),
+        }
+    }
+    Ok(outcome)
 }
 
 /// The programs to run by section, units first, the lab last.

@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bgp::export::{Export, MemberSpec, Role};
+use bgp::export::{Export, MemberSpec, PathsSent, Role};
 use bgp::rib::{Budget, DEFAULT_LOCAL_PREF, Decision, LocalIdentity, Rib, Source, SourceKind, Table};
 use bgp::types::{Asn, EthernetTag, Family, Mac, PathId, PeerId, Rd, RouterId, Vni};
 use bgp::wire::update::Encoding;
@@ -138,6 +138,7 @@ fn join(export: &mut Export, rib: &mut Rib, family: Family) {
         next_hop,
         next_hop_mode: Default::default(),
         encoding,
+        paths: PathsSent::All,
         export: true,
         policy: None,
         long_lived: false,

@@ -113,28 +113,43 @@ pub(crate) struct Column<R: 'static> {
     header: &'static str,
     fill: Fill<R>,
     right: bool,
-    wide: bool,
+    shown: Shown,
+}
+
+/// When a column is part of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shown {
+    Always,
+    /// In the wide form.
+    Wide,
+    /// If a row that was held back has something in it.
+    WhereFilled,
 }
 
 impl<R> Column<R> {
     /// A column of texts.
     pub(crate) const fn text(header: &'static str, fill: Fill<R>) -> Self {
-        Column { header, fill, right: false, wide: false }
+        Column { header, fill, right: false, shown: Shown::Always }
     }
 
     /// A column of numbers.
     pub(crate) const fn number(header: &'static str, fill: Fill<R>) -> Self {
-        Column { header, fill, right: true, wide: false }
+        Column { header, fill, right: true, shown: Shown::Always }
     }
 
     /// A column of texts that only the wide form has.
     pub(crate) const fn wide_text(header: &'static str, fill: Fill<R>) -> Self {
-        Column { wide: true, ..Self::text(header, fill) }
+        Column { shown: Shown::Wide, ..Self::text(header, fill) }
     }
 
     /// A column of numbers that only the wide form has.
     pub(crate) const fn wide_number(header: &'static str, fill: Fill<R>) -> Self {
-        Column { wide: true, ..Self::number(header, fill) }
+        Column { shown: Shown::Wide, ..Self::number(header, fill) }
+    }
+
+    /// A column of numbers that most tables have nothing for, and that is left out of those.
+    pub(crate) const fn rare_number(header: &'static str, fill: Fill<R>) -> Self {
+        Column { shown: Shown::WhereFilled, ..Self::number(header, fill) }
     }
 }
 
@@ -152,7 +167,7 @@ pub(crate) struct Table<R: 'static> {
 impl<R> Table<R> {
     /// A table of these columns, or those of them that are for the narrow form.
     pub(crate) fn new(columns: &'static [Column<R>], wide: bool, colour: bool) -> Self {
-        let columns: Vec<_> = columns.iter().filter(|column| wide || !column.wide).collect();
+        let columns: Vec<_> = columns.iter().filter(|column| wide || column.shown != Shown::Wide).collect();
         let widths = columns.iter().map(|column| column.header.len()).collect();
         Table { columns, widths, indent: "", colour, held: Vec::new(), headed: false }
     }
@@ -191,11 +206,20 @@ impl<R> Table<R> {
         if rows.is_empty() {
             return Ok(());
         }
+        if !self.headed {
+            self.leave_out_columns(rows);
+        }
         let lines: Vec<_> = rows.iter().map(|row| self.measured(row)).collect();
         if !std::mem::replace(&mut self.headed, true) {
             self.line(self.columns.iter().map(|column| column.header.into()), Tone::Strong, out)?;
         }
         lines.into_iter().try_for_each(|cells| self.line(cells.into_iter(), Tone::Plain, out))
+    }
+
+    fn leave_out_columns(&mut self, rows: &[R]) {
+        let is_filled = |column: &Column<R>| rows.iter().any(|row| (column.fill)(row).text != NOTHING);
+        self.columns.retain(|column| column.shown != Shown::WhereFilled || is_filled(column));
+        self.widths = self.columns.iter().map(|column| column.header.len()).collect();
     }
 
     fn measured<'r>(&mut self, row: &'r R) -> Vec<Cell<'r>> {
@@ -263,6 +287,19 @@ mod tests {
             written(true, &[&[("é", 1), ("", 2)]]),
             "Name  Count  Again\né         1  é\n-         2  -\n"
         );
+    }
+
+    #[test]
+    fn a_rare_column_is_there_for_what_it_has() {
+        const COLUMNS: &[Column<(u32, Option<u32>)>] =
+            &[Column::number("A", |row| row.0.into()), Column::rare_number("B", |row| row.1.into())];
+        let written = |rows: &[(u32, Option<u32>)]| {
+            let mut out = Vec::new();
+            Table::new(COLUMNS, false, false).all(rows, &mut out).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(written(&[(1, None), (2, None)]), "A\n1\n2\n");
+        assert_eq!(written(&[(1, None), (2, Some(3))]), "A  B\n1  -\n2  3\n");
     }
 
     #[test]

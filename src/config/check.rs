@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 
 use bgp::export::NextHopMode;
+use bgp::rib::DEFAULT_LOCAL_PREF;
 use bgp::session::{RemoteAs, RoleConfig};
 use bgp::types::{Asn, Family, FamilySet, RouterId, Vni};
 use evpn::ImportTarget;
@@ -67,6 +68,8 @@ impl Checker {
                 "0.0.0.0 identifies nobody (RFC 6286); take an address of this node",
             );
         }
+        let decision = self.decision(&path, &bgp);
+        let default_local_pref = bgp.default_local_pref.unwrap_or(DEFAULT_LOCAL_PREF);
         let listen = self.listen(&path, bgp.listen);
         self.graceful_restart(&path, &bgp.graceful_restart);
         let groups = groups::resolve(self, &path.key("peer_groups"), &bgp.peer_groups);
@@ -76,7 +79,8 @@ impl Checker {
         let listens = !listen.is_empty();
         let (asn, ebgp_default, bfd) = (bgp.asn.0, bgp.ebgp_default, &bgp.bfd);
         let graceful_restart = &bgp.graceful_restart;
-        let context = Context { asn, ebgp_default, listens, groups, graceful_restart, bfd };
+        let context =
+            Context { asn, ebgp_default, default_local_pref, listens, groups, graceful_restart, bfd };
         for (i, neighbor) in bgp.neighbors.into_iter().enumerate() {
             let at = path.key("neighbors").index(i);
             let address = self.identity(&at, &neighbor, &mut seen);
@@ -88,7 +92,17 @@ impl Checker {
         let router_id = RouterId(bgp.router_id);
         let cluster_id = bgp.cluster_id.unwrap_or(bgp.router_id);
         let policies = self.policies.list.clone();
-        BgpConfig { asn: bgp.asn.0, router_id, cluster_id, listen, neighbors, ranges, policies }
+        BgpConfig {
+            asn: bgp.asn.0,
+            router_id,
+            cluster_id,
+            decision,
+            default_local_pref,
+            listen,
+            neighbors,
+            ranges,
+            policies,
+        }
     }
 
     fn listen(&mut self, path: &Path, listen: Option<file::Listen>) -> Vec<std::net::SocketAddr> {
@@ -167,6 +181,9 @@ impl Checker {
             role: settings
                 .role
                 .map(|role| RoleConfig { ours: role.0, strict: settings.role_strict.unwrap_or(false) }),
+            add_path: settings.add_path.unwrap_or_default(),
+            weight: settings.weight.unwrap_or(0),
+            local_pref: settings.local_pref.unwrap_or(context.default_local_pref),
             fqdn: settings.fqdn.unwrap_or(true),
             software_version: settings.software_version.unwrap_or(false),
             hops: hops(&settings, internal),
@@ -399,6 +416,7 @@ impl Checker {
 pub(super) struct Context<'f> {
     asn: Asn,
     ebgp_default: EbgpDefault,
+    default_local_pref: u32,
     pub(super) listens: bool,
     groups: Groups,
     graceful_restart: &'f GracefulRestart,

@@ -7,6 +7,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use bgp::rib::DecisionRules;
+
 use super::{Config, NeighborAddress, NeighborConfig, RangeConfig};
 
 /// What is to be done.
@@ -14,6 +16,8 @@ use super::{Config, NeighborAddress, NeighborConfig, RangeConfig};
 pub struct Diff {
     /// Neighbours, by address.
     pub neighbors: Vec<(NeighborAddress, NeighborStep)>,
+    /// Keys of this speaker that are in force at once.
+    pub speaker: Vec<&'static str>,
     /// Ranges that come, go, or are others: lines to tell.
     pub ranges: Vec<Change>,
     /// Keys that are in force only after the next start.
@@ -88,9 +92,9 @@ macro_rules! neighbor_keys {
 // former: what was agreed stays, and the next session begins with the new ones.
 neighbor_keys! {
     while_it_lasts: description, peer_group, shutdown, hold_time, keepalive, connect_retry, min_hold_time, max_prefix,
-        send_hold_time, bfd, import_policy, export_policy, keep_adj_in, ebgp_accept, graceful_restart;
+        send_hold_time, bfd, weight, import_policy, export_policy, keep_adj_in, ebgp_accept, graceful_restart;
     by_a_reset: next_hop_mode, port, local_address, remote_as, families, passive, route_reflector_client, extended_next_hop, role,
-        fqdn, software_version, hops, authentication;
+        fqdn, software_version, add_path, local_pref, hops, authentication;
 }
 
 /// What an operator calls a field.
@@ -109,6 +113,7 @@ impl Diff {
     pub fn between(running: &Config, wanted: &Config) -> Diff {
         Diff {
             neighbors: neighbor_steps(&running.bgp.neighbors, &wanted.bgp.neighbors),
+            speaker: speaker_keys(running, wanted),
             ranges: range_changes(&running.bgp.ranges, &wanted.bgp.ranges),
             restart: restart_keys(running, wanted),
         }
@@ -117,12 +122,11 @@ impl Diff {
     /// Line by line.
     pub fn changes(&self) -> Vec<Change> {
         let neighbors = self.neighbors.iter().map(|(address, step)| step.change(*address));
-        let one = |key: &&'static str| Change {
-            subject: (*key).to_owned(),
-            effect: Effect::NeedsRestart,
-            keys: Vec::new(),
-        };
-        neighbors.chain(self.ranges.iter().cloned()).chain(self.restart.iter().map(one)).collect()
+        let one =
+            |key: &&'static str, effect| Change { subject: (*key).to_owned(), effect, keys: Vec::new() };
+        let speaker = self.speaker.iter().map(|key| one(key, Effect::Changed));
+        let restart = self.restart.iter().map(|key| one(key, Effect::NeedsRestart));
+        neighbors.chain(self.ranges.iter().cloned()).chain(speaker).chain(restart).collect()
     }
 }
 
@@ -160,6 +164,12 @@ fn neighbor_steps(
     steps.into_iter().collect()
 }
 
+fn speaker_keys(running: &Config, wanted: &Config) -> Vec<&'static str> {
+    let (old, new) = (&running.bgp.decision, &wanted.bgp.decision);
+    let same_rules = DecisionRules { multipath: old.multipath.clone(), ..new.clone() } == *old;
+    differing(&[("bgp.decision", same_rules), ("bgp.multipath", old.multipath == new.multipath)])
+}
+
 fn range_changes(running: &[RangeConfig], wanted: &[RangeConfig]) -> Vec<Change> {
     let find = |list: &'_ [RangeConfig], range| list.iter().position(|other| other.range == range);
     let line = |range: &RangeConfig, effect, keys| Change {
@@ -185,6 +195,7 @@ fn restart_keys(running: &Config, wanted: &Config) -> Vec<&'static str> {
         ("bgp.asn", old.asn == new.asn),
         ("bgp.router_id", old.router_id == new.router_id),
         ("bgp.cluster_id", old.cluster_id == new.cluster_id),
+        ("bgp.default_local_pref", old.default_local_pref == new.default_local_pref),
         ("bgp.listen", old.listen == new.listen),
         ("evpn", running.evpn == wanted.evpn),
         ("api", running.api == wanted.api),

@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use super::authentication::AoAlgorithm;
 use super::bfd::BfdSection;
+use super::decision::{DecisionSection, MultipathSection};
 use super::value::{AsnValue, MtuValue, RdValue, RtValue};
 
 pub use super::graceful_restart::{GracefulRestart, LongLived};
@@ -45,6 +46,14 @@ pub struct Bgp {
     pub listen: Option<Listen>,
     /// The cluster of a route reflector (RFC 4456); the router_id unless given.
     pub cluster_id: Option<Ipv4Addr>,
+    /// LOCAL_PREF of own routes, and of received ones that have none. 100 unless given.
+    pub default_local_pref: Option<u32>,
+    /// How paths are chosen.
+    #[serde(default)]
+    pub decision: DecisionSection,
+    /// How many paths that are equally good may be used side by side.
+    #[serde(default)]
+    pub multipath: MultipathSection,
     /// What an eBGP neighbour without a policy may do (RFC 8212).
     #[serde(default)]
     pub ebgp_default: EbgpDefault,

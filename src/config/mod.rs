@@ -3,10 +3,12 @@
 //! Reading finds every fault at once, each with its line, column and key; a file with a fault gives no
 //! configuration. Nothing is touched by reading: the daemon acts on a [`Config`], which is right by type.
 
+mod add_path;
 mod address;
 mod authentication;
 mod bfd;
 mod check;
+mod decision;
 pub mod diff;
 pub mod fault;
 pub mod file;
@@ -33,6 +35,7 @@ use std::{fmt, io};
 
 use bgp::export::NextHopMode;
 use bgp::policy::{Chain, Policy};
+use bgp::rib::DecisionRules;
 use bgp::session::{RemoteAs, RoleConfig};
 use bgp::types::{Asn, Family, FamilySet, Rd, RouterId, Vni};
 use bgp::wire::RouteTarget;
@@ -40,6 +43,7 @@ use evpn::ImportTarget;
 use ipnet::IpNet;
 
 pub use self::bfd::{BfdConfig, BfdSection, BfdValue, MultihopValue};
+pub use add_path::{AddPath, SendPaths};
 pub use address::{InterfaceName, NeighborAddress};
 pub use authentication::{AoAlgorithm, AoKey, Authentication, Hops};
 pub use fault::{Fault, Faults};
@@ -72,6 +76,10 @@ pub struct BgpConfig {
     pub router_id: RouterId,
     /// The reflector's cluster (RFC 4456 section 7).
     pub cluster_id: Ipv4Addr,
+    /// How paths are chosen.
+    pub decision: DecisionRules,
+    /// LOCAL_PREF of own routes, and of received ones that have none.
+    pub default_local_pref: u32,
     /// Where connections are accepted; empty: nowhere.
     pub listen: Vec<SocketAddr>,
     /// The neighbours, each with its group's settings merged in.
@@ -137,6 +145,12 @@ pub struct NeighborConfig {
     pub extended_next_hop: Option<bool>,
     /// What this speaker is to it (RFC 9234).
     pub role: Option<RoleConfig>,
+    /// Several paths of a destination from and to it (RFC 7911).
+    pub add_path: AddPath,
+    /// How much its paths are preferred, before anything that they say themselves.
+    pub weight: u32,
+    /// LOCAL_PREF of its paths that have none.
+    pub local_pref: u32,
     /// Tell it this node's host name.
     pub fqdn: bool,
     /// Tell it the name and version of this software.

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::add_path::AddPath;
 use super::address::{AddressValue, InterfaceName};
 use super::bfd::BfdValue;
 use super::file::{GracefulRestart, RemoteAs, TcpAo};
@@ -124,6 +125,12 @@ peer_settings! {
     role: RoleValue,
     /// The neighbour has to name its role, too.
     role_strict: bool,
+    /// Several paths of a destination from and to the neighbour (RFC 7911). One each way unless given.
+    add_path: AddPath,
+    /// Preference for the neighbour's paths before anything that they say themselves; the highest wins. 0 unless given.
+    weight: u32,
+    /// LOCAL_PREF of the neighbour's paths that have none, as those by eBGP; `bgp.default_local_pref` unless given.
+    local_pref: u32,
     /// Tell the neighbour this node's host name. On unless given.
     fqdn: bool,
     /// Tell the neighbour the name and version of this software. Off unless given.

@@ -1,3 +1,4 @@
+use bgp::export::PathsSent;
 use bgp::types::Family;
 
 use super::*;
@@ -50,6 +51,47 @@ api: { socket: /tmp/l.sock, listen: "127.0.0.1:50151" }
 }
 
 #[test]
+fn what_paths_are_preferred_by() {
+    let config = config(
+        "bgp:
+  asn: 65000
+  router_id: 10.0.0.1
+  default_local_pref: 200
+  decision: { always_compare_med: true, med_missing_as_worst: true }
+  multipath: { ebgp: 4, as_path_relax: true }
+  neighbors:
+    - { address: 10.0.1.1, remote_as: 65001, weight: 7, add_path: { receive: true, send: all } }
+    - { address: 10.0.1.2, remote_as: 65001, local_pref: 300, add_path: { send: { best: 2 } } }
+",
+    );
+    let rules = &config.bgp.decision;
+    assert!(rules.always_compare_med && rules.med_missing_as_worst && !rules.ignore_as_path_length);
+    assert_eq!((rules.multipath.ebgp, rules.multipath.ibgp, rules.multipath.as_path_relax), (4, 1, true));
+    let of = |n: &NeighborConfig| (n.weight, n.local_pref, n.add_path.receive, n.add_path.send);
+    let [all, best] = [PathsSent::All, PathsSent::Best(2)].map(|paths| Some(SendPaths(paths)));
+    let neighbors: Vec<_> = config.bgp.neighbors.iter().map(of).collect();
+    assert_eq!(neighbors, [(7, 200, true, all), (0, 300, false, best)]);
+}
+
+#[test]
+fn what_is_wrong_with_numbers_of_paths() {
+    let text = "bgp:
+  asn: 65000
+  router_id: 10.0.0.1
+  multipath: { ibgp: 0 }
+  neighbors:
+    - { address: 10.0.1.1, remote_as: 65001, add_path: { send: { best: 0 } } }
+";
+    let expected = "t.yaml:4:22: bgp.multipath.ibgp: at least 1, which is the best path alone
+    4 |   multipath: { ibgp: 0 }
+      |                      ^
+t.yaml:6:64: bgp.neighbors[0].add_path.send: expected all, or { best: N } with a number from 1 to 65535
+    6 |     - { address: 10.0.1.1, remote_as: 65001, add_path: { send: { best: 0 } } }
+      |                                                                ^";
+    assert_eq!(faults(text), expected);
+}
+
+#[test]
 fn every_fault_at_once_each_at_its_place() {
     let text = r#"bgp:
   asn: 65000.10
@@ -71,7 +113,7 @@ evpn:
 t.yaml:3:14: bgp.router_id: invalid IPv4 address syntax
     3 |   router_id: 10.0.0
       |              ^
-t.yaml:4:3: bgp.neighbours: unknown key; expected one of `asn`, `router_id`, `listen`, `cluster_id`, `ebgp_default`, `graceful_restart`, `bfd`, `peer_groups`, `neighbors`, `dynamic_neighbors`
+t.yaml:4:3: bgp.neighbours: unknown key; expected one of `asn`, `router_id`, `listen`, `cluster_id`, `default_local_pref`, `decision`, `multipath`, `ebgp_default`, `graceful_restart`, `bfd`, `peer_groups`, `neighbors`, `dynamic_neighbors`
     4 |   neighbours: []
       |   ^
 t.yaml:8:18: bgp.neighbors[0].hold_time: 0 (never), or at least 3 seconds (RFC 4271 section 4.2)

@@ -34,7 +34,7 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use bgp::export::{Export, MemberSpec, Role};
-use bgp::rib::{Budget, DEFAULT_LOCAL_PREF, LocalIdentity, Rib, Source, SourceKind};
+use bgp::rib::{Budget, LocalIdentity, Rib, Source, SourceKind};
 use bgp::session::{Down, Established, Received};
 use bgp::types::{Family, FamilySet, PeerId};
 use bgp::wire::NextHop;
@@ -85,6 +85,8 @@ impl Core {
             addresses: config.evpn.iter().map(|evpn| evpn.vtep).collect(),
         };
         let mut rib = Rib::new(identity, seed);
+        rib.set_rules(bgp.decision.clone());
+        rib.set_default_local_pref(bgp.default_local_pref);
         let forwarding = config.evpn.as_ref().map(|evpn| Forwarding::new(bgp, evpn, &mut rib, seed));
         let mut export = Export::default();
         Family::ALL.into_iter().for_each(|family| export.hold_end_of_rib(family, true));
@@ -238,11 +240,9 @@ impl Core {
 
     fn peer_up(&mut self, now: Instant, id: PeerId, number: u32, agreed: Box<Established>) {
         let Some(peer) = self.peers.get_mut(id) else { return };
-        let client = peer.config.route_reflector_client;
         peer.limits.begin();
-        let source = source(&agreed, client);
         let settings = peer.config.graceful_restart;
-        self.rib.peer_up(id, source);
+        self.rib.peer_up(id, source(&agreed, &peer.config));
         let useless = self.restarts.returned(now, id, &agreed, settings.as_ref());
         useless.iter().for_each(|family| self.rib.discard_stale(id, family));
         let spec = member_spec(&agreed, &peer.config, self.config.bgp.asn);
@@ -292,7 +292,8 @@ impl Core {
     }
 }
 
-fn source(agreed: &Established, client: bool) -> Source {
+/// What the decision is to know of a neighbour.
+fn source(agreed: &Established, config: &NeighborConfig) -> Source {
     Source {
         kind: match agreed.kind {
             PeerKind::Ibgp => SourceKind::Ibgp,
@@ -301,12 +302,13 @@ fn source(agreed: &Established, client: bool) -> Source {
         asn: agreed.remote_asn,
         router_id: agreed.remote_router_id,
         address: agreed.remote.ip(),
-        client: client && agreed.kind == PeerKind::Ibgp,
-        weight: 0,
-        local_pref: DEFAULT_LOCAL_PREF,
+        client: config.route_reflector_client && agreed.kind == PeerKind::Ibgp,
+        weight: config.weight,
+        local_pref: config.local_pref,
     }
 }
 
+/// How a neighbour is to be served.
 fn member_spec(agreed: &Established, config: &NeighborConfig, asn: bgp::types::Asn) -> MemberSpec {
     let role = match agreed.kind {
         PeerKind::Ibgp if config.route_reflector_client => Role::Client,
@@ -317,9 +319,10 @@ fn member_spec(agreed: &Established, config: &NeighborConfig, asn: bgp::types::A
         std::net::IpAddr::V4(address) => NextHop::Ipv4(address),
         std::net::IpAddr::V6(address) => NextHop::Ipv6(address),
     };
+    let paths = config.add_path.send.map(|send| send.0).unwrap_or_default();
     let policy = config.export_policy.clone();
     let export = agreed.kind == PeerKind::Ibgp || config.ebgp_accept || policy.is_some();
     let long_lived = agreed.restart.as_ref().is_some_and(|restart| restart.long_lived.is_some());
     let (next_hop_mode, encoding) = (config.next_hop_mode, agreed.send);
-    MemberSpec { role, next_hop, next_hop_mode, encoding, export, policy, long_lived }
+    MemberSpec { role, next_hop, next_hop_mode, encoding, paths, export, policy, long_lived }
 }

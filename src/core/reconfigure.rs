@@ -6,9 +6,9 @@
 use api::Query;
 use api::Request;
 
-use super::Core;
 use super::answer::changes_answer;
 use super::event::{Action, LogLine, SessionCommand};
+use super::{Core, source};
 use crate::config::diff::{Diff, NeighborStep};
 use crate::config::{Config, NeighborConfig};
 use crate::peer::session_config;
@@ -36,6 +36,7 @@ impl Core {
 
     fn apply(&mut self, wanted: Config, diff: Diff) {
         self.config = kept_until_restart(&self.config, wanted);
+        self.rib.set_rules(self.config.bgp.decision.clone());
         let mut former = Vec::new();
         for (address, step) in diff.neighbors {
             let id = self.peers.by_address(address).map(|peer| peer.id);
@@ -67,6 +68,9 @@ impl Core {
         let peer = self.peers.get_mut(id)?;
         let limits_differ = peer.config.max_prefix != config.max_prefix;
         let old = std::mem::replace(&mut peer.config, config);
+        if let Some(session) = &peer.session {
+            self.rib.peer_up(id, source(&session.agreed, &peer.config));
+        }
         if peer.begun {
             self.actions
                 .push_back(Action::Session { peer: id, command: SessionCommand::Configure(session.into()) });
@@ -100,6 +104,7 @@ fn kept_until_restart(running: &Config, mut wanted: Config) -> Config {
     let (old, new) = (&running.bgp, &mut wanted.bgp);
     (new.asn, new.router_id, new.cluster_id) = (old.asn, old.router_id, old.cluster_id);
     new.listen.clone_from(&old.listen);
+    new.default_local_pref = old.default_local_pref;
     wanted.api = running.api.clone();
     wanted.evpn.clone_from(&running.evpn);
     wanted

@@ -89,7 +89,15 @@ impl<'m> Peer<'m> {
             match self.wake().await {
                 Wake::Command(None) => break StopReason::GoingDown,
                 Wake::Command(Some(SessionCommand::End(reason))) => break reason,
-                wake => self.on(wake),
+                wake => {
+                    let has_read = matches!(wake, Wake::Socket(..));
+                    self.on(wake);
+                    if has_read {
+                        // A neighbour that always has more to say must not hold up this thread's timers: the
+                        // KEEPALIVEs of the others.
+                        tokio::task::yield_now().await;
+                    }
+                }
             }
         };
         if let Some(dialling) = self.dialling.take() {

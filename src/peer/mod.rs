@@ -16,7 +16,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use bgp::export::Batch;
-use bgp::session::{self, Input, Session, SessionConfig, Side, StopReason, TransportFault};
+use bgp::session::{self, AddPathOffer, Input, Session, SessionConfig, Side, StopReason, TransportFault};
 use bgp::types::PeerId;
 use bytes::Bytes;
 
@@ -345,6 +345,7 @@ pub fn session_config(bgp: &BgpConfig, neighbor: &NeighborConfig) -> SessionConf
         min_hold_time: neighbor.min_hold_time,
         extended_next_hop: neighbor.extended_next_hop,
         role: neighbor.role,
+        add_path: AddPathOffer { receive: neighbor.add_path.receive, send: neighbor.add_path.send.is_some() },
         software_version: neighbor.software_version.then(|| SOFTWARE.to_owned()),
         restart: neighbor.graceful_restart.as_ref().map(RestartSettings::offer),
         ..SessionConfig::new(bgp.asn, bgp.router_id, neighbor.remote_as.clone(), neighbor.families)

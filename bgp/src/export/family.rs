@@ -4,8 +4,8 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 use crate::policy::{Chain, Hits};
-use crate::rib::{Budget, DestinationId, Table};
-use crate::types::PeerId;
+use crate::rib::{Budget, Destination, DestinationId, Path, Table};
+use crate::types::{PathId, PeerId};
 use crate::wire::{Attrs, Nlri};
 
 use super::MemberStatus;
@@ -19,7 +19,7 @@ use super::spec::MemberSpec;
 /// The groups of one family, and what they need to do their work.
 #[derive(Debug)]
 pub(super) struct FamilyExport<N: Nlri> {
-    groups: Vec<UpdateGroup>,
+    groups: Vec<UpdateGroup<N>>,
     /// How many groups there are of each spec. Where there is but one, there is nothing to merge.
     specs: HashMap<MemberSpec, usize, FixedState>,
     packer: Packer<N>,
@@ -36,6 +36,8 @@ pub struct Advertised<N: Nlri> {
     pub id: DestinationId,
     /// Its key.
     pub nlri: N,
+    /// By which it was sent; 0 without ADD-PATH.
+    pub path_id: PathId,
     /// What goes with it.
     pub body: N::Body,
     /// The attributes as sent.
@@ -98,7 +100,7 @@ impl<N: Nlri> FamilyExport<N> {
         for group in &mut self.groups {
             changed.extend(std::iter::from_fn(|| group.split_changed(table, changes)));
         }
-        let emptied = |group: &UpdateGroup| group.members.is_empty();
+        let emptied = |group: &UpdateGroup<N>| group.members.is_empty();
         while let Some(index) = self.groups.iter().position(emptied) {
             self.remove(table, index);
         }
@@ -162,16 +164,18 @@ impl<N: Nlri> FamilyExport<N> {
         let Some(group) = self.group_of(peer).and_then(|index| self.groups.get(index)) else {
             return Vec::new();
         };
-        let policy = group.policy::<N>(speaker.us);
-        let of = |(id, destination): (DestinationId, &crate::rib::Destination<N>)| {
-            let source = group.sent.get(id).filter(|source| *source != peer)?;
-            let path = destination.best().filter(|path| path.source == source)?;
-            let (from, nlri) = (speaker.sources.get(source), destination.nlri());
-            let Released { attrs, fixed } = released(&group.spec, &from.context(N::FAMILY), &nlri, path)?;
-            let attrs = policy.rewrite(&attrs, from, fixed);
-            Some(Advertised { id, nlri: destination.nlri(), body: path.body, attrs })
+        let policy = group.policy(speaker.us);
+        let of = |(id, destination): (DestinationId, &Destination<N>)| {
+            let nlri = destination.nlri();
+            let advertised = |(path_id, path): (PathId, &Path<N>)| {
+                let from = speaker.decision.sources.get(path.source);
+                let Released { attrs, fixed } = released(&group.spec, &from.context(N::FAMILY), &nlri, path)?;
+                let attrs = policy.rewrite(&attrs, from, fixed);
+                Some(Advertised { id, nlri, path_id, body: path.body, attrs })
+            };
+            group.sent.routes(id, destination, peer).into_iter().filter_map(advertised).collect::<Vec<_>>()
         };
-        table.page(from, limit).filter_map(of).collect()
+        table.page(from, limit).flat_map(of).collect()
     }
 
     /// One window for one group, if it may. Says whether anything was done.
@@ -230,7 +234,7 @@ impl<N: Nlri> FamilyExport<N> {
         self.groups.iter().position(|group| group.members.contains(&peer))
     }
 
-    fn add(&mut self, group: UpdateGroup) {
+    fn add(&mut self, group: UpdateGroup<N>) {
         *self.specs.entry(group.spec.clone()).or_insert(0) += 1;
         self.groups.push(group);
     }

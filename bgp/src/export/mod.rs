@@ -12,10 +12,14 @@
 //! and joins the group once both are at the head, where what they have been sent is the same by construction.
 //! A new member, or one that asks for a refresh, is a group at the beginning of the log.
 //!
+//! A group of receivers of several paths (RFC 7911) is no different: it reads every change of a path and not only
+//! of the best, and its account names several paths for each destination.
+//!
 //! Standards: RFC 4271 sections 5.1 and 9.2, RFC 4456 (reflection), RFC 4724 section 2 (End-of-RIB), RFC 2918,
 //! RFC 7313, RFC 1997, RFC 8212, and what an operator wants besides (`policy`). Not here: what a peer is configured
 //! to be (an argument), sockets, and any clock.
 
+mod adj_rib_out;
 mod batch;
 mod encode;
 mod family;
@@ -28,11 +32,13 @@ mod plans;
 mod policy;
 mod rewalk;
 mod sent;
+mod sent_paths;
+mod several;
 mod spec;
 
 pub use batch::{Batch, Segment};
 pub use family::Advertised;
-pub use spec::{MemberSpec, NextHopMode, Role};
+pub use spec::{MemberSpec, NextHopMode, PathsSent, Role};
 
 use std::sync::Arc;
 
@@ -137,7 +143,7 @@ impl Export {
     /// that waits for nothing but another turn.
     pub fn pump(&mut self, rib: &mut Rib, budget: &mut Budget) -> bool {
         let Export { ipv4, ipv6, evpn, outlet } = self;
-        let speaker = Speaker { us: &rib.identity, sources: &rib.decision.sources };
+        let speaker = Speaker { us: &rib.identity, decision: &rib.decision };
         ipv4.pump(&mut rib.ipv4, speaker, outlet, budget)
             | ipv6.pump(&mut rib.ipv6, speaker, outlet, budget)
             | evpn.pump(&mut rib.evpn, speaker, outlet, budget)

@@ -9,17 +9,17 @@ use proptest::prelude::*;
 use super::plans::Released;
 use super::policy::Policy;
 use super::rewalk::released;
-use super::{Batch, Export, MemberSpec, Role};
+use super::{Batch, Export, MemberSpec, PathsSent, Role};
 use crate::policy::testing::{adds, chain, communities, prefixes, statement};
 use crate::policy::{Chain, Changes, Statement, Verdict};
-use crate::rib::testing::{US, VARIANTS, identity, key, rib, route, source, variant};
-use crate::rib::{Budget, DestinationId, Rib, SourceKind};
+use crate::rib::testing::{NEXT_HOPS, US, VARIANTS, identity, key, next_hop, rib, route, source, variant};
+use crate::rib::{Budget, Destination, DestinationId, Path, Reachability, Rib, SourceKind, Table};
 use crate::types::{EthernetTag, Family, Mac, PathId, PeerId, Rd, Vni};
 use crate::wire::message::{HEADER_LEN, MAX_MESSAGE, Message, frame};
 use crate::wire::update::{Encoding, PeerKind, UpdateContext};
 use crate::wire::{Attrs, Community, EvpnBody, EvpnKey, NextHop, Nlris, Route, RouteRefresh, Update};
 
-const PEERS: u32 = 6;
+const PEERS: u32 = 8;
 const KEYS: u32 = 10;
 const POLICIES: u32 = 3;
 const FAMILY: Family = Family::Ipv4Unicast;
@@ -29,12 +29,16 @@ enum Op {
     Announce {
         peer: u32,
         key: u32,
+        path_id: u32,
         variant: u32,
     },
     Withdraw {
         peer: u32,
         key: u32,
+        path_id: u32,
     },
+    /// A next hop of some paths can be reached, or cannot.
+    NextHop(u32, bool),
     Down(u32),
     /// The peer's routes are stale for long.
     Age(u32),
@@ -56,9 +60,11 @@ enum Op {
 
 fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
-        8 => (0..PEERS, 0..KEYS, 0..VARIANTS)
-            .prop_map(|(peer, key, variant)| Op::Announce { peer, key, variant }),
-        6 => (0..PEERS, 0..KEYS).prop_map(|(peer, key)| Op::Withdraw { peer, key }),
+        8 => (0..PEERS, 0..KEYS, 0..2u32, 0..VARIANTS)
+            .prop_map(|(peer, key, path_id, variant)| Op::Announce { peer, key, path_id, variant }),
+        6 => (0..PEERS, 0..KEYS, 0..2u32)
+            .prop_map(|(peer, key, path_id)| Op::Withdraw { peer, key, path_id }),
+        1 => (0..NEXT_HOPS, any::<bool>()).prop_map(|(n, reachable)| Op::NextHop(n, reachable)),
         1 => (0..PEERS).prop_map(Op::Down),
         1 => (0..PEERS).prop_map(Op::Age),
         1 => any::<bool>().prop_map(Op::Hold),
@@ -71,6 +77,9 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
+/// What a receiver holds routes by.
+type Place = (Ipv4Net, PathId);
+
 struct World {
     rib: Rib,
     export: Export,
@@ -82,16 +91,18 @@ struct World {
 /// What a peer has made of the bytes it was sent.
 #[derive(Default)]
 struct Receiver {
-    routes: BTreeMap<Ipv4Net, Attrs>,
+    routes: BTreeMap<Place, Attrs>,
     /// While it is sent everything again: what it has not been sent since.
-    stale: Option<BTreeSet<Ipv4Net>>,
+    stale: Option<BTreeSet<Place>>,
     ends_of_rib: u32,
     /// How many announcements there were.
     announced: usize,
     unsent: u32,
+    messages: u32,
 }
 
-/// The last two peers are of one kind; the fifth may not be sent anything (RFC 8212).
+/// Peers 2, 3, 6 and 7 are sent several paths, the last two of them the same; peers 3 and 4 are else alike, and peer
+/// 5 may not be sent anything (RFC 8212).
 fn spec(peer: PeerId, policies: &BTreeMap<PeerId, u32>) -> MemberSpec {
     let role = match source(peer) {
         s if s.client => Role::Client,
@@ -99,11 +110,13 @@ fn spec(peer: PeerId, policies: &BTreeMap<PeerId, u32>) -> MemberSpec {
         _ => Role::Ebgp { local_as: US },
     };
     let next_hop = NextHop::Ipv4([10, 0, 0, 1].into());
+    let paths = if peer == PeerId(3) { PathsSent::Best(2) } else { PathsSent::All };
     MemberSpec {
         role,
         next_hop,
         next_hop_mode: Default::default(),
-        encoding: Encoding::default(),
+        encoding: encoding(peer),
+        paths,
         export: peer != PeerId(5),
         long_lived: peer == PeerId(1),
         policy: policies.get(&peer).and_then(|&n| policy(n)),
@@ -137,6 +150,16 @@ fn med_and_next_hop() -> Changes {
     Changes { med, next_hop, ..Changes::default() }
 }
 
+/// As a peer is sent routes.
+fn encoding(peer: PeerId) -> Encoding {
+    let several = [2, 3, 6, 7].contains(&peer.0).then_some(FAMILY);
+    Encoding { add_path: several.into_iter().collect(), ..Encoding::default() }
+}
+
+fn path(n: u32, path_id: u32) -> Route<Ipv4Net> {
+    Route { path_id: PathId(path_id), ..route(n) }
+}
+
 /// Attributes that name their source, so that a receiver would recognise its own.
 fn signed(peer: PeerId, n: u32) -> Attrs {
     Attrs { communities: [Community(peer.0)].into(), ..Attrs::clone(&variant(n)) }
@@ -144,22 +167,29 @@ fn signed(peer: PeerId, n: u32) -> Attrs {
 
 impl World {
     fn new() -> World {
-        World {
-            rib: rib(PEERS),
-            export: Export::default(),
-            members: BTreeMap::new(),
-            policies: BTreeMap::new(),
-        }
+        let mut rib = rib(PEERS);
+        rib.track_next_hops();
+        World { rib, export: Export::default(), members: BTreeMap::new(), policies: BTreeMap::new() }
     }
 
     fn step(&mut self, op: &Op) {
         let World { rib, export, members, policies } = self;
         match *op {
-            Op::Announce { peer, key, variant } => {
+            Op::Announce { peer, key, path_id, variant } => {
                 let (peer, attrs) = (PeerId(peer), signed(PeerId(peer), variant).into());
-                rib.ipv4.announce(&rib.decision, peer, 0, &attrs, &[route(key)]);
+                rib.ipv4.announce(&rib.decision, peer, 0, &attrs, &[path(key, path_id)]);
             }
-            Op::Withdraw { peer, key } => rib.ipv4.withdraw(&rib.decision, PeerId(peer), &[route(key)]),
+            Op::Withdraw { peer, key, path_id } => {
+                rib.ipv4.withdraw(&rib.decision, PeerId(peer), &[path(key, path_id)]);
+            }
+            Op::NextHop(n, reachable) => {
+                while rib.poll_next_hop().is_some() {}
+                let reachability = match reachable {
+                    true => Reachability::default(),
+                    false => Reachability::Unreachable,
+                };
+                rib.set_next_hop(next_hop(n).into(), reachability);
+            }
             Op::Down(peer) => {
                 export.leave(rib, PeerId(peer));
                 rib.peer_down(PeerId(peer));
@@ -227,7 +257,7 @@ impl World {
             assert!(status.in_sync && status.cursor == self.rib.ipv4.head());
             assert_eq!(status.advertised, receiver.routes.len());
             let listed = self.export.advertised_ipv4(&self.rib, peer, DestinationId(0), usize::MAX);
-            let listed: BTreeMap<_, _> = listed.into_iter().map(|a| (a.nlri, a.attrs)).collect();
+            let listed: BTreeMap<_, _> = listed.into_iter().map(|a| ((a.nlri, a.path_id), a.attrs)).collect();
             assert_eq!(listed, receiver.routes);
         }
         let mut specs: Vec<_> =
@@ -237,22 +267,64 @@ impl World {
         assert_eq!(self.export.ipv4.groups(), specs.len(), "those alike have come together");
     }
 
-    fn expected(&self, peer: PeerId) -> BTreeMap<Ipv4Net, Attrs> {
+    /// What a peer must have: of each destination the best path, or several.
+    fn expected(&self, peer: PeerId) -> BTreeMap<Place, Attrs> {
         let (us, to) = (identity(), spec(peer, &self.policies));
         let policy = Policy { us: &us, to: &to, family: FAMILY };
+        let several = to.encoding.add_path.contains(FAMILY);
         let mut routes = BTreeMap::new();
-        for path in (0..KEYS).filter_map(|k| Some((key(k), self.rib.ipv4.get(key(k))?.1.best()?))) {
-            let (nlri, path) = path;
-            let from = source(path.source);
-            if path.source != peer
-                && policy.exports(&path.attrs, &from)
-                && let Some(Released { attrs, fixed }) = released(&to, &from.context(FAMILY), &nlri, path)
-                && policy.can_tell(&attrs, &from, fixed)
-            {
-                routes.insert(nlri, policy.rewrite(&attrs, &from, fixed));
+        for (_, destination) in (0..KEYS).filter_map(|k| self.rib.ipv4.get(key(k))) {
+            let nlri = destination.nlri();
+            let sent = |path: &Path<Ipv4Net>| {
+                let from = source(path.source);
+                let Released { attrs, fixed } = released(&to, &from.context(FAMILY), &nlri, path)?;
+                let goes = policy.exports(&path.attrs, &from) && policy.can_tell(&attrs, &from, fixed);
+                goes.then(|| policy.rewrite(&attrs, &from, fixed))
+            };
+            let paths: Vec<_> = match (several, to.paths) {
+                (false, _) => destination.best().into_iter().collect(),
+                (true, PathsSent::All) => self.usable(destination).collect(),
+                (true, PathsSent::Best(n)) => self.best(destination, n.into(), |path| sent(path).is_some()),
+            };
+            for path in paths.into_iter().filter(|path| path.source != peer) {
+                let path_id = if several { path.path_id_sent().unwrap() } else { PathId(0) };
+                if let Some(attrs) = sent(path) {
+                    assert!(routes.insert((nlri, path_id), attrs).is_none(), "one route a place");
+                }
             }
         }
         routes
+    }
+
+    fn usable<'a>(
+        &'a self,
+        destination: &'a Destination<Ipv4Net>,
+    ) -> impl Iterator<Item = &'a Path<Ipv4Net>> {
+        destination.paths().filter(|path| self.rib.decision.is_eligible(path.source, &path.attrs))
+    }
+
+    /// The best so many, found the long way: each is the best of a table that has only what is left.
+    fn best<'a>(
+        &'a self,
+        destination: &'a Destination<Ipv4Net>,
+        count: usize,
+        may: impl Fn(&Path<Ipv4Net>) -> bool,
+    ) -> Vec<&'a Path<Ipv4Net>> {
+        let mut left: Vec<_> = self.usable(destination).filter(|path| may(path)).collect();
+        let mut best = Vec::new();
+        while best.len() < count && !left.is_empty() {
+            let mut table = Table::new(1);
+            for path in &left {
+                let Path { source, path_id, attrs, .. } = path;
+                let route = Route { path_id: *path_id, ..Route::new(destination.nlri(), ()) };
+                table.announce(&self.rib.decision, *source, 0, attrs, &[route]);
+            }
+            let (_, alone) = table.get(destination.nlri()).unwrap();
+            let winner = alone.best().map(|path| (path.source, path.path_id));
+            let position = left.iter().position(|path| winner == Some((path.source, path.path_id)));
+            best.push(left.remove(position.expect("the winner is one of them")));
+        }
+        best
     }
 }
 
@@ -261,18 +333,19 @@ impl Receiver {
         for segment in batch.segments_for(me) {
             let said = decode(me, &segment.bytes);
             assert_eq!(said.len(), (segment.updates + segment.refreshes) as usize);
+            self.messages += segment.updates;
             for said in said {
                 match said {
                     Said::Announce(attrs, keys) => {
                         self.renew(&keys);
                         assert_ne!(*attrs.communities, [Community(me.0)], "its own route");
                         self.announced += keys.len();
-                        self.routes.extend(keys.into_iter().map(|k| (k, attrs.clone())));
+                        self.routes.extend(keys.into_iter().map(|place| (place, attrs.clone())));
                     }
                     Said::Withdraw(keys) => {
                         self.renew(&keys);
                         for key in keys {
-                            assert!(self.routes.remove(&key).is_some(), "needless: {key}");
+                            assert!(self.routes.remove(&key).is_some(), "needless: {key:?}");
                         }
                     }
                     Said::EndOfRib => self.ends_of_rib += 1,
@@ -283,15 +356,15 @@ impl Receiver {
         }
     }
 
-    fn renew(&mut self, keys: &[Ipv4Net]) {
+    fn renew(&mut self, keys: &[Place]) {
         let stale = self.stale.iter_mut();
         stale.for_each(|stale| stale.retain(|key| !keys.contains(key)));
     }
 }
 
 enum Said {
-    Announce(Attrs, Vec<Ipv4Net>),
-    Withdraw(Vec<Ipv4Net>),
+    Announce(Attrs, Vec<Place>),
+    Withdraw(Vec<Place>),
     EndOfRib,
     RefreshBegins,
     RefreshEnds,
@@ -301,7 +374,7 @@ enum Said {
 fn decode(me: PeerId, mut bytes: &[u8]) -> Vec<Said> {
     let kind = if source(me).kind == SourceKind::Ibgp { PeerKind::Ibgp } else { PeerKind::Ebgp };
     let families = [FAMILY].into_iter().collect();
-    let context = UpdateContext { encoding: Encoding::default(), kind, families };
+    let context = UpdateContext { encoding: encoding(me), kind, families };
     let mut said = Vec::new();
     while let Some((kind, length)) = frame(bytes, MAX_MESSAGE).expect("a sound header") {
         let (message, rest) = bytes.split_at(length);
@@ -323,7 +396,7 @@ fn decode(me: PeerId, mut bytes: &[u8]) -> Vec<Said> {
 impl From<Update> for Said {
     fn from(update: Update) -> Said {
         let keys = |nlri| match nlri {
-            Nlris::Ipv4(routes) => routes.into_iter().map(|r: Route<Ipv4Net>| r.nlri).collect(),
+            Nlris::Ipv4(routes) => routes.into_iter().map(|r: Route<Ipv4Net>| (r.nlri, r.path_id)).collect(),
             other => panic!("of another family: {other:?}"),
         };
         match (update.reach.into_iter().next(), update.unreach.into_iter().next(), update.end_of_rib) {
@@ -353,7 +426,8 @@ fn a_slow_member_is_left_behind_and_joins_again() {
     world.step(&Op::Join(fast.0));
     world.step(&Op::Join(slow.0));
     world.settle();
-    let announce = |world: &mut World, v| world.step(&Op::Announce { peer: 4, key: 0, variant: v });
+    let announce =
+        |world: &mut World, v| world.step(&Op::Announce { peer: 4, key: 0, path_id: 0, variant: v });
     for v in 0..20 {
         announce(&mut world, v);
         world.pump(100);
@@ -370,6 +444,29 @@ fn a_slow_member_is_left_behind_and_joins_again() {
     world.check();
 }
 
+/// To a receiver of several paths each path is a route of its own: one that changes costs one announcement.
+#[test]
+fn a_path_that_changes_is_told_of_alone() {
+    let mut world = World::new();
+    let receiver = PeerId(6);
+    let announce = |world: &mut World, peer, variant| {
+        world.step(&Op::Announce { peer, key: 0, path_id: 0, variant });
+        world.settle();
+        world.members.get_mut(&receiver).map(|r| std::mem::take(&mut r.messages)).unwrap_or_default()
+    };
+    world.step(&Op::Join(receiver.0));
+    for (peer, variant) in [(2, 1), (3, 1), (4, 1)] {
+        announce(&mut world, peer, variant);
+    }
+    assert_eq!(world.members[&receiver].routes.len(), 3);
+    assert_eq!(announce(&mut world, 3, 2), 1);
+    assert_eq!(announce(&mut world, 3, 2), 0, "nothing new");
+    world.step(&Op::Withdraw { peer: 2, key: 0, path_id: 0 });
+    world.settle();
+    assert_eq!(world.members[&receiver].messages, 1, "the others stay as they are");
+    world.check();
+}
+
 /// A new policy sends what it changes, to those whom it concerns together, and nothing else.
 #[test]
 fn a_change_of_policy_sends_only_what_changes() {
@@ -378,7 +475,7 @@ fn a_change_of_policy_sends_only_what_changes() {
         world.step(&Op::Join(peer));
     }
     for key in 0..KEYS {
-        world.step(&Op::Announce { peer: 4, key, variant: 2 });
+        world.step(&Op::Announce { peer: 4, key, path_id: 0, variant: 2 });
     }
     world.settle();
     let before = world.members[&PeerId(0)].announced;

@@ -117,12 +117,12 @@ impl<N: Nlri> Packer<N> {
     }
 
     /// Puts a route into a bin.
-    pub(super) fn announce(&mut self, bin: usize, nlri: N, body: N::Body) {
-        self.put(bin, Route { nlri, path_id: PathId(0), body });
+    pub(super) fn announce(&mut self, bin: usize, nlri: N, path_id: PathId, body: N::Body) {
+        self.put(bin, Route { nlri, path_id, body });
     }
 
     /// Adds a withdrawal.
-    pub(super) fn withdraw(&mut self, audience: Audience, nlri: N) {
+    pub(super) fn withdraw(&mut self, audience: Audience, nlri: N, path_id: PathId) {
         let content = Content::Withdraw(audience);
         let bin = match self.by_content.get(&content) {
             Some(&Some(bin)) => bin,
@@ -132,7 +132,7 @@ impl<N: Nlri> Packer<N> {
                 bin
             }
         };
-        self.put(bin, Route { nlri, path_id: PathId(0), body: N::Body::default() });
+        self.put(bin, Route { nlri, path_id, body: N::Body::default() });
     }
 
     /// Hands out the bins with their routes, those with the same audience next to each other, and is empty

@@ -117,6 +117,7 @@ fn prepended(cluster: Ipv4Addr, list: &[Ipv4Addr]) -> Box<[Ipv4Addr]> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::spec::PathsSent;
     use super::*;
     use crate::rib::DEFAULT_LOCAL_PREF;
     use crate::types::{Asn, RouterId};
@@ -137,16 +138,11 @@ mod tests {
             addresses: Box::default(),
         };
         let encoding = Encoding::default();
+        let (paths, policy) = (PathsSent::All, None);
         let next_hop_mode = NextHopMode::default();
-        let to = MemberSpec {
-            role,
-            next_hop: SELF,
-            next_hop_mode,
-            encoding,
-            export: true,
-            policy: None,
-            long_lived: false,
-        };
+        let (export, long_lived) = (true, false);
+        let to =
+            MemberSpec { role, next_hop: SELF, next_hop_mode, encoding, paths, export, policy, long_lived };
         check(Policy { us: &us, to: &to, family })
     }
 

@@ -30,7 +30,7 @@ impl Rewalk {
 
     /// What the former spec made of a path: the attributes as they were sent, if they were.
     fn sent<N: Nlri>(&self, nlri: &N, path: &Path<N>, speaker: Speaker<'_>) -> Option<Attrs> {
-        let source = speaker.sources.get(path.source);
+        let source = speaker.decision.sources.get(path.source);
         let policy = Policy { us: speaker.us, to: &self.former, family: N::FAMILY };
         let Released { attrs, fixed } = released(&self.former, &source.context(N::FAMILY), nlri, path)?;
         let was_sent = policy.exports(&path.attrs, source) && policy.can_tell(&attrs, source, fixed);
@@ -51,13 +51,13 @@ pub(super) fn released<'p, N: Nlri>(
     plan.outcome(index).and_then(Released::by)
 }
 
-impl UpdateGroup {
+impl<N: Nlri> UpdateGroup<N> {
     /// Splits off the members whom one and the same of the `changes` gives another spec than the group's.
-    pub(super) fn split_changed<N: Nlri>(
+    pub(super) fn split_changed(
         &mut self,
         table: &mut Table<N>,
         changes: &[(PeerId, MemberSpec)],
-    ) -> Option<UpdateGroup> {
+    ) -> Option<Self> {
         let new = |peer: &PeerId| {
             let (_, spec) = changes.iter().find(|(changed, _)| changed == peer)?;
             Some(spec.clone().group_key(N::FAMILY)).filter(|spec| *spec != self.spec)
@@ -73,19 +73,21 @@ impl UpdateGroup {
         Some(group)
     }
 
-    fn change<N: Nlri>(&mut self, table: &mut Table<N>, spec: MemberSpec) {
+    fn change(&mut self, table: &mut Table<N>, spec: MemberSpec) {
         // In the midst of an earlier walk nobody knows which spec a destination was sent with, and between the marks
         // of a refresh everything has to come: all is sent again.
         let unknown = self.rewalk.is_some() || self.mark_due.is_some();
         let until = if unknown { Version(0) } else { table.position(&self.cursor) };
         let former = std::mem::replace(&mut self.spec, spec);
         self.rewalk = Some(Rewalk { former, until });
+        // Of several paths nobody knows which of them were sent before this change: all are sent again.
+        self.resends = true;
         self.hits = Hits::default();
         table.advance(&self.cursor, Version(0));
     }
 
-    /// Whether the members have been sent just this already.
-    pub(super) fn stands<N: Nlri>(
+    /// Whether the members, who have been sent this path, have been sent just this already.
+    pub(super) fn stands(
         &self,
         change: &Change<'_, N>,
         path: &Path<N>,
@@ -95,10 +97,9 @@ impl UpdateGroup {
         let Some(rewalk) = self.rewalk.as_ref().filter(|rewalk| change.version <= rewalk.until) else {
             return false;
         };
-        let source = speaker.sources.get(path.source);
-        let policy = self.policy::<N>(speaker.us);
-        self.sent.get(change.id) == Some(path.source)
-            && policy.exports(&path.attrs, source)
+        let source = speaker.decision.sources.get(path.source);
+        let policy = self.policy(speaker.us);
+        policy.exports(&path.attrs, source)
             && policy.can_tell(&released.attrs, source, released.fixed)
             && rewalk
                 .sent(&change.nlri, path, speaker)

@@ -17,6 +17,8 @@ pub struct MemberSpec {
     pub next_hop_mode: NextHopMode,
     /// What was negotiated for sending.
     pub encoding: Encoding,
+    /// How many paths of a destination it is sent in families in which several may be (RFC 7911).
+    pub paths: PathsSent,
     /// Whether it is sent routes at all. An eBGP peer without a policy is not (RFC 8212): End-of-RIB only.
     pub export: bool,
     /// Whether it knows long-lived graceful restart: nobody else is told of routes that are stale for long
@@ -24,6 +26,16 @@ pub struct MemberSpec {
     pub long_lived: bool,
     /// What decides which routes it is sent, and how they are changed; all, if there is none.
     pub policy: Option<Chain>,
+}
+
+/// How many paths of a destination a receiver of several is sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PathsSent {
+    /// All that may be passed on to it.
+    #[default]
+    All,
+    /// So many of those, the best first. Its own are among them though it is not sent these.
+    Best(u16),
 }
 
 /// Which next hop a receiver is told for IP routes. EVPN routes keep theirs, the VTEP.
@@ -72,6 +84,9 @@ impl MemberSpec {
     pub(super) fn group_key(mut self, family: Family) -> MemberSpec {
         let add_path = self.encoding.add_path.contains(family);
         self.encoding.add_path = add_path.then_some(family).into_iter().collect();
+        if !add_path {
+            self.paths = PathsSent::All;
+        }
         let names_us = self.policy.as_ref().is_some_and(Chain::sets_own_next_hop);
         if family == Family::L2vpnEvpn && !names_us {
             self.next_hop = NextHop::Ipv4(std::net::Ipv4Addr::UNSPECIFIED);

@@ -171,6 +171,28 @@ impl<N: Nlri> Destination<N> {
         }
     }
 
+    /// The `limit` best of those paths that `may` lets through, the best first: each is the one that would be used
+    /// if those before it were not there.
+    pub(crate) fn ranked(
+        &self,
+        decision: &Decision,
+        limit: usize,
+        may: impl FnMut(&Path<N>) -> bool,
+    ) -> SmallVec<[&Path<N>; 4]> {
+        let may: SmallVec<[bool; 8]> = self.paths().map(may).collect();
+        let mut left = candidates(self, decision);
+        left.retain(|c| may.get(c.position) == Some(&true));
+        let mut ranked = SmallVec::new();
+        while ranked.len() < limit {
+            let mut round = left.clone();
+            walk(&mut round, &decision.rules, |_| true, |_, _| ());
+            let Some(best) = round.first().map(|c| c.position) else { break };
+            ranked.extend(self.paths().nth(best));
+            left.retain(|c| c.position != best);
+        }
+        ranked
+    }
+
     /// The position of the only path, if it may be used.
     fn sole(&self, decision: &Decision) -> Option<usize> {
         self.paths().position(|path| decision.is_eligible(path.source, &path.attrs))

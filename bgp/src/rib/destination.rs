@@ -68,7 +68,7 @@ impl<N: Nlri> Path<N> {
     }
 
     /// Whether a reader of the best path would see no difference.
-    pub(super) fn says_the_same(&self, other: &Path<N>) -> bool {
+    pub(crate) fn says_the_same(&self, other: &Path<N>) -> bool {
         self.body == other.body && (Arc::ptr_eq(&self.attrs, &other.attrs) || self.attrs == other.attrs)
     }
 }

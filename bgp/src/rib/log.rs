@@ -17,7 +17,6 @@ pub struct Version(pub u64);
 #[derive(Debug, Default)]
 pub(super) struct Log {
     entries: Chunked<Entry>,
-    head: Version,
     /// Destinations that have an entry.
     current: usize,
     write: usize,
@@ -54,19 +53,14 @@ impl Entry {
 }
 
 impl Log {
-    pub(super) fn head(&self) -> Version {
-        self.head
-    }
-
-    /// Appends a change of `id`, whose earlier entry, if it has one, is stale from now on.
-    pub(super) fn append(&mut self, id: DestinationId, had_entry: bool) -> Version {
-        self.head.0 += 1;
+    /// Appends a change of `id`, whose earlier entry, if it has one, is stale from now on. The version is above
+    /// all that were appended before.
+    pub(super) fn append(&mut self, version: Version, id: DestinationId, had_entry: bool) {
         self.current += usize::from(!had_entry);
-        self.entries.push(Entry::new(self.head, id));
-        self.head
+        self.entries.push(Entry::new(version, id));
     }
 
-    /// Says that a destination with an entry no longer exists.
+    /// Says that a destination with an entry has none any more.
     pub(super) fn forget(&mut self) {
         self.current -= 1;
     }
@@ -130,14 +124,16 @@ mod tests {
     #[derive(Default)]
     struct World {
         log: Log,
+        head: Version,
         newest: BTreeMap<DestinationId, Version>,
     }
 
     impl World {
         fn change(&mut self, id: u32) {
             let id = DestinationId(id);
-            let version = self.log.append(id, self.newest.contains_key(&id));
-            self.newest.insert(id, version);
+            self.head.0 += 1;
+            self.log.append(self.head, id, self.newest.contains_key(&id));
+            self.newest.insert(id, self.head);
             self.log.compact(|e| self.newest.get(&e.id()) == Some(&e.version()));
         }
 

@@ -4,7 +4,8 @@
 //! knows all its paths, the best of them first). Every change of a best path gets the next [`Version`] and an
 //! entry in the table's log. Whoever consumes routes (an update group, the EVPN importer, a watcher) is a
 //! cursor on that log: it asks for the [changes](Table::changes) after what it has seen, and is told the newest
-//! state of each destination once. There is no queue for any reader.
+//! state of each destination once. There is no queue for any reader. A reader of all paths is told of
+//! [every change](Table::path_changes), which is logged while there is one.
 //!
 //! [`Rib`] puts the three families together with what their [`Decision`] depends on, and refuses routes that
 //! must not be used ([`admit`]) or that an import policy rejects. The owner of the Rib drives it with the peers'
@@ -31,6 +32,7 @@ mod model;
 mod next_hops;
 #[cfg(test)]
 mod order;
+mod quiet;
 mod revisit;
 mod rules;
 mod source;

@@ -1,6 +1,6 @@
 //! The table against a naive model: random histories of sources and readers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use ipnet::Ipv4Net;
@@ -17,13 +17,28 @@ const KEYS: u32 = 12;
 
 #[derive(Clone, Debug)]
 enum Op {
-    Announce { peer: u32, key: u32, path_id: u32, variant: u32 },
-    Withdraw { peer: u32, key: u32, path_id: u32 },
+    Announce {
+        peer: u32,
+        key: u32,
+        path_id: u32,
+        variant: u32,
+    },
+    Withdraw {
+        peer: u32,
+        key: u32,
+        path_id: u32,
+    },
     MarkStale(u32),
     DiscardStale(u32),
     Sweep(usize),
-    Open,
-    Read { reader: usize, limit: usize },
+    /// A reader begins, of best paths or of all.
+    Open {
+        all: bool,
+    },
+    Read {
+        reader: usize,
+        limit: usize,
+    },
     Close(usize),
 }
 
@@ -36,7 +51,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => (0..PEERS).prop_map(Op::MarkStale),
         1 => (0..PEERS).prop_map(Op::DiscardStale),
         1 => (0..20usize).prop_map(Op::Sweep),
-        1 => Just(Op::Open),
+        1 => any::<bool>().prop_map(|all| Op::Open { all }),
         4 => (0..4usize, 1..12usize).prop_map(|(reader, limit)| Op::Read { reader, limit }),
         1 => (0..4usize).prop_map(Op::Close),
     ]
@@ -54,9 +69,14 @@ struct Model {
 
 struct Reader {
     cursor: CursorId,
+    all: bool,
     at: Version,
-    view: BTreeMap<DestinationId, (Ipv4Net, Seen)>,
+    view: View,
 }
+
+/// What a reader has made of what it was told: of each destination the key, and its paths by what identifies
+/// them; of a reader of best paths, the best.
+type View = BTreeMap<DestinationId, (Ipv4Net, BTreeSet<Seen>)>;
 
 struct World {
     table: Table<Ipv4Net>,
@@ -95,9 +115,12 @@ impl World {
                 self.model.paths.retain(|(_, source, _), (_, stale)| *source != PeerId(peer) || !*stale);
             }
             Op::Sweep(budget) => drop(self.table.sweep(&self.decision, &mut Budget::new(budget))),
-            Op::Open => {
-                let cursor = self.table.open_cursor(Version(0));
-                self.readers.push(Reader { cursor, at: Version(0), view: BTreeMap::new() });
+            Op::Open { all } => {
+                let cursor = match all {
+                    true => self.table.open_paths_cursor(Version(0)),
+                    false => self.table.open_cursor(Version(0)),
+                };
+                self.readers.push(Reader { cursor, all, at: Version(0), view: BTreeMap::new() });
             }
             Op::Read { reader, limit } => {
                 if let Some(reader) = self.readers.get_mut(reader) {
@@ -129,7 +152,8 @@ impl World {
 
     /// Every reader, and one that starts now, ends with the right table.
     fn finish(mut self) {
-        self.step(&Op::Open);
+        self.step(&Op::Open { all: false });
+        self.step(&Op::Open { all: true });
         let expected = self.model.best(&self.decision.sources);
         let newest = self.table.changes(Version(0), usize::MAX).filter(|c| c.best.is_some()).count();
         assert_eq!(newest, expected.len(), "each destination once");
@@ -137,8 +161,14 @@ impl World {
             while reader.at < self.table.head() {
                 reader.read(&mut self.table, 5);
             }
-            let view: BTreeMap<_, _> = reader.view.values().copied().collect();
-            assert_eq!(view, expected);
+            let view: BTreeMap<_, _> = reader.view.values().cloned().collect();
+            match reader.all {
+                true => assert_eq!(view, self.model.all()),
+                false => assert_eq!(
+                    view,
+                    expected.iter().map(|(&key, &best)| (key, [best].into())).collect::<BTreeMap<_, _>>()
+                ),
+            }
         }
         while self.table.sweep(&self.decision, &mut Budget::new(3)) {}
         let kept = self.table.page(DestinationId(0), usize::MAX).count();
@@ -162,6 +192,15 @@ impl Model {
         PeerCounts { paths: of_peer().count(), stale: of_peer().filter(|(_, (_, stale))| *stale).count() }
     }
 
+    /// All paths of each destination.
+    fn all(&self) -> BTreeMap<Ipv4Net, BTreeSet<Seen>> {
+        let mut all = BTreeMap::<_, BTreeSet<_>>::new();
+        for (&(k, source, path_id), &(variant, _)) in &self.paths {
+            all.entry(key(k)).or_default().insert(content((source, path_id, variant)));
+        }
+        all
+    }
+
     fn best(&self, sources: &Sources) -> BTreeMap<Ipv4Net, Seen> {
         let mut best = BTreeMap::new();
         for k in 0..KEYS {
@@ -180,7 +219,10 @@ impl Model {
 
 impl Reader {
     fn read(&mut self, table: &mut Table<Ipv4Net>, limit: usize) {
-        let mut changes = table.changes(self.at, limit);
+        let mut changes = match self.all {
+            true => table.path_changes(self.at, limit),
+            false => table.changes(self.at, limit),
+        };
         let mut last = self.at;
         for change in changes.by_ref() {
             assert!(change.version > last, "in order of version");
@@ -188,7 +230,13 @@ impl Reader {
             if let Some((nlri, _)) = self.view.remove(&change.id) {
                 assert_eq!(nlri, change.nlri, "an id is not given away before all know");
             }
-            self.view.extend(change.best.map(|path| (change.id, (change.nlri, seen(path)))));
+            let paths: BTreeSet<_> = match self.all {
+                true => change.destination.paths().map(seen).collect(),
+                false => change.best.map(seen).into_iter().collect(),
+            };
+            if !paths.is_empty() {
+                self.view.insert(change.id, (change.nlri, paths));
+            }
         }
         assert!(changes.seen() <= limit);
         self.at = changes.reached();

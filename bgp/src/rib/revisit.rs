@@ -34,7 +34,9 @@ pub(super) struct Revisit {
     sources: HashSet<PeerId, FixedState>,
     everything: bool,
     hand: u32,
-    /// Destinations that the hand has yet to pass.
+    /// Destinations that were there when the round began: those that came later are decided by what holds now.
+    limit: u32,
+    /// Those of them that the hand has yet to pass.
     left: u32,
 }
 
@@ -69,21 +71,60 @@ impl<N: Nlri> Table<N> {
         };
         if !unused {
             self.revisit.add(concern);
-            self.revisit.left = self.id_limit().0;
+            self.revisit.limit = self.id_limit().0;
+            self.revisit.left = self.revisit.limit;
         }
+    }
+
+    /// Whether some destinations may not stand as they should by what holds now, until [`Table::sweep`] has looked at
+    /// them.
+    pub fn is_deciding_again(&self) -> bool {
+        !self.revisit.is_over()
     }
 
     /// Moves the hand on by one destination.
     pub(super) fn revisit_next(&mut self, decision: &Decision) {
-        let limit = self.id_limit().0;
         let revisit = &mut self.revisit;
-        let id = DestinationId(if revisit.hand < limit { revisit.hand } else { 0 });
+        let id = DestinationId(if revisit.hand < revisit.limit { revisit.hand } else { 0 });
         (revisit.hand, revisit.left) = (id.0 + 1, revisit.left.saturating_sub(1));
-        if self.destinations.get(id.index()).is_some_and(|d| !d.is_empty() && self.revisit.concerns(d)) {
+        let destination = self.destinations.get_mut(id.index());
+        if let Some(destination) = destination.filter(|d| !d.is_empty() && self.revisit.concerns(d)) {
+            // Under rules without multipath nobody looks at the marks that others have left.
+            destination.paths_mut().for_each(|path| path.marks.set_multipath(false));
             self.decide(decision, id, Touched::Other);
         }
         if self.revisit.is_over() {
             self.revisit = Revisit { hand: self.revisit.hand, ..Revisit::default() };
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::next_hops::Reachability;
+    use super::super::testing::{next_hop, rib, route, variant};
+    use super::super::{Budget, Rib};
+    use super::*;
+    use crate::wire::Nlris;
+
+    /// Destinations that come while the hand goes round do not take another's turn.
+    #[test]
+    fn the_table_may_grow_meanwhile() {
+        let mut rib = rib(1);
+        rib.track_next_hops();
+        let announce = |rib: &mut Rib, n| {
+            rib.announce(PeerId(0), 0, &variant(0), &Nlris::Ipv4(vec![route(n)])).unwrap();
+        };
+        let reachable =
+            |rib: &Rib| rib.ipv4.page(DestinationId(0), 9).filter(|d| d.1.best().is_some()).count();
+        announce(&mut rib, 0);
+        while rib.poll_next_hop().is_some() {}
+        rib.set_next_hop(next_hop(0).into(), Reachability::Unreachable);
+        while rib.sweep(&mut Budget::new(1)) {}
+        assert_eq!(reachable(&rib), 0);
+        rib.set_next_hop(next_hop(0).into(), Reachability::default());
+        announce(&mut rib, 1);
+        while rib.sweep(&mut Budget::new(1)) {}
+        assert_eq!(reachable(&rib), 2);
     }
 }

@@ -9,13 +9,14 @@ use crate::types::PeerId;
 use crate::wire::{Attrs, Nlri, Route};
 
 use super::chunked::Chunked;
-use super::cursor::{CursorId, Cursors};
+use super::cursor::{CursorId, Cursors, Interest};
 use super::decision::{self, Explained};
 use super::destination::{Destination, DestinationId, Path};
 use super::index::Index;
-use super::log::{Log, Version};
+use super::log::{Entry, Log, Version};
 use super::marks::Marks;
 use super::next_hops::NextHopUses;
+use super::quiet::QuietLog;
 use super::revisit::Revisit;
 use super::rules::Decision;
 use super::sweep::Generations;
@@ -27,7 +28,11 @@ pub struct Table<N: Nlri> {
     pub(super) destinations: Chunked<Destination<N>>,
     /// Ids that no destination has.
     free: Vec<DestinationId>,
+    /// The newest version.
+    head: Version,
     log: Log,
+    /// What the log does not tell, while somebody reads it.
+    quiet: Option<Box<QuietLog>>,
     cursors: Cursors,
     /// Destinations that lost their last path and that some reader may not have seen go, oldest first.
     gone: VecDeque<(Version, DestinationId)>,
@@ -56,11 +61,12 @@ pub struct Change<'a, N: Nlri> {
     pub best: Option<&'a Path<N>>,
 }
 
-/// The changes after a version, in order; see [`Table::changes`].
+/// The changes after a version, in order; see [`Table::changes`] and [`Table::path_changes`].
 #[derive(Debug)]
 pub struct Changes<'a, N: Nlri> {
     table: &'a Table<N>,
     position: usize,
+    quiet: Option<(&'a QuietLog, usize)>,
     limit: usize,
     seen: usize,
     reached: Version,
@@ -95,7 +101,9 @@ impl<N: Nlri> Table<N> {
             index: Index::new(seed),
             destinations: Chunked::default(),
             free: Vec::new(),
+            head: Version::default(),
             log: Log::default(),
+            quiet: None,
             cursors: Cursors::default(),
             gone: VecDeque::new(),
             forgotten: Version::default(),
@@ -190,19 +198,33 @@ impl<N: Nlri> Table<N> {
 
     /// The newest version.
     pub fn head(&self) -> Version {
-        self.log.head()
+        self.head
     }
 
-    /// Destinations that changed after version `after`, each once, in its newest state and in order of
+    /// Destinations whose best path changed after version `after`, each once, in its newest state and in order of
     /// version. Looks at no more than `limit` entries of the log, [`Changes::reached`] says how far that was.
     pub fn changes(&self, after: Version, limit: usize) -> Changes<'_, N> {
-        Changes { table: self, position: self.log.position(after), limit, seen: 0, reached: after }
+        let position = self.log.position(after);
+        Changes { table: self, position, quiet: None, limit, seen: 0, reached: after }
+    }
+
+    /// As [`Table::changes`], of destinations any of whose paths changed, or what their multipaths are. Right for a
+    /// reader that has been one of all paths from version 0 on.
+    pub fn path_changes(&self, after: Version, limit: usize) -> Changes<'_, N> {
+        let quiet = self.quiet.as_deref().map(|quiet| (quiet, quiet.position(after)));
+        Changes { quiet, ..self.changes(after, limit) }
     }
 
     /// Registers a reader that has seen everything up to `position`. A new reader starts at version 0 and is
     /// shown every destination; only one that copies another's state may start elsewhere.
     pub fn open_cursor(&mut self, position: Version) -> CursorId {
-        self.cursors.open(position)
+        self.cursors.open(position, Interest::Best)
+    }
+
+    /// As [`Table::open_cursor`], for a reader of [`Table::path_changes`]: from now on every change is logged.
+    pub fn open_paths_cursor(&mut self, position: Version) -> CursorId {
+        self.quiet.get_or_insert_default();
+        self.cursors.open(position, Interest::Paths)
     }
 
     /// What the reader has seen.
@@ -218,6 +240,9 @@ impl<N: Nlri> Table<N> {
     /// The reader reads no more.
     pub fn close_cursor(&mut self, cursor: CursorId) {
         self.cursors.close(cursor);
+        if !self.cursors.want_paths() {
+            self.quiet = None;
+        }
     }
 
     /// Whether every destination that has gone after `version` would still be shown to a reader. Holds for as
@@ -296,16 +321,23 @@ impl<N: Nlri> Table<N> {
         let Some(destination) = self.destinations.get_mut(id.index()) else { return };
         if destination.choose(decision) || touched == Touched::First {
             self.log_change(id);
+        } else if let Some(quiet) = &mut self.quiet {
+            self.head.0 += 1;
+            quiet.append(self.head, id);
         }
     }
 
     fn log_change(&mut self, id: DestinationId) -> Version {
-        let Some(destination) = self.destinations.get_mut(id.index()) else { return self.log.head() };
-        let version = self.log.append(id, destination.version() != Version(0));
-        destination.set_version(version);
+        let Some(destination) = self.destinations.get_mut(id.index()) else { return self.head };
+        self.head.0 += 1;
+        self.log.append(self.head, id, destination.version() != Version(0));
+        destination.set_version(self.head);
         let destinations = &self.destinations;
         self.log.compact(|e| destinations.get(e.id().index()).is_some_and(|d| d.version() == e.version()));
-        version
+        if let Some(quiet) = &mut self.quiet {
+            quiet.overtake(id);
+        }
+        self.head
     }
 
     /// Frees the destination that lost its last path first, if every reader has seen it go. Says whether it
@@ -345,6 +377,27 @@ impl<N: Nlri> Changes<'_, N> {
     pub fn reached(&self) -> Version {
         self.reached
     }
+
+    /// The next entry of the log, or of both logs, in order of version.
+    fn next_entry(&mut self) -> Option<Entry> {
+        let best = self.table.log.entry(self.position);
+        if let Some((log, position)) = &mut self.quiet
+            && let Some((entry, next)) = log.entry(*position)
+            && best.is_none_or(|(best, _)| entry.version() < best.version())
+        {
+            *position = next;
+            return Some(entry);
+        }
+        let (entry, next) = best?;
+        self.position = next;
+        Some(entry)
+    }
+
+    /// The version of the newest change that this reader is told of.
+    fn newest(&self, id: DestinationId, destination: &Destination<N>) -> Version {
+        let quiet = self.quiet.map(|(log, _)| log.newest(id)).unwrap_or_default();
+        destination.version().max(quiet)
+    }
 }
 
 impl<'a, N: Nlri> Iterator for Changes<'a, N> {
@@ -352,15 +405,14 @@ impl<'a, N: Nlri> Iterator for Changes<'a, N> {
 
     fn next(&mut self) -> Option<Change<'a, N>> {
         while self.seen < self.limit {
-            let Some((entry, next)) = self.table.log.entry(self.position) else {
+            let Some(entry) = self.next_entry() else {
                 self.reached = self.table.head();
                 return None;
             };
             let (version, id) = (entry.version(), entry.id());
-            (self.position, self.seen, self.reached) = (next, self.seen + 1, version);
-            if let Some(destination) =
-                self.table.destinations.get(id.index()).filter(|d| d.version() == version)
-            {
+            (self.seen, self.reached) = (self.seen + 1, version);
+            let destination = self.table.destinations.get(id.index());
+            if let Some(destination) = destination.filter(|d| self.newest(id, d) == version) {
                 return Some(Change {
                     version,
                     id,

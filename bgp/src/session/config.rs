@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::restart::RestartConfig;
 use crate::types::{Asn, BgpRole, FamilySet, RouterId};
+use crate::wire::AddPathMode;
 
 /// How one session is to be held. Addresses, passwords and hop limits are the driver's: it owns the sockets.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,10 +41,33 @@ pub struct SessionConfig {
     pub extended_next_hop: Option<bool>,
     /// What this speaker is to a peer in another AS (RFC 9234).
     pub role: Option<RoleConfig>,
+    /// Whether the peer may send several paths of a destination, and whether we may (RFC 7911).
+    pub add_path: AddPathOffer,
     /// The host name and the domain to tell the peer; the domain may be empty.
     pub fqdn: Option<(String, String)>,
     /// The name and version of the software to tell the peer.
     pub software_version: Option<String>,
+}
+
+/// Several paths of a destination, in all families of the session (RFC 7911).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AddPathOffer {
+    /// The peer may send them.
+    pub receive: bool,
+    /// We may send them.
+    pub send: bool,
+}
+
+impl AddPathOffer {
+    /// The direction that the capability names; `None` if there is nothing to offer.
+    pub(super) fn mode(self) -> Option<AddPathMode> {
+        match (self.receive, self.send) {
+            (false, false) => None,
+            (true, false) => Some(AddPathMode::Receive),
+            (false, true) => Some(AddPathMode::Send),
+            (true, true) => Some(AddPathMode::Both),
+        }
+    }
 }
 
 /// What this speaker is to a peer in another AS (RFC 9234 section 4).
@@ -87,6 +111,7 @@ impl SessionConfig {
             min_hold_time: 0,
             extended_next_hop: None,
             role: None,
+            add_path: AddPathOffer::default(),
             fqdn: None,
             software_version: None,
         }

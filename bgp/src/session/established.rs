@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::restart::PeerRestart;
 use super::words::Side;
-use crate::types::{Asn, BgpRole, FamilySet, RouterId};
+use crate::types::{Asn, BgpRole, Family, FamilySet, RouterId};
 use crate::wire::Capability;
 use crate::wire::message::MAX_MESSAGE;
 use crate::wire::update::{Encoding, PeerKind};
@@ -68,15 +68,29 @@ impl Established {
             word(restart.is_some_and(|restart| restart.notification), "graceful-restart notification"),
             word(long_lived, "long-lived-graceful-restart"),
         ];
+        let several = self.families.iter().filter_map(|family| Some((true, self.add_path(family)?)));
         let role = self.role.filter(|role| self.remote_role() == Some(role.counterpart()));
         let role = role.map(|role| format!("role {role} to {}", role.counterpart()));
         families
+            .chain(several)
             .chain(rest)
             .chain(restart)
             .filter(|(used, _)| *used)
             .map(|(_, word)| word)
             .chain(role)
             .collect()
+    }
+
+    /// The directions in which several paths of a destination are sent, in words; `None` for neither.
+    fn add_path(&self, family: Family) -> Option<String> {
+        let (send, receive) = (self.send.add_path.contains(family), self.receive.add_path.contains(family));
+        let direction = match (send, receive) {
+            (false, false) => return None,
+            (true, false) => "send",
+            (false, true) => "receive",
+            (true, true) => "both",
+        };
+        Some(format!("add-path {family} {direction}"))
     }
 
     /// What the peer says it is to this speaker (RFC 9234).

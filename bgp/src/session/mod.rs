@@ -54,7 +54,7 @@ use std::time::Instant;
 
 use bytes::BytesMut;
 
-pub use config::{RemoteAs, RoleConfig, SessionConfig};
+pub use config::{AddPathOffer, RemoteAs, RoleConfig, SessionConfig};
 pub use down::{Down, Reason, Refusal, TransportFault};
 pub use established::Established;
 pub use event::{Action, Input, Received};

@@ -2,8 +2,8 @@
 //!
 //! Families: those that both offer; a speaker that offers none by capability means IPv4 unicast (RFC 4760
 //! section 8). Nothing in common is a refusal, see [`Refusal::NoFamily`]. Of the other capabilities, what both
-//! offer is used. What is offered at all is `offer`'s to say; what came of it is in [`Established`].
-//! Graceful restart is `restart`'s. ADD-PATH of the peer is read and shown, and not offered.
+//! offer is used. What is offered at all is `offer`'s to say; what came of it is in [`Established`]. Graceful
+//! restart is `restart`'s.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use super::words::Side;
 use crate::types::{Afi, Family, FamilySet, Safi};
 use crate::wire::message::{MAX_EXTENDED_MESSAGE, MAX_MESSAGE};
 use crate::wire::update::{Encoding, PeerKind};
-use crate::wire::{Capability, Open};
+use crate::wire::{AddPathMode, Capability, Open};
 
 /// An OPEN that was sent and waits for its answer.
 #[derive(Clone, Debug)]
@@ -52,10 +52,12 @@ impl OpenSent {
             enhanced_refresh: both(|c| matches!(c, Capability::EnhancedRouteRefresh)),
             role: config.role.filter(|_| kind == PeerKind::Ebgp).map(|role| role.ours),
             receive: Encoding {
+                add_path: families.intersection(add_path(&theirs, &self.open)),
                 extended_next_hop: offers(&self.open, has_extended_next_hop),
                 ..encoding(&self.open, &theirs)
             },
             send: Encoding {
+                add_path: families.intersection(add_path(&self.open, &theirs)),
                 extended_next_hop: both(has_extended_next_hop),
                 ..encoding(&self.open, &theirs)
             },
@@ -123,6 +125,23 @@ fn offers(open: &Open, has: fn(&Capability) -> bool) -> bool {
 fn has_extended_next_hop(capability: &Capability) -> bool {
     let wanted = (Afi::IPV4, Safi::UNICAST, Afi::IPV6);
     matches!(capability, Capability::ExtendedNextHop(families) if families.contains(&wanted))
+}
+
+/// The families in which one side may send several paths, as it and the other side offer (RFC 7911 section 4).
+fn add_path(sender: &Open, receiver: &Open) -> FamilySet {
+    let modes = |open: &Open, family: Family| {
+        let all = open.capabilities.iter().filter_map(|capability| match capability {
+            Capability::AddPath(families) => Some(families),
+            _ => None,
+        });
+        let of_family = |(afi, safi, mode): &(Afi, Safi, AddPathMode)| {
+            (Family::new(*afi, *safi) == Some(family)).then_some(*mode)
+        };
+        all.flatten().find_map(of_family)
+    };
+    let sends = |family| matches!(modes(sender, family), Some(AddPathMode::Send | AddPathMode::Both));
+    let takes = |family| matches!(modes(receiver, family), Some(AddPathMode::Receive | AddPathMode::Both));
+    Family::ALL.into_iter().filter(|family| sends(*family) && takes(*family)).collect()
 }
 
 /// What is the same both ways.
@@ -308,5 +327,31 @@ mod tests {
             agreed.in_use(),
             ["multiprotocol l2vpn-evpn", "route-refresh", "role provider to customer"]
         );
+    }
+
+    /// One side has to offer to send, and the other to receive, for each direction and family.
+    #[test]
+    fn several_paths_go_where_both_sides_want_them() {
+        use AddPathMode::{Both, Receive, Send};
+        let (ipv4, evpn) = (families(&[Family::Ipv4Unicast]), Family::L2vpnEvpn);
+        let none = FamilySet::EMPTY;
+        for (receive, send, theirs, expected) in [
+            (true, true, Some(Both), (ipv4, ipv4)),
+            (true, true, Some(Send), (ipv4, none)),
+            (true, true, Some(Receive), (none, ipv4)),
+            (true, false, Some(Both), (ipv4, none)),
+            (false, true, Some(Both), (none, ipv4)),
+            (true, false, Some(Receive), (none, none)),
+            (false, false, Some(Both), (none, none)),
+            (true, true, None, (none, none)),
+        ] {
+            let mut ours = config(&[Family::Ipv4Unicast, evpn]);
+            ours.add_path = crate::session::AddPathOffer { receive, send };
+            let several = theirs.map(|mode| Capability::AddPath(vec![(Afi::IPV4, Safi::UNICAST, mode)]));
+            let plain = [Capability::Multiprotocol(Afi::IPV4, Safi::UNICAST), EVPN];
+            let theirs: Vec<_> = plain.into_iter().chain(several).collect();
+            let agreed = answered(&ours, peer(65000, &theirs)).unwrap();
+            assert_eq!((agreed.receive.add_path, agreed.send.add_path), expected, "{theirs:?}");
+        }
     }
 }

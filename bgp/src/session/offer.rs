@@ -124,6 +124,9 @@ fn optional(config: &SessionConfig, transport: IpAddr) -> Vec<Capability> {
     if config.families.contains(Family::Ipv4Unicast) && config.offers_extended_next_hop(transport) {
         all.push(Capability::ExtendedNextHop(vec![(Afi::IPV4, Safi::UNICAST, Afi::IPV6)]));
     }
+    all.extend(config.add_path.mode().map(|mode| {
+        Capability::AddPath(config.families.iter().map(|f| (f.afi(), f.safi(), mode)).collect())
+    }));
     all.extend(config.role.map(|role| Capability::Role(role.ours)));
     all.extend(
         config

@@ -15,6 +15,7 @@ const PATHS: &[Column<v1::Path>] = &[
     Column::text("St", status),
     Column::text("Next-Hop", |path| (&path.next_hop).into()),
     Column::text("From", |path| (&path.neighbor).into()),
+    Column::rare_number("PathId", |path| path.path_id.into()),
     Column::text("Reason", |path| (&path.reason).into()),
 ];
 

@@ -23,6 +23,7 @@ impl Row for v1::Path {
         Column::text("Path", |path| as_path(path).into()),
         Column::number("Age", |path| duration(path.age_seconds).into()),
         Column::text("From", |path| (&path.neighbor).into()),
+        Column::rare_number("PathId", |path| path.path_id.into()),
         Column::wide_text("Communities", |path| communities(path).into()),
         Column::wide_text("Originator", |path| (&path.originator_id).into()),
         Column::wide_number("TblVer", |path| path.version.into()),

@@ -7,7 +7,7 @@ use api::query::{ApiError, page_size};
 use api::v1;
 use bgp::export::Advertised;
 use bgp::rib::{Destination, DestinationId, Path, Table};
-use bgp::types::{Family, Mac, PeerId, Rd};
+use bgp::types::{Family, Mac, PathId, PeerId, Rd};
 use bgp::wire::Attrs;
 
 use crate::core::Core;
@@ -138,11 +138,16 @@ impl Core {
             }
             let mut row = path_row(&route.nlri, &route.body, &route.attrs);
             row.neighbor = self.source_name(peer);
-            (row.best, row.valid) = (true, true);
+            row.path_id = (route.path_id.0 != 0).then_some(route.path_id.0);
+            row.valid = true;
             if let Some(destination) = table.by_id(route.id) {
+                let path = match route.path_id {
+                    PathId(0) => destination.best(),
+                    id => destination.paths().find(|path| path.path_id_sent() == Some(id)),
+                };
+                row.best = path.map(Path::path_id_sent) == destination.best().map(Path::path_id_sent);
                 row.version = destination.version().0;
-                row.age_seconds =
-                    destination.best().map_or(0, |best| page.now.saturating_sub(best.learned).into());
+                row.age_seconds = path.map_or(0, |path| page.now.saturating_sub(path.learned).into());
             }
             page.rows.push(row);
         }

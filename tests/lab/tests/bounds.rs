@@ -17,7 +17,7 @@ use stage::bystander::{Bystander, HOLD_TIME, Pulse};
 use stage::{Stage, host, open};
 
 const MIB: u64 = 1 << 20;
-/// The neighbour that lives on KEEPALIVEs.
+/// The neighbour with a hold time of three seconds.
 const PULSE: u8 = 2;
 /// The neighbour that misbehaves.
 const BAD: u8 = 3;
@@ -53,10 +53,8 @@ impl Watched {
         let log = stage.leaf.log();
         let written = log.lines().count() - self.lines;
         let kib = grown / 1024;
-        println!(
-            "{what}: memory grew by {kib} KiB, the longest pause between KEEPALIVEs was {gap:?}, {written} lines"
-        );
-        ensure!(gap < HOLD_TIME, "no KEEPALIVE for {gap:?}");
+        println!("{what}: memory grew by {kib} KiB, the longest silence was {gap:?}, {written} lines");
+        ensure!(gap < HOLD_TIME, "silent for {gap:?}");
         ensure!(grown < octets, "memory grew by {kib} KiB");
         ensure!(written <= lines, "{written} lines:\n{log}");
         Ok(())

@@ -42,7 +42,8 @@ impl Bystander {
 /// The hold time of a [`Pulse`], the shortest there is.
 pub(crate) const HOLD_TIME: Duration = Duration::from_secs(3);
 
-/// A session that lives on KEEPALIVEs, on a thread of its own, and notes when linnetd's come.
+/// A session with a hold timer, on a thread of its own, that notes when linnetd gives a sign of life: a KEEPALIVE, or
+/// an UPDATE in the place of one (RFC 4271 section 4.4).
 pub(crate) struct Pulse {
     stop: Arc<AtomicBool>,
     thread: JoinHandle<Result<Duration>>,
@@ -59,7 +60,7 @@ impl Pulse {
         Ok(Pulse { stop, thread })
     }
 
-    /// Ends; the longest time between two KEEPALIVEs of linnetd's, or between the last one and now.
+    /// Ends; the longest time between two signs of life, or between the last one and now.
     pub(crate) fn longest_gap(self) -> Result<Duration> {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.join().map_err(|_| anyhow!("the thread died"))?
@@ -70,11 +71,11 @@ fn beat(speaker: &mut Speaker, stop: &AtomicBool) -> Result<Duration> {
     let (mut heard, mut said, mut longest) = (Instant::now(), Instant::now(), Duration::ZERO);
     while !stop.load(Ordering::Relaxed) {
         match speaker.hear(Duration::from_millis(50))? {
-            Heard::Message { kind: kind::KEEPALIVE, .. } => {
+            Heard::Message { kind: kind::KEEPALIVE | kind::UPDATE, .. } => {
                 longest = longest.max(heard.elapsed());
                 heard = Instant::now();
             }
-            Heard::Message { kind: kind::UPDATE, .. } | Heard::Nothing => {}
+            Heard::Nothing => {}
             ended => bail!("the session of one that does everything right has ended: {ended:?}"),
         }
         if said.elapsed() >= HOLD_TIME / 3 {

@@ -266,6 +266,8 @@ mod tests {
     - { address: 10.0.0.2, remote_as: 1, bfd: on }
     - { address: 10.0.0.3, remote_as: 1, bfd: { multiplier: 0, multihop: false, minimum_ttl: 3 } }
     - { address: 10.0.0.4, remote_as: 1, bfd: { multihop: 2 } }
+  dynamic_neighbors:
+    - { range: 10.9.0.0/16, remote_as: 1, bfd: { strict: true } }
 ";
         let faults = Config::parse("t.yaml", text).map(drop).unwrap_err().to_string();
         for part in [
@@ -275,6 +277,7 @@ mod tests {
             "t.yaml:9:61: bgp.neighbors[1].bfd.multiplier: 1 to 255",
             "bgp.neighbors[1].bfd.minimum_ttl: only for several hops",
             "t.yaml:10:59: bgp.neighbors[2].bfd.multihop: expected true, false or auto",
+            "t.yaml:12:48: bgp.dynamic_neighbors[0].bfd: strict is not for a range",
         ] {
             assert!(faults.contains(part), "{part}\n{faults}");
         }

@@ -54,6 +54,10 @@ impl Checker {
             description: section.description.as_ref(),
         };
         let neighbor = self.any_neighbor(at, who, section.settings(), context);
+        if neighbor.bfd.is_some_and(|bfd| bfd.strict) {
+            let message = "strict is not for a range: who comes from it is not known before he connects";
+            self.find(at.key("bfd"), message);
+        }
         RangeConfig { range, limit: section.limit.unwrap_or(LIMIT), neighbor }
     }
 }

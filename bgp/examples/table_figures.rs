@@ -140,6 +140,7 @@ fn join(export: &mut Export, rib: &mut Rib, family: Family) {
         encoding,
         paths: PathsSent::All,
         export: true,
+        between_clients: true,
         policy: None,
         long_lived: false,
     };
@@ -168,6 +169,7 @@ fn new_rib() -> Rib {
             client: true,
             weight: 0,
             local_pref: DEFAULT_LOCAL_PREF,
+            local_as: None,
         };
         rib.peer_up(PeerId(peer), source);
     }

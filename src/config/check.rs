@@ -18,8 +18,7 @@ use super::max_prefix::MaxPrefix;
 use super::policy::{self, Direction, Policies};
 use super::protection::hops;
 use super::secret::SecretFiles;
-use super::value::ShutdownValue;
-use super::value::{Force, NextHopSelf};
+use super::value::{Force, LocalAsValue, NextHopSelf, ShutdownValue};
 use super::{BgpConfig, Config, EvpnConfig, NeighborAddress, NeighborConfig, VniConfig};
 
 /// The longest text that a shutdown can carry (RFC 9003 section 2).
@@ -78,9 +77,18 @@ impl Checker {
         let mut seen = HashSet::new();
         let listens = !listen.is_empty();
         let (asn, ebgp_default, bfd) = (bgp.asn.0, bgp.ebgp_default, &bgp.bfd);
+        let client_to_client = bgp.client_to_client_reflection;
         let graceful_restart = &bgp.graceful_restart;
-        let context =
-            Context { asn, ebgp_default, default_local_pref, listens, groups, graceful_restart, bfd };
+        let context = Context {
+            asn,
+            ebgp_default,
+            default_local_pref,
+            client_to_client,
+            listens,
+            groups,
+            graceful_restart,
+            bfd,
+        };
         for (i, neighbor) in bgp.neighbors.into_iter().enumerate() {
             let at = path.key("neighbors").index(i);
             let address = self.identity(&at, &neighbor, &mut seen);
@@ -160,6 +168,7 @@ impl Checker {
         if settings.role_strict == Some(true) && settings.role.is_none() {
             self.find(at.key("role_strict"), "means nothing without a role");
         }
+        let client = settings.route_reflector_client.unwrap_or(false);
         let config = NeighborConfig {
             address: who.address,
             range: who.range,
@@ -172,7 +181,9 @@ impl Checker {
             families: self.families(at, settings.families.clone()),
             // Whoever comes from a range was not known before: there is nobody to connect to.
             passive: who.range.is_some() || settings.passive.unwrap_or(false),
-            route_reflector_client: settings.route_reflector_client.unwrap_or(false),
+            local_as: settings.local_as.map(LocalAsValue::resolve),
+            route_reflector_client: client,
+            between_clients: !client || context.client_to_client,
             hold_time: settings.hold_time.unwrap_or(90),
             keepalive: settings.keepalive,
             connect_retry: settings.connect_retry.unwrap_or(10),
@@ -198,8 +209,27 @@ impl Checker {
             keep_adj_in: settings.keep_adj_in.unwrap_or(false),
             graceful_restart: graceful_restart.settings(),
         };
+        self.local_as(at, &config, internal, context.asn);
         self.neighbor_whole(at, &config, internal, context.listens);
         config
+    }
+
+    /// Another AS is for those who see this speaker from outside.
+    fn local_as(&mut self, at: &Path, config: &NeighborConfig, internal: Option<bool>, asn: Asn) {
+        let Some(local) = config.local_as else { return };
+        let at = at.key("local_as");
+        if local.asn == asn {
+            self.find(at.clone(), format!("AS {asn} is this speaker's own"));
+        }
+        if internal != Some(false) {
+            self.find(
+                at.clone(),
+                "is for neighbours in other ASes: name theirs in remote_as, or say external",
+            );
+        }
+        if config.remote_as == RemoteAs::Number(local.asn) {
+            self.find(at, format!("AS {} is the neighbour's", local.asn));
+        }
     }
 
     /// What the named group sets; nothing where none is named.
@@ -416,6 +446,7 @@ impl Checker {
 pub(super) struct Context<'f> {
     asn: Asn,
     ebgp_default: EbgpDefault,
+    client_to_client: bool,
     default_local_pref: u32,
     pub(super) listens: bool,
     groups: Groups,

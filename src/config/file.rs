@@ -46,6 +46,10 @@ pub struct Bgp {
     pub listen: Option<Listen>,
     /// The cluster of a route reflector (RFC 4456); the router_id unless given.
     pub cluster_id: Option<Ipv4Addr>,
+    /// Reflect routes of clients to other clients (RFC 4456); true unless given. Not needed where all clients have
+    /// sessions with each other.
+    #[serde(default = "yes")]
+    pub client_to_client_reflection: bool,
     /// LOCAL_PREF of own routes, and of received ones that have none. 100 unless given.
     pub default_local_pref: Option<u32>,
     /// How paths are chosen.
@@ -207,6 +211,10 @@ impl Default for Api {
 
 fn all_addresses() -> Vec<IpAddr> {
     vec![Ipv4Addr::UNSPECIFIED.into(), std::net::Ipv6Addr::UNSPECIFIED.into()]
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn bgp_port() -> Option<u16> {

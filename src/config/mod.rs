@@ -37,7 +37,7 @@ use bgp::export::NextHopMode;
 use bgp::policy::{Chain, Policy};
 use bgp::rib::DecisionRules;
 use bgp::session::{RemoteAs, RoleConfig};
-use bgp::types::{Asn, Family, FamilySet, Rd, RouterId, Vni};
+use bgp::types::{Asn, Family, FamilySet, LocalAs, Rd, RouterId, Vni};
 use bgp::wire::RouteTarget;
 use evpn::ImportTarget;
 use ipnet::IpNet;
@@ -131,8 +131,12 @@ pub struct NeighborConfig {
     pub families: FamilySet,
     /// Never connect, only be connected to.
     pub passive: bool,
+    /// This speaker's AS towards it, where that is not its own.
+    pub local_as: Option<LocalAs>,
     /// Reflect to and from it.
     pub route_reflector_client: bool,
+    /// Send it, if it is a client, what comes from other clients.
+    pub between_clients: bool,
     /// Proposed hold time, seconds; 0: never.
     pub hold_time: u16,
     /// Seconds between keepalives; `None`: a third of the negotiated hold time.

@@ -15,7 +15,7 @@ use super::bfd::BfdValue;
 use super::file::{GracefulRestart, RemoteAs, TcpAo};
 use super::max_prefix::MaxPrefix;
 use super::secret::Secret;
-use super::value::{FamilyValue, NextHopSelf, RangeValue, RoleValue, ShutdownValue, Texts};
+use super::value::{FamilyValue, LocalAsValue, NextHopSelf, RangeValue, RoleValue, ShutdownValue, Texts};
 
 macro_rules! peer_settings {
     ($($(#[doc = $doc:literal])* $key:ident: $type:ty,)*) => {
@@ -109,6 +109,8 @@ peer_settings! {
     families: Vec<FamilyValue>,
     /// Wait to be connected to.
     passive: bool,
+    /// The AS that this speaker is of towards the neighbour, where it is not its own.
+    local_as: LocalAsValue,
     /// Reflect routes to and from the neighbour (RFC 4456).
     route_reflector_client: bool,
     /// Proposed hold time, seconds: 0, or 3 and more. 90 unless given.

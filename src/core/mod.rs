@@ -305,6 +305,7 @@ fn source(agreed: &Established, config: &NeighborConfig) -> Source {
         client: config.route_reflector_client && agreed.kind == PeerKind::Ibgp,
         weight: config.weight,
         local_pref: config.local_pref,
+        local_as: config.local_as,
     }
 }
 
@@ -313,7 +314,10 @@ fn member_spec(agreed: &Established, config: &NeighborConfig, asn: bgp::types::A
     let role = match agreed.kind {
         PeerKind::Ibgp if config.route_reflector_client => Role::Client,
         PeerKind::Ibgp => Role::NonClient,
-        PeerKind::Ebgp => Role::Ebgp { local_as: asn },
+        PeerKind::Ebgp => match config.local_as {
+            Some(local) => Role::Ebgp { local_as: local.asn, behind: (!local.replaces).then_some(asn) },
+            None => Role::Ebgp { local_as: asn, behind: None },
+        },
     };
     let next_hop = match agreed.local.ip() {
         std::net::IpAddr::V4(address) => NextHop::Ipv4(address),
@@ -323,6 +327,7 @@ fn member_spec(agreed: &Established, config: &NeighborConfig, asn: bgp::types::A
     let policy = config.export_policy.clone();
     let export = agreed.kind == PeerKind::Ibgp || config.ebgp_accept || policy.is_some();
     let long_lived = agreed.restart.as_ref().is_some_and(|restart| restart.long_lived.is_some());
-    let (next_hop_mode, encoding) = (config.next_hop_mode, agreed.send);
-    MemberSpec { role, next_hop, next_hop_mode, encoding, paths, export, policy, long_lived }
+    let (next_hop_mode, between_clients) = (config.next_hop_mode, config.between_clients);
+    let encoding = agreed.send;
+    MemberSpec { role, next_hop, next_hop_mode, encoding, paths, export, between_clients, policy, long_lived }
 }

@@ -107,7 +107,7 @@ fn spec(peer: PeerId, policies: &BTreeMap<PeerId, u32>) -> MemberSpec {
     let role = match source(peer) {
         s if s.client => Role::Client,
         s if s.kind == SourceKind::Ibgp => Role::NonClient,
-        _ => Role::Ebgp { local_as: US },
+        _ => Role::Ebgp { local_as: US, behind: None },
     };
     let next_hop = NextHop::Ipv4([10, 0, 0, 1].into());
     let paths = if peer == PeerId(3) { PathsSent::Best(2) } else { PathsSent::All };
@@ -117,6 +117,7 @@ fn spec(peer: PeerId, policies: &BTreeMap<PeerId, u32>) -> MemberSpec {
         next_hop_mode: Default::default(),
         encoding: encoding(peer),
         paths,
+        between_clients: true,
         export: peer != PeerId(5),
         long_lived: peer == PeerId(1),
         policy: policies.get(&peer).and_then(|&n| policy(n)),

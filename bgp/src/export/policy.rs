@@ -41,7 +41,10 @@ impl Policy<'_> {
         let before = attrs;
         let mut attrs = Attrs { weight: None, ..attrs.clone() };
         match self.to.role {
-            Role::Ebgp { local_as } => {
+            Role::Ebgp { local_as, behind } => {
+                if let Some(own) = behind {
+                    attrs.as_path = attrs.as_path.prepend(own, 1);
+                }
                 attrs.as_path = attrs.as_path.prepend(local_as, 1);
                 self.leave_the_as(&mut attrs, source);
             }
@@ -76,7 +79,12 @@ impl Policy<'_> {
 
     /// iBGP routes go on to clients, or from clients, or out of the AS; all others to everybody.
     fn reflects(&self, source: &Source) -> bool {
-        source.kind != SourceKind::Ibgp || source.client || self.to.role != Role::NonClient
+        source.kind != SourceKind::Ibgp
+            || match self.to.role {
+                Role::Client => self.to.between_clients || !source.client,
+                Role::NonClient => source.client,
+                Role::Ebgp { .. } => true,
+            }
     }
 
     /// There are no confederations here, so that NO_EXPORT_SUBCONFED asks for the same as NO_EXPORT.
@@ -127,7 +135,7 @@ mod tests {
     const US: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
     const VTEP: NextHop = NextHop::Ipv4(Ipv4Addr::new(10, 0, 0, 9));
     const SELF: NextHop = NextHop::Ipv4(Ipv4Addr::new(192, 0, 2, 1));
-    const EBGP: Role = Role::Ebgp { local_as: Asn(65000) };
+    const EBGP: Role = Role::Ebgp { local_as: Asn(65000), behind: None };
     const ROLES: [Role; 3] = [Role::Client, Role::NonClient, EBGP];
 
     fn with<T>(role: Role, family: Family, check: impl FnOnce(Policy<'_>) -> T) -> T {
@@ -140,9 +148,17 @@ mod tests {
         let encoding = Encoding::default();
         let (paths, policy) = (PathsSent::All, None);
         let next_hop_mode = NextHopMode::default();
-        let (export, long_lived) = (true, false);
-        let to =
-            MemberSpec { role, next_hop: SELF, next_hop_mode, encoding, paths, export, policy, long_lived };
+        let to = MemberSpec {
+            role,
+            next_hop: SELF,
+            next_hop_mode,
+            encoding,
+            paths,
+            export: true,
+            between_clients: true,
+            policy,
+            long_lived: false,
+        };
         check(Policy { us: &us, to: &to, family })
     }
 
@@ -156,6 +172,7 @@ mod tests {
             client,
             weight: 0,
             local_pref: DEFAULT_LOCAL_PREF,
+            local_as: None,
         }
     }
 
@@ -169,6 +186,30 @@ mod tests {
         assert_eq!(allowed(SourceKind::Ebgp, false), [true, true, true]);
         assert_eq!(allowed(SourceKind::Ibgp, true), [true, true, true]);
         assert_eq!(allowed(SourceKind::Ibgp, false), [true, false, true]);
+    }
+
+    #[test]
+    fn clients_that_speak_with_each_other_are_not_reflected_to() {
+        let attrs = Attrs::new(VTEP);
+        let allowed = |role, client| {
+            with(role, Family::L2vpnEvpn, |p| {
+                let to = MemberSpec { between_clients: false, ..p.to.clone() };
+                Policy { to: &to, ..p }.exports(&attrs, &source(SourceKind::Ibgp, client))
+            })
+        };
+        assert_eq!(ROLES.map(|role| allowed(role, true)), [false, true, true]);
+        assert_eq!(ROLES.map(|role| allowed(role, false)), [true, false, true]);
+    }
+
+    #[test]
+    fn another_as_stands_in_front_or_in_place() {
+        let path = |behind| {
+            let role = Role::Ebgp { local_as: Asn(7), behind };
+            let from = source(SourceKind::Local, false);
+            with(role, Family::Ipv4Unicast, |p| p.rewrite(&Attrs::new(VTEP), &from, Fixed::default())).as_path
+        };
+        assert_eq!(path(Some(Asn(65000))).asns().collect::<Vec<_>>(), [Asn(7), Asn(65000)]);
+        assert_eq!(path(None).asns().collect::<Vec<_>>(), [Asn(7)]);
     }
 
     #[test]

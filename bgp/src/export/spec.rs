@@ -24,6 +24,9 @@ pub struct MemberSpec {
     /// Whether it knows long-lived graceful restart: nobody else is told of routes that are stale for long
     /// (RFC 9494 section 4.3).
     pub long_lived: bool,
+    /// Whether a client is sent what comes from other clients. It is not where the clients of a cluster speak with
+    /// each other themselves (RFC 4456 section 10).
+    pub between_clients: bool,
     /// What decides which routes it is sent, and how they are changed; all, if there is none.
     pub policy: Option<Chain>,
 }
@@ -76,6 +79,8 @@ pub enum Role {
     Ebgp {
         /// The AS number that is put in front.
         local_as: Asn,
+        /// This speaker's own AS number, where it stands behind that one.
+        behind: Option<Asn>,
     },
 }
 

@@ -83,7 +83,8 @@ pub fn admit(attrs: &Attrs, us: &LocalIdentity, source: &Source) -> Result<(), R
     let ebgp = source.kind == SourceKind::Ebgp;
     let refuse = |condition: bool, reason| if condition { Err(reason) } else { Ok(()) };
 
-    refuse(attrs.as_path.asns().any(|asn| asn == us.asn), Rejected::AsLoop)?;
+    let is_us = |asn| asn == us.asn || source.local_as.is_some_and(|local| local.asn == asn);
+    refuse(attrs.as_path.asns().any(is_us), Rejected::AsLoop)?;
     refuse(ebgp && attrs.as_path.neighbor() != Some(source.asn), Rejected::FirstAs)?;
     refuse(attrs.originator_id == Some(us.router_id), Rejected::OriginatorIsUs)?;
     refuse(attrs.cluster_list.contains(&us.cluster_id), Rejected::ClusterLoop)?;
@@ -94,7 +95,7 @@ pub fn admit(attrs: &Attrs, us: &LocalIdentity, source: &Source) -> Result<(), R
 mod tests {
     use super::super::testing::{attrs, identity, source};
     use super::*;
-    use crate::types::PeerId;
+    use crate::types::{LocalAs, PeerId};
     use crate::wire::NextHop;
 
     const IBGP: PeerId = PeerId(0);
@@ -110,6 +111,10 @@ mod tests {
         let neighbor = source(EBGP).asn.0;
         assert_eq!(check(EBGP, &attrs(&[neighbor, 1, us.asn.0])), Err(Rejected::AsLoop));
         assert_eq!(check(IBGP, &attrs(&[1, us.asn.0])), Err(Rejected::AsLoop));
+        let local_as = Some(LocalAs { asn: Asn(7), prepends: true, replaces: false });
+        let disguised = Source { local_as, ..source(EBGP) };
+        assert_eq!(admit(&attrs(&[neighbor, 7]), &us, &disguised), Err(Rejected::AsLoop));
+        assert_eq!(check(EBGP, &attrs(&[neighbor, 7])), Ok(()));
         let ours = Attrs { originator_id: Some(us.router_id), ..attrs(&[]) };
         assert_eq!(check(IBGP, &ours), Err(Rejected::OriginatorIsUs));
         let cluster_list = [[9; 4].into(), us.cluster_id].into();

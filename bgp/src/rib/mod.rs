@@ -32,6 +32,7 @@ mod model;
 mod next_hops;
 #[cfg(test)]
 mod order;
+mod prepend;
 mod quiet;
 mod revisit;
 mod rules;

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::policy::Context;
-use crate::types::{Asn, Family, PeerId, RouterId};
+use crate::types::{Asn, Family, LocalAs, PeerId, RouterId};
 
 /// LOCAL_PREF of a path that has none, unless an operator says otherwise; what every implementation takes.
 pub const DEFAULT_LOCAL_PREF: u32 = 100;
@@ -39,6 +39,8 @@ pub struct Source {
     pub weight: u32,
     /// LOCAL_PREF of its paths that have none.
     pub local_pref: u32,
+    /// This speaker's AS towards it, where that is not its own.
+    pub local_as: Option<LocalAs>,
 }
 
 /// All sources, by [`PeerId`].
@@ -63,6 +65,7 @@ impl Source {
         client: false,
         weight: 0,
         local_pref: 0,
+        local_as: None,
     };
 }
 
@@ -77,6 +80,7 @@ impl Sources {
             client: false,
             weight: 0,
             local_pref: DEFAULT_LOCAL_PREF,
+            local_as: None,
         };
         let mut sources = Sources { peers: PeerMap::default() };
         sources.set(PeerId::LOCAL, local);

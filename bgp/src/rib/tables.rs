@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use ipnet::{Ipv4Net, Ipv6Net};
 
+use crate::intern::Interner;
 use crate::types::{Family, PeerId};
 use crate::wire::{Attrs, EvpnKey, Nlris};
 
@@ -33,6 +34,8 @@ pub struct Rib {
     pub(super) rejected: PeerMap<RejectedCounts>,
     /// Of the peers that have an import policy.
     pub(super) imports: PeerMap<Option<Box<Import>>>,
+    /// Attributes of the peers to which this speaker is of another AS.
+    pub(super) prepended: PeerMap<Option<Box<Interner>>>,
 }
 
 impl Rib {
@@ -46,6 +49,7 @@ impl Rib {
             identity,
             rejected: PeerMap::default(),
             imports: PeerMap::default(),
+            prepended: PeerMap::default(),
         }
     }
 
@@ -127,6 +131,7 @@ impl Rib {
         self.decision.sources.forget(peer);
         *self.rejected.slot(peer) = RejectedCounts::default();
         *self.imports.slot(peer) = None;
+        *self.prepended.slot(peer) = None;
     }
 
     /// Takes routes that share `attrs`. Those that must not be used are refused, counted, and count as
@@ -143,6 +148,8 @@ impl Rib {
             self.rejected.slot(peer).add(reason, count(routes));
             return Err(reason);
         }
+        let prepended = self.prepended(peer, attrs);
+        let attrs = prepended.as_ref().unwrap_or(attrs);
         match self.imports.get(peer) {
             Some(Some(_)) => self.import(peer, learned, attrs, routes),
             _ => self.insert(peer, learned, attrs, routes),

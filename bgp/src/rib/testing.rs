@@ -33,6 +33,7 @@ pub(crate) fn source(PeerId(n): PeerId) -> Source {
         client: n <= 1,
         weight: 0,
         local_pref: DEFAULT_LOCAL_PREF,
+        local_as: None,
     }
 }
 

@@ -124,7 +124,7 @@ impl Core {
                 RemoteAs::Internal => self.config.bgp.asn.0,
                 RemoteAs::OneOf(_) | RemoteAs::External | RemoteAs::Any => 0,
             },
-            local_as: self.config.bgp.asn.0,
+            local_as: peer.config.local_as.map_or(self.config.bgp.asn, |local| local.asn).0,
             description: peer.config.description.clone(),
             peer_group: peer.config.peer_group.clone(),
             dynamic: peer.config.range.is_some(),

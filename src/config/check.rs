@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 
 use bgp::export::NextHopMode;
-use bgp::rib::DEFAULT_LOCAL_PREF;
+use bgp::rib::{Admission, DEFAULT_LOCAL_PREF};
 use bgp::session::{RemoteAs, RoleConfig};
 use bgp::types::{Asn, Family, FamilySet, RouterId, Vni};
 use evpn::ImportTarget;
@@ -12,7 +12,7 @@ use ipnet::IpNet;
 
 use super::bfd::{self, BfdSection, BfdValue};
 use super::fault::Path;
-use super::file::{self, EbgpDefault, GracefulRestart, PeerSettings, RemoteAsWord};
+use super::file::{self, AsSetWord, EbgpDefault, GracefulRestart, PeerSettings, RemoteAsWord};
 use super::groups::{self, Groups};
 use super::max_prefix::MaxPrefix;
 use super::policy::{self, Direction, Policies};
@@ -192,6 +192,12 @@ impl Checker {
             role: settings
                 .role
                 .map(|role| RoleConfig { ours: role.0, strict: settings.role_strict.unwrap_or(false) }),
+            admission: Admission {
+                enforce_first_as: settings.enforce_first_as.unwrap_or(true),
+                allow_as_in: settings.allow_as_in.unwrap_or(0),
+                as_sets: settings.as_set == Some(AsSetWord::Accept),
+                role: settings.role.map(|role| role.0),
+            },
             add_path: settings.add_path.unwrap_or_default(),
             weight: settings.weight.unwrap_or(0),
             local_pref: settings.local_pref.unwrap_or(context.default_local_pref),

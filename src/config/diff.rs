@@ -94,7 +94,7 @@ neighbor_keys! {
     while_it_lasts: description, peer_group, shutdown, hold_time, keepalive, connect_retry, min_hold_time, max_prefix,
         send_hold_time, bfd, weight, import_policy, export_policy, keep_adj_in, ebgp_accept, graceful_restart;
     by_a_reset: local_as, between_clients, next_hop_mode, port, local_address, remote_as, families, passive,
-        route_reflector_client, extended_next_hop, role, fqdn, software_version, add_path, local_pref, hops,
+        route_reflector_client, extended_next_hop, role, admission, fqdn, software_version, add_path, local_pref, hops,
         authentication;
 }
 
@@ -104,6 +104,7 @@ fn key(field: &'static str) -> &'static str {
         "ebgp_accept" => "ebgp_default",
         "between_clients" => "client_to_client_reflection",
         "hops" => "multihop, ttl_security",
+        "admission" => "role, enforce_first_as, allow_as_in, as_set",
         "next_hop_mode" => "next_hop_self, next_hop_unchanged",
         "authentication" => "password, tcp_ao",
         key => key,

@@ -149,6 +149,16 @@ pub struct TcpAoKey {
     pub secret_file: PathBuf,
 }
 
+/// What becomes of routes with a set in their AS path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AsSetWord {
+    /// They are not used (RFC 9774).
+    Reject,
+    /// They are used.
+    Accept,
+}
+
 /// EVPN over VXLAN.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

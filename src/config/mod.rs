@@ -35,7 +35,7 @@ use std::{fmt, io};
 
 use bgp::export::NextHopMode;
 use bgp::policy::{Chain, Policy};
-use bgp::rib::DecisionRules;
+use bgp::rib::{Admission, DecisionRules};
 use bgp::session::{RemoteAs, RoleConfig};
 use bgp::types::{Asn, Family, FamilySet, LocalAs, Rd, RouterId, Vni};
 use bgp::wire::RouteTarget;
@@ -149,6 +149,8 @@ pub struct NeighborConfig {
     pub extended_next_hop: Option<bool>,
     /// What this speaker is to it (RFC 9234).
     pub role: Option<RoleConfig>,
+    /// Which of its routes are taken.
+    pub admission: Admission,
     /// Several paths of a destination from and to it (RFC 7911).
     pub add_path: AddPath,
     /// How much its paths are preferred, before anything that they say themselves.

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::add_path::AddPath;
 use super::address::{AddressValue, InterfaceName};
 use super::bfd::BfdValue;
-use super::file::{GracefulRestart, RemoteAs, TcpAo};
+use super::file::{AsSetWord, GracefulRestart, RemoteAs, TcpAo};
 use super::max_prefix::MaxPrefix;
 use super::secret::Secret;
 use super::value::{FamilyValue, LocalAsValue, NextHopSelf, RangeValue, RoleValue, ShutdownValue, Texts};
@@ -127,6 +127,13 @@ peer_settings! {
     role: RoleValue,
     /// The neighbour has to name its role, too.
     role_strict: bool,
+    /// Take routes of an eBGP neighbour only if its AS comes first in their path. On unless given; off for route
+    /// servers, which leave theirs out.
+    enforce_first_as: bool,
+    /// How often the path of a route that is taken may name this AS; 0 unless given.
+    allow_as_in: u8,
+    /// Routes with a set in their AS path, which RFC 9774 forbids: `reject` unless given, or `accept`.
+    as_set: AsSetWord,
     /// Several paths of a destination from and to the neighbour (RFC 7911). One each way unless given.
     add_path: AddPath,
     /// Preference for the neighbour's paths before anything that they say themselves; the highest wins. 0 unless given.

@@ -305,6 +305,7 @@ fn source(agreed: &Established, config: &NeighborConfig) -> Source {
         client: config.route_reflector_client && agreed.kind == PeerKind::Ibgp,
         weight: config.weight,
         local_pref: config.local_pref,
+        admission: config.admission,
         local_as: config.local_as,
     }
 }
@@ -329,5 +330,16 @@ fn member_spec(agreed: &Established, config: &NeighborConfig, asn: bgp::types::A
     let long_lived = agreed.restart.as_ref().is_some_and(|restart| restart.long_lived.is_some());
     let (next_hop_mode, between_clients) = (config.next_hop_mode, config.between_clients);
     let encoding = agreed.send;
-    MemberSpec { role, next_hop, next_hop_mode, encoding, paths, export, between_clients, policy, long_lived }
+    MemberSpec {
+        role,
+        bgp_role: agreed.role,
+        next_hop,
+        next_hop_mode,
+        encoding,
+        paths,
+        export,
+        between_clients,
+        policy,
+        long_lived,
+    }
 }

@@ -113,6 +113,7 @@ fn spec(peer: PeerId, policies: &BTreeMap<PeerId, u32>) -> MemberSpec {
     let paths = if peer == PeerId(3) { PathsSent::Best(2) } else { PathsSent::All };
     MemberSpec {
         role,
+        bgp_role: None,
         next_hop,
         next_hop_mode: Default::default(),
         encoding: encoding(peer),

@@ -7,9 +7,10 @@
 
 use std::net::Ipv4Addr;
 
+use crate::otc;
 use crate::policy::{Fixed, NextHopRule};
 use crate::rib::{LocalIdentity, Source, SourceKind};
-use crate::types::Family;
+use crate::types::{BgpRole, Family};
 use crate::wire::{Attrs, Community, NextHop};
 
 use super::spec::{MemberSpec, NextHopMode, Role};
@@ -26,7 +27,10 @@ impl Policy<'_> {
     /// Whether paths of `source` with these attributes are passed on at all, unless an operator's policy or
     /// [`Policy::can_tell`] says otherwise.
     pub(super) fn exports(&self, attrs: &Attrs, source: &Source) -> bool {
-        self.to.export && self.reflects(source) && !self.is_held_back(attrs)
+        self.to.export
+            && self.reflects(source)
+            && !self.is_held_back(attrs)
+            && self.role().is_none_or(|ours| otc::may_leave(ours, attrs.only_to_customer))
     }
 
     /// Whether the receiver understands the next hop that it would be sent: an IPv4 route by an IPv6 one is for those
@@ -46,6 +50,8 @@ impl Policy<'_> {
                     attrs.as_path = attrs.as_path.prepend(own, 1);
                 }
                 attrs.as_path = attrs.as_path.prepend(local_as, 1);
+                let mark = self.role().and_then(|ours| otc::mark_sent(ours, local_as));
+                attrs.only_to_customer = attrs.only_to_customer.or(mark);
                 self.leave_the_as(&mut attrs, source);
             }
             Role::Client | Role::NonClient => self.stay_in_the_as(&mut attrs, source),
@@ -55,6 +61,11 @@ impl Policy<'_> {
         }
         attrs.next_hop = self.next_hop(before, source, fixed);
         attrs
+    }
+
+    /// What this speaker is to the receiver, where the rules of RFC 9234 hold.
+    fn role(&self) -> Option<BgpRole> {
+        self.to.bgp_role.filter(|_| otc::applies(self.family))
     }
 
     /// This speaker's own address for what has none; for IP routes as a policy says, or else as the neighbour's
@@ -127,6 +138,7 @@ fn prepended(cluster: Ipv4Addr, list: &[Ipv4Addr]) -> Box<[Ipv4Addr]> {
 mod tests {
     use super::super::spec::PathsSent;
     use super::*;
+    use crate::rib::Admission;
     use crate::rib::DEFAULT_LOCAL_PREF;
     use crate::types::{Asn, RouterId};
     use crate::wire::ExtCommunity;
@@ -150,6 +162,7 @@ mod tests {
         let next_hop_mode = NextHopMode::default();
         let to = MemberSpec {
             role,
+            bgp_role: None,
             next_hop: SELF,
             next_hop_mode,
             encoding,
@@ -172,6 +185,7 @@ mod tests {
             client,
             weight: 0,
             local_pref: DEFAULT_LOCAL_PREF,
+            admission: Admission::DEFAULT,
             local_as: None,
         }
     }
@@ -297,6 +311,27 @@ mod tests {
         assert_eq!(allowed(EBGP, Family::Ipv4Unicast, false), [false, false], "our address is an IPv6 one");
         assert_eq!(allowed(EBGP, Family::Ipv4Unicast, true), [true, true]);
         assert_eq!(allowed(EBGP, Family::L2vpnEvpn, false), [true, true]);
+    }
+
+    #[test]
+    fn what_goes_down_is_marked_and_what_is_marked_only_goes_down() {
+        let marked = Attrs { only_to_customer: Some(Asn(7)), ..Attrs::new(VTEP) };
+        let from = source(SourceKind::Ebgp, false);
+        let sent = |bgp_role, family, attrs: &Attrs| {
+            with(EBGP, family, |p| {
+                let to = MemberSpec { bgp_role: Some(bgp_role), ..p.to.clone() };
+                let p = Policy { to: &to, ..p };
+                p.exports(attrs, &from).then(|| p.rewrite(attrs, &from, Fixed::default()).only_to_customer)
+            })
+        };
+        let plain = Attrs::new(VTEP);
+        for family in [Family::Ipv4Unicast, Family::Ipv6Unicast] {
+            assert_eq!(sent(BgpRole::Provider, family, &plain), Some(Some(Asn(65000))));
+            assert_eq!(sent(BgpRole::Provider, family, &marked), Some(Some(Asn(7))));
+            assert_eq!(sent(BgpRole::Customer, family, &plain), Some(None));
+            assert_eq!(sent(BgpRole::Customer, family, &marked), None);
+        }
+        assert_eq!(sent(BgpRole::Customer, Family::L2vpnEvpn, &marked), Some(Some(Asn(7))), "not of EVPN");
     }
 
     #[test]

@@ -43,7 +43,7 @@ mod tables;
 #[cfg(test)]
 pub(crate) mod testing;
 
-pub use admit::{LocalIdentity, Rejected, RejectedCounts, admit};
+pub use admit::{Admission, LocalIdentity, Rejected, RejectedCounts, admit};
 pub use budget::Budget;
 pub use cursor::CursorId;
 pub use decision::{Explained, Reason};

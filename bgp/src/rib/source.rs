@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use super::admit::Admission;
 use crate::policy::Context;
 use crate::types::{Asn, Family, LocalAs, PeerId, RouterId};
 
@@ -39,6 +40,8 @@ pub struct Source {
     pub weight: u32,
     /// LOCAL_PREF of its paths that have none.
     pub local_pref: u32,
+    /// What is taken from it.
+    pub admission: Admission,
     /// This speaker's AS towards it, where that is not its own.
     pub local_as: Option<LocalAs>,
 }
@@ -65,6 +68,7 @@ impl Source {
         client: false,
         weight: 0,
         local_pref: 0,
+        admission: Admission::DEFAULT,
         local_as: None,
     };
 }
@@ -80,6 +84,7 @@ impl Sources {
             client: false,
             weight: 0,
             local_pref: DEFAULT_LOCAL_PREF,
+            admission: Admission::DEFAULT,
             local_as: None,
         };
         let mut sources = Sources { peers: PeerMap::default() };

@@ -143,7 +143,7 @@ impl Rib {
         attrs: &Arc<Attrs>,
         routes: &Nlris,
     ) -> Result<(), Rejected> {
-        if let Err(reason) = self.admit(peer, attrs) {
+        if let Err(reason) = self.admit(peer, attrs, routes.family()) {
             self.withdraw(peer, routes);
             self.rejected.slot(peer).add(reason, count(routes));
             return Err(reason);
@@ -224,10 +224,10 @@ impl Rib {
         self.rejected.get(peer).copied().unwrap_or_default()
     }
 
-    fn admit(&self, peer: PeerId, attrs: &Attrs) -> Result<(), Rejected> {
+    fn admit(&self, peer: PeerId, attrs: &Attrs, family: Family) -> Result<(), Rejected> {
         match peer {
             PeerId::LOCAL => Ok(()),
-            _ => admit(attrs, &self.identity, self.decision.sources.get(peer)),
+            _ => admit(attrs, family, &self.identity, self.decision.sources.get(peer)),
         }
     }
 

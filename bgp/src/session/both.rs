@@ -79,6 +79,7 @@ impl Session {
 
     /// After every input: what the two connections mean for each other, and the pause if neither goes on.
     pub(super) fn settle(&mut self, now: Instant) {
+        self.settle_newcomer(now);
         for side in Side::ALL {
             self.watch_yield(now, side);
             if self.connection(side).name() == StateName::OpenConfirm && self.has_buffered(side) {

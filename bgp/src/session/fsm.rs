@@ -26,9 +26,10 @@ use super::negotiate::OpenSent;
 use super::restart;
 use super::timers::Timer;
 use super::words::{Side, StateName};
+use crate::otc;
 use crate::types::Family;
 use crate::wire::message::MessageType;
-use crate::wire::update::UpdateContext;
+use crate::wire::update::{Reach, UpdateContext};
 use crate::wire::{Notification, Open, RouteRefresh, Update, WireError};
 
 /// A connection's state. Each holds what exists only then.
@@ -254,11 +255,20 @@ fn heard(agreed: Box<Established>, cx: &mut Context<'_>) -> State {
 fn update(agreed: Box<Established>, body: &[u8], cx: &mut Context<'_>) -> State {
     let context = UpdateContext { encoding: agreed.receive, kind: agreed.kind, families: agreed.families };
     match Update::parse(body, &context) {
-        Ok(update) => {
+        Ok(mut update) => {
+            mark(&mut update.reach, &agreed);
             cx.out.deliver(cx.now, update);
             heard(agreed, cx)
         }
         Err(error) => State::Established(agreed).end(Reason::Malformed(error).into(), cx),
+    }
+}
+
+/// What comes from above or from the side is marked (RFC 9234 section 5), before equal attributes become one.
+fn mark(reach: &mut [Reach], agreed: &Established) {
+    let Some(mark) = agreed.role.and_then(|ours| otc::mark_received(ours, agreed.remote_asn)) else { return };
+    for reach in reach.iter_mut().filter(|reach| otc::applies(reach.nlri.family())) {
+        reach.attrs.only_to_customer.get_or_insert(mark);
     }
 }
 

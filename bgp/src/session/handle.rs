@@ -1,17 +1,16 @@
 //! What each input means to a session.
 
-use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Buf;
 
 use super::backoff::Backoff;
-use super::down::{self, Reason, TransportFault};
-use super::event::{Action, Input};
+use super::down::{Reason, TransportFault};
+use super::event::Input;
 use super::fsm::Event;
 use super::offer::Offer;
 use super::timers::Timer;
-use super::words::{Side, StateName, StopReason};
+use super::words::{Side, StopReason};
 use super::{Session, connection};
 use crate::types::Family;
 use crate::wire::RouteRefresh;
@@ -20,9 +19,6 @@ use crate::wire::RouteRefresh;
 /// microseconds of work.
 const MAX_MESSAGES: usize = 256;
 const MAX_OCTETS: usize = 64 * 1024;
-
-/// How long after a session came up another connection of the peer's may still be one that collided with it.
-const COLLISION: Duration = Duration::from_secs(5);
 
 impl Session {
     /// Takes news. What is to be done about it is in [`Session::poll_action`] afterwards.
@@ -86,37 +82,6 @@ impl Session {
         self.offer = Offer::default();
     }
 
-    /// A peer dials again only once it has given its former connection up, so the new one replaces it, unless
-    /// the session is established: then it is kept (RFC 4271 section 6.8) until its hold timer says otherwise, or
-    /// the peer is one that restarts gracefully.
-    fn accept(&mut self, now: Instant, local: SocketAddr, remote: SocketAddr) {
-        if let Some(side) = self.lost_by_restart(now) {
-            self.step(now, side, Event::Stop(Reason::Restarted));
-            self.step(now, Side::Incoming, Event::Start);
-        }
-        if matches!(self.incoming.name(), StateName::OpenSent | StateName::OpenConfirm) {
-            self.step(now, Side::Incoming, Event::Stop(Reason::Replaced));
-            self.step(now, Side::Incoming, Event::Start);
-        }
-        if self.incoming.name() == StateName::Active {
-            self.out.push(Action::Accept);
-            self.step(now, Side::Incoming, Event::Connected(local, remote));
-        } else {
-            let notification = down::turned_away(self.state());
-            self.out.refuse(&notification);
-        }
-    }
-
-    /// The side of the established session that must be gone, as a peer that restarts gracefully makes a new
-    /// connection (RFC 4724 section 4.2). One that was on its way when the session came up says nothing: it is the
-    /// other one of a collision.
-    fn lost_by_restart(&self, now: Instant) -> Option<Side> {
-        let agreed = self.established()?;
-        let restarts = agreed.restart.as_ref().is_some_and(|restart| !restart.keepable().is_empty());
-        let is_late = self.history.since.is_some_and(|since| now >= since + COLLISION);
-        (restarts && is_late).then_some(agreed.side)
-    }
-
     /// Handles what is in the buffer, up to the bounds of one turn.
     pub(super) fn receive(&mut self, now: Instant, side: Side) {
         let mut octets = std::mem::take(&mut self.connection_mut(side).buffer);
@@ -159,6 +124,9 @@ impl Session {
     fn timeout(&mut self, now: Instant) {
         if self.timers.take_due(Timer::IdleHold, now) {
             self.begin(now);
+        }
+        if self.timers.take_due(Timer::Newcomer, now) {
+            self.refuse_newcomer();
         }
         for timer in Timer::ALL {
             for side in Side::ALL {

@@ -15,6 +15,7 @@
 //! - `fsm`: one connection's states; a table. Two connections, one machine each, as RFC 4271 section 8.2.1 has it.
 //! - `handle`: what each input means. `both`: what the two connections mean for each other, and the pause after
 //!   an error.
+//! - `newcomer`: what becomes of a connection that the peer makes.
 //! - `offer`: what our OPEN offers. `negotiate`: what it makes together with the peer's. `restart`: so far as
 //!   graceful restart is concerned.
 //!
@@ -41,6 +42,7 @@ mod handle;
 mod info;
 mod jitter;
 mod negotiate;
+mod newcomer;
 mod offer;
 mod output;
 mod restart;
@@ -50,6 +52,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use bytes::BytesMut;
@@ -80,7 +83,9 @@ pub struct Session {
     stopped: bool,
     outgoing: Connection,
     incoming: Connection,
-    /// The session's own: `IdleHold`.
+    /// A connection of the peer's that waits to be accepted or refused: its two ends.
+    newcomer: Option<(SocketAddr, SocketAddr)>,
+    /// The session's own: `IdleHold`, `Newcomer`.
     timers: Timers,
     backoff: Backoff,
     jitter: Jitter,
@@ -98,6 +103,7 @@ impl Session {
             stopped: true,
             outgoing: Connection::default(),
             incoming: Connection::default(),
+            newcomer: None,
             timers: Timers::default(),
             backoff: Backoff::default(),
             jitter: Jitter::new(seed),

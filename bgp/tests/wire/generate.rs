@@ -76,7 +76,7 @@ fn pmsi() -> impl Strategy<Value = Box<PmsiTunnel>> {
 
 /// Attributes that linnet has no name for, in the order in which it keeps them.
 fn unknown() -> impl Strategy<Value = Box<[UnknownAttr]>> {
-    let kind = prop_oneof![11..=13u8, 19..=21u8, 27..=31u8, 33..=255u8];
+    let kind = prop_oneof![11..=13u8, 19..=21u8, 27..=31u8, 33..=34u8, 36..=255u8];
     btree_map(kind, vec(any::<u8>(), 0..300), 0..3).prop_map(|attrs| {
         attrs
             .into_iter()
@@ -120,9 +120,12 @@ prop_compose! {
         ext_communities in list(any::<[u8; 8]>().prop_map(ExtCommunity), 40),
         large_communities in list(any::<[u32; 3]>().prop_map(LargeCommunity), 30),
         pmsi in of(pmsi()),
+        only_to_customer in of(asn()),
         unknown in unknown(),
     ) -> Attrs {
-        Attrs { next_hop, communities, ext_communities, large_communities, pmsi, unknown, ..basics }
+        Attrs {
+            next_hop, communities, ext_communities, large_communities, pmsi, only_to_customer, unknown, ..basics
+        }
     }
 }
 

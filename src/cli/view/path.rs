@@ -100,6 +100,11 @@ pub(crate) fn show_path(path: &v1::Path, colour: bool, out: &mut dyn Write) -> i
     field(out, "Ext. comm.", &path.ext_communities.join(" "))?;
     field(out, "Communities", &path.communities.join(" "))?;
     field(out, "Large comm.", &path.large_communities.join(" "))?;
+    field(
+        out,
+        "Only to cust.",
+        &path.only_to_customer.map(|asn| format!("marked by {asn}")).unwrap_or_default(),
+    )?;
     field(out, "PMSI tunnel", &path.pmsi.as_ref().map(pmsi).unwrap_or_default())?;
     field(out, "Originator", &path.originator_id)?;
     field(out, "Cluster list", &path.cluster_list.join(" "))?;

@@ -41,7 +41,8 @@ fn a_new_connection_takes_the_place_of_the_lost_one() {
 fn the_other_one_of_a_collision_is_no_restart() {
     let mut a = established(with_restart(config_a()));
     a.pass(secs(1));
-    let actions = a.accepted();
+    a.accepted();
+    let actions = a.pass(secs(2));
     assert_eq!((downs(&actions), notifications(&actions)), (vec![], vec![(6, 7)]));
     let mut net = Net::new(with_restart(config_a()), with_restart(config_b()), Delays::all(300), 1);
     net.start();
@@ -53,7 +54,8 @@ fn the_other_one_of_a_collision_is_no_restart() {
 fn without_the_capability_the_established_connection_stays() {
     let mut a = Alone::established(with_restart(config_a()));
     a.pass(secs(10));
-    let actions = a.accepted();
+    a.accepted();
+    let actions = a.pass(secs(2));
     assert_eq!((downs(&actions), notifications(&actions)), (vec![], vec![(6, 7)]));
 }
 

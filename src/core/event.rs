@@ -106,6 +106,13 @@ pub enum Action {
         /// What its neighbour is told.
         reason: StopReason,
     },
+    /// Have the segments of a peer's connections signed otherwise, those of one that stands as well.
+    Sign {
+        /// Which.
+        peer: PeerId,
+        /// How.
+        how: Authentication,
+    },
     /// Ask about whoever connects from these ranges, and have those sign who do.
     SetRanges(Vec<(IpNet, Authentication)>),
     /// Close the connection of somebody who was asked about, for want of resources (RFC 4486).

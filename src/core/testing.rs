@@ -132,6 +132,7 @@ impl Node {
             Action::Batch { peer, .. } => self.peer(peer.0, PeerNews::Credit(1)),
             Action::StartPeer { start, .. } => self.begun = Some(start.restarted),
             Action::StopPeer { .. }
+            | Action::Sign { .. }
             | Action::SetRanges(_)
             | Action::TurnAway { .. }
             | Action::Session { .. }

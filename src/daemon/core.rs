@@ -131,6 +131,7 @@ fn gather(core: &mut Core, events: &mut mpsc::Receiver<Event>) {
 fn perform(action: Action, outlets: &mut Outlets) {
     match action {
         Action::StartPeer { peer, start } => outlets.peers.start(peer, *start),
+        Action::Sign { peer, how } => outlets.peers.sign(peer, &how),
         Action::StopPeer { peer, reason } => outlets.peers.stop(peer, reason),
         Action::SetRanges(ranges) => outlets.peers.set_ranges(ranges),
         Action::TurnAway { from } => outlets.peers.turn_away(from),

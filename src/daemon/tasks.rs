@@ -9,7 +9,7 @@ use bgp::types::PeerId;
 use bgp::wire::Notification;
 use bytes::BytesMut;
 use ipnet::IpNet;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tracing::{debug, warn};
 
@@ -50,6 +50,7 @@ struct Outlet {
     name: String,
     batches: mpsc::Sender<(u32, Arc<Batch>)>,
     commands: mpsc::Sender<SessionCommand>,
+    signature: watch::Sender<Authentication>,
 }
 
 impl PeerTasks {
@@ -81,10 +82,12 @@ impl PeerTasks {
         let (batches, batches_in) = mpsc::channel(BATCHES);
         let (commands, commands_in) = mpsc::channel(COMMANDS);
         let (accepted, accepted_in) = mpsc::channel(ACCEPTED);
+        let (signature, signature_seen) = watch::channel(neighbor.authentication.clone());
         let mailbox = Mailbox {
             batches: batches_in,
             commands: commands_in,
             accepted: accepted_in,
+            signature: signature_seen,
             core: self.events.clone(),
         };
         let route = route(&neighbor);
@@ -99,7 +102,7 @@ impl PeerTasks {
         let name = neighbor.address.to_string();
         self.running.spawn(serve(peer, name.clone(), route, new, begins, mailbox));
         self.doors.open(neighbor.address, accepted);
-        self.set(peer, Some(Outlet { neighbor, name, batches, commands }));
+        self.set(peer, Some(Outlet { neighbor, name, batches, commands, signature }));
     }
 
     /// Ends a task, which tells its neighbour the reason.
@@ -142,6 +145,15 @@ impl PeerTasks {
     pub(super) fn end(&mut self) {
         // The commands' ends go, and that is what tells the sessions to close.
         self.outlets.clear();
+    }
+
+    /// Has a neighbour's segments signed like this from now on.
+    pub(super) fn sign(&mut self, peer: PeerId, how: &Authentication) {
+        let Some(outlet) = self.outlets.get_mut(peer.0 as usize).and_then(Option::as_mut) else { return };
+        outlet.neighbor.authentication = how.clone();
+        outlet.signature.send_replace(how.clone());
+        let neighbor = outlet.neighbor.clone();
+        self.set_key(&neighbor, how);
     }
 
     /// Hands over a batch. Its credit has left room for it.
@@ -227,6 +239,5 @@ fn route(neighbor: &NeighborConfig) -> Route {
         remote: Remote::of(neighbor.address, neighbor.port, unnumbered::look_for_neighbor),
         local: neighbor.local_address,
         hops: neighbor.hops,
-        authentication: neighbor.authentication.clone(),
     }
 }

@@ -199,9 +199,10 @@ impl Node {
                 drop(net);
                 self.start_peer(peer, *start);
             }
-            Action::StopPeer { .. } | Action::SetRanges(_) | Action::TurnAway { .. } => {
-                panic!("nobody configures anew here")
-            }
+            Action::StopPeer { .. }
+            | Action::SetRanges(_)
+            | Action::TurnAway { .. }
+            | Action::Sign { .. } => panic!("nobody configures anew here"),
         }
     }
 

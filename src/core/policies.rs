@@ -59,8 +59,11 @@ impl Core {
         changed.then(|| member_spec(&session.agreed, new, self.config.bgp.asn))
     }
 
-    pub(super) fn command(&mut self, peer: PeerId, command: SessionCommand) {
-        self.actions.push_back(Action::Session { peer, command });
+    /// Has a session's task do something. What is wanted of one that has not begun is seen to when it does.
+    pub(super) fn command(&mut self, id: PeerId, command: SessionCommand) {
+        if self.peers.get(id).is_some_and(|peer| peer.begun) {
+            self.actions.push_back(Action::Session { peer: id, command });
+        }
     }
 }
 

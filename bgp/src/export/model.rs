@@ -40,6 +40,10 @@ enum Op {
     /// A next hop of some paths can be reached, or cannot.
     NextHop(u32, bool),
     Down(u32),
+    /// The peer's routes are stale for long.
+    Age(u32),
+    /// End-of-RIB is held back, or no longer.
+    Hold(bool),
     Sweep(usize),
     Join(u32),
     /// With marks, or without.
@@ -62,6 +66,8 @@ fn op() -> impl Strategy<Value = Op> {
             .prop_map(|(peer, key, path_id)| Op::Withdraw { peer, key, path_id }),
         1 => (0..NEXT_HOPS, any::<bool>()).prop_map(|(n, reachable)| Op::NextHop(n, reachable)),
         1 => (0..PEERS).prop_map(Op::Down),
+        1 => (0..PEERS).prop_map(Op::Age),
+        1 => any::<bool>().prop_map(Op::Hold),
         2 => (0..9usize).prop_map(Op::Sweep),
         3 => (0..PEERS).prop_map(Op::Join),
         2 => (0..PEERS, any::<bool>()).prop_map(|(peer, marked)| Op::Refresh(peer, marked)),
@@ -114,6 +120,7 @@ fn spec(peer: PeerId, policies: &BTreeMap<PeerId, u32>) -> MemberSpec {
         paths,
         between_clients: true,
         export: peer != PeerId(5),
+        long_lived: peer == PeerId(1),
         policy: policies.get(&peer).and_then(|&n| policy(n)),
     }
 }
@@ -190,6 +197,11 @@ impl World {
                 rib.peer_down(PeerId(peer));
                 members.remove(&PeerId(peer));
             }
+            Op::Age(peer) => {
+                rib.mark_stale(PeerId(peer), FAMILY);
+                rib.age_stale(PeerId(peer), FAMILY);
+            }
+            Op::Hold(hold) => export.hold_end_of_rib(FAMILY, hold),
             Op::Sweep(budget) => drop(rib.sweep(&mut Budget::new(budget))),
             Op::Join(peer) if !members.contains_key(&PeerId(peer)) => {
                 members.insert(PeerId(peer), Receiver::default());
@@ -227,6 +239,7 @@ impl World {
     }
 
     fn settle(&mut self) {
+        self.export.hold_end_of_rib(FAMILY, false);
         while self.rib.sweep(&mut Budget::new(100)) {}
         loop {
             let more = self.pump(7);

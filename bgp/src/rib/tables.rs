@@ -224,7 +224,16 @@ impl Rib {
         }
     }
 
-    /// Removes what is to be discarded, decides again what is to be, and frees what is not needed any more, within
+    /// See [`Table::age_stale`].
+    pub fn age_stale(&mut self, peer: PeerId, family: Family) {
+        match family {
+            Family::Ipv4Unicast => self.ipv4.age_stale(peer),
+            Family::Ipv6Unicast => self.ipv6.age_stale(peer),
+            Family::L2vpnEvpn => self.evpn.age_stale(peer),
+        }
+    }
+
+    /// Ages and removes what is to be, decides again what is to be, and frees what is not needed any more, within
     /// the budget. Says whether it has to be called again; it is the owner's to call whenever it has time.
     pub fn sweep(&mut self, budget: &mut Budget) -> bool {
         let reviewing = self.go_on_reviewing(budget);

@@ -145,6 +145,7 @@ fn join(export: &mut Export, rib: &mut Rib, family: Family) {
         export: true,
         between_clients: true,
         policy: None,
+        long_lived: false,
     };
     for peer in (FIRST_RECEIVER..FIRST_RECEIVER + RECEIVERS).map(PeerId) {
         export.join(rib, peer, family, &spec);

@@ -12,7 +12,7 @@ use ipnet::IpNet;
 
 use super::bfd::{self, BfdSection, BfdValue};
 use super::fault::Path;
-use super::file::{self, AsSetWord, EbgpDefault, PeerSettings, RemoteAsWord};
+use super::file::{self, AsSetWord, EbgpDefault, GracefulRestart, PeerSettings, RemoteAsWord};
 use super::groups::{self, Groups};
 use super::max_prefix::MaxPrefix;
 use super::policy::{self, Direction, Policies};
@@ -70,6 +70,7 @@ impl Checker {
         let decision = self.decision(&path, &bgp);
         let default_local_pref = bgp.default_local_pref.unwrap_or(DEFAULT_LOCAL_PREF);
         let listen = self.listen(&path, bgp.listen);
+        self.graceful_restart(&path, &bgp.graceful_restart);
         let groups = groups::resolve(self, &path.key("peer_groups"), &bgp.peer_groups);
         self.bfd(&path.key("bfd"), &bgp.bfd);
         let mut neighbors = Vec::new();
@@ -77,8 +78,17 @@ impl Checker {
         let listens = !listen.is_empty();
         let (asn, ebgp_default, bfd) = (bgp.asn.0, bgp.ebgp_default, &bgp.bfd);
         let client_to_client = bgp.client_to_client_reflection;
-        let context =
-            Context { asn, ebgp_default, default_local_pref, client_to_client, listens, groups, bfd };
+        let graceful_restart = &bgp.graceful_restart;
+        let context = Context {
+            asn,
+            ebgp_default,
+            default_local_pref,
+            client_to_client,
+            listens,
+            groups,
+            graceful_restart,
+            bfd,
+        };
         for (i, neighbor) in bgp.neighbors.into_iter().enumerate() {
             let at = path.key("neighbors").index(i);
             let address = self.identity(&at, &neighbor, &mut seen);
@@ -141,6 +151,10 @@ impl Checker {
         self.own_addresses(at, who.address, &own);
         self.settings(at, &own);
         let group = self.group_of(at, who.peer_group, &context.groups);
+        let graceful_restart = own.graceful_restart.clone().unwrap_or_default();
+        let graceful_restart = graceful_restart
+            .or(group.graceful_restart.as_ref().unwrap_or(&GracefulRestart::default()))
+            .or(context.graceful_restart);
         let settings = own.or(group);
         match &settings.remote_as {
             None => self.find(at.key("remote_as"), "is given neither here nor in a group"),
@@ -199,6 +213,7 @@ impl Checker {
             import_policy: self.policies.chain(settings.import_policy.as_ref()),
             export_policy: self.policies.chain(settings.export_policy.as_ref()),
             keep_adj_in: settings.keep_adj_in.unwrap_or(false),
+            graceful_restart: graceful_restart.settings(),
         };
         self.local_as(at, &config, internal, context.asn);
         self.neighbor_whole(at, &config, internal, context.listens);
@@ -263,6 +278,17 @@ impl Checker {
         ] {
             self.policies.check_names(&at.key(key), names.as_ref(), way, &mut self.findings);
         }
+        if let Some(section) = &settings.graceful_restart {
+            self.graceful_restart(at, section);
+        }
+    }
+
+    fn graceful_restart(&mut self, at: &Path, section: &GracefulRestart) {
+        let at = at.key("graceful_restart");
+        section.faults(|keys, message| {
+            let place = keys.iter().fold(at.clone(), |path, key| path.key(key));
+            self.find(place, message);
+        });
     }
 
     fn families(&mut self, at: &Path, families: Option<Vec<super::value::FamilyValue>>) -> FamilySet {
@@ -430,6 +456,7 @@ pub(super) struct Context<'f> {
     default_local_pref: u32,
     pub(super) listens: bool,
     groups: Groups,
+    graceful_restart: &'f GracefulRestart,
     bfd: &'f BfdSection,
 }
 

@@ -92,7 +92,8 @@ macro_rules! neighbor_keys {
 // former: what was agreed stays, and the next session begins with the new ones.
 neighbor_keys! {
     while_it_lasts: description, peer_group, shutdown, hold_time, keepalive, connect_retry, min_hold_time, max_prefix,
-        send_hold_time, bfd, weight, import_policy, export_policy, keep_adj_in, ebgp_accept, authentication;
+        send_hold_time, bfd, weight, import_policy, export_policy, keep_adj_in, ebgp_accept, authentication,
+        graceful_restart;
     by_a_reset: local_as, between_clients, next_hop_mode, port, local_address, remote_as, families, passive,
         route_reflector_client, extended_next_hop, role, admission, fqdn, software_version, add_path, local_pref, hops;
 }

@@ -14,6 +14,7 @@ use super::bfd::BfdSection;
 use super::decision::{DecisionSection, MultipathSection};
 use super::value::{AsnValue, MtuValue, RdValue, RtValue};
 
+pub use super::graceful_restart::{GracefulRestart, LongLived};
 pub use super::policy::file::PolicySection;
 pub use super::settings::{DynamicNeighbors, Neighbor, PeerGroup, PeerSettings};
 
@@ -60,6 +61,9 @@ pub struct Bgp {
     /// What an eBGP neighbour without a policy may do (RFC 8212).
     #[serde(default)]
     pub ebgp_default: EbgpDefault,
+    /// What becomes of routes while linnetd or a neighbour restarts.
+    #[serde(default)]
+    pub graceful_restart: GracefulRestart,
     /// How BFD sessions are held, where a neighbour's `bfd` does not say otherwise. Starts none by itself.
     #[serde(default)]
     pub bfd: BfdSection,

@@ -12,6 +12,7 @@ mod decision;
 pub mod diff;
 pub mod fault;
 pub mod file;
+mod graceful_restart;
 mod groups;
 mod identity;
 mod locate;
@@ -36,7 +37,7 @@ use bgp::export::NextHopMode;
 use bgp::policy::{Chain, Policy};
 use bgp::rib::{Admission, DecisionRules};
 use bgp::session::{RemoteAs, RoleConfig};
-use bgp::types::{Asn, FamilySet, LocalAs, Rd, RouterId, Vni};
+use bgp::types::{Asn, Family, FamilySet, LocalAs, Rd, RouterId, Vni};
 use bgp::wire::RouteTarget;
 use evpn::ImportTarget;
 use ipnet::IpNet;
@@ -46,6 +47,7 @@ pub use add_path::{AddPath, SendPaths};
 pub use address::{InterfaceName, NeighborAddress};
 pub use authentication::{AoAlgorithm, AoKey, Authentication, Hops};
 pub use fault::{Fault, Faults};
+pub use graceful_restart::RestartSettings;
 pub use max_prefix::{LimitAction, PrefixLimits};
 pub use secret::Secret;
 
@@ -171,6 +173,8 @@ pub struct NeighborConfig {
     pub send_hold_time: Option<u32>,
     /// Whether an eBGP neighbour is served without a policy (RFC 8212).
     pub ebgp_accept: bool,
+    /// Graceful restart, of this speaker and the neighbour; `None`: neither.
+    pub graceful_restart: Option<RestartSettings>,
     /// How BFD watches it, where it does.
     pub bfd: Option<BfdConfig>,
     /// What decides what is taken from it.
@@ -213,6 +217,14 @@ pub struct VniConfig {
     pub import_rt: Option<Vec<ImportTarget>>,
     /// Route targets to export.
     pub export_rt: Option<Vec<RouteTarget>>,
+}
+
+impl BgpConfig {
+    /// Whether some neighbour keeps routes of `family` while this speaker restarts.
+    pub fn restarts_gracefully(&self, family: Family) -> bool {
+        let keeps = |n: &NeighborConfig| n.graceful_restart.is_some() && n.families.contains(family);
+        self.neighbors.iter().any(keeps)
+    }
 }
 
 /// Why a file gave no configuration.

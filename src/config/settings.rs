@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::add_path::AddPath;
 use super::address::{AddressValue, InterfaceName};
 use super::bfd::BfdValue;
-use super::file::{AsSetWord, RemoteAs, TcpAo};
+use super::file::{AsSetWord, GracefulRestart, RemoteAs, TcpAo};
 use super::max_prefix::MaxPrefix;
 use super::secret::Secret;
 use super::value::{FamilyValue, LocalAsValue, NextHopSelf, RangeValue, RoleValue, ShutdownValue, Texts};
@@ -146,6 +146,8 @@ peer_settings! {
     software_version: bool,
     /// Hops that an eBGP neighbour may be away; 1, on the link, unless given.
     multihop: u8,
+    /// What becomes of routes while linnetd or the neighbour restarts.
+    graceful_restart: GracefulRestart,
     /// Tell the neighbour this speaker's address as the next hop of IP routes that came by eBGP; `force`: of all, so
     /// that the traffic of reflected routes goes through here as well.
     next_hop_self: NextHopSelf,

@@ -4,7 +4,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use bgp::export::Batch;
-use bgp::session::{Down, Established, FaultCounts, Info, PrefixLimit, Received, SessionConfig, StopReason};
+use bgp::session::{
+    Down, Established, FaultCounts, Info, PrefixLimit, Received, Restarted, SessionConfig, StopReason,
+};
 use bgp::types::{Family, PeerId};
 use bgp::wire::Fault;
 use evpn::Notice;
@@ -154,6 +156,8 @@ pub struct PeerStart {
     pub neighbor: NeighborConfig,
     /// How its session is held.
     pub session: SessionConfig,
+    /// How this speaker has restarted.
+    pub restarted: Restarted,
 }
 
 /// What is wanted of a session.
@@ -215,6 +219,8 @@ pub enum LogLine {
     Bfd(PeerId, BfdLine),
     /// EVPN noticed something.
     Evpn(Notice),
+    /// A neighbour's routes of a family have been stale for their time: they go, or from now on are stale for long.
+    KeptNoLonger(PeerId, Family, bool),
     /// A configuration was taken: what it changed.
     Reconfigured(Vec<Change>),
     /// Rows that a former run left in the kernel may go now.

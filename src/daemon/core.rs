@@ -60,7 +60,7 @@ pub(super) struct Inlets {
 pub(super) async fn run(mut core: Core, mut inlets: Inlets, mut outlets: Outlets) -> JoinSet<()> {
     let (mut more, mut deadline) = (true, None);
     while deadline.is_none_or(|deadline| !core.has_ended() && Instant::now() < deadline) {
-        let wake = core.poll_timeout().into_iter().chain(deadline).min();
+        let wake = core.poll_timeout(Instant::now()).into_iter().chain(deadline).min();
         match inlets.next(more, wake, deadline.is_some()).await {
             Next::Event(Event::Request(request)) if is_reload(&request) => {
                 // The file is read elsewhere, and comes back as an event.

@@ -95,7 +95,7 @@ impl<'m> Peer<'m> {
             self.driver.tell(now);
             self.dial();
             match self.wake().await {
-                Wake::Command(None) => break StopReason::Shutdown(None),
+                Wake::Command(None) => break StopReason::GoingDown,
                 Wake::Command(Some(SessionCommand::End(reason))) => break reason,
                 wake => {
                     let has_read = matches!(wake, Wake::Socket(..));

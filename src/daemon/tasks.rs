@@ -76,7 +76,7 @@ impl PeerTasks {
     pub(super) fn start(&mut self, peer: PeerId, start: PeerStart) {
         // Those that have ended meanwhile are let go here, as good a place as any.
         while self.running.try_join_next().is_some() {}
-        let PeerStart { neighbor, session } = start;
+        let PeerStart { neighbor, session, restarted } = start;
         let session = SessionConfig { fqdn: fqdn(&neighbor), ..session };
         self.set_key(&neighbor, &neighbor.authentication);
         let (batches, batches_in) = mpsc::channel(BATCHES);
@@ -94,8 +94,13 @@ impl PeerTasks {
         let seed = self.seed.wrapping_add(peer.0.into());
         let waits = neighbor.bfd.is_some_and(|bfd| bfd.strict);
         let begins = neighbor.shutdown.is_none() && !waits;
+        let new = move || {
+            let mut session = Session::new(session.clone(), seed);
+            session.set_restarted(restarted);
+            session
+        };
         let name = neighbor.address.to_string();
-        self.running.spawn(serve(peer, name.clone(), route, session, seed, begins, mailbox));
+        self.running.spawn(serve(peer, name.clone(), route, new, begins, mailbox));
         self.doors.open(neighbor.address, accepted);
         self.set(peer, Some(Outlet { neighbor, name, batches, commands, signature }));
     }
@@ -214,15 +219,13 @@ async fn serve(
     peer: PeerId,
     name: String,
     route: Route,
-    config: SessionConfig,
-    seed: u64,
+    session: impl Fn() -> Session,
     begins: bool,
     mut mailbox: Mailbox,
 ) {
     let core = mailbox.core.clone();
     loop {
-        let session = Session::new(config.clone(), seed);
-        let task = Peer::new(peer, &name, route.clone(), session, &mut mailbox);
+        let task = Peer::new(peer, &name, route.clone(), session(), &mut mailbox);
         if !keep::dies(peer, &name, &core, task.run(begins)).await {
             break;
         }

@@ -20,7 +20,7 @@ use bgp::session::{self, AddPathOffer, Input, Session, SessionConfig, Side, Stop
 use bgp::types::PeerId;
 use bytes::Bytes;
 
-use crate::config::{BgpConfig, NeighborConfig};
+use crate::config::{BgpConfig, NeighborConfig, RestartSettings};
 use crate::core::{PeerNews, SessionCommand};
 
 use connection::Written;
@@ -348,6 +348,7 @@ pub fn session_config(bgp: &BgpConfig, neighbor: &NeighborConfig) -> SessionConf
         role: neighbor.role,
         add_path: AddPathOffer { receive: neighbor.add_path.receive, send: neighbor.add_path.send.is_some() },
         software_version: neighbor.software_version.then(|| SOFTWARE.to_owned()),
+        restart: neighbor.graceful_restart.as_ref().map(RestartSettings::offer),
         ..SessionConfig::new(local_asn, bgp.router_id, neighbor.remote_as.clone(), neighbor.families)
     }
 }

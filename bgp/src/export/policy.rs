@@ -104,6 +104,7 @@ impl Policy<'_> {
         attrs.communities.iter().any(|&community| match community {
             Community::NO_ADVERTISE => true,
             Community::NO_EXPORT | Community::NO_EXPORT_SUBCONFED => leaves,
+            Community::LLGR_STALE => !self.to.long_lived,
             _ => false,
         })
     }
@@ -169,6 +170,7 @@ mod tests {
             export: true,
             between_clients: true,
             policy,
+            long_lived: false,
         };
         check(Policy { us: &us, to: &to, family })
     }
@@ -235,6 +237,7 @@ mod tests {
         assert_eq!(allowed(Community::NO_EXPORT_SUBCONFED), [true, true, false]);
         assert_eq!(allowed(Community::NO_ADVERTISE), [false, false, false]);
         assert_eq!(allowed(Community(65000 << 16 | 1)), [true, true, true]);
+        assert_eq!(allowed(Community::LLGR_STALE), [false, false, false], "they do not know what it means");
     }
 
     #[test]

@@ -24,6 +24,9 @@ pub struct MemberSpec {
     pub paths: PathsSent,
     /// Whether it is sent routes at all. An eBGP peer without a policy is not (RFC 8212): End-of-RIB only.
     pub export: bool,
+    /// Whether it knows long-lived graceful restart: nobody else is told of routes that are stale for long
+    /// (RFC 9494 section 4.3).
+    pub long_lived: bool,
     /// Whether a client is sent what comes from other clients. It is not where the clients of a cluster speak with
     /// each other themselves (RFC 4456 section 10).
     pub between_clients: bool,

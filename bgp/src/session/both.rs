@@ -9,6 +9,7 @@ use super::connection::Connection;
 use super::context::Context;
 use super::down::{Down, Reason};
 use super::fsm::Event;
+use super::restart::OwnRestart;
 use super::timers::Timer;
 use super::words::{Side, StateName};
 use super::{Session, collision};
@@ -29,6 +30,12 @@ impl Session {
             now,
             config: &self.config,
             offer: &self.offer,
+            own_restart: OwnRestart::of(
+                &self.config,
+                self.restarted,
+                now,
+                self.history.times_established > 0,
+            ),
             rival,
             timers: &mut connection.timers,
             jitter: &mut self.jitter,

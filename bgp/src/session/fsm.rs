@@ -23,6 +23,7 @@ use super::down::{Down, Reason, TransportFault};
 use super::established::Established;
 use super::event::Action;
 use super::negotiate::OpenSent;
+use super::restart;
 use super::timers::Timer;
 use super::words::{Side, StateName};
 use crate::otc;
@@ -200,7 +201,7 @@ fn rest(cx: &mut Context<'_>) -> State {
 
 /// Gives an attempt up that may well succeed at another time.
 fn retry(down: Down, cx: &mut Context<'_>) -> State {
-    close(down.clone(), cx);
+    close(down.clone(), None, cx);
     cx.act(Action::Failed(cx.side, down));
     wait(cx)
 }
@@ -208,7 +209,7 @@ fn retry(down: Down, cx: &mut Context<'_>) -> State {
 // With a connection.
 
 fn greet(local: SocketAddr, remote: SocketAddr, cx: &mut Context<'_>) -> State {
-    let open = cx.offer.open(cx.config, local.ip());
+    let open = cx.offer.open(cx.config, local.ip(), cx.own_restart);
     cx.out.send_open(cx.side, &open);
     cx.timers.clear_all();
     cx.set(Timer::OpenWait, OPEN_WAIT);
@@ -340,7 +341,7 @@ impl State {
 
     /// Ends the connection for good.
     fn end(self, down: Down, cx: &mut Context<'_>) -> State {
-        close(down.clone(), cx);
+        close(down.clone(), self.agreed(), cx);
         match self {
             State::Established(_) => cx.out.down(down),
             _ => cx.act(Action::Failed(cx.side, down)),
@@ -349,8 +350,8 @@ impl State {
     }
 }
 
-fn close(down: Down, cx: &mut Context<'_>) {
-    if let Some(notification) = down.notification() {
+fn close(down: Down, agreed: Option<&Established>, cx: &mut Context<'_>) {
+    if let Some(notification) = restart::farewell(&down, cx.config, agreed) {
         cx.out.send_notification(cx.side, &notification);
     }
     cx.act(Action::Close(cx.side));

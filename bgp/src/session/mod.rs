@@ -16,7 +16,8 @@
 //! - `handle`: what each input means. `both`: what the two connections mean for each other, and the pause after
 //!   an error.
 //! - `newcomer`: what becomes of a connection that the peer makes.
-//! - `offer`: what our OPEN offers. `negotiate`: what it makes together with the peer's.
+//! - `offer`: what our OPEN offers. `negotiate`: what it makes together with the peer's. `restart`: so far as
+//!   graceful restart is concerned.
 //!
 //! Collision (RFC 4271 section 6.8) is decided when the second OPEN arrives, before it is confirmed. One case
 //! the RFC leaves open: a connection that is to lose may be confirmed by the peer while the OPEN of the one
@@ -25,7 +26,7 @@
 //! other one has its OPEN or is gone, for a few seconds at most.
 //!
 //! Not done here: routes (they pass through), UPDATEs to the peer (the driver writes those of `export` and says
-//! `Sent`), graceful restart beyond showing what the peer offers, authentication.
+//! `Sent`), what becomes of a restarting peer's routes, authentication.
 
 mod backoff;
 mod both;
@@ -44,6 +45,7 @@ mod negotiate;
 mod newcomer;
 mod offer;
 mod output;
+mod restart;
 mod timers;
 mod words;
 
@@ -60,6 +62,7 @@ pub use down::{Down, Reason, Refusal, TransportFault};
 pub use established::Established;
 pub use event::{Action, Input, Received};
 pub use info::{FaultCounts, Info, MessageCounts};
+pub use restart::{LongLived, PeerRestart, RestartConfig, Restarted};
 pub use timers::Timer;
 pub use words::{PrefixLimit, Side, StateName, StopReason};
 
@@ -76,6 +79,7 @@ use timers::Timers;
 pub struct Session {
     config: SessionConfig,
     offer: Offer,
+    restarted: Option<Restarted>,
     stopped: bool,
     outgoing: Connection,
     incoming: Connection,
@@ -95,6 +99,7 @@ impl Session {
         Session {
             config,
             offer: Offer::default(),
+            restarted: None,
             stopped: true,
             outgoing: Connection::default(),
             incoming: Connection::default(),
@@ -105,6 +110,12 @@ impl Session {
             history: History::default(),
             out: Output::default(),
         }
+    }
+
+    /// This speaker has restarted, and its OPENs are to say so (RFC 4724 section 4.1). To be said before the session
+    /// starts; without it this speaker has always been there.
+    pub fn set_restarted(&mut self, restarted: Restarted) {
+        self.restarted = Some(restarted);
     }
 
     /// The next thing to do; to be asked until there is none after every `handle`.

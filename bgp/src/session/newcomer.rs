@@ -5,7 +5,8 @@
 //! our knowing it, when the peer was cut off and started anew: it would be kept out until our hold timer says so.
 //! So the newcomer waits for a moment while a KEEPALIVE goes over the established connection. A peer that knows
 //! nothing of that connection resets it, which is the answer, and the newcomer takes its place at once. If no answer
-//! comes, the newcomer is refused. Nobody can bring a session down by connecting.
+//! comes, the newcomer is refused. Nobody can bring a session down by connecting, but for one with a peer that
+//! restarts gracefully: there the newcomer takes the place at once (RFC 4724 section 4.2), and no route is lost.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -20,9 +21,16 @@ use super::words::{Side, StateName};
 /// How long a newcomer waits: some round trips, since an answer comes from the peer's kernel.
 const WAIT: Duration = Duration::from_secs(1);
 
+/// How long after a session came up another connection of the peer's may still be one that collided with it.
+const COLLISION: Duration = Duration::from_secs(5);
+
 impl Session {
     /// The peer has made a connection with these ends: ours, its own.
     pub(super) fn accept(&mut self, now: Instant, local: SocketAddr, remote: SocketAddr) {
+        if let Some(side) = self.lost_by_restart(now) {
+            self.step(now, side, Event::Stop(Reason::Restarted));
+            self.step(now, Side::Incoming, Event::Start);
+        }
         if let Some(side) = self.established().map(|agreed| agreed.side) {
             return self.let_wait(now, side, (local, remote));
         }
@@ -37,6 +45,16 @@ impl Session {
             let notification = down::turned_away(self.state());
             self.out.refuse(&notification);
         }
+    }
+
+    /// The side of the established session that must be gone, as a peer that restarts gracefully makes a new
+    /// connection. One that was on its way when the session came up says nothing: it is the other one of a
+    /// collision.
+    fn lost_by_restart(&self, now: Instant) -> Option<Side> {
+        let agreed = self.established()?;
+        let restarts = agreed.restart.as_ref().is_some_and(|restart| !restart.keepable().is_empty());
+        let is_late = self.history.since.is_some_and(|since| now >= since + COLLISION);
+        (restarts && is_late).then_some(agreed.side)
     }
 
     /// Lets the newcomer wait, in place of one that does so already, and probes the established connection.

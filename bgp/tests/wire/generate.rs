@@ -8,7 +8,7 @@ use bgp::types::{
 use bgp::wire::capability::AddPathMode;
 use bgp::wire::{
     Aggregator, AsPath, Attrs, Capability, Community, Encoding, EvpnBody, EvpnKey, ExtCommunity,
-    LargeCommunity, NextHop, Nlri, Open, Origin, PmsiTunnel, Route, UnknownAttr,
+    LargeCommunity, LongLivedFamily, NextHop, Nlri, Open, Origin, PmsiTunnel, Route, UnknownAttr,
 };
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use proptest::collection::{btree_map, vec};
@@ -228,6 +228,15 @@ fn capability() -> impl Strategy<Value = Capability> {
             }
         ),
         vec((family_number(), mode).prop_map(|((a, s), m)| (a, s, m)), 0..5).prop_map(Capability::AddPath),
+        vec(
+            (family_number(), any::<bool>(), 0..1u32 << 24).prop_map(
+                |((afi, safi), preserved, stale_time)| {
+                    LongLivedFamily { afi, safi, preserved, stale_time }
+                }
+            ),
+            0..5
+        )
+        .prop_map(Capability::LongLivedGracefulRestart),
         vec((family_number(), any::<u16>()).prop_map(|((a, s), n)| (a, s, Afi(n))), 0..5)
             .prop_map(Capability::ExtendedNextHop),
         prop::sample::select(BgpRole::ALL.to_vec()).prop_map(Capability::Role),

@@ -370,14 +370,6 @@ fn too_many_routes_keep_the_session_down() {
 }
 
 #[test]
-fn going_down_leaves_without_a_word() {
-    let mut a = Alone::established(config_a());
-    let actions = a.input(Input::Stop(StopReason::GoingDown));
-    let reason = Down::Local(Reason::Stopped(StopReason::GoingDown));
-    assert_eq!(actions, [Action::Close(Side::Outgoing), Action::Down(reason)]);
-}
-
-#[test]
 fn what_came_before_the_end_still_counts() {
     let mut a = Alone::established(config_a());
     a.session.buffer(Side::Outgoing).unwrap().extend_from_slice(&notification(6, 2));
@@ -451,7 +443,7 @@ fn refresh_is_for_families_that_are_spoken() {
 fn marks_of_a_refresh_mean_nothing_where_they_were_not_agreed_upon() {
     let mut a = Alone::started(config_a());
     a.connected();
-    let mut open = Offer::default().open(&config_b(), end(2).ip());
+    let mut open = Offer::default().open(&config_b(), end(2).ip(), OwnRestart::default());
     open.capabilities.retain(|c| *c != Capability::EnhancedRouteRefresh);
     a.receive(Side::Outgoing, &[&octets(|out| open.emit(out))[..], message::keepalive()].concat());
     for subtype in [RouteRefresh::BEGIN, RouteRefresh::END] {

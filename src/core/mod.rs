@@ -252,6 +252,9 @@ impl Core {
         self.export.credit(id, BATCH_CREDIT);
         peer.session =
             Some(LiveSession { number, agreed: agreed.clone(), since: now, end_of_rib: FamilySet::EMPTY });
+        let keeps_received = peer.keeps_received();
+        self.rib.keep_received(id, false);
+        self.rib.keep_received(id, keeps_received);
         self.watches.neighbor_changed(id);
         self.bfd_session_up(id, agreed.local, agreed.remote);
         self.log(LogLine::Up(id, agreed));

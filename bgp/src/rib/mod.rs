@@ -16,6 +16,7 @@
 //! and RFC 4724 (stale routes). Not here: what is sent to whom (`export`), import by route target (`evpn`), what
 //! policies say (`policy`), and any clock.
 
+mod adj_in;
 mod admit;
 mod budget;
 mod chunked;
@@ -34,6 +35,7 @@ mod next_hops;
 mod order;
 mod prepend;
 mod quiet;
+mod received;
 mod revisit;
 mod rules;
 mod source;
@@ -43,6 +45,7 @@ mod tables;
 #[cfg(test)]
 pub(crate) mod testing;
 
+pub use adj_in::Held;
 pub use admit::{Admission, LocalIdentity, Rejected, RejectedCounts, admit};
 pub use budget::Budget;
 pub use cursor::CursorId;
@@ -50,6 +53,7 @@ pub use decision::{Explained, Reason};
 pub use destination::{Destination, DestinationId, Path};
 pub use log::Version;
 pub use next_hops::{NextHopNews, NextHops, Reachability};
+pub use received::Received;
 pub use rules::{Decision, DecisionRules, Multipath};
 pub(crate) use source::PeerMap;
 pub use source::{DEFAULT_LOCAL_PREF, Source, SourceKind, Sources};

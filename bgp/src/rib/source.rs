@@ -126,6 +126,10 @@ impl<T: Default> PeerMap<T> {
         self.values.get(Self::index(peer))
     }
 
+    pub(crate) fn get_mut(&mut self, peer: PeerId) -> Option<&mut T> {
+        self.values.get_mut(Self::index(peer))
+    }
+
     /// The value for `peer`, made if there was none.
     #[expect(clippy::indexing_slicing, reason = "the line before makes room")]
     pub(crate) fn slot(&mut self, peer: PeerId) -> &mut T {

@@ -104,7 +104,7 @@ pub(crate) fn show_neighbor(output: &mut Output<'_>, neighbor: &v1::Neighbor) ->
     neighbor.families.iter().try_for_each(|family| field(out, "Stale routes", &stale(family)))?;
     field(out, "Session lost", &times(neighbor.flaps))?;
     field(out, "Last error", &last_error(neighbor))?;
-    field(out, "Refused routes", &refused(neighbor))?;
+    field(out, "Refused", &refused(neighbor))?;
     field(out, "Too large", &oversized(neighbor.oversized))?;
     field(out, "Import policy", &neighbor.import_policies.join(", then "))?;
     field(out, "Export policy", &neighbor.export_policies.join(", then "))?;
@@ -229,7 +229,8 @@ fn protection(neighbor: &v1::Neighbor) -> String {
 
 fn kind(neighbor: &v1::Neighbor) -> String {
     let client = (neighbor.route_reflector_client, "route reflector client");
-    marks([client, (neighbor.dynamic, "dynamic")]).replace(',', ", ")
+    let kept = (neighbor.keeps_received, "what it sends is kept as it comes");
+    marks([client, (neighbor.dynamic, "dynamic"), kept]).replace(',', ", ")
 }
 
 fn oversized(routes: u64) -> String {

@@ -8,7 +8,7 @@ use bgp::session::{Down, Established, FaultCounts, Info, PrefixLimit, Received, 
 use bgp::types::{Family, PeerId};
 use bgp::wire::Fault;
 use evpn::Notice;
-use fib::{KernelEvent, Op};
+use fib::{KernelEvent, Op, RouteEvent};
 use ipnet::IpNet;
 
 use crate::config::diff::Change;
@@ -44,6 +44,8 @@ pub enum Event {
     },
     /// From the kernel's task.
     Kernel(Vec<KernelEvent>),
+    /// From the task that watches the kernel's routes.
+    Routes(Vec<RouteEvent>),
     /// From the task of the BFD sessions.
     Bfd(Vec<BfdNews>),
     /// The configuration file was read again, and is right.

@@ -88,9 +88,12 @@ fn next_hops_are_tracked_only_where_that_is_said() {
         assert_eq!(tracking(keys).unwrap(), expected, "{keys}");
     }
     let faults = tracking("  next_hop_via_default: false\n").unwrap_err().to_string();
-    assert!(faults.starts_with(
-        "t.yaml:4:25: bgp.next_hop_via_default: says nothing without `next_hop_tracking: true`"
-    ), "{faults}");
+    assert!(
+        faults.starts_with(
+            "t.yaml:4:25: bgp.next_hop_via_default: says nothing without `next_hop_tracking: true`"
+        ),
+        "{faults}"
+    );
 }
 
 #[test]

@@ -59,7 +59,8 @@ const CHANGES: [(&str, &str); 5] = [
     ("ip route del ROUTE", "ip route add ROUTE"),
     ("ip route add blackhole 10.9.1.1 metric 1", "ip route del blackhole 10.9.1.1 metric 1"),
     ("ip link set near1 down", "ip link set near1 up"),
-    ("ip link set near0 down", "ip link set near0 up; ip route add ROUTE"),
+    // The kernel says nothing of the route that goes with the link.
+    ("ip link set near0 down; ip link set near0 up", "ip route add ROUTE"),
     ("ip route replace ROUTE proto 108", "ip route replace ROUTE proto static"),
 ];
 

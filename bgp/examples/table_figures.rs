@@ -9,7 +9,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bgp::export::{Export, MemberSpec, PathsSent, Role};
-use bgp::rib::{Budget, DEFAULT_LOCAL_PREF, Decision, LocalIdentity, Rib, Source, SourceKind, Table};
+use bgp::rib::{
+    Admission, Budget, DEFAULT_LOCAL_PREF, Decision, LocalIdentity, Rib, Source, SourceKind, Table,
+};
 use bgp::types::{Asn, EthernetTag, Family, Mac, PathId, PeerId, Rd, RouterId, Vni};
 use bgp::wire::update::Encoding;
 use bgp::wire::{Attrs, EvpnBody, EvpnKey, NextHop, Nlri, Route};
@@ -135,12 +137,15 @@ fn join(export: &mut Export, rib: &mut Rib, family: Family) {
     let next_hop = NextHop::Ipv4(Ipv4Addr::new(10, 0, 0, 1));
     let spec = MemberSpec {
         role: Role::Client,
+        bgp_role: None,
         next_hop,
         next_hop_mode: Default::default(),
         encoding,
         paths: PathsSent::All,
         export: true,
+        between_clients: true,
         policy: None,
+        long_lived: false,
     };
     for peer in (FIRST_RECEIVER..FIRST_RECEIVER + RECEIVERS).map(PeerId) {
         export.join(rib, peer, family, &spec);
@@ -167,6 +172,8 @@ fn new_rib() -> Rib {
             client: true,
             weight: 0,
             local_pref: DEFAULT_LOCAL_PREF,
+            admission: Admission::DEFAULT,
+            local_as: None,
         };
         rib.peer_up(PeerId(peer), source);
     }

@@ -1,6 +1,7 @@
 //! BGP-4 as pure state: no socket, no clock, no task. Time is an argument and bytes are handed in.
 //!
 //! - [`types`]: the small words (AS numbers, families, MACs, route distinguishers).
+//! - [`otc`]: the rules of roles, which prevent route leaks.
 //! - [`wire`]: messages, attributes and NLRI; each thing's type, parser, emitter and tests in one file.
 //! - [`intern`]: equal attribute sets share one allocation.
 //! - [`session`]: one peer: framing, the finite state machine, timers, negotiation, collision.
@@ -12,6 +13,7 @@
 
 pub mod export;
 pub mod intern;
+pub mod otc;
 pub mod policy;
 pub mod rib;
 pub mod session;

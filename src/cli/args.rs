@@ -210,7 +210,7 @@ pub struct RibArgs {
     #[arg(long, value_name = "ADDR")]
     pub neighbor: Option<NeighborAddress>,
     /// What a neighbor sent, what it is sent, or the best paths
-    #[arg(long, value_name = "TABLE", requires_if("in", "neighbor"), requires_if("out", "neighbor"))]
+    #[arg(long, value_name = "TABLE", requires_ifs([("in", "neighbor"), ("out", "neighbor"), ("received", "neighbor")]))]
     pub adj: Option<Adj>,
     /// Every attribute of each path
     #[arg(long)]
@@ -224,6 +224,8 @@ pub enum Adj {
     In,
     /// What a neighbor is sent
     Out,
+    /// What a neighbor sent, as it came; only where that is kept
+    Received,
     /// The best paths
     Local,
 }

@@ -147,6 +147,11 @@ impl<R> Column<R> {
         Column { shown: Shown::Wide, ..Self::number(header, fill) }
     }
 
+    /// A column of texts that most tables have nothing for, and that is left out of those.
+    pub(crate) const fn rare_text(header: &'static str, fill: Fill<R>) -> Self {
+        Column { shown: Shown::WhereFilled, ..Self::text(header, fill) }
+    }
+
     /// A column of numbers that most tables have nothing for, and that is left out of those.
     pub(crate) const fn rare_number(header: &'static str, fill: Fill<R>) -> Self {
         Column { shown: Shown::WhereFilled, ..Self::number(header, fill) }

@@ -51,6 +51,12 @@ pub enum Hops {
 }
 
 impl Authentication {
+    /// Whether a connection that stands can go on when it is to be signed like `new`: TCP-AO neither begins nor
+    /// ends there (RFC 5925 section 7.1).
+    pub fn can_become(&self, new: &Authentication) -> bool {
+        matches!(self, Authentication::Ao(_)) == matches!(new, Authentication::Ao(_))
+    }
+
     /// Its name, as shown; empty for none.
     pub fn name(&self) -> &'static str {
         match self {

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 
 use bgp::export::NextHopMode;
-use bgp::rib::DEFAULT_LOCAL_PREF;
+use bgp::rib::{Admission, DEFAULT_LOCAL_PREF};
 use bgp::session::{RemoteAs, RoleConfig};
 use bgp::types::{Asn, Family, FamilySet, RouterId, Vni};
 use evpn::ImportTarget;
@@ -12,14 +12,13 @@ use ipnet::IpNet;
 
 use super::bfd::{self, BfdSection, BfdValue};
 use super::fault::Path;
-use super::file::{self, EbgpDefault, PeerSettings, RemoteAsWord};
+use super::file::{self, AsSetWord, EbgpDefault, GracefulRestart, PeerSettings, RemoteAsWord};
 use super::groups::{self, Groups};
 use super::max_prefix::MaxPrefix;
 use super::policy::{self, Direction, Policies};
 use super::protection::hops;
 use super::secret::SecretFiles;
-use super::value::ShutdownValue;
-use super::value::{Force, NextHopSelf};
+use super::value::{Force, LocalAsValue, NextHopSelf, ShutdownValue};
 use super::{BgpConfig, Config, EvpnConfig, NeighborAddress, NeighborConfig, NextHopTracking, VniConfig};
 
 /// The longest text that a shutdown can carry (RFC 9003 section 2).
@@ -72,13 +71,25 @@ impl Checker {
         let default_local_pref = bgp.default_local_pref.unwrap_or(DEFAULT_LOCAL_PREF);
         let next_hop_tracking = self.next_hop_tracking(&path, &bgp);
         let listen = self.listen(&path, bgp.listen);
+        self.graceful_restart(&path, &bgp.graceful_restart);
         let groups = groups::resolve(self, &path.key("peer_groups"), &bgp.peer_groups);
         self.bfd(&path.key("bfd"), &bgp.bfd);
         let mut neighbors = Vec::new();
         let mut seen = HashSet::new();
         let listens = !listen.is_empty();
         let (asn, ebgp_default, bfd) = (bgp.asn.0, bgp.ebgp_default, &bgp.bfd);
-        let context = Context { asn, ebgp_default, default_local_pref, listens, groups, bfd };
+        let client_to_client = bgp.client_to_client_reflection;
+        let graceful_restart = &bgp.graceful_restart;
+        let context = Context {
+            asn,
+            ebgp_default,
+            default_local_pref,
+            client_to_client,
+            listens,
+            groups,
+            graceful_restart,
+            bfd,
+        };
         for (i, neighbor) in bgp.neighbors.into_iter().enumerate() {
             let at = path.key("neighbors").index(i);
             let address = self.identity(&at, &neighbor, &mut seen);
@@ -150,6 +161,10 @@ impl Checker {
         self.own_addresses(at, who.address, &own);
         self.settings(at, &own);
         let group = self.group_of(at, who.peer_group, &context.groups);
+        let graceful_restart = own.graceful_restart.clone().unwrap_or_default();
+        let graceful_restart = graceful_restart
+            .or(group.graceful_restart.as_ref().unwrap_or(&GracefulRestart::default()))
+            .or(context.graceful_restart);
         let settings = own.or(group);
         match &settings.remote_as {
             None => self.find(at.key("remote_as"), "is given neither here nor in a group"),
@@ -163,6 +178,7 @@ impl Checker {
         if settings.role_strict == Some(true) && settings.role.is_none() {
             self.find(at.key("role_strict"), "means nothing without a role");
         }
+        let client = settings.route_reflector_client.unwrap_or(false);
         let config = NeighborConfig {
             address: who.address,
             range: who.range,
@@ -175,7 +191,9 @@ impl Checker {
             families: self.families(at, settings.families.clone()),
             // Whoever comes from a range was not known before: there is nobody to connect to.
             passive: who.range.is_some() || settings.passive.unwrap_or(false),
-            route_reflector_client: settings.route_reflector_client.unwrap_or(false),
+            local_as: settings.local_as.map(LocalAsValue::resolve),
+            route_reflector_client: client,
+            between_clients: !client || context.client_to_client,
             hold_time: settings.hold_time.unwrap_or(90),
             keepalive: settings.keepalive,
             connect_retry: settings.connect_retry.unwrap_or(10),
@@ -184,6 +202,12 @@ impl Checker {
             role: settings
                 .role
                 .map(|role| RoleConfig { ours: role.0, strict: settings.role_strict.unwrap_or(false) }),
+            admission: Admission {
+                enforce_first_as: settings.enforce_first_as.unwrap_or(true),
+                allow_as_in: settings.allow_as_in.unwrap_or(0),
+                as_sets: settings.as_set == Some(AsSetWord::Accept),
+                role: settings.role.map(|role| role.0),
+            },
             add_path: settings.add_path.unwrap_or_default(),
             weight: settings.weight.unwrap_or(0),
             local_pref: settings.local_pref.unwrap_or(context.default_local_pref),
@@ -199,9 +223,29 @@ impl Checker {
             import_policy: self.policies.chain(settings.import_policy.as_ref()),
             export_policy: self.policies.chain(settings.export_policy.as_ref()),
             keep_adj_in: settings.keep_adj_in.unwrap_or(false),
+            graceful_restart: graceful_restart.settings(),
         };
+        self.local_as(at, &config, internal, context.asn);
         self.neighbor_whole(at, &config, internal, context.listens);
         config
+    }
+
+    /// Another AS is for those who see this speaker from outside.
+    fn local_as(&mut self, at: &Path, config: &NeighborConfig, internal: Option<bool>, asn: Asn) {
+        let Some(local) = config.local_as else { return };
+        let at = at.key("local_as");
+        if local.asn == asn {
+            self.find(at.clone(), format!("AS {asn} is this speaker's own"));
+        }
+        if internal != Some(false) {
+            self.find(
+                at.clone(),
+                "is for neighbours in other ASes: name theirs in remote_as, or say external",
+            );
+        }
+        if config.remote_as == RemoteAs::Number(local.asn) {
+            self.find(at, format!("AS {} is the neighbour's", local.asn));
+        }
     }
 
     /// What the named group sets; nothing where none is named.
@@ -244,6 +288,17 @@ impl Checker {
         ] {
             self.policies.check_names(&at.key(key), names.as_ref(), way, &mut self.findings);
         }
+        if let Some(section) = &settings.graceful_restart {
+            self.graceful_restart(at, section);
+        }
+    }
+
+    fn graceful_restart(&mut self, at: &Path, section: &GracefulRestart) {
+        let at = at.key("graceful_restart");
+        section.faults(|keys, message| {
+            let place = keys.iter().fold(at.clone(), |path, key| path.key(key));
+            self.find(place, message);
+        });
     }
 
     fn families(&mut self, at: &Path, families: Option<Vec<super::value::FamilyValue>>) -> FamilySet {
@@ -407,9 +462,11 @@ impl Checker {
 pub(super) struct Context<'f> {
     asn: Asn,
     ebgp_default: EbgpDefault,
+    client_to_client: bool,
     default_local_pref: u32,
     pub(super) listens: bool,
     groups: Groups,
+    graceful_restart: &'f GracefulRestart,
     bfd: &'f BfdSection,
 }
 

@@ -78,7 +78,7 @@ macro_rules! neighbor_keys {
             $(if old.$kept != new.$kept { keys.push(key(stringify!($kept))); })*
             let kept = keys.len();
             $(if old.$reset != new.$reset { keys.push(key(stringify!($reset))); })*
-            let resets = keys.len() > kept;
+            let resets = keys.len() > kept || !old.authentication.can_become(&new.authentication);
             if old.remote_as != new.remote_as {
                 // These follow from what kind of neighbour it is.
                 keys.retain(|name| *name != key("hops") && *name != key("ebgp_accept"));
@@ -92,16 +92,19 @@ macro_rules! neighbor_keys {
 // former: what was agreed stays, and the next session begins with the new ones.
 neighbor_keys! {
     while_it_lasts: description, peer_group, shutdown, hold_time, keepalive, connect_retry, min_hold_time, max_prefix,
-        send_hold_time, bfd, weight, import_policy, export_policy, keep_adj_in, ebgp_accept;
-    by_a_reset: next_hop_mode, port, local_address, remote_as, families, passive, route_reflector_client, extended_next_hop, role,
-        fqdn, software_version, add_path, local_pref, hops, authentication;
+        send_hold_time, bfd, weight, import_policy, export_policy, keep_adj_in, ebgp_accept, authentication,
+        graceful_restart;
+    by_a_reset: local_as, between_clients, next_hop_mode, port, local_address, remote_as, families, passive,
+        route_reflector_client, extended_next_hop, role, admission, fqdn, software_version, add_path, local_pref, hops;
 }
 
 /// What an operator calls a field.
 fn key(field: &'static str) -> &'static str {
     match field {
         "ebgp_accept" => "ebgp_default",
+        "between_clients" => "client_to_client_reflection",
         "hops" => "multihop, ttl_security",
+        "admission" => "role, enforce_first_as, allow_as_in, as_set",
         "next_hop_mode" => "next_hop_self, next_hop_unchanged",
         "authentication" => "password, tcp_ao",
         key => key,
@@ -263,6 +266,15 @@ mod tests {
             changes(&running, &wanted),
             ["neighbor 10.0.1.1 is reset: hold_time, remote_as, families", "neighbor 10.0.1.2 is removed",]
         );
+    }
+
+    #[test]
+    fn a_session_goes_on_with_another_key() {
+        let with = |key: &str| config(&format!("{{ address: 10.0.1.1, remote_as: 65000{key} }}"), "");
+        let (none, old, new) = (with(""), with(", password: old"), with(", password: new"));
+        for (from, to) in [(&none, &old), (&old, &new), (&new, &none)] {
+            assert_eq!(changes(from, to), ["neighbor 10.0.1.1 is changed: password, tcp_ao"]);
+        }
     }
 
     #[test]

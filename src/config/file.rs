@@ -14,6 +14,7 @@ use super::bfd::BfdSection;
 use super::decision::{DecisionSection, MultipathSection};
 use super::value::{AsnValue, MtuValue, RdValue, RtValue};
 
+pub use super::graceful_restart::{GracefulRestart, LongLived};
 pub use super::policy::file::PolicySection;
 pub use super::settings::{DynamicNeighbors, Neighbor, PeerGroup, PeerSettings};
 
@@ -45,6 +46,10 @@ pub struct Bgp {
     pub listen: Option<Listen>,
     /// The cluster of a route reflector (RFC 4456); the router_id unless given.
     pub cluster_id: Option<Ipv4Addr>,
+    /// Reflect routes of clients to other clients (RFC 4456); true unless given. Not needed where all clients have
+    /// sessions with each other.
+    #[serde(default = "yes")]
+    pub client_to_client_reflection: bool,
     /// LOCAL_PREF of own routes, and of received ones that have none. 100 unless given.
     pub default_local_pref: Option<u32>,
     /// A path counts only while the kernel's main table has a route to its next hop, and of paths that are equal
@@ -64,6 +69,9 @@ pub struct Bgp {
     /// What an eBGP neighbour without a policy may do (RFC 8212).
     #[serde(default)]
     pub ebgp_default: EbgpDefault,
+    /// What becomes of routes while linnetd or a neighbour restarts.
+    #[serde(default)]
+    pub graceful_restart: GracefulRestart,
     /// How BFD sessions are held, where a neighbour's `bfd` does not say otherwise. Starts none by itself.
     #[serde(default)]
     pub bfd: BfdSection,
@@ -149,6 +157,16 @@ pub struct TcpAoKey {
     pub secret_file: PathBuf,
 }
 
+/// What becomes of routes with a set in their AS path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AsSetWord {
+    /// They are not used (RFC 9774).
+    Reject,
+    /// They are used.
+    Accept,
+}
+
 /// EVPN over VXLAN.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -211,6 +229,10 @@ impl Default for Api {
 
 fn all_addresses() -> Vec<IpAddr> {
     vec![Ipv4Addr::UNSPECIFIED.into(), std::net::Ipv6Addr::UNSPECIFIED.into()]
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn bgp_port() -> Option<u16> {

@@ -12,6 +12,7 @@ mod decision;
 pub mod diff;
 pub mod fault;
 pub mod file;
+mod graceful_restart;
 mod groups;
 mod identity;
 mod locate;
@@ -34,9 +35,9 @@ use std::{fmt, io};
 
 use bgp::export::NextHopMode;
 use bgp::policy::{Chain, Policy};
-use bgp::rib::DecisionRules;
+use bgp::rib::{Admission, DecisionRules};
 use bgp::session::{RemoteAs, RoleConfig};
-use bgp::types::{Asn, FamilySet, Rd, RouterId, Vni};
+use bgp::types::{Asn, Family, FamilySet, LocalAs, Rd, RouterId, Vni};
 use bgp::wire::RouteTarget;
 use evpn::ImportTarget;
 use ipnet::IpNet;
@@ -46,6 +47,7 @@ pub use add_path::{AddPath, SendPaths};
 pub use address::{InterfaceName, NeighborAddress};
 pub use authentication::{AoAlgorithm, AoKey, Authentication, Hops};
 pub use fault::{Fault, Faults};
+pub use graceful_restart::RestartSettings;
 pub use max_prefix::{LimitAction, PrefixLimits};
 pub use secret::Secret;
 
@@ -138,8 +140,12 @@ pub struct NeighborConfig {
     pub families: FamilySet,
     /// Never connect, only be connected to.
     pub passive: bool,
+    /// This speaker's AS towards it, where that is not its own.
+    pub local_as: Option<LocalAs>,
     /// Reflect to and from it.
     pub route_reflector_client: bool,
+    /// Send it, if it is a client, what comes from other clients.
+    pub between_clients: bool,
     /// Proposed hold time, seconds; 0: never.
     pub hold_time: u16,
     /// Seconds between keepalives; `None`: a third of the negotiated hold time.
@@ -152,6 +158,8 @@ pub struct NeighborConfig {
     pub extended_next_hop: Option<bool>,
     /// What this speaker is to it (RFC 9234).
     pub role: Option<RoleConfig>,
+    /// Which of its routes are taken.
+    pub admission: Admission,
     /// Several paths of a destination from and to it (RFC 7911).
     pub add_path: AddPath,
     /// How much its paths are preferred, before anything that they say themselves.
@@ -174,6 +182,8 @@ pub struct NeighborConfig {
     pub send_hold_time: Option<u32>,
     /// Whether an eBGP neighbour is served without a policy (RFC 8212).
     pub ebgp_accept: bool,
+    /// Graceful restart, of this speaker and the neighbour; `None`: neither.
+    pub graceful_restart: Option<RestartSettings>,
     /// How BFD watches it, where it does.
     pub bfd: Option<BfdConfig>,
     /// What decides what is taken from it.
@@ -216,6 +226,14 @@ pub struct VniConfig {
     pub import_rt: Option<Vec<ImportTarget>>,
     /// Route targets to export.
     pub export_rt: Option<Vec<RouteTarget>>,
+}
+
+impl BgpConfig {
+    /// Whether some neighbour keeps routes of `family` while this speaker restarts.
+    pub fn restarts_gracefully(&self, family: Family) -> bool {
+        let keeps = |n: &NeighborConfig| n.graceful_restart.is_some() && n.families.contains(family);
+        self.neighbors.iter().any(keeps)
+    }
 }
 
 /// Why a file gave no configuration.

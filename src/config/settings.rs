@@ -12,10 +12,10 @@ use serde::Deserialize;
 use super::add_path::AddPath;
 use super::address::{AddressValue, InterfaceName};
 use super::bfd::BfdValue;
-use super::file::{RemoteAs, TcpAo};
+use super::file::{AsSetWord, GracefulRestart, RemoteAs, TcpAo};
 use super::max_prefix::MaxPrefix;
 use super::secret::Secret;
-use super::value::{FamilyValue, NextHopSelf, RangeValue, RoleValue, ShutdownValue, Texts};
+use super::value::{FamilyValue, LocalAsValue, NextHopSelf, RangeValue, RoleValue, ShutdownValue, Texts};
 
 macro_rules! peer_settings {
     ($($(#[doc = $doc:literal])* $key:ident: $type:ty,)*) => {
@@ -109,6 +109,8 @@ peer_settings! {
     families: Vec<FamilyValue>,
     /// Wait to be connected to.
     passive: bool,
+    /// The AS that this speaker is of towards the neighbour, where it is not its own.
+    local_as: LocalAsValue,
     /// Reflect routes to and from the neighbour (RFC 4456).
     route_reflector_client: bool,
     /// Proposed hold time, seconds: 0, or 3 and more. 90 unless given.
@@ -125,6 +127,13 @@ peer_settings! {
     role: RoleValue,
     /// The neighbour has to name its role, too.
     role_strict: bool,
+    /// Take routes of an eBGP neighbour only if its AS comes first in their path. On unless given; off for route
+    /// servers, which leave theirs out.
+    enforce_first_as: bool,
+    /// How often the path of a route that is taken may name this AS; 0 unless given.
+    allow_as_in: u8,
+    /// Routes with a set in their AS path, which RFC 9774 forbids: `reject` unless given, or `accept`.
+    as_set: AsSetWord,
     /// Several paths of a destination from and to the neighbour (RFC 7911). One each way unless given.
     add_path: AddPath,
     /// Preference for the neighbour's paths before anything that they say themselves; the highest wins. 0 unless given.
@@ -137,6 +146,8 @@ peer_settings! {
     software_version: bool,
     /// Hops that an eBGP neighbour may be away; 1, on the link, unless given.
     multihop: u8,
+    /// What becomes of routes while linnetd or the neighbour restarts.
+    graceful_restart: GracefulRestart,
     /// Tell the neighbour this speaker's address as the next hop of IP routes that came by eBGP; `force`: of all, so
     /// that the traffic of reflected routes goes through here as well.
     next_hop_self: NextHopSelf,

@@ -136,7 +136,7 @@ evpn:
 t.yaml:3:14: bgp.router_id: invalid IPv4 address syntax
     3 |   router_id: 10.0.0
       |              ^
-t.yaml:4:3: bgp.neighbours: unknown key; expected one of `asn`, `router_id`, `listen`, `cluster_id`, `default_local_pref`, `next_hop_tracking`, `next_hop_via_default`, `decision`, `multipath`, `ebgp_default`, `bfd`, `peer_groups`, `neighbors`, `dynamic_neighbors`
+t.yaml:4:3: bgp.neighbours: unknown key; expected one of `asn`, `router_id`, `listen`, `cluster_id`, `client_to_client_reflection`, `default_local_pref`, `next_hop_tracking`, `next_hop_via_default`, `decision`, `multipath`, `ebgp_default`, `graceful_restart`, `bfd`, `peer_groups`, `neighbors`, `dynamic_neighbors`
     4 |   neighbours: []
       |   ^
 t.yaml:8:18: bgp.neighbors[0].hold_time: 0 (never), or at least 3 seconds (RFC 4271 section 4.2)
@@ -470,5 +470,30 @@ bgp:
         "neighbors[9].bfd: strict is not for a neighbour on a link",
     ] {
         assert!(faults.contains(part), "{part}\n{faults}");
+    }
+}
+
+#[test]
+fn another_as_for_a_neighbor() {
+    let neighbors = |list: &str| format!("bgp: {{ asn: 1, router_id: 1.1.1.1, neighbors: [{list}] }}");
+    let text = neighbors(
+        "{ address: 10.0.0.2, remote_as: 2, local_as: 7 }, \
+         { address: 10.0.0.3, remote_as: external, local_as: { asn: 8, no_prepend: true, replace_as: true } }",
+    );
+    let local = config(&text).bgp.neighbors.iter().map(|neighbor| neighbor.local_as).collect::<Vec<_>>();
+    let expected = [(7, true, false), (8, false, true)]
+        .map(|(asn, prepends, replaces)| Some(LocalAs { asn: Asn(asn), prepends, replaces }));
+    assert_eq!(local, expected);
+    for (neighbor, fault) in [
+        ("remote_as: 2, local_as: 1", "AS 1 is this speaker's own"),
+        ("remote_as: 2, local_as: 2", "AS 2 is the neighbour's"),
+        ("remote_as: internal, local_as: 2", "is for neighbours in other ASes"),
+        (
+            "remote_as: 2, local_as: none",
+            "expected an AS number, or a mapping with asn, no_prepend and replace_as",
+        ),
+    ] {
+        let faults = faults(&neighbors(&format!("{{ address: 10.0.0.2, {neighbor} }}")));
+        assert!(faults.contains(fault), "{fault}\n{faults}");
     }
 }

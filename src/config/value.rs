@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use bgp::types::{Asn, BgpRole, Family, Rd};
+use bgp::types::{Asn, BgpRole, Family, LocalAs, Rd};
 use evpn::ImportTarget;
 use ipnet::IpNet;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -33,6 +33,41 @@ pub enum ShutdownValue {
 /// A range of addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RangeValue(pub IpNet);
+
+/// This speaker's AS towards a neighbour: its number alone, or with what is done to paths.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(untagged, expecting = "expected an AS number, or a mapping with asn, no_prepend and replace_as")]
+pub enum LocalAsValue {
+    /// The number.
+    Number(AsnValue),
+    /// The number, and more.
+    More(LocalAsSection),
+}
+
+/// This speaker's AS towards a neighbour, and what is done to paths.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LocalAsSection {
+    /// The number.
+    asn: AsnValue,
+    /// Do not put it in front of the paths that come from the neighbour.
+    #[serde(default)]
+    no_prepend: bool,
+    /// Send it in place of this speaker's own number, not in front of it.
+    #[serde(default)]
+    replace_as: bool,
+}
+
+impl LocalAsValue {
+    /// What it means.
+    pub fn resolve(self) -> LocalAs {
+        let (AsnValue(asn), no_prepend, replaces) = match self {
+            LocalAsValue::Number(asn) => (asn, false, false),
+            LocalAsValue::More(section) => (section.asn, section.no_prepend, section.replace_as),
+        };
+        LocalAs { asn, prepends: !no_prepend, replaces }
+    }
+}
 
 /// A role by its name (RFC 9234).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -103,9 +103,9 @@ impl Core {
         self.actions.push_back(Action::SetRanges(ranges));
     }
 
-    /// Lets a neighbour go that came from a range and has no session any more.
+    /// Lets a neighbour go that came from a range and has no session any more, unless it restarts gracefully.
     pub(super) fn let_go_if_over(&mut self, id: PeerId) {
-        if self.peers.get(id).is_some_and(Peer::is_over) {
+        if self.peers.get(id).is_some_and(Peer::is_over) && !self.restarts.keeps(id) {
             self.remove_neighbor(id, StopReason::Deconfigured);
         }
     }
@@ -231,7 +231,7 @@ mod tests {
         knock(&mut core, now, 2);
         now += PATIENCE / 2;
         knock(&mut core, now, 3);
-        assert_eq!(core.poll_timeout(), Some(now + PATIENCE / 2));
+        assert_eq!(core.poll_timeout(now), Some(now + PATIENCE / 2));
         now += PATIENCE / 2;
         core.settle(now, &mut bgp::rib::Budget::new(100));
         assert_eq!(actions(&mut core), "stop 1");

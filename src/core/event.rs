@@ -4,7 +4,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use bgp::export::Batch;
-use bgp::session::{Down, Established, FaultCounts, Info, PrefixLimit, Received, SessionConfig, StopReason};
+use bgp::session::{
+    Down, Established, FaultCounts, Info, PrefixLimit, Received, Restarted, SessionConfig, StopReason,
+};
 use bgp::types::{Family, PeerId};
 use bgp::wire::Fault;
 use evpn::Notice;
@@ -106,6 +108,13 @@ pub enum Action {
         /// What its neighbour is told.
         reason: StopReason,
     },
+    /// Have the segments of a peer's connections signed otherwise, those of one that stands as well.
+    Sign {
+        /// Which.
+        peer: PeerId,
+        /// How.
+        how: Authentication,
+    },
     /// Ask about whoever connects from these ranges, and have those sign who do.
     SetRanges(Vec<(IpNet, Authentication)>),
     /// Close the connection of somebody who was asked about, for want of resources (RFC 4486).
@@ -149,6 +158,8 @@ pub struct PeerStart {
     pub neighbor: NeighborConfig,
     /// How its session is held.
     pub session: SessionConfig,
+    /// How this speaker has restarted.
+    pub restarted: Restarted,
 }
 
 /// What is wanted of a session.
@@ -210,6 +221,8 @@ pub enum LogLine {
     Bfd(PeerId, BfdLine),
     /// EVPN noticed something.
     Evpn(Notice),
+    /// A neighbour's routes of a family have been stale for their time: they go, or from now on are stale for long.
+    KeptNoLonger(PeerId, Family, bool),
     /// A configuration was taken: what it changed.
     Reconfigured(Vec<Change>),
     /// Rows that a former run left in the kernel may go now.

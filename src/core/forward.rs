@@ -131,14 +131,16 @@ impl Forwarding {
         }
     }
 
-    /// Ends: the kernel is to be left without what is ours, and nothing new is wanted of it.
-    pub(super) fn end(&mut self) {
+    /// Ends: nothing new is wanted of the kernel, and what is ours in it stays for the next run or goes.
+    pub(super) fn end(&mut self, keeps: bool) {
         self.ending = true;
         self.keeps_stale = false;
-        self.fib.want_nothing();
+        if !keeps {
+            self.fib.want_nothing();
+        }
     }
 
-    /// Whether the kernel has nothing of ours any more.
+    /// Whether the kernel is as it is to be left.
     pub(super) fn has_ended(&self) -> bool {
         self.ending && self.fib.is_settled()
     }
@@ -169,6 +171,11 @@ impl Forwarding {
     /// Whether the kernel has been read in full.
     pub(super) fn is_synced(&self) -> bool {
         self.synced
+    }
+
+    /// Whether a former run has left rows in the kernel that nobody has wanted yet.
+    pub(super) fn has_found_rows(&self) -> bool {
+        self.fib.rows().any(|row| row.wanted.is_none())
     }
 
     /// Lets go what a former run left in the kernel and nobody wants.

@@ -25,12 +25,14 @@ mod peer;
 mod policies;
 mod reconfigure;
 mod refresh;
+mod restart;
+mod startup;
 #[cfg(test)]
 mod testing;
 mod watch;
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bgp::export::{Export, MemberSpec, Role};
 use bgp::rib::{Budget, LocalIdentity, Rib, Source, SourceKind};
@@ -48,15 +50,13 @@ use forward::Forwarding;
 use next_hops::NextHopTracker;
 use peer::{LiveSession, Peers};
 use refresh::Refreshes;
+use restart::Restarts;
+use startup::Startup;
 use watch::Watches;
 
 /// Batches that a peer may have under way. Two keep the socket busy while the next is made; more only hold
 /// memory for a slow peer.
 pub const BATCH_CREDIT: u32 = 4;
-
-/// How long rows of a former run are kept in the kernel for neighbours that do not send End-of-RIB: the
-/// restart time that RFC 4724 speakers commonly announce.
-const STALE_DEADLINE: Duration = Duration::from_secs(120);
 
 /// All routing state.
 #[derive(Debug)]
@@ -64,6 +64,8 @@ pub struct Core {
     started: Instant,
     config: Config,
     peers: Peers,
+    startup: Startup,
+    restarts: Restarts,
     rib: Rib,
     export: Export,
     /// EVPN and the kernel, where the configuration asks for them.
@@ -90,13 +92,17 @@ impl Core {
         rib.set_default_local_pref(bgp.default_local_pref);
         let forwarding = config.evpn.as_ref().map(|evpn| Forwarding::new(bgp, evpn, &mut rib, seed));
         let next_hops = bgp.next_hop_tracking.map(|tracking| NextHopTracker::new(tracking, &mut rib));
+        let mut export = Export::default();
+        Family::ALL.into_iter().for_each(|family| export.hold_end_of_rib(family, true));
         let neighbors = bgp.neighbors.clone();
         let mut core = Core {
             started: now,
             peers: Peers::default(),
+            startup: Startup::new(now),
+            restarts: Restarts::default(),
             config,
             rib,
-            export: Export::default(),
+            export,
             forwarding,
             next_hops,
             watches: Watches::new(seed),
@@ -110,6 +116,7 @@ impl Core {
         if !core.config.bgp.ranges.is_empty() {
             core.announce_ranges();
         }
+        core.begin_sessions(now, false);
         core
     }
 
@@ -131,7 +138,10 @@ impl Core {
                 }
             }
             Event::Bfd(news) => self.bfd_news(news),
-            Event::Reconfigure { config, request } => self.reconfigure(*config, request),
+            Event::Reconfigure { config, request } => {
+                self.begin_sessions(now, true);
+                self.reconfigure(*config, request);
+            }
             Event::Request(request) => self.request(now, request),
         }
     }
@@ -139,6 +149,7 @@ impl Core {
     /// Does what follows from the news, as much as the budget allows. Says whether there is more to do that
     /// waits for nothing from outside.
     pub fn settle(&mut self, now: Instant, budget: &mut Budget) -> bool {
+        self.expire_kept(now);
         self.end_overdue_refreshes(now);
         if let Some(next_hops) = &mut self.next_hops {
             next_hops.settle(&mut self.rib);
@@ -149,7 +160,7 @@ impl Core {
         if let Some(forwarding) = &mut self.forwarding {
             more |= forwarding.settle(now, self.started, &mut self.rib, budget, &mut self.actions);
         }
-        self.release_stale(now);
+        self.start_up(now);
         more |= self.export.pump(&mut self.rib, budget);
         while let Some((peer, batch)) = self.export.poll_batch() {
             if let Some(session) = self.peers.get(peer).and_then(|p| p.session.as_ref()) {
@@ -159,10 +170,12 @@ impl Core {
         more | self.serve_watches(now)
     }
 
-    /// Ends: the kernel is to be left without what is ours. The sessions are the caller's to close.
+    /// Ends. The kernel keeps forwarding by what is ours where neighbours keep our routes until we are back, and is
+    /// left without it where nobody does. The sessions are the caller's to close.
     pub fn end(&mut self) {
+        let keeps = self.config.bgp.restarts_gracefully(Family::L2vpnEvpn);
         if let Some(forwarding) = &mut self.forwarding {
-            forwarding.end();
+            forwarding.end(keeps);
         }
     }
 
@@ -177,11 +190,17 @@ impl Core {
     }
 
     /// When [`Core::settle`] is to be called though nothing happened.
-    pub fn poll_timeout(&self) -> Option<Instant> {
+    pub fn poll_timeout(&self, now: Instant) -> Option<Instant> {
         let forwarding = self.forwarding.as_ref();
-        let stale = forwarding.filter(|f| f.keeps_stale()).map(|_| self.started + STALE_DEADLINE);
-        let rows = forwarding.and_then(Forwarding::poll_timeout);
-        [stale, rows, self.refreshes.poll_timeout(), self.patience_ends()].into_iter().flatten().min()
+        let keeps_stale = forwarding.is_some_and(Forwarding::keeps_stale);
+        let timers = [
+            forwarding.and_then(Forwarding::poll_timeout),
+            self.startup.poll_timeout(now, &self.peers, keeps_stale),
+            self.restarts.next_due(),
+            self.refreshes.poll_timeout(),
+            self.patience_ends(),
+        ];
+        timers.into_iter().flatten().min()
     }
 
     fn peer_news(&mut self, now: Instant, id: PeerId, news: PeerNews) {
@@ -193,12 +212,7 @@ impl Core {
             PeerNews::Up { number, agreed } => self.peer_up(now, id, number, agreed),
             PeerNews::Down(down) => self.peer_down(now, id, down),
             PeerNews::Routes(routes) => self.routes(now, id, &routes),
-            PeerNews::EndOfRib(family) => {
-                if let Some(session) = self.peers.get_mut(id).and_then(|peer| peer.session.as_mut()) {
-                    session.end_of_rib.insert(family);
-                    self.watches.neighbor_changed(id);
-                }
-            }
+            PeerNews::EndOfRib(family) => self.end_of_rib(id, family),
             PeerNews::Refresh(family) => self.send_again(id, family),
             PeerNews::RefreshBegins(family) => self.refresh_begins(now, id, family),
             PeerNews::RefreshEnds(family) => self.refresh_ends(id, family),
@@ -240,7 +254,10 @@ impl Core {
     fn peer_up(&mut self, now: Instant, id: PeerId, number: u32, agreed: Box<Established>) {
         let Some(peer) = self.peers.get_mut(id) else { return };
         peer.limits.begin();
+        let settings = peer.config.graceful_restart;
         self.rib.peer_up(id, source(&agreed, &peer.config));
+        let useless = self.restarts.returned(now, id, &agreed, settings.as_ref());
+        useless.iter().for_each(|family| self.rib.discard_stale(id, family));
         let spec = member_spec(&agreed, &peer.config, self.config.bgp.asn);
         for family in agreed.families.iter() {
             self.export.join(&mut self.rib, id, family, &spec);
@@ -248,6 +265,9 @@ impl Core {
         self.export.credit(id, BATCH_CREDIT);
         peer.session =
             Some(LiveSession { number, agreed: agreed.clone(), since: now, end_of_rib: FamilySet::EMPTY });
+        let keeps_received = peer.keeps_received();
+        self.rib.keep_received(id, false);
+        self.rib.keep_received(id, keeps_received);
         self.watches.neighbor_changed(id);
         self.bfd_session_up(id, agreed.local, agreed.remote);
         self.log(LogLine::Up(id, agreed));
@@ -255,15 +275,15 @@ impl Core {
 
     fn peer_down(&mut self, now: Instant, id: PeerId, down: Down) {
         let Some(peer) = self.peers.get_mut(id) else { return };
-        if peer.session.take().is_none() {
-            return;
-        }
+        let Some(session) = peer.session.take() else { return };
         peer.flaps += 1;
         peer.down_since = Some(now);
         peer.last_down = Some(down.clone());
+        let settings = peer.config.graceful_restart;
+        let kept = self.restarts.lost(now, id, &session.agreed, &down, settings.as_ref());
         self.export.leave(&mut self.rib, id);
         self.refreshes.forget(id);
-        self.rib.peer_down(id);
+        self.let_go(id, kept);
         self.watches.neighbor_changed(id);
         self.log(LogLine::Down(id, down));
     }
@@ -276,27 +296,6 @@ impl Core {
             self.watches.neighbor_changed(id);
         }
         self.bfd_neighbor_begins_anew(id);
-    }
-
-    /// Rows that a former run left in the kernel may go once every EVPN neighbour has said all it has, or
-    /// when there was time enough to.
-    fn release_stale(&mut self, now: Instant) {
-        let Some(forwarding) = &mut self.forwarding else { return };
-        if !forwarding.keeps_stale() {
-            return;
-        }
-        let evpn_peers = || self.peers.iter().filter(|p| p.config.families.contains(Family::L2vpnEvpn));
-        let complete =
-            evpn_peers().all(|peer| peer.has_sent_all(Family::L2vpnEvpn)) && forwarding.is_current(&self.rib);
-        let late = now >= self.started + STALE_DEADLINE;
-        if complete || late {
-            forwarding.release_stale();
-            self.log(LogLine::StaleReleased(if complete {
-                ReleaseReason::EndOfRib
-            } else {
-                ReleaseReason::Deadline
-            }));
-        }
     }
 
     fn log(&mut self, line: LogLine) {
@@ -322,6 +321,8 @@ fn source(agreed: &Established, config: &NeighborConfig) -> Source {
         client: config.route_reflector_client && agreed.kind == PeerKind::Ibgp,
         weight: config.weight,
         local_pref: config.local_pref,
+        admission: config.admission,
+        local_as: config.local_as,
     }
 }
 
@@ -330,7 +331,10 @@ fn member_spec(agreed: &Established, config: &NeighborConfig, asn: bgp::types::A
     let role = match agreed.kind {
         PeerKind::Ibgp if config.route_reflector_client => Role::Client,
         PeerKind::Ibgp => Role::NonClient,
-        PeerKind::Ebgp => Role::Ebgp { local_as: asn },
+        PeerKind::Ebgp => match config.local_as {
+            Some(local) => Role::Ebgp { local_as: local.asn, behind: (!local.replaces).then_some(asn) },
+            None => Role::Ebgp { local_as: asn, behind: None },
+        },
     };
     let next_hop = match agreed.local.ip() {
         std::net::IpAddr::V4(address) => NextHop::Ipv4(address),
@@ -339,6 +343,19 @@ fn member_spec(agreed: &Established, config: &NeighborConfig, asn: bgp::types::A
     let paths = config.add_path.send.map(|send| send.0).unwrap_or_default();
     let policy = config.export_policy.clone();
     let export = agreed.kind == PeerKind::Ibgp || config.ebgp_accept || policy.is_some();
-    let (next_hop_mode, encoding) = (config.next_hop_mode, agreed.send);
-    MemberSpec { role, next_hop, next_hop_mode, encoding, paths, export, policy }
+    let long_lived = agreed.restart.as_ref().is_some_and(|restart| restart.long_lived.is_some());
+    let (next_hop_mode, between_clients) = (config.next_hop_mode, config.between_clients);
+    let encoding = agreed.send;
+    MemberSpec {
+        role,
+        bgp_role: agreed.role,
+        next_hop,
+        next_hop_mode,
+        encoding,
+        paths,
+        export,
+        between_clients,
+        policy,
+        long_lived,
+    }
 }

@@ -6,7 +6,7 @@
 use bgp::session::{Down, Reason, StopReason};
 use bgp::types::PeerId;
 
-use super::{Action, Core, LogLine, PeerStart};
+use super::{Action, Core, LogLine, PeerStart, SessionCommand};
 use crate::config::NeighborConfig;
 use crate::peer::session_config;
 
@@ -24,6 +24,8 @@ impl Core {
         let Some(peer) = self.peers.retire(id) else { return };
         self.visitors.went(peer.config.range, id);
         self.export.leave(&mut self.rib, id);
+        self.refreshes.forget(id);
+        self.restarts.forget(id);
         self.rib.peer_down(id);
         self.watches.neighbor_changed(id);
         if peer.session.is_some() {
@@ -73,12 +75,21 @@ impl Core {
         }
     }
 
-    fn start_peer(&mut self, id: PeerId) {
+    /// Has a neighbour's task begun, unless sessions have to wait yet.
+    pub(super) fn start_peer(&mut self, id: PeerId) {
+        let Some(restarted) = self.startup.restarted() else { return };
         let Some(peer) = self.peers.get_mut(id) else { return };
         peer.begun = true;
         let session = session_config(&self.config.bgp, &peer.config);
-        let start = Box::new(PeerStart { neighbor: peer.config.clone(), session });
+        let start = Box::new(PeerStart { neighbor: peer.config.clone(), session, restarted });
+        // An operator may have said otherwise than the configuration before it could begin.
+        let (is_shut_down, was_configured_so) = (peer.shut_down, peer.config.shutdown.is_some());
         self.actions.push_back(Action::StartPeer { peer: id, start });
         self.bfd_neighbor_starts(id);
+        match (is_shut_down, was_configured_so) {
+            (true, false) => self.command(id, SessionCommand::Shutdown(None)),
+            (false, true) if self.bfd_permits(id) => self.command(id, SessionCommand::Enable),
+            _ => {}
+        }
     }
 }

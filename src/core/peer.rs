@@ -52,6 +52,13 @@ pub(super) struct LiveSession {
     pub(super) end_of_rib: FamilySet,
 }
 
+impl LiveSession {
+    /// Whether routes may be used with this configuration.
+    pub(super) fn imported(&self, config: &NeighborConfig) -> bool {
+        self.agreed.kind == PeerKind::Ibgp || config.ebgp_accept || config.import_policy.is_some()
+    }
+}
+
 impl Peer {
     fn new(id: PeerId, config: NeighborConfig) -> Peer {
         Peer {
@@ -81,8 +88,14 @@ impl Peer {
 
     /// Whether its routes may be used at all: over eBGP only where a policy says which (RFC 8212).
     pub(super) fn imports(&self) -> bool {
-        let external = self.session.as_ref().is_some_and(|s| s.agreed.kind == PeerKind::Ebgp);
-        !external || self.config.ebgp_accept || self.config.import_policy.is_some()
+        self.session.as_ref().is_none_or(|session| session.imported(&self.config))
+    }
+
+    /// Whether what it sends is to be kept as it comes: where that is wanted, and where a new policy could not be
+    /// applied otherwise.
+    pub(super) fn keeps_received(&self) -> bool {
+        let mute = self.session.as_ref().is_some_and(|session| !session.agreed.route_refresh);
+        self.config.keep_adj_in || mute && self.config.import_policy.is_some()
     }
 
     /// Whether it has sent all that it had in `family`, in this session.

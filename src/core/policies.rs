@@ -25,16 +25,23 @@ impl Core {
     fn renew_import(&mut self, id: PeerId, old: &NeighborConfig) {
         let Some(peer) = self.peers.get(id) else { return };
         let new = &peer.config;
-        if new.import_policy == old.import_policy && new.ebgp_accept == old.ebgp_accept {
-            return;
-        }
+        let changed = new.import_policy != old.import_policy || new.ebgp_accept != old.ebgp_accept;
         if new.import_policy != old.import_policy {
             self.rib.set_import_policy(id, new.import_policy.clone());
         }
         let Some(session) = &peer.session else { return };
+        let (kept, keep) = (self.rib.keeps_received(id), peer.keeps_received());
+        self.rib.keep_received(id, keep);
+        // Nothing is kept of a time when everything was refused unseen.
+        let knows_all = kept && keep && session.imported(old);
+        if !changed && (kept || !keep) {
+            return;
+        }
         if !peer.imports() {
             // As if the neighbour withdrew them: they are swept.
             self.rib.peer_down(id);
+        } else if knows_all {
+            self.rib.review(id);
         } else if session.agreed.route_refresh {
             let families = session.agreed.families;
             families.iter().for_each(|family| self.command(id, SessionCommand::RequestRefresh(family)));
@@ -52,8 +59,11 @@ impl Core {
         changed.then(|| member_spec(&session.agreed, new, self.config.bgp.asn))
     }
 
-    pub(super) fn command(&mut self, peer: PeerId, command: SessionCommand) {
-        self.actions.push_back(Action::Session { peer, command });
+    /// Has a session's task do something. What is wanted of one that has not begun is seen to when it does.
+    pub(super) fn command(&mut self, id: PeerId, command: SessionCommand) {
+        if self.peers.get(id).is_some_and(|peer| peer.begun) {
+            self.actions.push_back(Action::Session { peer: id, command });
+        }
     }
 }
 

@@ -67,6 +67,8 @@ impl Core {
         let session = session_config(&self.config.bgp, &config);
         let peer = self.peers.get_mut(id)?;
         let limits_differ = peer.config.max_prefix != config.max_prefix;
+        let sign =
+            (peer.config.authentication != config.authentication).then(|| config.authentication.clone());
         let old = std::mem::replace(&mut peer.config, config);
         if let Some(session) = &peer.session {
             self.rib.peer_up(id, source(&session.agreed, &peer.config));
@@ -74,6 +76,9 @@ impl Core {
         if peer.begun {
             self.actions
                 .push_back(Action::Session { peer: id, command: SessionCommand::Configure(session.into()) });
+        }
+        if let Some(how) = sign {
+            self.actions.push_back(Action::Sign { peer: id, how });
         }
         self.bfd_reconfigured(id);
         self.watches.neighbor_changed(id);

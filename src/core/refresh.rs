@@ -137,7 +137,7 @@ mod tests {
         let mut node = amid_refresh();
         node.pass(BOUND - Duration::from_secs(1));
         assert_eq!(paths(&node), 2);
-        assert!(node.core.poll_timeout().is_some_and(|due| due <= node.now + Duration::from_secs(1)));
+        assert!(node.core.poll_timeout(node.now).is_some_and(|due| due <= node.now + Duration::from_secs(1)));
         node.pass(Duration::from_secs(1));
         assert_eq!(paths(&node), 1);
     }

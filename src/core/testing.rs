@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 use api::query::{Answer, ApiError};
 use api::{Query, Request};
 use bgp::rib::Budget;
-use bgp::session::{Down, Established, Received, Side, TransportFault};
+use bgp::session::{Down, Established, PeerRestart, Received, Restarted, Side, TransportFault};
 use bgp::types::{Asn, EthernetTag, Family, FamilySet, Mac, PathId, PeerId, Rd, RouterId, Vni};
 use bgp::wire::update::{Encoding, PeerKind};
 use bgp::wire::{Attrs, EvpnBody, EvpnKey, ExtCommunity, NextHop, Nlris, PmsiTunnel, Route, RouteTarget};
 use fib::fake::{FakeKernel, resolved_neighbor};
-use fib::row::{BridgeRow, BridgeRowKind};
+use fib::row::{BridgeRow, BridgeRowKind, TunnelRow};
 use fib::{IfIndex, Row};
 use tokio::sync::oneshot;
 
@@ -64,6 +64,8 @@ struct Segment {
 pub(super) struct Node {
     pub(super) core: Core,
     pub(super) now: Instant,
+    /// With what sessions were let begin, once they were.
+    pub(super) begun: Option<Restarted>,
     kernel: FakeKernel,
     segments: BTreeMap<Vni, Segment>,
     sessions: u32,
@@ -72,11 +74,38 @@ pub(super) struct Node {
 impl Node {
     /// With its devices looked at and nothing else known.
     pub(super) fn new() -> Node {
-        let config = Config::parse("test", CONFIG).unwrap_or_else(|faults| panic!("{faults}"));
+        Node::configured(CONFIG, false)
+    }
+
+    /// As `new`, with the reflectors as its clients.
+    pub(super) fn reflector() -> Node {
+        Node::configured(&CONFIG.replace("remote_as", "route_reflector_client: true, remote_as"), false)
+    }
+
+    /// As `new`, with neighbours whose routes may be kept for long.
+    pub(super) fn with_long_lived() -> Node {
+        let section = "  graceful_restart: { long_lived: { enabled: true } }\n  neighbors:";
+        Node::configured(&CONFIG.replace("  neighbors:", section), false)
+    }
+
+    /// As `new`, with a remote MAC in the kernel that a former run has left.
+    pub(super) fn with_former_rows() -> Node {
+        Node::configured(CONFIG, true)
+    }
+
+    fn configured(config: &str, former_rows: bool) -> Node {
+        let config = Config::parse("test", config).unwrap_or_else(|faults| panic!("{faults}"));
         let now = Instant::now();
         let mut kernel = FakeKernel::default();
-        let segments = VNIS.map(|number| (vni(number), segment(&mut kernel, vni(number)))).into();
-        let mut node = Node { core: Core::new(now, config, 1), now, kernel, segments, sessions: 0 };
+        let segments: BTreeMap<_, _> =
+            VNIS.map(|number| (vni(number), segment(&mut kernel, vni(number)))).into();
+        if let Some(Segment { vxlan, .. }) = segments.get(&vni(100)).filter(|_| former_rows) {
+            let row =
+                TunnelRow { vxlan: *vxlan, mac: mac(9), vtep: vtep(9).into(), external: true, firm: true };
+            kernel.put(Row::Tunnel(row));
+        }
+        let core = Core::new(now, config, 1);
+        let mut node = Node { core, now, begun: None, kernel, segments, sessions: 0 };
         node.run();
         node
     }
@@ -101,8 +130,9 @@ impl Node {
                 self.report();
             }
             Action::Batch { peer, .. } => self.peer(peer.0, PeerNews::Credit(1)),
-            Action::StartPeer { .. }
-            | Action::StopPeer { .. }
+            Action::StartPeer { start, .. } => self.begun = Some(start.restarted),
+            Action::StopPeer { .. }
+            | Action::Sign { .. }
             | Action::SetRanges(_)
             | Action::TurnAway { .. }
             | Action::Session { .. }
@@ -121,9 +151,15 @@ impl Node {
     }
 
     pub(super) fn up(&mut self, peer: u32) {
+        self.up_with(peer, None);
+    }
+
+    /// As `up`, with what the peer does about graceful restart.
+    pub(super) fn up_with(&mut self, peer: u32, restart: Option<PeerRestart>) {
         self.sessions += 1;
         let number = self.sessions;
-        self.peer(peer, PeerNews::Up { number, agreed: Box::new(agreed(peer)) });
+        let agreed = Established { restart, ..agreed(peer) };
+        self.peer(peer, PeerNews::Up { number, agreed: Box::new(agreed) });
     }
 
     pub(super) fn down(&mut self, peer: u32) {
@@ -250,6 +286,7 @@ pub(super) fn agreed(peer: u32) -> Established {
         route_refresh: true,
         enhanced_refresh: false,
         role: None,
+        restart: None,
         capabilities_sent: Vec::new(),
         capabilities_received: Vec::new(),
     }

@@ -60,7 +60,7 @@ pub(super) struct Inlets {
 pub(super) async fn run(mut core: Core, mut inlets: Inlets, mut outlets: Outlets) -> JoinSet<()> {
     let (mut more, mut deadline) = (true, None);
     while deadline.is_none_or(|deadline| !core.has_ended() && Instant::now() < deadline) {
-        let wake = core.poll_timeout().into_iter().chain(deadline).min();
+        let wake = core.poll_timeout(Instant::now()).into_iter().chain(deadline).min();
         match inlets.next(more, wake, deadline.is_some()).await {
             Next::Event(Event::Request(request)) if is_reload(&request) => {
                 // The file is read elsewhere, and comes back as an event.
@@ -131,6 +131,7 @@ fn gather(core: &mut Core, events: &mut mpsc::Receiver<Event>) {
 fn perform(action: Action, outlets: &mut Outlets) {
     match action {
         Action::StartPeer { peer, start } => outlets.peers.start(peer, *start),
+        Action::Sign { peer, how } => outlets.peers.sign(peer, &how),
         Action::StopPeer { peer, reason } => outlets.peers.stop(peer, reason),
         Action::SetRanges(ranges) => outlets.peers.set_ranges(ranges),
         Action::TurnAway { from } => outlets.peers.turn_away(from),

@@ -101,23 +101,27 @@ mod tests {
         Keys(list.iter().map(|(peer, key)| (peer.parse().unwrap(), md5(key))).collect())
     }
 
-    fn route(to: SocketAddr, from: u8, key: &str) -> socket::Route {
+    fn signed(key: &str) -> Authentication {
+        match key {
+            "" => Authentication::None,
+            _ => Authentication::Md5(Secret::from(key.as_bytes())),
+        }
+    }
+
+    fn route(to: SocketAddr, from: u8) -> socket::Route {
         socket::Route {
             remote: socket::Remote::Address(to),
             local: Some(IpAddr::V4(Ipv4Addr::new(127, 0, 0, from))),
             hops: crate::config::Hops::Within(1),
-            authentication: match key {
-                "" => Authentication::None,
-                _ => Authentication::Md5(Secret::from(key.as_bytes())),
-            },
         }
     }
 
     /// Whether a connection from 127.0.0.`from` with this key is made. One that is not is never refused: its
     /// segments are as good as lost, so what is waited for is short.
     async fn gets_in(listener: &tokio::net::TcpListener, from: u8, key: &str) -> bool {
-        let route = route(listener.local_addr().unwrap(), from, key);
-        let made = tokio::time::timeout(Duration::from_millis(300), socket::connect(route)).await;
+        let route = route(listener.local_addr().unwrap(), from);
+        let made =
+            tokio::time::timeout(Duration::from_millis(300), socket::connect(route, signed(key))).await;
         matches!(made, Ok(Ok(_)))
     }
 
@@ -153,19 +157,19 @@ mod tests {
         let before = keys(&[("127.0.0.2/32", "old"), ("127.0.0.3/32", "other")]);
         assert!(Keys::default().change(&before, listener.as_fd(), true).is_empty());
         let address = listener.local_addr().unwrap();
-        let ours = socket::connect(route(address, 2, "old")).await.unwrap();
+        let ours = socket::connect(route(address, 2), signed("old")).await.unwrap();
         let (theirs, from) = listener.accept().await.unwrap();
-        let beside = socket::connect(route(address, 3, "other")).await.unwrap();
+        let beside = socket::connect(route(address, 3), signed("other")).await.unwrap();
         let (other, _) = listener.accept().await.unwrap();
 
         let after = keys(&[("127.0.0.2/32", "new"), ("127.0.0.3/32", "other")]);
         assert!(before.change(&after, listener.as_fd(), true).is_empty());
-        let (old, new) = (route(address, 2, "old"), route(address, 2, "new"));
-        socket::sign_anew(&ours, &old.authentication, &new.authentication).unwrap();
+        let (old, new) = (signed("old"), signed("new"));
+        socket::sign_anew(&ours, &old, &new).unwrap();
         // Sent with the new key to an end that knows the old one only: dropped, and sent again later.
         ours.try_write(b"new").unwrap();
         assert_eq!(theirs.peer_addr().unwrap(), from);
-        socket::sign_anew(&theirs, &old.authentication, &new.authentication).unwrap();
+        socket::sign_anew(&theirs, &old, &new).unwrap();
         beside.try_write(b"old").unwrap();
         for (mut stream, expected) in [(theirs, b"new"), (other, b"old")] {
             let mut octets = [0; 3];

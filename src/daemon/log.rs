@@ -44,6 +44,14 @@ pub(super) fn write<'n>(line: LogLine, name: impl Fn(PeerId) -> &'n str) {
         }),
         LogLine::Bfd(peer, line) => bfd(name(peer), line),
         LogLine::Evpn(notice) => warn!("{notice}"),
+        LogLine::KeptNoLonger(peer, family, true) => warn!(
+            neighbor = name(peer),
+            %family,
+            "the neighbor is not back in time: its routes are kept for long, as a last resort"
+        ),
+        LogLine::KeptNoLonger(peer, family, false) => {
+            warn!(neighbor = name(peer), %family, "what the neighbor has not announced again goes");
+        }
         LogLine::StaleReleased(ReleaseReason::EndOfRib) => {
             info!("every EVPN neighbour has sent all it has: entries of a former run may go");
         }

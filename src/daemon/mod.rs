@@ -76,8 +76,8 @@ pub fn preflight(config: &Config) -> anyhow::Result<()> {
 }
 
 /// Runs the daemon with the configuration of a file, which it reads again at SIGHUP, until SIGTERM or SIGINT.
-/// Then the sessions are closed, and what is ours goes from the kernel:
-/// without graceful restart nobody keeps our routes, so neither do we keep theirs.
+/// Then the sessions are closed. Where neighbours keep our routes until we are back (RFC 4724), what is ours stays
+/// in the kernel for the next run; where nobody does, it goes.
 ///
 /// # Errors
 /// What keeps it from starting: an address that cannot be listened on, a socket that is taken, no right to
@@ -118,7 +118,7 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
             return Err(error).context("the connection with the kernel has failed; it keeps what it has");
         }
     }
-    info!("ending: the sessions are closed, and what is ours goes from the kernel");
+    info!("ending: the sessions are closed");
     drop(api_ended);
     // Who cannot be told has ended already.
     let _ = stop.send(()).await;

@@ -15,10 +15,11 @@ use bgp::session::{Session, Side, StopReason, TransportFault};
 use bgp::types::PeerId;
 use tokio::io::Ready;
 use tokio::net::TcpStream;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
-use tracing::debug;
+use tracing::{debug, warn};
 
+use crate::config::Authentication;
 use crate::core::{Event, SessionCommand};
 use crate::peer::{Dial, Driver};
 
@@ -33,6 +34,8 @@ pub(super) struct Mailbox {
     pub(super) commands: mpsc::Receiver<SessionCommand>,
     /// Connections from the neighbour.
     pub(super) accepted: mpsc::Receiver<TcpStream>,
+    /// How segments are to be signed.
+    pub(super) signature: watch::Receiver<Authentication>,
     /// To the core.
     pub(super) core: mpsc::Sender<Event>,
 }
@@ -43,6 +46,8 @@ pub(super) struct Peer<'m> {
     /// What the neighbour is called in the log.
     name: &'m str,
     route: Route,
+    /// How segments are signed.
+    signature: Authentication,
     driver: Driver<TcpStream>,
     mailbox: &'m mut Mailbox,
     dialling: Dialling,
@@ -62,6 +67,8 @@ enum Wake {
     Timer,
     /// The neighbour was found at another address, or is at none any more.
     Moved,
+    /// Segments are to be signed otherwise.
+    Signature,
 }
 
 impl<'m> Peer<'m> {
@@ -72,7 +79,8 @@ impl<'m> Peer<'m> {
         session: Session,
         mailbox: &'m mut Mailbox,
     ) -> Peer<'m> {
-        Peer { id, name, route, driver: Driver::new(id, session), mailbox, dialling: None }
+        let signature = mailbox.signature.borrow_and_update().clone();
+        Peer { id, name, route, signature, driver: Driver::new(id, session), mailbox, dialling: None }
     }
 
     /// Runs until core ends it, or drops its end of the commands because the daemon ends. The session begins at
@@ -87,7 +95,7 @@ impl<'m> Peer<'m> {
             self.driver.tell(now);
             self.dial();
             match self.wake().await {
-                Wake::Command(None) => break StopReason::Shutdown(None),
+                Wake::Command(None) => break StopReason::GoingDown,
                 Wake::Command(Some(SessionCommand::End(reason))) => break reason,
                 wake => {
                     let has_read = matches!(wake, Wake::Socket(..));
@@ -123,6 +131,7 @@ impl<'m> Peer<'m> {
             command = mailbox.commands.recv() => Wake::Command(command),
             () = sleep_until(deadline) => Wake::Timer,
             () = moved(&mut route.remote) => Wake::Moved,
+            Ok(()) = mailbox.signature.changed() => Wake::Signature,
             Some((session, batch)) = mailbox.batches.recv(), if driver.may_take_batches() => {
                 Wake::Batch(session, batch)
             }
@@ -147,6 +156,7 @@ impl<'m> Peer<'m> {
             Wake::Command(Some(command)) => self.driver.command(now, command),
             Wake::Timer => self.driver.timeout(now),
             Wake::Moved => self.on_moved(now),
+            Wake::Signature => self.on_signature(now),
             Wake::Command(None) | Wake::Told => {}
         }
         if self.driver.number() != before {
@@ -185,11 +195,34 @@ impl<'m> Peer<'m> {
                 self.driver.lost_to(now, side, fault);
             }
         }
-        // An attempt that waits for an address finds this one; one to a former address would wait in vain.
+        self.dial_again();
+    }
+
+    /// A connection that stands is signed with the new key from here on, and told so to nobody: the neighbour has to
+    /// have it before the hold time is over.
+    fn on_signature(&mut self, now: Instant) {
+        let new = self.mailbox.signature.borrow_and_update().clone();
+        let former = std::mem::replace(&mut self.signature, new);
+        for side in Side::ALL {
+            let Some(connection) = self.driver.connection(side) else { continue };
+            if let Err(error) = socket::sign_anew(connection.stream(), &former, &self.signature) {
+                warn!(neighbor = self.name, %error, "the connection cannot go on with another key");
+                self.driver.lost(now, side);
+            }
+        }
+        self.dial_again();
+    }
+
+    /// An attempt that is under way leads to where the neighbour was, or has a key that is no longer its.
+    fn dial_again(&mut self) {
         if let Some(former) = self.dialling.take() {
             former.abort();
-            self.dialling = Some(tokio::spawn(socket::connect(self.route.clone())));
+            self.dialling = Some(self.begin_to_dial());
         }
+    }
+
+    fn begin_to_dial(&self) -> JoinHandle<io::Result<TcpStream>> {
+        tokio::spawn(socket::connect(self.route.clone(), self.signature.clone()))
     }
 
     fn dial(&mut self) {
@@ -197,7 +230,7 @@ impl<'m> Peer<'m> {
         if let Some(former) = self.dialling.take() {
             former.abort();
         }
-        self.dialling = (dial == Dial::Begin).then(|| tokio::spawn(socket::connect(self.route.clone())));
+        self.dialling = (dial == Dial::Begin).then(|| self.begin_to_dial());
     }
 }
 

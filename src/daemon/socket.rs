@@ -34,8 +34,6 @@ pub(super) struct Route {
     pub(super) local: Option<IpAddr>,
     /// How far away it may be.
     pub(super) hops: Hops,
-    /// How segments are signed.
-    pub(super) authentication: Authentication,
 }
 
 /// Where a neighbour is.
@@ -89,8 +87,8 @@ impl Remote {
     }
 }
 
-/// Connects to a neighbour.
-pub(super) async fn connect(route: Route) -> io::Result<TcpStream> {
+/// Connects to a neighbour, with segments that are signed like this.
+pub(super) async fn connect(route: Route, how: Authentication) -> io::Result<TcpStream> {
     let address = route.remote.address().await?;
     let remote = address.ip();
     let socket = if remote.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
@@ -100,7 +98,7 @@ pub(super) async fn connect(route: Route) -> io::Result<TcpStream> {
     set_class(socket.as_fd(), remote)?;
     sockopt::set_hops(socket.as_fd(), remote, route.hops)?;
     let peer = IpNet::from(remote);
-    sockopt::sign(socket.as_fd(), End::Connection, peer, &Authentication::None, &route.authentication)?;
+    sockopt::sign(socket.as_fd(), End::Connection, peer, &Authentication::None, &how)?;
     socket.connect(address).await
 }
 
@@ -123,7 +121,6 @@ pub(super) fn prepare_accepted(stream: &TcpStream, route: &Route) -> io::Result<
     sockopt::set_hops(stream.as_fd(), remote, route.hops)
 }
 
-#[cfg_attr(not(test), expect(dead_code, reason = "for a reload of the configuration"))]
 /// Has the segments of a connection that stands signed otherwise from now on.
 ///
 /// # Errors

@@ -9,7 +9,7 @@ use bgp::types::PeerId;
 use bgp::wire::Notification;
 use bytes::BytesMut;
 use ipnet::IpNet;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tracing::{debug, warn};
 
@@ -50,6 +50,7 @@ struct Outlet {
     name: String,
     batches: mpsc::Sender<(u32, Arc<Batch>)>,
     commands: mpsc::Sender<SessionCommand>,
+    signature: watch::Sender<Authentication>,
 }
 
 impl PeerTasks {
@@ -75,26 +76,33 @@ impl PeerTasks {
     pub(super) fn start(&mut self, peer: PeerId, start: PeerStart) {
         // Those that have ended meanwhile are let go here, as good a place as any.
         while self.running.try_join_next().is_some() {}
-        let PeerStart { neighbor, session } = start;
+        let PeerStart { neighbor, session, restarted } = start;
         let session = SessionConfig { fqdn: fqdn(&neighbor), ..session };
         self.set_key(&neighbor, &neighbor.authentication);
         let (batches, batches_in) = mpsc::channel(BATCHES);
         let (commands, commands_in) = mpsc::channel(COMMANDS);
         let (accepted, accepted_in) = mpsc::channel(ACCEPTED);
+        let (signature, signature_seen) = watch::channel(neighbor.authentication.clone());
         let mailbox = Mailbox {
             batches: batches_in,
             commands: commands_in,
             accepted: accepted_in,
+            signature: signature_seen,
             core: self.events.clone(),
         };
         let route = route(&neighbor);
         let seed = self.seed.wrapping_add(peer.0.into());
         let waits = neighbor.bfd.is_some_and(|bfd| bfd.strict);
         let begins = neighbor.shutdown.is_none() && !waits;
+        let new = move || {
+            let mut session = Session::new(session.clone(), seed);
+            session.set_restarted(restarted);
+            session
+        };
         let name = neighbor.address.to_string();
-        self.running.spawn(serve(peer, name.clone(), route, session, seed, begins, mailbox));
+        self.running.spawn(serve(peer, name.clone(), route, new, begins, mailbox));
         self.doors.open(neighbor.address, accepted);
-        self.set(peer, Some(Outlet { neighbor, name, batches, commands }));
+        self.set(peer, Some(Outlet { neighbor, name, batches, commands, signature }));
     }
 
     /// Ends a task, which tells its neighbour the reason.
@@ -137,6 +145,15 @@ impl PeerTasks {
     pub(super) fn end(&mut self) {
         // The commands' ends go, and that is what tells the sessions to close.
         self.outlets.clear();
+    }
+
+    /// Has a neighbour's segments signed like this from now on.
+    pub(super) fn sign(&mut self, peer: PeerId, how: &Authentication) {
+        let Some(outlet) = self.outlets.get_mut(peer.0 as usize).and_then(Option::as_mut) else { return };
+        outlet.neighbor.authentication = how.clone();
+        outlet.signature.send_replace(how.clone());
+        let neighbor = outlet.neighbor.clone();
+        self.set_key(&neighbor, how);
     }
 
     /// Hands over a batch. Its credit has left room for it.
@@ -202,15 +219,13 @@ async fn serve(
     peer: PeerId,
     name: String,
     route: Route,
-    config: SessionConfig,
-    seed: u64,
+    session: impl Fn() -> Session,
     begins: bool,
     mut mailbox: Mailbox,
 ) {
     let core = mailbox.core.clone();
     loop {
-        let session = Session::new(config.clone(), seed);
-        let task = Peer::new(peer, &name, route.clone(), session, &mut mailbox);
+        let task = Peer::new(peer, &name, route.clone(), session(), &mut mailbox);
         if !keep::dies(peer, &name, &core, task.run(begins)).await {
             break;
         }
@@ -224,6 +239,5 @@ fn route(neighbor: &NeighborConfig) -> Route {
         remote: Remote::of(neighbor.address, neighbor.port, unnumbered::look_for_neighbor),
         local: neighbor.local_address,
         hops: neighbor.hops,
-        authentication: neighbor.authentication.clone(),
     }
 }

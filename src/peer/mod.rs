@@ -20,7 +20,7 @@ use bgp::session::{self, AddPathOffer, Input, Session, SessionConfig, Side, Stop
 use bgp::types::PeerId;
 use bytes::Bytes;
 
-use crate::config::{BgpConfig, NeighborConfig};
+use crate::config::{BgpConfig, NeighborConfig, RestartSettings};
 use crate::core::{PeerNews, SessionCommand};
 
 use connection::Written;
@@ -336,6 +336,7 @@ const SOFTWARE: &str = concat!("linnet/", env!("CARGO_PKG_VERSION"));
 
 /// What a neighbour's session is to be like. What this node is called is no configuration: that is the caller's.
 pub fn session_config(bgp: &BgpConfig, neighbor: &NeighborConfig) -> SessionConfig {
+    let local_asn = neighbor.local_as.map_or(bgp.asn, |local| local.asn);
     SessionConfig {
         hold_time: neighbor.hold_time,
         keepalive: neighbor.keepalive,
@@ -347,6 +348,7 @@ pub fn session_config(bgp: &BgpConfig, neighbor: &NeighborConfig) -> SessionConf
         role: neighbor.role,
         add_path: AddPathOffer { receive: neighbor.add_path.receive, send: neighbor.add_path.send.is_some() },
         software_version: neighbor.software_version.then(|| SOFTWARE.to_owned()),
-        ..SessionConfig::new(bgp.asn, bgp.router_id, neighbor.remote_as.clone(), neighbor.families)
+        restart: neighbor.graceful_restart.as_ref().map(RestartSettings::offer),
+        ..SessionConfig::new(local_asn, bgp.router_id, neighbor.remote_as.clone(), neighbor.families)
     }
 }

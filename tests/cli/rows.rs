@@ -122,6 +122,7 @@ fn established() -> v1::Neighbor {
         end_of_rib_sent: true,
         max_prefix: Some(120_000),
         max_prefix_state: v1::LimitState::Warning.into(),
+        ..Default::default()
     };
     v1::Neighbor {
         address: s("10.0.1.1"),
@@ -174,6 +175,12 @@ fn established() -> v1::Neighbor {
         oversized: 2,
         route_reflector_client: true,
         peer_group: s("reflectors"),
+        graceful_restart: Some(v1::GracefulRestart {
+            restart_time_seconds: 120,
+            notification: true,
+            families: list(&["l2vpn-evpn"]),
+            ..Default::default()
+        }),
         bfd: Some(bfd::up()),
         import_policies: list(&["from-spines", "rest"]),
         import_hits: vec![
@@ -197,7 +204,14 @@ fn down() -> v1::Neighbor {
         state: v1::NeighborState::Active.into(),
         admin_state: v1::AdminState::Enabled.into(),
         since_seconds: Some(100_000),
-        families: vec![v1::NeighborFamily { family: s("l2vpn-evpn"), ..Default::default() }],
+        families: vec![v1::NeighborFamily {
+            family: s("l2vpn-evpn"),
+            accepted: 12,
+            stale: 12,
+            stale_phase: v1::StalePhase::Away.into(),
+            stale_seconds_left: Some(95),
+            ..Default::default()
+        }],
         flaps: 1,
         last_error: s("NOTIFICATION Cease: \u{1b}[31mbye"),
         last_error_by: v1::EndedBy::Remote.into(),

@@ -5,8 +5,9 @@ use std::collections::VecDeque;
 use api::{Answer, Query, Request, v1};
 use bgp::rib::Budget;
 use bgp::session::{Session, StopReason};
+use bgp::types::PeerId;
 use linnet::config::Config;
-use linnet::core::{Action, Core, Event};
+use linnet::core::{Action, Core, Event, PeerStart};
 use tokio::sync::oneshot;
 
 use crate::clock::Task;
@@ -49,6 +50,7 @@ pub(crate) struct Daemon {
     core: Core,
     inbox: Inbox,
     pub(crate) peers: Vec<Peer>,
+    seed: u64,
 }
 
 impl Node {
@@ -64,26 +66,29 @@ impl Node {
             let clock = &mut self.net.borrow_mut().clock;
             (clock.now(), clock.rng.next() ^ self.number as u64)
         };
-        let mut core = Core::new(now, config, seed);
-        let mut peers = Vec::new();
-        while let Some(action) = core.poll_action() {
-            let Action::StartPeer { peer: id, start } = action else {
-                panic!("{action:?} before anything happened")
-            };
-            let session = Session::new(start.session, seed.wrapping_add(id.0.into()));
-            let (other, back) = self.spec.other_end(id.0 as usize);
-            let ours = Owner { node: self.number, peer: id.0 as usize };
-            let mut peer = Peer::new(&self.net, session, id, ours, Owner { node: other, peer: back });
-            peer.driver.start(now);
-            peers.push(peer);
-        }
-        let tasks = (0..peers.len()).map(|peer| Task::Peer(self.number, peer));
+        let core = Core::new(now, config, seed);
         let mut net = self.net.borrow_mut();
         net.revive(self.number);
-        tasks.chain([Task::Core(self.number)]).for_each(|task| net.clock.wake(task));
+        net.clock.wake(Task::Core(self.number));
         drop(net);
         self.kernel.open();
-        self.daemon = Some(Daemon { core, inbox: Inbox::default(), peers });
+        self.daemon = Some(Daemon { core, inbox: Inbox::default(), peers: Vec::new(), seed });
+    }
+
+    /// Begins a neighbour's task.
+    fn start_peer(&mut self, id: PeerId, start: PeerStart) {
+        let Some(daemon) = &mut self.daemon else { return };
+        let mut session = Session::new(start.session, daemon.seed.wrapping_add(id.0.into()));
+        session.set_restarted(start.restarted);
+        let number = id.0 as usize;
+        let (other, back) = self.spec.other_end(number);
+        let ours = Owner { node: self.number, peer: number };
+        let mut peer = Peer::new(&self.net, session, id, ours, Owner { node: other, peer: back });
+        let clock = &mut self.net.borrow_mut().clock;
+        peer.driver.start(clock.now());
+        clock.wake(Task::Peer(self.number, number));
+        assert_eq!(daemon.peers.len(), number, "tasks begin in the order of their ids");
+        daemon.peers.push(peer);
     }
 
     /// Ends the daemon as SIGTERM does: core first, then goodbyes.
@@ -91,7 +96,7 @@ impl Node {
         let Some(mut daemon) = self.daemon.take() else { return };
         let now = self.net.borrow().clock.now();
         for peer in &mut daemon.peers {
-            peer.driver.stop(now, StopReason::Shutdown(None));
+            peer.driver.stop(now, StopReason::GoingDown);
         }
         self.ended(daemon);
     }
@@ -126,7 +131,7 @@ impl Node {
             (net.clock.now(), net.clock.rng.between(1, 6))
         };
         let waiting = daemon.inbox.0.len();
-        let peer = &mut daemon.peers[number];
+        let Some(peer) = daemon.peers.get_mut(number) else { return };
         let more = peer.turn(now, &mut daemon.inbox, steps);
         let mut net = self.net.borrow_mut();
         let task = Task::Peer(self.number, number);
@@ -160,7 +165,7 @@ impl Node {
         let (mut net, task) = (self.net.borrow_mut(), Task::Core(self.number));
         if more {
             net.clock.wake(task);
-        } else if let Some(due) = daemon.core.poll_timeout() {
+        } else if let Some(due) = daemon.core.poll_timeout(now) {
             net.clock.wake_at(task, due);
         }
         // There is room for news again.
@@ -190,10 +195,14 @@ impl Node {
                 self.kernel.give(now, ops);
             }
             Action::Bfd { .. } | Action::Log(_) => {}
-            Action::StartPeer { .. }
-            | Action::StopPeer { .. }
+            Action::StartPeer { peer, start } => {
+                drop(net);
+                self.start_peer(peer, *start);
+            }
+            Action::StopPeer { .. }
             | Action::SetRanges(_)
-            | Action::TurnAway { .. } => panic!("nobody configures anew here"),
+            | Action::TurnAway { .. }
+            | Action::Sign { .. } => panic!("nobody configures anew here"),
         }
     }
 

@@ -79,7 +79,10 @@ impl Sim {
             Arrived::Accept(owner, id) => (owner, id, None),
             Arrived::Dialled(owner, id, outcome) => (owner, id, Some(outcome)),
         };
-        let Some(peer) = self.nodes[owner.node].peer(owner.peer) else { return };
+        let Some(peer) = self.nodes[owner.node].peer(owner.peer) else {
+            // The daemon runs and does not listen yet.
+            return self.net.borrow_mut().release(id);
+        };
         match outcome {
             None => peer.give_accepted(id),
             Some(outcome) => peer.give_dialled(id, outcome),

@@ -23,6 +23,8 @@ pub(super) struct FamilyExport<N: Nlri> {
     /// How many groups there are of each spec. Where there is but one, there is nothing to merge.
     specs: HashMap<MemberSpec, usize, FixedState>,
     packer: Packer<N>,
+    /// End-of-RIB waits: what others have to say is not complete yet.
+    holds_end_of_rib: bool,
     /// Where the next turn begins, so that a spent budget does not always meet the same groups.
     next: usize,
 }
@@ -47,7 +49,13 @@ const WINDOW: usize = 8192;
 
 impl<N: Nlri> Default for FamilyExport<N> {
     fn default() -> Self {
-        FamilyExport { groups: Vec::new(), specs: HashMap::default(), packer: Packer::default(), next: 0 }
+        FamilyExport {
+            groups: Vec::new(),
+            specs: HashMap::default(),
+            packer: Packer::default(),
+            holds_end_of_rib: false,
+            next: 0,
+        }
     }
 }
 
@@ -132,11 +140,15 @@ impl<N: Nlri> FamilyExport<N> {
         false
     }
 
+    pub(super) fn hold_end_of_rib(&mut self, hold: bool) {
+        self.holds_end_of_rib = hold;
+    }
+
     pub(super) fn status(&self, table: &Table<N>, peer: PeerId) -> Option<MemberStatus> {
         let group = self.groups.get(self.group_of(peer)?)?;
         Some(MemberStatus {
             cursor: table.position(&group.cursor),
-            in_sync: !group.has_work(table),
+            in_sync: !group.has_work(table, false),
             advertised: group.sent.advertised_to(peer),
         })
     }
@@ -175,7 +187,8 @@ impl<N: Nlri> FamilyExport<N> {
         outlet: &mut Outlet,
         budget: &mut Budget,
     ) -> bool {
-        let Some(group) = self.groups.get_mut(index).filter(|group| group.has_work(table)) else {
+        let hold = self.holds_end_of_rib;
+        let Some(group) = self.groups.get_mut(index).filter(|group| group.has_work(table, hold)) else {
             return false;
         };
         match outlet.readiness(&group.members) {
@@ -187,7 +200,8 @@ impl<N: Nlri> FamilyExport<N> {
             }
         }
         let Some(group) = self.groups.get_mut(index) else { return false };
-        let (seen, batch) = group.advance(table, speaker, &mut self.packer, budget.left().min(WINDOW));
+        let limit = budget.left().min(WINDOW);
+        let (seen, batch) = group.advance(table, speaker, &mut self.packer, limit, hold);
         budget.spend(seen.max(1));
         if let Some(batch) = batch {
             outlet.send(&group.members, batch);

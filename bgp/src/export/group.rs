@@ -120,8 +120,10 @@ impl<N: Nlri> UpdateGroup<N> {
         }
     }
 
-    pub(super) fn has_work(&self, table: &Table<N>) -> bool {
-        self.end_of_rib_due || self.mark_due.is_some() || !self.is_at_head(table)
+    /// Whether the members are to be sent something; where End-of-RIB is held back, that does not count.
+    pub(super) fn has_work(&self, table: &Table<N>, holds_end_of_rib: bool) -> bool {
+        let is_due = self.end_of_rib_due && !holds_end_of_rib || self.mark_due.is_some();
+        is_due || !self.is_at_head(table)
     }
 
     pub(super) fn is_at_head(&self, table: &Table<N>) -> bool {
@@ -138,17 +140,19 @@ impl<N: Nlri> UpdateGroup<N> {
     pub(super) fn is_twin(&self, other: &Self, table: &Table<N>) -> bool {
         self.spec == other.spec
             && !table.is_deciding_again()
-            && !self.has_work(table)
-            && !other.has_work(table)
+            && !self.has_work(table, false)
+            && !other.has_work(table, false)
     }
 
-    /// Reads the next window of the log, of at most `limit` entries, and encodes it. Says how many it read.
+    /// Reads the next window of the log, of at most `limit` entries, and encodes it, with End-of-RIB behind the
+    /// last one unless that is held back. Says how many it read.
     pub(super) fn advance(
         &mut self,
         table: &mut Table<N>,
         speaker: Speaker<'_>,
         packer: &mut Packer<N>,
         limit: usize,
+        holds_end_of_rib: bool,
     ) -> (usize, Option<Batch>) {
         // Who may be sent nothing any more is still to be told to forget what was sent.
         let (seen, reached) = match self.spec.export || !self.sent.is_empty() {
@@ -163,7 +167,8 @@ impl<N: Nlri> UpdateGroup<N> {
         }
         if self.is_at_head(table) {
             self.resends = false;
-            marks.ends_rib = std::mem::take(&mut self.end_of_rib_due);
+            marks.ends_rib = self.end_of_rib_due && !holds_end_of_rib;
+            self.end_of_rib_due &= !marks.ends_rib;
             marks.ends_refresh = self.mark_due.take().is_some();
         }
         (seen, self.encode(speaker, packer, marks))

@@ -101,6 +101,17 @@ impl Export {
         }
     }
 
+    /// Holds End-of-RIB of a family back from everybody who has not been sent it, or no longer. A speaker that has
+    /// just started has not heard all it will pass on, and End-of-RIB would have its neighbours drop the rest
+    /// (RFC 4724 section 4.1). Routes go out meanwhile as they come.
+    pub fn hold_end_of_rib(&mut self, family: Family, hold: bool) {
+        match family {
+            Family::Ipv4Unicast => self.ipv4.hold_end_of_rib(hold),
+            Family::Ipv6Unicast => self.ipv6.hold_end_of_rib(hold),
+            Family::L2vpnEvpn => self.evpn.hold_end_of_rib(hold),
+        }
+    }
+
     /// Serves peers with another spec from now on, in all families in which they are members: what that changes is
     /// sent or withdrawn, and nothing else. What was negotiated must be as it was.
     pub fn change(&mut self, rib: &mut Rib, changes: &[(PeerId, MemberSpec)]) {

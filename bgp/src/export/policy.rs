@@ -7,9 +7,10 @@
 
 use std::net::Ipv4Addr;
 
+use crate::otc;
 use crate::policy::{Fixed, NextHopRule};
 use crate::rib::{LocalIdentity, Source, SourceKind};
-use crate::types::Family;
+use crate::types::{BgpRole, Family};
 use crate::wire::{Attrs, Community, NextHop};
 
 use super::spec::{MemberSpec, NextHopMode, Role};
@@ -26,7 +27,10 @@ impl Policy<'_> {
     /// Whether paths of `source` with these attributes are passed on at all, unless an operator's policy or
     /// [`Policy::can_tell`] says otherwise.
     pub(super) fn exports(&self, attrs: &Attrs, source: &Source) -> bool {
-        self.to.export && self.reflects(source) && !self.is_held_back(attrs)
+        self.to.export
+            && self.reflects(source)
+            && !self.is_held_back(attrs)
+            && self.role().is_none_or(|ours| otc::may_leave(ours, attrs.only_to_customer))
     }
 
     /// Whether the receiver understands the next hop that it would be sent: an IPv4 route by an IPv6 one is for those
@@ -41,8 +45,13 @@ impl Policy<'_> {
         let before = attrs;
         let mut attrs = Attrs { weight: None, ..attrs.clone() };
         match self.to.role {
-            Role::Ebgp { local_as } => {
+            Role::Ebgp { local_as, behind } => {
+                if let Some(own) = behind {
+                    attrs.as_path = attrs.as_path.prepend(own, 1);
+                }
                 attrs.as_path = attrs.as_path.prepend(local_as, 1);
+                let mark = self.role().and_then(|ours| otc::mark_sent(ours, local_as));
+                attrs.only_to_customer = attrs.only_to_customer.or(mark);
                 self.leave_the_as(&mut attrs, source);
             }
             Role::Client | Role::NonClient => self.stay_in_the_as(&mut attrs, source),
@@ -52,6 +61,11 @@ impl Policy<'_> {
         }
         attrs.next_hop = self.next_hop(before, source, fixed);
         attrs
+    }
+
+    /// What this speaker is to the receiver, where the rules of RFC 9234 hold.
+    fn role(&self) -> Option<BgpRole> {
+        self.to.bgp_role.filter(|_| otc::applies(self.family))
     }
 
     /// This speaker's own address for what has none; for IP routes as a policy says, or else as the neighbour's
@@ -76,7 +90,12 @@ impl Policy<'_> {
 
     /// iBGP routes go on to clients, or from clients, or out of the AS; all others to everybody.
     fn reflects(&self, source: &Source) -> bool {
-        source.kind != SourceKind::Ibgp || source.client || self.to.role != Role::NonClient
+        source.kind != SourceKind::Ibgp
+            || match self.to.role {
+                Role::Client => self.to.between_clients || !source.client,
+                Role::NonClient => source.client,
+                Role::Ebgp { .. } => true,
+            }
     }
 
     /// There are no confederations here, so that NO_EXPORT_SUBCONFED asks for the same as NO_EXPORT.
@@ -85,6 +104,7 @@ impl Policy<'_> {
         attrs.communities.iter().any(|&community| match community {
             Community::NO_ADVERTISE => true,
             Community::NO_EXPORT | Community::NO_EXPORT_SUBCONFED => leaves,
+            Community::LLGR_STALE => !self.to.long_lived,
             _ => false,
         })
     }
@@ -118,6 +138,7 @@ fn prepended(cluster: Ipv4Addr, list: &[Ipv4Addr]) -> Box<[Ipv4Addr]> {
 mod tests {
     use super::super::spec::PathsSent;
     use super::*;
+    use crate::rib::Admission;
     use crate::rib::DEFAULT_LOCAL_PREF;
     use crate::types::{Asn, RouterId};
     use crate::wire::ExtCommunity;
@@ -126,7 +147,7 @@ mod tests {
     const US: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
     const VTEP: NextHop = NextHop::Ipv4(Ipv4Addr::new(10, 0, 0, 9));
     const SELF: NextHop = NextHop::Ipv4(Ipv4Addr::new(192, 0, 2, 1));
-    const EBGP: Role = Role::Ebgp { local_as: Asn(65000) };
+    const EBGP: Role = Role::Ebgp { local_as: Asn(65000), behind: None };
     const ROLES: [Role; 3] = [Role::Client, Role::NonClient, EBGP];
 
     fn with<T>(role: Role, family: Family, check: impl FnOnce(Policy<'_>) -> T) -> T {
@@ -139,7 +160,18 @@ mod tests {
         let encoding = Encoding::default();
         let (paths, policy) = (PathsSent::All, None);
         let next_hop_mode = NextHopMode::default();
-        let to = MemberSpec { role, next_hop: SELF, next_hop_mode, encoding, paths, export: true, policy };
+        let to = MemberSpec {
+            role,
+            bgp_role: None,
+            next_hop: SELF,
+            next_hop_mode,
+            encoding,
+            paths,
+            export: true,
+            between_clients: true,
+            policy,
+            long_lived: false,
+        };
         check(Policy { us: &us, to: &to, family })
     }
 
@@ -153,6 +185,8 @@ mod tests {
             client,
             weight: 0,
             local_pref: DEFAULT_LOCAL_PREF,
+            admission: Admission::DEFAULT,
+            local_as: None,
         }
     }
 
@@ -169,6 +203,30 @@ mod tests {
     }
 
     #[test]
+    fn clients_that_speak_with_each_other_are_not_reflected_to() {
+        let attrs = Attrs::new(VTEP);
+        let allowed = |role, client| {
+            with(role, Family::L2vpnEvpn, |p| {
+                let to = MemberSpec { between_clients: false, ..p.to.clone() };
+                Policy { to: &to, ..p }.exports(&attrs, &source(SourceKind::Ibgp, client))
+            })
+        };
+        assert_eq!(ROLES.map(|role| allowed(role, true)), [false, true, true]);
+        assert_eq!(ROLES.map(|role| allowed(role, false)), [true, false, true]);
+    }
+
+    #[test]
+    fn another_as_stands_in_front_or_in_place() {
+        let path = |behind| {
+            let role = Role::Ebgp { local_as: Asn(7), behind };
+            let from = source(SourceKind::Local, false);
+            with(role, Family::Ipv4Unicast, |p| p.rewrite(&Attrs::new(VTEP), &from, Fixed::default())).as_path
+        };
+        assert_eq!(path(Some(Asn(65000))).asns().collect::<Vec<_>>(), [Asn(7), Asn(65000)]);
+        assert_eq!(path(None).asns().collect::<Vec<_>>(), [Asn(7)]);
+    }
+
+    #[test]
     fn well_known_communities() {
         let allowed = |community| {
             let attrs = Attrs { communities: [community].into(), ..Attrs::new(VTEP) };
@@ -179,6 +237,7 @@ mod tests {
         assert_eq!(allowed(Community::NO_EXPORT_SUBCONFED), [true, true, false]);
         assert_eq!(allowed(Community::NO_ADVERTISE), [false, false, false]);
         assert_eq!(allowed(Community(65000 << 16 | 1)), [true, true, true]);
+        assert_eq!(allowed(Community::LLGR_STALE), [false, false, false], "they do not know what it means");
     }
 
     #[test]
@@ -252,6 +311,27 @@ mod tests {
         assert_eq!(allowed(EBGP, Family::Ipv4Unicast, false), [false, false], "our address is an IPv6 one");
         assert_eq!(allowed(EBGP, Family::Ipv4Unicast, true), [true, true]);
         assert_eq!(allowed(EBGP, Family::L2vpnEvpn, false), [true, true]);
+    }
+
+    #[test]
+    fn what_goes_down_is_marked_and_what_is_marked_only_goes_down() {
+        let marked = Attrs { only_to_customer: Some(Asn(7)), ..Attrs::new(VTEP) };
+        let from = source(SourceKind::Ebgp, false);
+        let sent = |bgp_role, family, attrs: &Attrs| {
+            with(EBGP, family, |p| {
+                let to = MemberSpec { bgp_role: Some(bgp_role), ..p.to.clone() };
+                let p = Policy { to: &to, ..p };
+                p.exports(attrs, &from).then(|| p.rewrite(attrs, &from, Fixed::default()).only_to_customer)
+            })
+        };
+        let plain = Attrs::new(VTEP);
+        for family in [Family::Ipv4Unicast, Family::Ipv6Unicast] {
+            assert_eq!(sent(BgpRole::Provider, family, &plain), Some(Some(Asn(65000))));
+            assert_eq!(sent(BgpRole::Provider, family, &marked), Some(Some(Asn(7))));
+            assert_eq!(sent(BgpRole::Customer, family, &plain), Some(None));
+            assert_eq!(sent(BgpRole::Customer, family, &marked), None);
+        }
+        assert_eq!(sent(BgpRole::Customer, Family::L2vpnEvpn, &marked), Some(Some(Asn(7))), "not of EVPN");
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! What a peer is as a receiver of routes. Equal receivers share an update group.
 
+use crate::otc;
 use crate::policy::Chain;
-use crate::types::{Asn, Family};
+use crate::types::{Asn, BgpRole, Family};
 use crate::wire::NextHop;
 use crate::wire::update::Encoding;
 
@@ -10,6 +11,8 @@ use crate::wire::update::Encoding;
 pub struct MemberSpec {
     /// How it stands to this speaker.
     pub role: Role,
+    /// What this speaker is to an external peer (RFC 9234).
+    pub bgp_role: Option<BgpRole>,
     /// This speaker's address towards it: the next hop of what is passed on over eBGP (IPv4 and IPv6
     /// unicast), and of own routes whose next hop is the unspecified address. EVPN routes keep theirs.
     pub next_hop: NextHop,
@@ -21,6 +24,12 @@ pub struct MemberSpec {
     pub paths: PathsSent,
     /// Whether it is sent routes at all. An eBGP peer without a policy is not (RFC 8212): End-of-RIB only.
     pub export: bool,
+    /// Whether it knows long-lived graceful restart: nobody else is told of routes that are stale for long
+    /// (RFC 9494 section 4.3).
+    pub long_lived: bool,
+    /// Whether a client is sent what comes from other clients. It is not where the clients of a cluster speak with
+    /// each other themselves (RFC 4456 section 10).
+    pub between_clients: bool,
     /// What decides which routes it is sent, and how they are changed; all, if there is none.
     pub policy: Option<Chain>,
 }
@@ -73,6 +82,8 @@ pub enum Role {
     Ebgp {
         /// The AS number that is put in front.
         local_as: Asn,
+        /// This speaker's own AS number, where it stands behind that one.
+        behind: Option<Asn>,
     },
 }
 
@@ -81,6 +92,7 @@ impl MemberSpec {
     pub(super) fn group_key(mut self, family: Family) -> MemberSpec {
         let add_path = self.encoding.add_path.contains(family);
         self.encoding.add_path = add_path.then_some(family).into_iter().collect();
+        self.bgp_role = self.bgp_role.filter(|_| otc::applies(family));
         if !add_path {
             self.paths = PathsSent::All;
         }

@@ -2,7 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use crate::types::{Asn, RouterId};
+use crate::otc;
+use crate::types::{Asn, BgpRole, Family, RouterId};
 use crate::wire::Attrs;
 
 use super::source::{Source, SourceKind};
@@ -20,6 +21,31 @@ pub struct LocalIdentity {
     pub addresses: Box<[IpAddr]>,
 }
 
+/// What is taken from a source, as its operator decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Admission {
+    /// An external source's AS has to come first in AS_PATH. Route servers do not put theirs there.
+    pub enforce_first_as: bool,
+    /// How often AS_PATH may name this AS.
+    pub allow_as_in: u8,
+    /// AS_PATH may have sets in it, against RFC 9774.
+    pub as_sets: bool,
+    /// What this speaker is to it (RFC 9234); external sources only.
+    pub role: Option<BgpRole>,
+}
+
+impl Admission {
+    /// What RFCs ask for.
+    pub const DEFAULT: Admission =
+        Admission { enforce_first_as: true, allow_as_in: 0, as_sets: false, role: None };
+}
+
+impl Default for Admission {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
 /// Why a route is not used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Rejected {
@@ -35,17 +61,23 @@ pub enum Rejected {
     NextHopIsUs,
     /// The import policy rejects it.
     Policy,
+    /// AS_PATH has a set in it, which nobody may send any more (RFC 9774 section 3).
+    AsSet,
+    /// It was sent down in the hierarchy of providers before, and comes up or from the side (RFC 9234 section 5).
+    RouteLeak,
 }
 
 impl Rejected {
     /// Every reason, in order.
-    pub const ALL: [Rejected; 6] = [
+    pub const ALL: [Rejected; 8] = [
         Rejected::AsLoop,
         Rejected::FirstAs,
         Rejected::OriginatorIsUs,
         Rejected::ClusterLoop,
         Rejected::NextHopIsUs,
         Rejected::Policy,
+        Rejected::AsSet,
+        Rejected::RouteLeak,
     ];
 
     /// The name in API and metrics.
@@ -57,6 +89,8 @@ impl Rejected {
             Rejected::ClusterLoop => "cluster-loop",
             Rejected::NextHopIsUs => "next-hop-is-us",
             Rejected::Policy => "policy",
+            Rejected::AsSet => "as-set",
+            Rejected::RouteLeak => "route-leak",
         }
     }
 }
@@ -78,13 +112,20 @@ impl RejectedCounts {
     }
 }
 
-/// Whether routes with `attrs` from `source` may be used.
-pub fn admit(attrs: &Attrs, us: &LocalIdentity, source: &Source) -> Result<(), Rejected> {
+/// Whether routes of `family` with `attrs` from `source` may be used.
+pub fn admit(attrs: &Attrs, family: Family, us: &LocalIdentity, source: &Source) -> Result<(), Rejected> {
+    let Admission { enforce_first_as, allow_as_in, as_sets, role } = source.admission;
     let ebgp = source.kind == SourceKind::Ebgp;
+    let role = role.filter(|_| ebgp && otc::applies(family));
     let refuse = |condition: bool, reason| if condition { Err(reason) } else { Ok(()) };
+    let is_leak = |ours| otc::is_leak(ours, source.asn, attrs.only_to_customer);
 
-    refuse(attrs.as_path.asns().any(|asn| asn == us.asn), Rejected::AsLoop)?;
-    refuse(ebgp && attrs.as_path.neighbor() != Some(source.asn), Rejected::FirstAs)?;
+    let is_us = |asn| asn == us.asn || source.local_as.is_some_and(|local| local.asn == asn);
+    let ours = attrs.as_path.asns().filter(|asn| is_us(*asn)).count();
+    refuse(ours > usize::from(allow_as_in), Rejected::AsLoop)?;
+    refuse(!as_sets && attrs.as_path.has_sets(), Rejected::AsSet)?;
+    refuse(role.is_some_and(is_leak), Rejected::RouteLeak)?;
+    refuse(ebgp && enforce_first_as && attrs.as_path.neighbor() != Some(source.asn), Rejected::FirstAs)?;
     refuse(attrs.originator_id == Some(us.router_id), Rejected::OriginatorIsUs)?;
     refuse(attrs.cluster_list.contains(&us.cluster_id), Rejected::ClusterLoop)?;
     refuse(us.addresses.contains(&attrs.next_hop.address()), Rejected::NextHopIsUs)
@@ -94,14 +135,56 @@ pub fn admit(attrs: &Attrs, us: &LocalIdentity, source: &Source) -> Result<(), R
 mod tests {
     use super::super::testing::{attrs, identity, source};
     use super::*;
-    use crate::types::PeerId;
+    use crate::types::{LocalAs, PeerId};
     use crate::wire::NextHop;
 
     const IBGP: PeerId = PeerId(0);
     const EBGP: PeerId = PeerId(3);
 
     fn check(peer: PeerId, attrs: &Attrs) -> Result<(), Rejected> {
-        admit(attrs, &identity(), &source(peer))
+        check_as(Admission::default(), peer, attrs)
+    }
+
+    fn check_as(admission: Admission, peer: PeerId, attrs: &Attrs) -> Result<(), Rejected> {
+        admit(attrs, Family::Ipv4Unicast, &identity(), &Source { admission, ..source(peer) })
+    }
+
+    #[test]
+    fn operators_may_allow_what_is_refused_otherwise() {
+        let (us, neighbor) = (identity().asn.0, source(EBGP).asn.0);
+        let twice = attrs(&[neighbor, us, us]);
+        let allowing = |allow_as_in| Admission { allow_as_in, ..Admission::default() };
+        assert_eq!(check_as(allowing(1), EBGP, &twice), Err(Rejected::AsLoop));
+        assert_eq!(check_as(allowing(2), EBGP, &twice), Ok(()));
+        let any_first = Admission { enforce_first_as: false, ..Admission::default() };
+        assert_eq!(check_as(any_first, EBGP, &attrs(&[1, neighbor])), Ok(()));
+        assert_eq!(check_as(any_first, EBGP, &attrs(&[])), Ok(()));
+    }
+
+    #[test]
+    fn sets_are_refused_unless_they_are_allowed() {
+        let as_sets = Admission { as_sets: true, ..Admission::default() };
+        for (path, refused) in
+            [("64503 1", false), ("64503 {1,2}", true), ("64503 [1]", true), ("64503 (1)", false)]
+        {
+            let attrs = Attrs { as_path: path.parse().unwrap(), ..attrs(&[]) };
+            let expected = if refused { Err(Rejected::AsSet) } else { Ok(()) };
+            assert_eq!(check(EBGP, &attrs), expected, "{path}");
+            assert_eq!(check_as(as_sets, EBGP, &attrs), Ok(()), "{path}");
+        }
+    }
+
+    #[test]
+    fn leaks_are_refused_of_external_ip_routes() {
+        let role = Some(BgpRole::Provider);
+        let us_provider = Admission { role, ..Admission::default() };
+        let from = source(EBGP);
+        let marked = Attrs { only_to_customer: Some(Asn(1)), ..attrs(&[from.asn.0]) };
+        assert_eq!(check_as(us_provider, EBGP, &marked), Err(Rejected::RouteLeak));
+        assert_eq!(check(EBGP, &marked), Ok(()), "without a role");
+        assert_eq!(check_as(us_provider, IBGP, &marked), Ok(()));
+        let source = Source { admission: us_provider, ..from };
+        assert_eq!(admit(&marked, Family::L2vpnEvpn, &identity(), &source), Ok(()));
     }
 
     #[test]
@@ -110,6 +193,13 @@ mod tests {
         let neighbor = source(EBGP).asn.0;
         assert_eq!(check(EBGP, &attrs(&[neighbor, 1, us.asn.0])), Err(Rejected::AsLoop));
         assert_eq!(check(IBGP, &attrs(&[1, us.asn.0])), Err(Rejected::AsLoop));
+        let local_as = Some(LocalAs { asn: Asn(7), prepends: true, replaces: false });
+        let disguised = Source { local_as, ..source(EBGP) };
+        assert_eq!(
+            admit(&attrs(&[neighbor, 7]), Family::Ipv4Unicast, &us, &disguised),
+            Err(Rejected::AsLoop)
+        );
+        assert_eq!(check(EBGP, &attrs(&[neighbor, 7])), Ok(()));
         let ours = Attrs { originator_id: Some(us.router_id), ..attrs(&[]) };
         assert_eq!(check(IBGP, &ours), Err(Rejected::OriginatorIsUs));
         let cluster_list = [[9; 4].into(), us.cluster_id].into();

@@ -13,7 +13,7 @@ use std::net::IpAddr;
 use smallvec::SmallVec;
 
 use crate::types::{Asn, PeerId};
-use crate::wire::{Attrs, Nlri};
+use crate::wire::{Attrs, Community, Nlri};
 
 use super::destination::{Destination, Path};
 use super::next_hops::Reachability;
@@ -25,6 +25,8 @@ use super::source::{Source, SourceKind};
 pub enum Reason {
     /// Its next hop cannot be reached; it may not be used even if there is no other.
     NextHopUnreachable,
+    /// Its source is away for long, and another's is not (RFC 9494).
+    LongLivedStale,
     /// Another is this daemon's own.
     LocalOrigin,
     /// Another has the higher weight: of a policy, or else its source's.
@@ -56,6 +58,7 @@ impl Reason {
     pub fn name(self) -> &'static str {
         match self {
             Reason::NextHopUnreachable => "next-hop-unreachable",
+            Reason::LongLivedStale => "llgr-stale",
             Reason::LocalOrigin => "local-origin",
             Reason::Weight => "weight",
             Reason::LocalPref => "local-pref",
@@ -114,12 +117,13 @@ type Candidates<'a> = SmallVec<[Candidate<'a>; 4]>;
 /// Positions among [`Destination::paths`].
 pub(super) type Positions = SmallVec<[usize; 4]>;
 
-const STEPS: [Step; 13] = [
+const STEPS: [Step; 14] = [
     Step {
         reason: Reason::NextHopUnreachable,
         scope: Scope::Each,
         rank: |c, _| (c.next_hop == Reachability::Unreachable).into(),
     },
+    all(Reason::LongLivedStale, |c, _| c.attrs.communities.contains(&Community::LLGR_STALE).into()),
     all(Reason::LocalOrigin, |c, _| (c.source.kind != SourceKind::Local).into()),
     all(Reason::Weight, |c, _| (u32::MAX - c.attrs.weight.unwrap_or(c.source.weight)).into()),
     all(Reason::LocalPref, |c, _| (u32::MAX - c.attrs.local_pref.unwrap_or(c.source.local_pref)).into()),
@@ -391,6 +395,8 @@ mod tests {
         let plain = || attrs(&[1, 2]);
         let id = |n: u8| Some(RouterId([10, 0, 0, n].into()));
         let local = PeerId::LOCAL.0;
+        let away = Attrs { communities: [Community::LLGR_STALE].into(), ..attrs(&[]) };
+        decided(Reason::LongLivedStale, (0, Attrs { local_pref: Some(500), ..away }), (3, plain()));
         decided(Reason::LocalOrigin, (0, Attrs { local_pref: Some(500), ..attrs(&[]) }), (local, plain()));
         decided(Reason::LocalPref, (3, plain()), (4, Attrs { local_pref: Some(101), ..attrs(&[1, 2, 3]) }));
         decided(Reason::AsPathLength, (3, plain()), (4, Attrs { origin: Origin::Egp, ..attrs(&[1]) }));

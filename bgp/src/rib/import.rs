@@ -11,7 +11,7 @@ use hashbrown::HashMap;
 use smallvec::SmallVec;
 
 use crate::intern::Interner;
-use crate::policy::{Chain, Context, Hits, Plan};
+use crate::policy::{Chain, Context, Hits, Outcome, Plan};
 use crate::wire::{Attrs, Nlri, Route};
 
 /// One peer's import policy at work.
@@ -90,6 +90,20 @@ impl Import {
             }
         }
         sorted
+    }
+}
+
+impl Import {
+    /// What the policy would make of a route, uncounted.
+    pub(super) fn decide<N: Nlri>(
+        &self,
+        context: &Context,
+        attrs: &Arc<Attrs>,
+        route: &Route<N>,
+    ) -> Option<Outcome> {
+        let mut plan = Plan::new(&self.chain, context, attrs);
+        let index = plan.decide(&self.chain, context, &route.nlri.parts(&route.body));
+        plan.outcome(index).cloned()
     }
 }
 

@@ -41,7 +41,7 @@ impl Rib {
         }
         if !sorted.rejected.is_empty() {
             self.rejected.slot(peer).add(Rejected::Policy, sorted.rejected.len());
-            self.withdraw(peer, &N::list(sorted.rejected));
+            self.take_out(peer, &N::list(sorted.rejected));
         }
     }
 }

@@ -16,6 +16,7 @@
 //! and RFC 4724 (stale routes). Not here: what is sent to whom (`export`), import by route target (`evpn`), what
 //! policies say (`policy`), and any clock.
 
+mod adj_in;
 mod admit;
 mod budget;
 mod chunked;
@@ -32,7 +33,9 @@ mod model;
 mod next_hops;
 #[cfg(test)]
 mod order;
+mod prepend;
 mod quiet;
+mod received;
 mod revisit;
 mod rules;
 mod source;
@@ -42,13 +45,15 @@ mod tables;
 #[cfg(test)]
 pub(crate) mod testing;
 
-pub use admit::{LocalIdentity, Rejected, RejectedCounts, admit};
+pub use adj_in::Held;
+pub use admit::{Admission, LocalIdentity, Rejected, RejectedCounts, admit};
 pub use budget::Budget;
 pub use cursor::CursorId;
 pub use decision::{Explained, Reason};
 pub use destination::{Destination, DestinationId, Path};
 pub use log::Version;
 pub use next_hops::{NextHopNews, NextHops, Reachability};
+pub use received::Received;
 pub use rules::{Decision, DecisionRules, Multipath};
 pub(crate) use source::PeerMap;
 pub use source::{DEFAULT_LOCAL_PREF, Source, SourceKind, Sources};

@@ -2,8 +2,9 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use super::admit::Admission;
 use crate::policy::Context;
-use crate::types::{Asn, Family, PeerId, RouterId};
+use crate::types::{Asn, Family, LocalAs, PeerId, RouterId};
 
 /// LOCAL_PREF of a path that has none, unless an operator says otherwise; what every implementation takes.
 pub const DEFAULT_LOCAL_PREF: u32 = 100;
@@ -39,6 +40,10 @@ pub struct Source {
     pub weight: u32,
     /// LOCAL_PREF of its paths that have none.
     pub local_pref: u32,
+    /// What is taken from it.
+    pub admission: Admission,
+    /// This speaker's AS towards it, where that is not its own.
+    pub local_as: Option<LocalAs>,
 }
 
 /// All sources, by [`PeerId`].
@@ -63,6 +68,8 @@ impl Source {
         client: false,
         weight: 0,
         local_pref: 0,
+        admission: Admission::DEFAULT,
+        local_as: None,
     };
 }
 
@@ -77,6 +84,8 @@ impl Sources {
             client: false,
             weight: 0,
             local_pref: DEFAULT_LOCAL_PREF,
+            admission: Admission::DEFAULT,
+            local_as: None,
         };
         let mut sources = Sources { peers: PeerMap::default() };
         sources.set(PeerId::LOCAL, local);
@@ -115,6 +124,10 @@ impl<T> Default for PeerMap<T> {
 impl<T: Default> PeerMap<T> {
     pub(crate) fn get(&self, peer: PeerId) -> Option<&T> {
         self.values.get(Self::index(peer))
+    }
+
+    pub(crate) fn get_mut(&mut self, peer: PeerId) -> Option<&mut T> {
+        self.values.get_mut(Self::index(peer))
     }
 
     /// The value for `peer`, made if there was none.

@@ -82,7 +82,7 @@ pub(super) enum Touched {
 }
 
 impl Touched {
-    fn at(position: usize) -> Touched {
+    pub(super) fn at(position: usize) -> Touched {
         if position == 0 { Touched::First } else { Touched::Other }
     }
 }

@@ -3,9 +3,11 @@ use std::sync::Arc;
 
 use ipnet::{Ipv4Net, Ipv6Net};
 
+use crate::intern::Interner;
 use crate::types::{Family, PeerId};
 use crate::wire::{Attrs, EvpnKey, Nlris};
 
+use super::adj_in::AdjIn;
 use super::admit::{LocalIdentity, Rejected, RejectedCounts, admit};
 use super::budget::Budget;
 use super::import::Import;
@@ -33,6 +35,12 @@ pub struct Rib {
     pub(super) rejected: PeerMap<RejectedCounts>,
     /// Of the peers that have an import policy.
     pub(super) imports: PeerMap<Option<Box<Import>>>,
+    /// Of the peers whose routes are kept as they came.
+    pub(super) kept: PeerMap<Option<Box<AdjIn>>>,
+    /// Peers whose import policy is being asked about what is kept again.
+    pub(super) reviews: Vec<PeerId>,
+    /// Attributes of the peers to which this speaker is of another AS.
+    pub(super) prepended: PeerMap<Option<Box<Interner>>>,
 }
 
 impl Rib {
@@ -46,6 +54,9 @@ impl Rib {
             identity,
             rejected: PeerMap::default(),
             imports: PeerMap::default(),
+            kept: PeerMap::default(),
+            reviews: Vec::new(),
+            prepended: PeerMap::default(),
         }
     }
 
@@ -127,6 +138,8 @@ impl Rib {
         self.decision.sources.forget(peer);
         *self.rejected.slot(peer) = RejectedCounts::default();
         *self.imports.slot(peer) = None;
+        *self.kept.slot(peer) = None;
+        *self.prepended.slot(peer) = None;
     }
 
     /// Takes routes that share `attrs`. Those that must not be used are refused, counted, and count as
@@ -138,16 +151,26 @@ impl Rib {
         attrs: &Arc<Attrs>,
         routes: &Nlris,
     ) -> Result<(), Rejected> {
-        if let Err(reason) = self.admit(peer, attrs) {
+        if let Err(reason) = self.admit(peer, attrs, routes.family()) {
             self.withdraw(peer, routes);
             self.rejected.slot(peer).add(reason, count(routes));
             return Err(reason);
         }
+        let prepended = self.prepended(peer, attrs);
+        let attrs = prepended.as_ref().unwrap_or(attrs);
+        if let Some(Some(adj_in)) = self.kept.get_mut(peer) {
+            adj_in.announce(learned, attrs, routes);
+        }
+        self.pass(peer, learned, attrs, routes);
+        Ok(())
+    }
+
+    /// What is admitted goes into the table, if the peer's import policy lets it.
+    pub(super) fn pass(&mut self, peer: PeerId, learned: u32, attrs: &Arc<Attrs>, routes: &Nlris) {
         match self.imports.get(peer) {
             Some(Some(_)) => self.import(peer, learned, attrs, routes),
             _ => self.insert(peer, learned, attrs, routes),
         }
-        Ok(())
     }
 
     pub(super) fn insert(&mut self, peer: PeerId, learned: u32, attrs: &Arc<Attrs>, routes: &Nlris) {
@@ -161,6 +184,14 @@ impl Rib {
 
     /// Takes routes back.
     pub fn withdraw(&mut self, peer: PeerId, routes: &Nlris) {
+        if let Some(Some(adj_in)) = self.kept.get_mut(peer) {
+            adj_in.withdraw(routes);
+        }
+        self.take_out(peer, routes);
+    }
+
+    /// Takes routes out of the table.
+    pub(super) fn take_out(&mut self, peer: PeerId, routes: &Nlris) {
         let Rib { ipv4, ipv6, evpn, decision, .. } = self;
         match routes {
             Nlris::Ipv4(routes) => ipv4.withdraw(decision, peer, routes),
@@ -171,6 +202,9 @@ impl Rib {
 
     /// See [`Table::mark_stale`].
     pub fn mark_stale(&mut self, peer: PeerId, family: Family) {
+        if let Some(Some(adj_in)) = self.kept.get_mut(peer) {
+            adj_in.mark_stale(family);
+        }
         match family {
             Family::Ipv4Unicast => self.ipv4.mark_stale(peer),
             Family::Ipv6Unicast => self.ipv6.mark_stale(peer),
@@ -180,6 +214,9 @@ impl Rib {
 
     /// See [`Table::discard_stale`].
     pub fn discard_stale(&mut self, peer: PeerId, family: Family) {
+        if let Some(Some(adj_in)) = self.kept.get_mut(peer) {
+            adj_in.discard_stale(family);
+        }
         match family {
             Family::Ipv4Unicast => self.ipv4.discard_stale(peer),
             Family::Ipv6Unicast => self.ipv6.discard_stale(peer),
@@ -187,11 +224,21 @@ impl Rib {
         }
     }
 
-    /// Removes what is to be discarded, decides again what is to be, and frees what is not needed any more, within
+    /// See [`Table::age_stale`].
+    pub fn age_stale(&mut self, peer: PeerId, family: Family) {
+        match family {
+            Family::Ipv4Unicast => self.ipv4.age_stale(peer),
+            Family::Ipv6Unicast => self.ipv6.age_stale(peer),
+            Family::L2vpnEvpn => self.evpn.age_stale(peer),
+        }
+    }
+
+    /// Ages and removes what is to be, decides again what is to be, and frees what is not needed any more, within
     /// the budget. Says whether it has to be called again; it is the owner's to call whenever it has time.
     pub fn sweep(&mut self, budget: &mut Budget) -> bool {
+        let reviewing = self.go_on_reviewing(budget);
         let Rib { ipv4, ipv6, evpn, decision, .. } = self;
-        ipv4.sweep(decision, budget) | ipv6.sweep(decision, budget) | evpn.sweep(decision, budget)
+        ipv4.sweep(decision, budget) | ipv6.sweep(decision, budget) | evpn.sweep(decision, budget) | reviewing
     }
 
     /// How many paths `peer` has in a family.
@@ -208,10 +255,10 @@ impl Rib {
         self.rejected.get(peer).copied().unwrap_or_default()
     }
 
-    fn admit(&self, peer: PeerId, attrs: &Attrs) -> Result<(), Rejected> {
+    fn admit(&self, peer: PeerId, attrs: &Attrs, family: Family) -> Result<(), Rejected> {
         match peer {
             PeerId::LOCAL => Ok(()),
-            _ => admit(attrs, &self.identity, self.decision.sources.get(peer)),
+            _ => admit(attrs, family, &self.identity, self.decision.sources.get(peer)),
         }
     }
 

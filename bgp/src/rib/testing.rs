@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 
 use ipnet::Ipv4Net;
 
-use super::{DEFAULT_LOCAL_PREF, Decision, LocalIdentity, Rib, Source, SourceKind, Sources};
+use super::{Admission, DEFAULT_LOCAL_PREF, Decision, LocalIdentity, Rib, Source, SourceKind, Sources};
 use crate::types::{Asn, PathId, PeerId, RouterId};
 use crate::wire::{AsPath, Attrs, NextHop, Route};
 
@@ -33,6 +33,8 @@ pub(crate) fn source(PeerId(n): PeerId) -> Source {
         client: n <= 1,
         weight: 0,
         local_pref: DEFAULT_LOCAL_PREF,
+        admission: Admission::DEFAULT,
+        local_as: None,
     }
 }
 

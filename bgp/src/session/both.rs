@@ -9,6 +9,7 @@ use super::connection::Connection;
 use super::context::Context;
 use super::down::{Down, Reason};
 use super::fsm::Event;
+use super::restart::OwnRestart;
 use super::timers::Timer;
 use super::words::{Side, StateName};
 use super::{Session, collision};
@@ -29,6 +30,12 @@ impl Session {
             now,
             config: &self.config,
             offer: &self.offer,
+            own_restart: OwnRestart::of(
+                &self.config,
+                self.restarted,
+                now,
+                self.history.times_established > 0,
+            ),
             rival,
             timers: &mut connection.timers,
             jitter: &mut self.jitter,
@@ -72,6 +79,7 @@ impl Session {
 
     /// After every input: what the two connections mean for each other, and the pause if neither goes on.
     pub(super) fn settle(&mut self, now: Instant) {
+        self.settle_newcomer(now);
         for side in Side::ALL {
             self.watch_yield(now, side);
             if self.connection(side).name() == StateName::OpenConfirm && self.has_buffered(side) {

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::restart::RestartConfig;
 use crate::types::{Asn, BgpRole, FamilySet, RouterId};
 use crate::wire::AddPathMode;
 
@@ -31,6 +32,8 @@ pub struct SessionConfig {
     /// How long the peer may leave our bytes unread; `None` for what RFC 9687 recommends: eight
     /// minutes or twice the hold time, whichever is longer.
     pub send_hold: Option<Duration>,
+    /// Graceful restart (RFC 4724); `None`: neither offered nor done for the peer.
+    pub restart: Option<RestartConfig>,
     /// The least hold time that the peer may offer, in seconds (RFC 4271 section 6.2). 0, no hold timer at all, is
     /// not less.
     pub min_hold_time: u16,
@@ -104,6 +107,7 @@ impl SessionConfig {
             connect_retry: Duration::from_secs(10),
             passive: false,
             send_hold: None,
+            restart: None,
             min_hold_time: 0,
             extended_next_hop: None,
             role: None,

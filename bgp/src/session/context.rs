@@ -9,6 +9,7 @@ use super::event::Action;
 use super::jitter::Jitter;
 use super::offer::Offer;
 use super::output::Output;
+use super::restart::OwnRestart;
 use super::timers::{Timer, Timers};
 use super::words::{Side, StateName};
 
@@ -18,6 +19,7 @@ pub(super) struct Context<'a> {
     pub(super) now: Instant,
     pub(super) config: &'a SessionConfig,
     pub(super) offer: &'a Offer,
+    pub(super) own_restart: OwnRestart,
     /// How far the other connection is.
     pub(super) rival: StateName,
     pub(super) timers: &'a mut Timers,

@@ -40,6 +40,8 @@ pub enum Reason {
     Collision,
     /// The peer dialled again, so it has given this connection up.
     Replaced,
+    /// The same of an established session with a peer that restarts gracefully (RFC 4724 section 4.2).
+    Restarted,
 }
 
 /// Why an OPEN is not acceptable (RFC 4271 section 6.2).
@@ -94,7 +96,8 @@ pub enum TransportFault {
 }
 
 impl Down {
-    /// What is said to the peer about it; `None` where nothing can or should be.
+    /// What is said to the peer about it; `None` where nothing can or should be. What was agreed about graceful
+    /// restart may change that.
     pub fn notification(&self) -> Option<Notification> {
         match self {
             Down::Local(reason) => reason.notification(),
@@ -112,6 +115,8 @@ impl Reason {
             Reason::HoldTimer | Reason::OpenTimer => Notification::HOLD_TIMER_EXPIRED,
             // It could not be written: that is the trouble (RFC 9687).
             Reason::SendHoldTimer => return None,
+            // Nobody is at the other end any more.
+            Reason::Restarted => return None,
             Reason::Stopped(stop) => return stop.notification(),
             Reason::Collision | Reason::Replaced => Notification::COLLISION,
         })
@@ -209,6 +214,7 @@ impl fmt::Display for Reason {
             Reason::Stopped(stop) => stop.fmt(f),
             Reason::Collision => f.write_str("the other connection with this peer is kept"),
             Reason::Replaced => f.write_str("the peer has made a new connection"),
+            Reason::Restarted => f.write_str("the peer has restarted and made a new connection"),
         }
     }
 }

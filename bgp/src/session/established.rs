@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::restart::PeerRestart;
 use super::words::Side;
 use crate::types::{Asn, BgpRole, Family, FamilySet, RouterId};
 use crate::wire::Capability;
@@ -40,6 +41,8 @@ pub struct Established {
     pub receive: Encoding,
     /// How we encode for the peer.
     pub send: Encoding,
+    /// What the peer does about graceful restart; `None` unless both offer it.
+    pub restart: Option<PeerRestart>,
     /// What we offered.
     pub capabilities_sent: Vec<Capability>,
     /// What the peer offered.
@@ -58,12 +61,20 @@ impl Established {
             word(self.send.max_message > MAX_MESSAGE, "extended-message"),
             word(self.send.extended_next_hop, "extended-next-hop ipv4-unicast"),
         ];
+        let restart = self.restart.as_ref();
+        let long_lived = restart.is_some_and(|restart| restart.long_lived.is_some());
+        let restart = [
+            word(restart.is_some(), "graceful-restart"),
+            word(restart.is_some_and(|restart| restart.notification), "graceful-restart notification"),
+            word(long_lived, "long-lived-graceful-restart"),
+        ];
         let several = self.families.iter().filter_map(|family| Some((true, self.add_path(family)?)));
         let role = self.role.filter(|role| self.remote_role() == Some(role.counterpart()));
         let role = role.map(|role| format!("role {role} to {}", role.counterpart()));
         families
             .chain(several)
             .chain(rest)
+            .chain(restart)
             .filter(|(used, _)| *used)
             .map(|(_, word)| word)
             .chain(role)

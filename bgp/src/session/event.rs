@@ -34,7 +34,8 @@ pub enum Input {
     },
     /// The dial failed.
     ConnectFailed(io::ErrorKind),
-    /// The peer dialled. The answer is [`Action::Accept`] or [`Action::Refuse`], always one of them.
+    /// The peer dialled. The answer is [`Action::Accept`] or [`Action::Refuse`], always one of them, and may be a
+    /// second in coming. A connection that still waits for its answer when the peer dials again is to be closed.
     Accepted {
         /// Our end.
         local: SocketAddr,

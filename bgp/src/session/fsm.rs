@@ -23,11 +23,13 @@ use super::down::{Down, Reason, TransportFault};
 use super::established::Established;
 use super::event::Action;
 use super::negotiate::OpenSent;
+use super::restart;
 use super::timers::Timer;
 use super::words::{Side, StateName};
+use crate::otc;
 use crate::types::Family;
 use crate::wire::message::MessageType;
-use crate::wire::update::UpdateContext;
+use crate::wire::update::{Reach, UpdateContext};
 use crate::wire::{Notification, Open, RouteRefresh, Update, WireError};
 
 /// A connection's state. Each holds what exists only then.
@@ -199,7 +201,7 @@ fn rest(cx: &mut Context<'_>) -> State {
 
 /// Gives an attempt up that may well succeed at another time.
 fn retry(down: Down, cx: &mut Context<'_>) -> State {
-    close(down.clone(), cx);
+    close(down.clone(), None, cx);
     cx.act(Action::Failed(cx.side, down));
     wait(cx)
 }
@@ -207,7 +209,7 @@ fn retry(down: Down, cx: &mut Context<'_>) -> State {
 // With a connection.
 
 fn greet(local: SocketAddr, remote: SocketAddr, cx: &mut Context<'_>) -> State {
-    let open = cx.offer.open(cx.config, local.ip());
+    let open = cx.offer.open(cx.config, local.ip(), cx.own_restart);
     cx.out.send_open(cx.side, &open);
     cx.timers.clear_all();
     cx.set(Timer::OpenWait, OPEN_WAIT);
@@ -253,11 +255,20 @@ fn heard(agreed: Box<Established>, cx: &mut Context<'_>) -> State {
 fn update(agreed: Box<Established>, body: &[u8], cx: &mut Context<'_>) -> State {
     let context = UpdateContext { encoding: agreed.receive, kind: agreed.kind, families: agreed.families };
     match Update::parse(body, &context) {
-        Ok(update) => {
+        Ok(mut update) => {
+            mark(&mut update.reach, &agreed);
             cx.out.deliver(cx.now, update);
             heard(agreed, cx)
         }
         Err(error) => State::Established(agreed).end(Reason::Malformed(error).into(), cx),
+    }
+}
+
+/// What comes from above or from the side is marked (RFC 9234 section 5), before equal attributes become one.
+fn mark(reach: &mut [Reach], agreed: &Established) {
+    let Some(mark) = agreed.role.and_then(|ours| otc::mark_received(ours, agreed.remote_asn)) else { return };
+    for reach in reach.iter_mut().filter(|reach| otc::applies(reach.nlri.family())) {
+        reach.attrs.only_to_customer.get_or_insert(mark);
     }
 }
 
@@ -330,7 +341,7 @@ impl State {
 
     /// Ends the connection for good.
     fn end(self, down: Down, cx: &mut Context<'_>) -> State {
-        close(down.clone(), cx);
+        close(down.clone(), self.agreed(), cx);
         match self {
             State::Established(_) => cx.out.down(down),
             _ => cx.act(Action::Failed(cx.side, down)),
@@ -339,8 +350,8 @@ impl State {
     }
 }
 
-fn close(down: Down, cx: &mut Context<'_>) {
-    if let Some(notification) = down.notification() {
+fn close(down: Down, agreed: Option<&Established>, cx: &mut Context<'_>) {
+    if let Some(notification) = restart::farewell(&down, cx.config, agreed) {
         cx.out.send_notification(cx.side, &notification);
     }
     cx.act(Action::Close(cx.side));

@@ -1,17 +1,16 @@
 //! What each input means to a session.
 
-use std::net::SocketAddr;
 use std::time::Instant;
 
 use bytes::Buf;
 
 use super::backoff::Backoff;
-use super::down::{self, Reason, TransportFault};
-use super::event::{Action, Input};
+use super::down::{Reason, TransportFault};
+use super::event::Input;
 use super::fsm::Event;
 use super::offer::Offer;
 use super::timers::Timer;
-use super::words::{Side, StateName, StopReason};
+use super::words::{Side, StopReason};
 use super::{Session, connection};
 use crate::types::Family;
 use crate::wire::RouteRefresh;
@@ -83,22 +82,6 @@ impl Session {
         self.offer = Offer::default();
     }
 
-    /// A peer dials again only once it has given its former connection up, so the new one replaces it, unless
-    /// the session is established: then it is kept (RFC 4271 section 6.8) until its hold timer says otherwise.
-    fn accept(&mut self, now: Instant, local: SocketAddr, remote: SocketAddr) {
-        if matches!(self.incoming.name(), StateName::OpenSent | StateName::OpenConfirm) {
-            self.step(now, Side::Incoming, Event::Stop(Reason::Replaced));
-            self.step(now, Side::Incoming, Event::Start);
-        }
-        if self.incoming.name() == StateName::Active {
-            self.out.push(Action::Accept);
-            self.step(now, Side::Incoming, Event::Connected(local, remote));
-        } else {
-            let notification = down::turned_away(self.state());
-            self.out.refuse(&notification);
-        }
-    }
-
     /// Handles what is in the buffer, up to the bounds of one turn.
     pub(super) fn receive(&mut self, now: Instant, side: Side) {
         let mut octets = std::mem::take(&mut self.connection_mut(side).buffer);
@@ -141,6 +124,9 @@ impl Session {
     fn timeout(&mut self, now: Instant) {
         if self.timers.take_due(Timer::IdleHold, now) {
             self.begin(now);
+        }
+        if self.timers.take_due(Timer::Newcomer, now) {
+            self.refuse_newcomer();
         }
         for timer in Timer::ALL {
             for side in Side::ALL {

@@ -15,7 +15,9 @@
 //! - `fsm`: one connection's states; a table. Two connections, one machine each, as RFC 4271 section 8.2.1 has it.
 //! - `handle`: what each input means. `both`: what the two connections mean for each other, and the pause after
 //!   an error.
-//! - `offer`: what our OPEN offers. `negotiate`: what it makes together with the peer's.
+//! - `newcomer`: what becomes of a connection that the peer makes.
+//! - `offer`: what our OPEN offers. `negotiate`: what it makes together with the peer's. `restart`: so far as
+//!   graceful restart is concerned.
 //!
 //! Collision (RFC 4271 section 6.8) is decided when the second OPEN arrives, before it is confirmed. One case
 //! the RFC leaves open: a connection that is to lose may be confirmed by the peer while the OPEN of the one
@@ -24,7 +26,7 @@
 //! other one has its OPEN or is gone, for a few seconds at most.
 //!
 //! Not done here: routes (they pass through), UPDATEs to the peer (the driver writes those of `export` and says
-//! `Sent`), graceful restart beyond showing what the peer offers, authentication.
+//! `Sent`), what becomes of a restarting peer's routes, authentication.
 
 mod backoff;
 mod both;
@@ -40,14 +42,17 @@ mod handle;
 mod info;
 mod jitter;
 mod negotiate;
+mod newcomer;
 mod offer;
 mod output;
+mod restart;
 mod timers;
 mod words;
 
 #[cfg(test)]
 mod tests;
 
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use bytes::BytesMut;
@@ -57,6 +62,7 @@ pub use down::{Down, Reason, Refusal, TransportFault};
 pub use established::Established;
 pub use event::{Action, Input, Received};
 pub use info::{FaultCounts, Info, MessageCounts};
+pub use restart::{LongLived, PeerRestart, RestartConfig, Restarted};
 pub use timers::Timer;
 pub use words::{PrefixLimit, Side, StateName, StopReason};
 
@@ -73,10 +79,13 @@ use timers::Timers;
 pub struct Session {
     config: SessionConfig,
     offer: Offer,
+    restarted: Option<Restarted>,
     stopped: bool,
     outgoing: Connection,
     incoming: Connection,
-    /// The session's own: `IdleHold`.
+    /// A connection of the peer's that waits to be accepted or refused: its two ends.
+    newcomer: Option<(SocketAddr, SocketAddr)>,
+    /// The session's own: `IdleHold`, `Newcomer`.
     timers: Timers,
     backoff: Backoff,
     jitter: Jitter,
@@ -90,15 +99,23 @@ impl Session {
         Session {
             config,
             offer: Offer::default(),
+            restarted: None,
             stopped: true,
             outgoing: Connection::default(),
             incoming: Connection::default(),
+            newcomer: None,
             timers: Timers::default(),
             backoff: Backoff::default(),
             jitter: Jitter::new(seed),
             history: History::default(),
             out: Output::default(),
         }
+    }
+
+    /// This speaker has restarted, and its OPENs are to say so (RFC 4724 section 4.1). To be said before the session
+    /// starts; without it this speaker has always been there.
+    pub fn set_restarted(&mut self, restarted: Restarted) {
+        self.restarted = Some(restarted);
     }
 
     /// The next thing to do; to be asked until there is none after every `handle`.

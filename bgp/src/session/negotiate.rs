@@ -3,7 +3,7 @@
 //! Families: those that both offer; a speaker that offers none by capability means IPv4 unicast (RFC 4760
 //! section 8). Nothing in common is a refusal, see [`Refusal::NoFamily`]. Of the other capabilities, what both
 //! offer is used. What is offered at all is `offer`'s to say; what came of it is in [`Established`]. Graceful
-//! restart of the peer is read and shown, and not offered.
+//! restart is `restart`'s.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::config::{RoleConfig, SessionConfig};
 use super::down::Refusal;
 use super::established::Established;
+use super::restart;
 use super::words::Side;
 use crate::types::{Afi, Family, FamilySet, Safi};
 use crate::wire::message::{MAX_EXTENDED_MESSAGE, MAX_MESSAGE};
@@ -60,6 +61,7 @@ impl OpenSent {
                 extended_next_hop: both(has_extended_next_hop),
                 ..encoding(&self.open, &theirs)
             },
+            restart: restart::agreed(&self.open, &theirs, families),
             capabilities_sent: self.open.capabilities.clone(),
             capabilities_received: theirs.capabilities,
         })
@@ -164,6 +166,7 @@ fn keepalive(hold_time: u16, configured: Option<u16>) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use super::super::restart::OwnRestart;
     use super::*;
     use crate::session::RemoteAs;
     use crate::session::offer::Offer;
@@ -188,7 +191,7 @@ mod tests {
 
     fn answered(config: &SessionConfig, theirs: Open) -> Result<Established, Refusal> {
         let end = SocketAddr::from(([127, 0, 0, 1], 179));
-        let open = Offer::default().open(config, end.ip());
+        let open = Offer::default().open(config, end.ip(), OwnRestart::default());
         OpenSent { side: Side::Outgoing, local: end, remote: end, open }.answered(theirs, config)
     }
 

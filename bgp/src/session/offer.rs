@@ -9,6 +9,7 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use super::config::SessionConfig;
+use super::restart::{self, OwnRestart};
 use crate::types::{Afi, Family, Safi};
 use crate::wire::{Capability, Notification, Open};
 
@@ -62,7 +63,7 @@ impl Offer {
     /// Without those that the peer has named. The last family stays: without it there is nothing to speak of.
     fn without(mut self, named: &[Capability], config: &SessionConfig) -> Offer {
         for kind in named.iter().map(kind) {
-            let offered = self.capabilities(config, ANY_TRANSPORT);
+            let offered = self.capabilities(config, ANY_TRANSPORT, OwnRestart::default());
             let families = offered.iter().filter(|c| matches!(c, Capability::Multiprotocol(..))).count();
             let is_last_family = kind.1.is_some() && families <= 1;
             if offered.iter().any(|c| self::kind(c) == kind) && !is_last_family {
@@ -73,20 +74,22 @@ impl Offer {
     }
 
     /// Our OPEN for a connection whose ends have addresses like this one.
-    pub(super) fn open(&self, config: &SessionConfig, transport: IpAddr) -> Open {
+    pub(super) fn open(&self, config: &SessionConfig, transport: IpAddr, own: OwnRestart) -> Open {
         Open {
             asn: config.local_asn,
             hold_time: config.hold_time,
             router_id: config.router_id,
-            capabilities: self.capabilities(config, transport),
+            capabilities: self.capabilities(config, transport, own),
         }
     }
 
-    fn capabilities(&self, config: &SessionConfig, transport: IpAddr) -> Vec<Capability> {
+    fn capabilities(&self, config: &SessionConfig, transport: IpAddr, own: OwnRestart) -> Vec<Capability> {
         let mut all = match self.extent {
             Extent::Bare => return Vec::new(),
             Extent::Essential => essential(config),
-            Extent::Full => [essential(config), optional(config, transport)].concat(),
+            Extent::Full => {
+                [essential(config), optional(config, transport), restart::capabilities(config, own)].concat()
+            }
         };
         all.retain(|capability| !self.left_out.contains(&kind(capability)));
         all
@@ -175,12 +178,13 @@ mod tests {
     #[test]
     fn what_the_peer_names_is_left_out_and_nothing_else() {
         let config = config(&[Family::Ipv4Unicast, Family::L2vpnEvpn]);
-        let all = Offer::default().capabilities(&config, ANY_TRANSPORT);
+        let all = Offer::default().capabilities(&config, ANY_TRANSPORT, OwnRestart::default());
         let mut offer = Offer::default();
         for named in [Capability::EnhancedRouteRefresh, EVPN, Capability::FourOctetAs(Asn(7))] {
             offer = offer.after(&refusal(UNSUPPORTED_CAPABILITY, &[named]), &config);
         }
-        let left: Vec<_> = offer.capabilities(&config, ANY_TRANSPORT).iter().map(kind).collect();
+        let left: Vec<_> =
+            offer.capabilities(&config, ANY_TRANSPORT, OwnRestart::default()).iter().map(kind).collect();
         let gone = [kind(&Capability::EnhancedRouteRefresh), kind(&EVPN), (65, None)];
         let expected: Vec<_> = all.iter().map(kind).filter(|kind| !gone.contains(kind)).collect();
         assert_eq!(left, expected);
@@ -202,7 +206,7 @@ mod tests {
         let mapped = "::ffff:192.0.2.1".parse().unwrap();
         let offered = |config: &SessionConfig| {
             [four, mapped, six].map(|transport| {
-                let open = Offer::default().open(config, transport);
+                let open = Offer::default().open(config, transport, OwnRestart::default());
                 open.capabilities.iter().any(|c| matches!(c, Capability::ExtendedNextHop(_)))
             })
         };

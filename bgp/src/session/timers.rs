@@ -19,6 +19,8 @@ pub enum Timer {
     SendHold,
     /// A connection that is to lose a collision has waited long enough for the one that is to win.
     Yield,
+    /// A newcomer has waited long enough for the established connection to turn out dead; the session's.
+    Newcomer,
 }
 
 /// When each timer is due, if it runs.
@@ -27,7 +29,7 @@ pub(super) struct Timers([Option<Instant>; Timer::ALL.len()]);
 
 impl Timer {
     /// All of them.
-    pub const ALL: [Timer; 7] = [
+    pub const ALL: [Timer; 8] = [
         Timer::IdleHold,
         Timer::ConnectRetry,
         Timer::OpenWait,
@@ -35,6 +37,7 @@ impl Timer {
         Timer::Keepalive,
         Timer::SendHold,
         Timer::Yield,
+        Timer::Newcomer,
     ];
 
     /// Its name, as shown.
@@ -47,6 +50,7 @@ impl Timer {
             Timer::Keepalive => "keepalive",
             Timer::SendHold => "send-hold",
             Timer::Yield => "yield",
+            Timer::Newcomer => "newcomer",
         }
     }
 }

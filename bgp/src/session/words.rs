@@ -49,8 +49,8 @@ pub enum StopReason {
         /// It stays down until it is started; else it comes back by itself.
         hold: bool,
     },
-    /// The daemon leaves and means to be back: the connection is closed without a Cease, so that a peer that
-    /// does graceful restart keeps the routes (RFC 4724 section 4).
+    /// The daemon leaves and means to be back: where graceful restart was agreed upon the connection is closed
+    /// without a Cease, so that the peer keeps the routes (RFC 4724 section 4).
     GoingDown,
 }
 

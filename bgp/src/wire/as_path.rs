@@ -118,6 +118,12 @@ impl AsPath {
         self.segments().flat_map(|(_, asns)| asns)
     }
 
+    /// Whether a set, plain or of a confederation, is among the segments.
+    pub fn has_sets(&self) -> bool {
+        let is_set = |kind| matches!(kind, SegmentKind::Set | SegmentKind::ConfedSet);
+        Segments { rest: &self.octets }.any(|(kind, _)| is_set(kind))
+    }
+
     /// The AS it came from last: the first number of a leading sequence, for MED comparison.
     pub fn neighbor(&self) -> Option<Asn> {
         let (kind, mut asns) = self.segments().find(|(kind, _)| !kind.is_confed())?;

@@ -9,7 +9,7 @@ use bytes::{BufMut, BytesMut};
 use nom::Parser;
 use nom::combinator::map_opt;
 use nom::multi::many0;
-use nom::number::complete::{be_u8, be_u16, be_u32};
+use nom::number::complete::{be_u8, be_u16, be_u24, be_u32};
 
 use crate::types::{Afi, Asn, BgpRole, Safi};
 
@@ -42,6 +42,8 @@ pub enum Capability {
     },
     /// 65, four-octet AS numbers (RFC 6793).
     FourOctetAs(Asn),
+    /// 71, long-lived graceful restart (RFC 9494). Means something only beside `GracefulRestart`.
+    LongLivedGracefulRestart(Vec<LongLivedFamily>),
     /// 69, ADD-PATH (RFC 7911).
     AddPath(Vec<(Afi, Safi, AddPathMode)>),
     /// 70, a route refresh has marks at its beginning and end (RFC 7313).
@@ -62,6 +64,19 @@ pub enum Capability {
         /// Its value.
         value: Vec<u8>,
     },
+}
+
+/// A family that its sender keeps for long while a peer is away (RFC 9494 section 3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LongLivedFamily {
+    /// The family's first number.
+    pub afi: Afi,
+    /// And its second.
+    pub safi: Safi,
+    /// F: the sender's forwarding state was preserved.
+    pub preserved: bool,
+    /// Seconds that its routes may be kept beyond the restart time, 24 bits.
+    pub stale_time: u32,
 }
 
 /// The direction that an ADD-PATH capability offers for a family.
@@ -87,6 +102,7 @@ mod code {
     pub(super) const ENHANCED_ROUTE_REFRESH: u8 = 70;
     pub(super) const FQDN: u8 = 73;
     pub(super) const SOFTWARE_VERSION: u8 = 75;
+    pub(super) const LONG_LIVED_GRACEFUL_RESTART: u8 = 71;
 }
 
 impl Capability {
@@ -104,6 +120,7 @@ impl Capability {
             Capability::EnhancedRouteRefresh => code::ENHANCED_ROUTE_REFRESH,
             Capability::Fqdn { .. } => code::FQDN,
             Capability::SoftwareVersion(_) => code::SOFTWARE_VERSION,
+            Capability::LongLivedGracefulRestart(_) => code::LONG_LIVED_GRACEFUL_RESTART,
             Capability::Unknown { code, .. } => *code,
         }
     }
@@ -161,6 +178,12 @@ impl Capability {
             Capability::AddPath(families) => {
                 families.iter().for_each(|(afi, safi, mode)| put_family(out, *afi, *safi, *mode as u8));
             }
+            Capability::LongLivedGracefulRestart(families) => {
+                for family in families {
+                    put_family(out, family.afi, family.safi, u8::from(family.preserved) << 7);
+                    out.put_uint(u64::from(family.stale_time.min(MAX_STALE_TIME)), 3);
+                }
+            }
             Capability::Unknown { value, .. } => out.put_slice(value),
         }
     }
@@ -171,6 +194,9 @@ const MAX_TEXT: usize = 126;
 
 /// Twelve bits of seconds (RFC 4724 section 3).
 const GR_TIME: u16 = 0x0fff;
+
+/// Twenty-four bits of seconds (RFC 9494 section 3.1).
+pub const MAX_STALE_TIME: u32 = 0x00ff_ffff;
 
 fn known(code: u8, value: &[u8]) -> Result<Capability, Malformed<'_>> {
     match code {
@@ -185,6 +211,9 @@ fn known(code: u8, value: &[u8]) -> Result<Capability, Malformed<'_>> {
         code::ENHANCED_ROUTE_REFRESH if value.is_empty() => Ok(Capability::EnhancedRouteRefresh),
         code::FQDN => whole((text, text).map(|(host, domain)| Capability::Fqdn { host, domain }), value),
         code::SOFTWARE_VERSION => whole(text.map(Capability::SoftwareVersion), value),
+        code::LONG_LIVED_GRACEFUL_RESTART => {
+            whole(many0(long_lived).map(Capability::LongLivedGracefulRestart), value)
+        }
         _ => Err(Malformed { at: value, what: "not understood" }),
     }
 }
@@ -199,6 +228,17 @@ fn graceful_restart(input: &[u8]) -> Parsed<'_, Capability> {
         (be_u16, many0(family.map(|(afi, safi, flags)| (afi, safi, flags & 0x80 != 0)))).parse(input)?;
     let (restarting, notification) = (head & 0x8000 != 0, head & 0x4000 != 0);
     Ok((rest, Capability::GracefulRestart { restarting, notification, time: head & GR_TIME, families }))
+}
+
+fn long_lived(input: &[u8]) -> Parsed<'_, LongLivedFamily> {
+    let fields = (family, be_u24);
+    let long_lived = |((afi, safi, flags), stale_time)| LongLivedFamily {
+        afi,
+        safi,
+        preserved: flags & 0x80 != 0,
+        stale_time,
+    };
+    fields.map(long_lived).parse(input)
 }
 
 /// RFC 7911 section 4: a capability with another mode is to be ignored.

@@ -47,6 +47,13 @@ impl fmt::Display for Capability {
                     write!(f, " {} {mode}", Named(*afi, *safi))
                 })
             }
+            Capability::LongLivedGracefulRestart(families) => {
+                f.write_str("long-lived-graceful-restart")?;
+                families.iter().try_for_each(|family| {
+                    let preserved = if family.preserved { " (preserved)" } else { "" };
+                    write!(f, " {} {}s{preserved}", Named(family.afi, family.safi), family.stale_time)
+                })
+            }
             Capability::Unknown { code, value } => unknown(*code, value, f),
         }
     }
@@ -102,6 +109,7 @@ fn name(code: u8) -> Option<&'static str> {
 mod tests {
     use super::*;
     use crate::types::{Asn, BgpRole};
+    use crate::wire::LongLivedFamily;
 
     #[test]
     fn one_of_each() {
@@ -118,6 +126,15 @@ mod tests {
                 "add-path ipv4-unicast both",
             ),
             (
+                Capability::LongLivedGracefulRestart(vec![LongLivedFamily {
+                    afi: Afi::L2VPN,
+                    safi: Safi::EVPN,
+                    preserved: true,
+                    stale_time: 3600,
+                }]),
+                "long-lived-graceful-restart l2vpn-evpn 3600s (preserved)",
+            ),
+            (
                 Capability::ExtendedNextHop(vec![
                     (Afi::IPV4, Safi::UNICAST, Afi::IPV6),
                     (Afi::IPV4, Safi(128), Afi(9)),
@@ -130,7 +147,7 @@ mod tests {
             (Capability::Fqdn { host: "a\u{1b}[2J".into(), domain: "b".into() }, "fqdn a\\u{1b}[2J.b"),
             (Capability::SoftwareVersion("FRRouting/10.1".into()), "software-version FRRouting/10.1"),
             (Capability::Unknown { code: 9, value: vec![7] }, "role 07"),
-            (Capability::Unknown { code: 71, value: vec![] }, "long-lived-graceful-restart"),
+            (Capability::Unknown { code: 71, value: vec![1] }, "long-lived-graceful-restart 01"),
             (Capability::Unknown { code: 200, value: vec![1, 2] }, "capability 200 0102"),
         ] {
             assert_eq!(capability.to_string(), text);

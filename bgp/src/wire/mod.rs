@@ -29,7 +29,7 @@ pub mod verdicts;
 
 pub use as_path::AsPath;
 pub use attrs::{Aggregator, Attrs, NextHop, Origin, UnknownAttr};
-pub use capability::{AddPathMode, Capability};
+pub use capability::{AddPathMode, Capability, LongLivedFamily};
 pub use community::{Community, ExtCommunity, ExtCommunityKind, LargeCommunity, RouteTarget, TunnelType};
 pub use error::{Fault, Verdict, WireError};
 pub use evpn::{EvpnBody, EvpnKey};

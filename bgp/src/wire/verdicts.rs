@@ -163,6 +163,8 @@ pub const RULES: &[Rule] = &[
     row(code::AIGP,                 Flags,        DISCARD,   4, "RFC 7311 section 3"),
     row(code::LARGE_COMMUNITY,      Flags,        WITHDRAW,  4, "RFC 7606 section 3 c"),
     row(code::LARGE_COMMUNITY,      Length,       WITHDRAW,  5, "RFC 8092 section 6"),
+    row(code::ONLY_TO_CUSTOMER,     Flags,        WITHDRAW,  4, "RFC 7606 section 3 c"),
+    row(code::ONLY_TO_CUSTOMER,     Length,       WITHDRAW,  5, "RFC 9234 section 5"),
 ];
 
 #[cfg(test)]

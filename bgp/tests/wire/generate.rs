@@ -8,7 +8,7 @@ use bgp::types::{
 use bgp::wire::capability::AddPathMode;
 use bgp::wire::{
     Aggregator, AsPath, Attrs, Capability, Community, Encoding, EvpnBody, EvpnKey, ExtCommunity,
-    LargeCommunity, NextHop, Nlri, Open, Origin, PmsiTunnel, Route, UnknownAttr,
+    LargeCommunity, LongLivedFamily, NextHop, Nlri, Open, Origin, PmsiTunnel, Route, UnknownAttr,
 };
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use proptest::collection::{btree_map, vec};
@@ -76,7 +76,7 @@ fn pmsi() -> impl Strategy<Value = Box<PmsiTunnel>> {
 
 /// Attributes that linnet has no name for, in the order in which it keeps them.
 fn unknown() -> impl Strategy<Value = Box<[UnknownAttr]>> {
-    let kind = prop_oneof![11..=13u8, 19..=21u8, 27..=31u8, 33..=255u8];
+    let kind = prop_oneof![11..=13u8, 19..=21u8, 27..=31u8, 33..=34u8, 36..=255u8];
     btree_map(kind, vec(any::<u8>(), 0..300), 0..3).prop_map(|attrs| {
         attrs
             .into_iter()
@@ -120,9 +120,12 @@ prop_compose! {
         ext_communities in list(any::<[u8; 8]>().prop_map(ExtCommunity), 40),
         large_communities in list(any::<[u32; 3]>().prop_map(LargeCommunity), 30),
         pmsi in of(pmsi()),
+        only_to_customer in of(asn()),
         unknown in unknown(),
     ) -> Attrs {
-        Attrs { next_hop, communities, ext_communities, large_communities, pmsi, unknown, ..basics }
+        Attrs {
+            next_hop, communities, ext_communities, large_communities, pmsi, only_to_customer, unknown, ..basics
+        }
     }
 }
 
@@ -225,6 +228,15 @@ fn capability() -> impl Strategy<Value = Capability> {
             }
         ),
         vec((family_number(), mode).prop_map(|((a, s), m)| (a, s, m)), 0..5).prop_map(Capability::AddPath),
+        vec(
+            (family_number(), any::<bool>(), 0..1u32 << 24).prop_map(
+                |((afi, safi), preserved, stale_time)| {
+                    LongLivedFamily { afi, safi, preserved, stale_time }
+                }
+            ),
+            0..5
+        )
+        .prop_map(Capability::LongLivedGracefulRestart),
         vec((family_number(), any::<u16>()).prop_map(|((a, s), n)| (a, s, Afi(n))), 0..5)
             .prop_map(Capability::ExtendedNextHop),
         prop::sample::select(BgpRole::ALL.to_vec()).prop_map(Capability::Role),

@@ -316,6 +316,15 @@ fn rfc_8092_large_communities() {
 }
 
 #[test]
+fn rfc_9234_only_to_customer() {
+    withdrawn(&with("c02303 000001"), 35);
+    withdrawn(&with("c02300"), 35);
+    withdrawn(&with("802304 0000fde9"), 35);
+    assert_eq!(with("c02304 0000fde9").reach[0].attrs.only_to_customer, Some(Asn(65001)));
+    assert_eq!(with("e02304 0000fde9").faults, [], "the partial bit is no fault");
+}
+
+#[test]
 fn rfc_6793_as4_attributes_between_new_speakers() {
     discarded(&with("c01106 0201 00010000"), 17);
     discarded(&with("c01208 00010000 0a000001"), 18);

@@ -58,6 +58,7 @@ fn table(adj: Option<Adj>) -> v1::Table {
         None => v1::Table::Unspecified,
         Some(Adj::In) => v1::Table::In,
         Some(Adj::Out) => v1::Table::Out,
+        Some(Adj::Received) => v1::Table::Received,
         Some(Adj::Local) => v1::Table::Local,
     }
 }

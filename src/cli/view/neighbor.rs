@@ -100,9 +100,11 @@ pub(crate) fn show_neighbor(output: &mut Output<'_>, neighbor: &v1::Neighbor) ->
     field(out, "We announced", &neighbor.capabilities_sent.join(", "))?;
     field(out, "It announced", &neighbor.capabilities_received.join(", "))?;
     field(out, "In use", &neighbor.capabilities_agreed.join(", "))?;
+    field(out, "Restart", &neighbor.graceful_restart.as_ref().map(restart).unwrap_or_default())?;
+    neighbor.families.iter().try_for_each(|family| field(out, "Stale routes", &stale(family)))?;
     field(out, "Session lost", &times(neighbor.flaps))?;
     field(out, "Last error", &last_error(neighbor))?;
-    field(out, "Refused routes", &refused(neighbor))?;
+    field(out, "Refused", &refused(neighbor))?;
     field(out, "Too large", &oversized(neighbor.oversized))?;
     field(out, "Import policy", &neighbor.import_policies.join(", then "))?;
     field(out, "Export policy", &neighbor.export_policies.join(", then "))?;
@@ -125,6 +127,34 @@ fn section<R>(
     }
     writeln!(out)?;
     Table::new(columns, true, colour).indented("  ").all(rows, out)
+}
+
+/// What the neighbour does about graceful restart, such as `back within 120 s: l2vpn-evpn; notification`.
+fn restart(restart: &v1::GracefulRestart) -> String {
+    let families = match restart.families.is_empty() {
+        true => "helps, does not restart gracefully itself".to_owned(),
+        false => format!("back within {} s: {}", restart.restart_time_seconds, restart.families.join(", ")),
+    };
+    let long_lived = match restart.long_lived.is_empty() {
+        true => String::new(),
+        false => format!("kept for long: {}", restart.long_lived.join(", ")),
+    };
+    let notification = if restart.notification { "outlives notifications" } else { "" };
+    let restarted = if restart.restarted { "has restarted" } else { "" };
+    let parts = [families.as_str(), &long_lived, notification, restarted];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ")
+}
+
+/// The routes of a family that have outlived a session, such as `l2vpn-evpn: 12, the neighbor is away, 95 s left`.
+fn stale(family: &v1::NeighborFamily) -> String {
+    let phase = match family.stale_phase() {
+        v1::StalePhase::Unspecified => return String::new(),
+        v1::StalePhase::Away => "the neighbor is away",
+        v1::StalePhase::LongLived => "the neighbor is away for long",
+        v1::StalePhase::Returned => "the neighbor is back",
+    };
+    let left = family.stale_seconds_left.map(|seconds| format!(", {seconds} s left")).unwrap_or_default();
+    format!("{}: {}, {phase}{left}", family.family, family.stale)
 }
 
 fn refused(neighbor: &v1::Neighbor) -> String {
@@ -199,7 +229,8 @@ fn protection(neighbor: &v1::Neighbor) -> String {
 
 fn kind(neighbor: &v1::Neighbor) -> String {
     let client = (neighbor.route_reflector_client, "route reflector client");
-    marks([client, (neighbor.dynamic, "dynamic")]).replace(',', ", ")
+    let kept = (neighbor.keeps_received, "what it sends is kept as it comes");
+    marks([client, (neighbor.dynamic, "dynamic"), kept]).replace(',', ", ")
 }
 
 fn oversized(routes: u64) -> String {
@@ -246,6 +277,7 @@ const FAMILIES: &[Column<v1::NeighborFamily>] = &[
     Column::text("Family", |family| (&family.family).into()),
     Column::text("Negotiated", |family| yes_or_no(family.negotiated)),
     Column::number("Accepted", |family| family.accepted.into()),
+    Column::number("Stale", |family| family.stale.into()),
     Column::text("Limit", |family| limit(family).into()),
     Column::number("Advertised", |family| family.advertised.into()),
     Column::text("In-Sync", |family| yes_or_no(family.in_sync)),

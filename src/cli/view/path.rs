@@ -23,6 +23,7 @@ impl Row for v1::Path {
         Column::text("Path", |path| as_path(path).into()),
         Column::number("Age", |path| duration(path.age_seconds).into()),
         Column::text("From", |path| (&path.neighbor).into()),
+        Column::rare_text("Decided-By", |path| (&path.policy_statement).into()),
         Column::rare_number("PathId", |path| path.path_id.into()),
         Column::wide_text("Communities", |path| communities(path).into()),
         Column::wide_text("Originator", |path| (&path.originator_id).into()),
@@ -91,6 +92,7 @@ pub(crate) fn show_path(path: &v1::Path, colour: bool, out: &mut dyn Write) -> i
     writeln!(out, "{}", best.paint(&head, colour))?;
     field(out, "From", &source(path))?;
     field(out, "Reason", &path.reason)?;
+    field(out, "Decided by", &path.policy_statement)?;
     field(out, "Next hop", &path.next_hop)?;
     field(out, "AS path", path.as_path())?;
     field(out, "Preference", &preference(path))?;
@@ -100,6 +102,11 @@ pub(crate) fn show_path(path: &v1::Path, colour: bool, out: &mut dyn Write) -> i
     field(out, "Ext. comm.", &path.ext_communities.join(" "))?;
     field(out, "Communities", &path.communities.join(" "))?;
     field(out, "Large comm.", &path.large_communities.join(" "))?;
+    field(
+        out,
+        "Only to cust.",
+        &path.only_to_customer.map(|asn| format!("marked by {asn}")).unwrap_or_default(),
+    )?;
     field(out, "PMSI tunnel", &path.pmsi.as_ref().map(pmsi).unwrap_or_default())?;
     field(out, "Originator", &path.originator_id)?;
     field(out, "Cluster list", &path.cluster_list.join(" "))?;

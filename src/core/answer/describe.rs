@@ -151,6 +151,7 @@ pub(super) fn path_row<N: Describe>(key: &N, body: &N::Body, attrs: &Attrs) -> v
         communities: texts(&attrs.communities),
         ext_communities: texts(&attrs.ext_communities),
         large_communities: texts(&attrs.large_communities),
+        only_to_customer: attrs.only_to_customer.map(|asn| asn.0),
         originator_id: text(attrs.originator_id),
         cluster_list: texts(&attrs.cluster_list),
         pmsi: attrs.pmsi.as_deref().map(pmsi),

@@ -244,6 +244,7 @@ fn reason_text<N: Nlri>(entry: &Explained<'_, N>, all: &[Explained<'_, N>]) -> &
 fn lost_by(reason: Reason) -> &'static str {
     match reason {
         Reason::NextHopUnreachable => "next hop unreachable",
+        Reason::LongLivedStale => "its neighbor has been away for long",
         Reason::LocalOrigin => "another is this node's own",
         Reason::Weight => "lower weight",
         Reason::LocalPref => "lower local preference",
@@ -262,6 +263,7 @@ fn lost_by(reason: Reason) -> &'static str {
 fn won_by(reason: Reason) -> &'static str {
     match reason {
         Reason::NextHopUnreachable => "next hop reachable",
+        Reason::LongLivedStale => "the others' neighbors have been away for long",
         Reason::LocalOrigin => "this node's own",
         Reason::Weight => "higher weight",
         Reason::LocalPref => "higher local preference",

@@ -12,6 +12,7 @@ mod fib;
 mod neighbors;
 mod paths;
 mod policies;
+mod received;
 mod row;
 mod status;
 

@@ -5,13 +5,14 @@ use std::time::Instant;
 use api::query::{ApiError, page_size};
 use api::v1;
 use bgp::rib::Rejected;
-use bgp::session::{Down, MessageCounts, RemoteAs, StateName};
-use bgp::types::Family;
+use bgp::session::{Down, MessageCounts, PeerRestart, RemoteAs, StateName};
+use bgp::types::{Family, FamilySet};
 use bgp::wire::{Fault, Verdict};
 
 use crate::config::NeighborAddress;
 use crate::core::limits::Standing;
 use crate::core::peer::Peer;
+use crate::core::restart::Phase;
 use crate::core::{Core, SessionCommand};
 
 use super::row::{hex, seconds, seconds_since, text, texts};
@@ -107,6 +108,9 @@ impl Core {
         if let Some(peer) = self.peers.get_mut(id) {
             peer.shut_down = matches!(command, SessionCommand::Shutdown(_));
         }
+        if matches!(command, SessionCommand::Shutdown(_)) {
+            self.forget_kept(id);
+        }
         self.administer(id, command);
         Ok(v1::SetNeighborAdminResponse {})
     }
@@ -120,7 +124,7 @@ impl Core {
                 RemoteAs::Internal => self.config.bgp.asn.0,
                 RemoteAs::OneOf(_) | RemoteAs::External | RemoteAs::Any => 0,
             },
-            local_as: self.config.bgp.asn.0,
+            local_as: peer.config.local_as.map_or(self.config.bgp.asn, |local| local.asn).0,
             description: peer.config.description.clone(),
             peer_group: peer.config.peer_group.clone(),
             dynamic: peer.config.range.is_some(),
@@ -128,7 +132,7 @@ impl Core {
             admin_state: admin_state(peer).into(),
             since_seconds: peer.down_since.map(|since| seconds_since(now, since)),
             remote_port: peer.config.port.into(),
-            families: self.family_rows(peer),
+            families: self.family_rows(now, peer),
             flaps: peer.flaps,
             route_reflector_client: peer.config.route_reflector_client,
             role: text(peer.config.role.map(|role| role.ours)),
@@ -159,27 +163,40 @@ impl Core {
         rows.map(|(reason, routes)| v1::RejectedRoutes { reason: reason.to_owned(), routes }).collect()
     }
 
-    fn family_rows(&self, peer: &Peer) -> Vec<v1::NeighborFamily> {
+    fn family_rows(&self, now: Instant, peer: &Peer) -> Vec<v1::NeighborFamily> {
         let negotiated = peer.session.as_ref().map(|session| session.agreed.families).unwrap_or_default();
         let families = Family::ALL.into_iter().filter(|f| peer.config.families.contains(*f));
-        families.map(|family| self.family_row(peer, family, negotiated.contains(family))).collect()
+        families.map(|family| self.family_row(now, peer, family, negotiated.contains(family))).collect()
     }
 
-    fn family_row(&self, peer: &Peer, family: Family, negotiated: bool) -> v1::NeighborFamily {
+    fn family_row(&self, now: Instant, peer: &Peer, family: Family, negotiated: bool) -> v1::NeighborFamily {
         let status = self.export.status(&self.rib, peer.id, family);
+        let counts = self.rib.counts(peer.id, family);
+        let kept = self.restarts.get(peer.id, family);
         let limit = self.standing(peer.id, family);
         v1::NeighborFamily {
             family: family.name().to_owned(),
             negotiated,
-            accepted: self.rib.counts(peer.id, family).paths as u64,
+            accepted: counts.paths as u64,
             advertised: status.map_or(0, |status| status.advertised as u64),
             in_sync: status.is_some_and(|status| status.in_sync),
             version: status.map_or(0, |status| status.cursor.0),
             end_of_rib_received: peer.has_sent_all(family),
             end_of_rib_sent: status.is_some_and(|status| status.in_sync),
+            stale: counts.stale as u64,
+            stale_phase: kept.map(|kept| stale_phase(kept.phase)).unwrap_or_default().into(),
+            stale_seconds_left: kept.map(|kept| seconds_since(kept.until, now)),
             max_prefix: limit.map(|(limit, _)| limit.into()),
             max_prefix_state: limit.map(|(_, standing)| limit_state(standing).into()).unwrap_or_default(),
         }
+    }
+}
+
+fn stale_phase(phase: Phase) -> v1::StalePhase {
+    match phase {
+        Phase::Away => v1::StalePhase::Away,
+        Phase::LongLived => v1::StalePhase::LongLived,
+        Phase::Returned => v1::StalePhase::Returned,
     }
 }
 
@@ -202,6 +219,19 @@ fn fill_in_session(now: Instant, peer: &Peer, row: &mut v1::Neighbor) {
     row.host_name = agreed.remote_fqdn().map(host_name).unwrap_or_default();
     row.software_version = agreed.remote_software().unwrap_or_default().to_owned();
     row.remote_role = text(agreed.remote_role());
+    row.graceful_restart = agreed.restart.as_ref().map(restart_row);
+}
+
+fn restart_row(restart: &PeerRestart) -> v1::GracefulRestart {
+    let names = |families: FamilySet| families.iter().map(|family| family.name().to_owned()).collect();
+    v1::GracefulRestart {
+        restart_time_seconds: seconds(restart.restart_time),
+        restarted: restart.restarting,
+        notification: restart.notification,
+        families: names(restart.families),
+        preserved: names(restart.preserved),
+        long_lived: names(restart.long_lived.iter().flatten().map(|offer| offer.family).collect()),
+    }
 }
 
 fn host_name((host, domain): (&str, &str)) -> String {

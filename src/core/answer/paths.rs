@@ -30,9 +30,14 @@ impl Core {
         let [mut family, mut from] = parse_token(&query.page_token)?;
         while let Some(&current) = Family::ALL.get(family as usize) {
             let asked = filter.families.is_empty() || filter.families.contains(&current);
-            let end = match (asked, filter.adj_out) {
+            let end = match (asked, filter.adj) {
                 (false, _) => None,
-                (true, Some(peer)) => self.fill_from_sent(current, peer, from, &filter, &mut page),
+                (true, Some((Adj::Out, peer))) => {
+                    self.fill_from_sent(current, peer, from, &filter, &mut page)
+                }
+                (true, Some((Adj::Received, peer))) => {
+                    self.fill_from_received(current, peer, from, &filter, &mut page)
+                }
                 (true, None) => self.fill_from_table(current, from, &filter, &mut page),
             };
             if let Some(next) = end {
@@ -212,7 +217,7 @@ impl Core {
         let families = query.families.iter().map(|f| parse("families", f)).collect::<Answered<_>>()?;
         let table = v1::Table::try_from(query.table).unwrap_or_default();
         let neighbor = match &query.neighbor[..] {
-            "" if matches!(table, v1::Table::In | v1::Table::Out) => {
+            "" if matches!(table, v1::Table::In | v1::Table::Out | v1::Table::Received) => {
                 return Err(ApiError::InvalidArgument(
                     "an Adj-RIB is one neighbour's: name it in neighbor".into(),
                 ));
@@ -221,7 +226,14 @@ impl Core {
             "local" => Some(PeerId::LOCAL),
             address => Some(self.neighbor(address)?.id),
         };
-        let out = table == v1::Table::Out;
+        let adj = match table {
+            v1::Table::Out => neighbor.map(|peer| (Adj::Out, peer)),
+            v1::Table::Received => neighbor.map(|peer| (Adj::Received, peer)),
+            _ => None,
+        };
+        if let Some((Adj::Received, peer)) = adj {
+            self.check_kept(peer)?;
+        }
         Ok(PathFilter {
             families,
             route_types: query.route_types.clone(),
@@ -230,8 +242,8 @@ impl Core {
             mac: parse_filter("mac", &query.mac)?,
             ip: parse_filter("ip", &query.ip)?,
             nlri: parse_filter("nlri", &query.nlri)?,
-            neighbor: neighbor.filter(|_| !out),
-            adj_out: neighbor.filter(|_| out),
+            neighbor: neighbor.filter(|_| adj.is_none()),
+            adj,
             best_only: table == v1::Table::Local,
         })
     }
@@ -258,16 +270,25 @@ impl Core {
 }
 
 /// What is collected for one page.
-struct Page {
-    rows: Vec<v1::Path>,
-    size: usize,
+pub(super) struct Page {
+    pub(super) rows: Vec<v1::Path>,
+    pub(super) size: usize,
     /// Core's clock.
-    now: u32,
+    pub(super) now: u32,
     detail: bool,
 }
 
+/// A list of one neighbour's that is not a part of the table.
+#[derive(Clone, Copy)]
+enum Adj {
+    /// What it has been sent.
+    Out,
+    /// What it sent, as it came.
+    Received,
+}
+
 /// Which paths are asked for.
-struct PathFilter {
+pub(super) struct PathFilter {
     families: Vec<Family>,
     route_types: Vec<i32>,
     rd: Option<Rd>,
@@ -277,14 +298,14 @@ struct PathFilter {
     nlri: Option<AnyNlri>,
     /// From this source only.
     neighbor: Option<PeerId>,
-    /// Not what was received, but what this peer has been sent.
-    adj_out: Option<PeerId>,
+    /// Not from the table, but what this peer was sent or sent itself.
+    adj: Option<(Adj, PeerId)>,
     /// Loc-RIB.
     best_only: bool,
 }
 
 impl PathFilter {
-    fn key_matches<N: Describe>(&self, key: &N) -> bool {
+    pub(super) fn key_matches<N: Describe>(&self, key: &N) -> bool {
         let described = key.described();
         (self.route_types.is_empty() || self.route_types.contains(&described.route_type.into()))
             && self.rd.is_none_or(|rd| described.rd == Some(rd))
@@ -293,7 +314,7 @@ impl PathFilter {
             && self.nlri.is_none_or(|nlri| N::from_any(&nlri).as_ref() == Some(key))
     }
 
-    fn vni_matches<N: Describe>(&self, body: &N::Body, attrs: &Attrs) -> bool {
+    pub(super) fn vni_matches<N: Describe>(&self, body: &N::Body, attrs: &Attrs) -> bool {
         self.vni.is_none_or(|vni| N::vni(body, attrs) == Some(vni))
     }
 }

@@ -37,6 +37,7 @@ impl Core {
         let (import, export) = (&peer.config.import_policy, &peer.config.export_policy);
         row.import_policies = names(import.as_ref());
         row.export_policies = names(export.as_ref());
+        row.keeps_received = self.rib.keeps_received(peer.id);
         if let Some((chain, hits)) = self.rib.import_policy(peer.id) {
             row.import_hits = hit_rows(chain, hits);
         }

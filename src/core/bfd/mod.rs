@@ -155,7 +155,7 @@ impl Core {
     }
 
     /// Whether a neighbour may have a BGP session as far as BFD has a say in it.
-    fn bfd_permits(&self, id: PeerId) -> bool {
+    pub(super) fn bfd_permits(&self, id: PeerId) -> bool {
         self.peers.get(id).is_none_or(|peer| !peer.is_strict() || peer.bfd.state() == State::Up)
     }
 

@@ -120,6 +120,7 @@ pub(super) fn without_counters(mut row: Row) -> Row {
                     family: std::mem::take(&mut family.family),
                     negotiated: family.negotiated,
                     end_of_rib_received: family.end_of_rib_received,
+                    stale_phase: family.stale_phase,
                     ..v1::NeighborFamily::default()
                 };
             }

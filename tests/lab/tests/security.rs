@@ -153,6 +153,57 @@ fn everybody_signs() -> Result<()> {
     Ok(())
 }
 
+/// Both ends change the key of their session, one after the other, and it goes on; as long as only one has changed
+/// it, nothing of the other's is taken. A session beside it, with another key, does not notice.
+#[test]
+fn keys_change_while_sessions_go_on() -> Result<()> {
+    skip_if!(hub::missing(&[Daemon::Bird]));
+    let linnet = |id: &str, neighbors: &str| {
+        format!(
+            "bgp:
+  asn: 65000
+  router_id: {id}
+  listen: {{ addresses: [\"0.0.0.0\"] }}
+  peer_groups: [{{ name: all, remote_as: any, hold_time: 30, keepalive: 1, connect_retry: 1 }}]
+  neighbors:
+{neighbors}"
+        )
+    };
+    let near = linnet(
+        "10.1.0.1",
+        "    - { address: 10.1.1.1, peer_group: all, password_file: /run/key }
+    - { address: 10.1.2.1, peer_group: all, password: of-bird }
+",
+    );
+    let far = linnet("10.1.1.1", "    - { address: 10.1.1.0, peer_group: all, password_file: /run/key }\n");
+    let mut hub = Hub::laid(&near, &[(Daemon::Linnet, &far), (Daemon::Bird, &bird("of-bird"))])?;
+    let set_key = |node: &Node, key: &str| node.sh(&format!("umask 077; echo {key} > /run/key"));
+    set_key(&hub.linnet, "old")?;
+    set_key(hub.spoke(1)?, "old")?;
+    hub.linnet.start_daemon()?;
+    hub.spokes.iter_mut().try_for_each(Node::start_daemon)?;
+    hub.linnet.wait_until_ready()?;
+    for address in ["10.1.1.1", "10.1.2.1"] {
+        hub.wait_for_session(address, "session", |_| true)?;
+    }
+
+    let cli = daemon::linnet_cli()?;
+    let reload = |node: &Node| node.output(&[&cli.to_string_lossy(), "config", "reload"]);
+    set_key(&hub.linnet, "new")?;
+    let said = reload(&hub.linnet)?;
+    assert!(said.contains("neighbor 10.1.1.1") && !said.contains("10.1.2.1"), "{said}");
+    wait_for_drops(hub.linnet.netns(), "TCPMD5Failure")?;
+    set_key(hub.spoke(1)?, "new")?;
+    reload(hub.spoke(1)?)?;
+    let heard = |shown: &serde_json::Value| shown["messages_received"]["keepalive"].as_u64();
+    for address in ["10.1.1.1", "10.1.2.1"] {
+        let before = heard(&hub.wait_for_session(address, "session", |_| true)?);
+        let shown = hub.wait_for_session(address, "keepalives", |shown| heard(shown) > before)?;
+        assert_eq!(shown["flaps"], 0, "{shown:#}");
+    }
+    Ok(())
+}
+
 /// linnetd and a neighbour behind a router, which lets each one's packets arrive with one hop less.
 struct Behind {
     linnet: Node,

@@ -292,10 +292,42 @@ fn a_second_connection_of_the_peer_replaces_the_first() {
 }
 
 #[test]
-fn an_established_session_is_kept() {
+fn an_established_session_is_kept_and_its_connection_probed() {
     let mut a = Alone::established(config_a());
-    assert_eq!(notifications(&a.accepted()), [(6, 7)]);
+    assert_eq!(sent(&a.accepted()), [(Side::Outgoing, MessageType::Keepalive)]);
+    assert_eq!(a.accepted(), [], "one probe for all who come meanwhile");
+    assert_eq!(notifications(&a.pass(secs(1))), [(6, 7)]);
     assert_eq!(a.session.state(), StateName::Established);
+    assert_eq!(a.pass(secs(20)), []);
+}
+
+#[test]
+fn a_newcomer_takes_the_place_of_a_connection_that_turns_out_dead() {
+    for passive in [false, true] {
+        let mut a = Alone::started(SessionConfig { passive, ..config_a() });
+        let open = [&open_b()[..], message::keepalive()].concat();
+        a.accepted();
+        a.receive(Side::Incoming, &open);
+        a.accepted();
+        let actions = a.input(Input::Closed(Side::Incoming));
+        let [Action::Close(Side::Incoming), Action::Down(_), Action::Accept, Action::Send(Side::Incoming, _)] =
+            &actions[..]
+        else {
+            panic!("{actions:?}")
+        };
+        a.receive(Side::Incoming, &open);
+        assert_eq!(a.session.state(), StateName::Established);
+        assert_eq!(a.session.info().times_established, 2);
+    }
+}
+
+#[test]
+fn a_session_that_is_stopped_refuses_who_waits() {
+    let mut a = Alone::established(config_a());
+    a.accepted();
+    let actions = a.input(Input::Stop(StopReason::Shutdown(None)));
+    assert_eq!(notifications(&actions), [(6, 2), (6, 5)]);
+    assert_eq!(a.session.poll_timeout(), None);
 }
 
 #[test]
@@ -338,14 +370,6 @@ fn too_many_routes_keep_the_session_down() {
 }
 
 #[test]
-fn going_down_leaves_without_a_word() {
-    let mut a = Alone::established(config_a());
-    let actions = a.input(Input::Stop(StopReason::GoingDown));
-    let reason = Down::Local(Reason::Stopped(StopReason::GoingDown));
-    assert_eq!(actions, [Action::Close(Side::Outgoing), Action::Down(reason)]);
-}
-
-#[test]
 fn what_came_before_the_end_still_counts() {
     let mut a = Alone::established(config_a());
     a.session.buffer(Side::Outgoing).unwrap().extend_from_slice(&notification(6, 2));
@@ -384,6 +408,24 @@ fn routes_pass_through_with_shared_attributes() {
 }
 
 #[test]
+fn a_providers_ip_routes_are_marked() {
+    let role = Some(RoleConfig { ours: crate::types::BgpRole::Customer, strict: false });
+    let mut a = Alone::established(SessionConfig { role, ..config_a() });
+    let agreed = a.session.established().unwrap().receive;
+    let mut attrs = Attrs::new(NextHop::Ipv4([10, 0, 0, 2].into()));
+    attrs.as_path = attrs.as_path.prepend(AS_B, 1);
+    for (marked, expected) in [(None, AS_B), (Some(Asn(7)), Asn(7))] {
+        let mut bytes = BytesMut::new();
+        let attrs = Attrs { only_to_customer: marked, ..attrs.clone() };
+        let net: ipnet::Ipv4Net = "10.244.1.0/24".parse().unwrap();
+        update::announce(&mut bytes, &agreed, &attrs, &[Route::new(net, ())]);
+        let actions = a.receive(Side::Outgoing, &bytes);
+        let [Action::Update(routes)] = &actions[..] else { panic!("{actions:?}") };
+        assert_eq!(routes.reach[0].0.only_to_customer, Some(expected));
+    }
+}
+
+#[test]
 fn refresh_is_for_families_that_are_spoken() {
     let mut a = Alone::established(config_a());
     let request = |afi, safi, subtype| octets(|out| RouteRefresh { afi, safi, subtype }.emit(out));
@@ -401,7 +443,7 @@ fn refresh_is_for_families_that_are_spoken() {
 fn marks_of_a_refresh_mean_nothing_where_they_were_not_agreed_upon() {
     let mut a = Alone::started(config_a());
     a.connected();
-    let mut open = Offer::default().open(&config_b(), end(2).ip());
+    let mut open = Offer::default().open(&config_b(), end(2).ip(), OwnRestart::default());
     open.capabilities.retain(|c| *c != Capability::EnhancedRouteRefresh);
     a.receive(Side::Outgoing, &[&octets(|out| open.emit(out))[..], message::keepalive()].concat());
     for subtype in [RouteRefresh::BEGIN, RouteRefresh::END] {

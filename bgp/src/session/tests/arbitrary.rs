@@ -76,7 +76,7 @@ fn happen(alone: &mut Alone, happening: Happening) -> Vec<Action> {
 }
 
 /// What must hold after any input.
-fn check(alone: &mut Alone, input: &Happening, actions: &[Action], is_up: &mut bool) {
+fn check(alone: &mut Alone, input: &Happening, actions: &[Action], is_up: &mut bool, waited: bool) {
     for action in actions {
         match action {
             Action::Up(_) => assert!(!std::mem::replace(is_up, true), "up twice"),
@@ -93,7 +93,8 @@ fn check(alone: &mut Alone, input: &Happening, actions: &[Action], is_up: &mut b
     assert_eq!(*is_up, session.state() == StateName::Established);
     let answers = |a: &&Action| matches!(a, Action::Accept | Action::Refuse(_));
     let asked = matches!(input, Happening::Input(Input::Accepted { .. }));
-    assert_eq!(actions.iter().filter(answers).count(), usize::from(asked));
+    let answered = actions.iter().filter(answers).count();
+    assert_eq!(answered + usize::from(session.newcomer.is_some()), usize::from(asked || waited));
     assert!(!(session.outgoing.is_connected() && session.incoming.is_connected() && *is_up), "two are kept");
     assert!(session.stopped || session.poll_timeout().is_some() || can_wait(session), "stranded");
     assert!(session.info().faults.len() <= 16);
@@ -117,8 +118,9 @@ proptest! {
         let mut alone = Alone::new(SessionConfig { passive, hold_time, ..config_a() });
         let mut is_up = false;
         for happening in happenings {
+            let waited = alone.session.newcomer.is_some();
             let actions = happen(&mut alone, happening.clone());
-            check(&mut alone, &happening, &actions, &mut is_up);
+            check(&mut alone, &happening, &actions, &mut is_up, waited);
         }
     }
 

@@ -5,6 +5,7 @@ mod alone;
 mod arbitrary;
 mod net;
 mod pair;
+mod restart;
 
 mod table;
 
@@ -13,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 
+use super::restart::OwnRestart;
 use super::*;
 use crate::types::{Asn, Family, FamilySet, RouterId};
 use crate::wire::message::{self, HEADER_LEN, MAX_EXTENDED_MESSAGE, MessageType};
@@ -59,7 +61,7 @@ fn open_b() -> Vec<u8> {
 }
 
 fn open_of(config: &SessionConfig) -> Vec<u8> {
-    octets(|out| Offer::default().open(config, end(2).ip()).emit(out))
+    octets(|out| Offer::default().open(config, end(2).ip(), OwnRestart::default()).emit(out))
 }
 
 /// The type and the body of the one message in `octets`.

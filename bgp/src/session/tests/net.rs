@@ -55,6 +55,8 @@ pub(super) struct End {
     pub(super) session: Session,
     /// The links that the session holds, and the one it dials.
     links: [Option<LinkId>; 2],
+    /// A link that was dialled to it and waits for its answer.
+    newcomer: Option<LinkId>,
     /// What it did, except for what concerns links only.
     pub(super) log: Vec<(Duration, Action)>,
 }
@@ -68,6 +70,8 @@ pub(super) struct Net {
     /// Who dialled each link.
     dialled: Vec<Who>,
     dead: HashSet<LinkId>,
+    /// Links of which an end knows nothing any more.
+    forgotten: HashSet<(LinkId, Who)>,
     pub(super) is_cut: bool,
     under_way: BTreeMap<(Instant, u64), (LinkId, Who, Packet)>,
     /// When the last packet that is under way arrives: none overtakes it.
@@ -81,7 +85,12 @@ pub(super) struct Net {
 impl Net {
     pub(super) fn new(a: SessionConfig, b: SessionConfig, delays: Delays, seed: u64) -> Net {
         let start = Instant::now();
-        let end = |config, seed| End { session: Session::new(config, seed), links: [None; 2], log: vec![] };
+        let end = |config, seed| End {
+            session: Session::new(config, seed),
+            links: [None; 2],
+            newcomer: None,
+            log: vec![],
+        };
         Net {
             a: end(a, seed),
             b: end(b, seed.wrapping_add(1)),
@@ -90,6 +99,7 @@ impl Net {
             delays,
             dialled: vec![],
             dead: HashSet::new(),
+            forgotten: HashSet::new(),
             is_cut: false,
             under_way: BTreeMap::new(),
             latest: HashMap::new(),
@@ -116,6 +126,14 @@ impl Net {
         while let Some(action) = self.end(who).session.poll_action() {
             self.act(who, action);
         }
+    }
+
+    /// One of them is started anew, without a word: octets on its former links are answered with a reset.
+    pub(super) fn start_anew(&mut self, who: Who, config: SessionConfig) {
+        let links = std::mem::take(&mut self.end(who).links);
+        self.forgotten.extend(links.into_iter().flatten().map(|link| (link, who)));
+        self.end(who).session = Session::new(config, 99);
+        self.input(who, Input::Start);
     }
 
     pub(super) fn start(&mut self) {
@@ -177,8 +195,12 @@ impl Net {
                     self.send(link, who.other(), Packet::Fin);
                 }
             }
-            // Answered where the packet arrives.
-            Action::Accept | Action::Refuse(_) => panic!("only after a dial"),
+            Action::Accept => self.end(who).links[slot(Side::Incoming)] = self.end(who).newcomer.take(),
+            Action::Refuse(octets) => {
+                let link = self.end(who).newcomer.take().expect("a link to refuse");
+                self.send(link, who.other(), Packet::Octets(octets.clone()));
+                self.send(link, who.other(), Packet::Fin);
+            }
             _ => {
                 let at = self.elapsed();
                 self.end(who).log.push((at, action));
@@ -214,6 +236,9 @@ impl Net {
         }
         if self.dead.contains(&link) {
             return;
+        }
+        if self.forgotten.contains(&(link, to)) {
+            return self.send(link, to.other(), Packet::Fin);
         }
         match packet {
             Packet::Syn => {
@@ -255,18 +280,10 @@ impl Net {
     }
 
     fn accept(&mut self, link: LinkId, to: Who) {
-        let now = self.now;
-        self.end(to).session.handle(now, Input::Accepted { local: end(2), remote: end(1) });
-        while let Some(action) = self.end(to).session.poll_action() {
-            match action {
-                Action::Accept => self.end(to).links[slot(Side::Incoming)] = Some(link),
-                Action::Refuse(octets) => {
-                    self.send(link, to.other(), Packet::Octets(octets));
-                    self.send(link, to.other(), Packet::Fin);
-                }
-                action => self.act(to, action),
-            }
+        if let Some(former) = self.end(to).newcomer.replace(link) {
+            self.send(former, to.other(), Packet::Fin);
         }
+        self.input(to, Input::Accepted { local: end(2), remote: end(1) });
     }
 }
 

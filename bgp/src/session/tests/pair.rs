@@ -127,6 +127,33 @@ fn the_higher_identifier_keeps_its_dial() {
     }
 }
 
+/// Both dial at the same moment, two hundred times, each time over other delays.
+#[test]
+fn dials_at_the_same_moment_end_in_one_session() {
+    for seed in 0..200 {
+        let mut jitter = Jitter::new(seed);
+        let mut delay = || (jitter.spread(secs(4)) - secs(3)).as_millis() as u64 / 4;
+        let delays = Delays { of_a: [delay(), delay()], of_b: [delay(), delay()] };
+        let mut net = Net::new(config_a(), config_b(), delays, seed);
+        net.start();
+        net.run(secs(10));
+        assert!(net.common_link().is_some(), "seed {seed}, {delays:?}");
+        assert_eq!((net.a.ups(), net.b.ups(), net.links_held()), (1, 1, 1), "seed {seed}, {delays:?}");
+    }
+}
+
+/// One end loses its state while the network is cut: what it knew of the connection is gone.
+#[test]
+fn who_was_started_anew_gets_in_at_once() {
+    let mut net = net(SessionConfig { passive: true, ..config_a() }, config_b());
+    net.start();
+    net.run(secs(5));
+    net.start_anew(Who::B, config_b());
+    net.run(secs(2));
+    assert!(is_up(&net) && net.common_link().is_some());
+    assert_eq!(net.a.downs(), [&Down::Transport(TransportFault::Closed)]);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 

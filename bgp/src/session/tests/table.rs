@@ -212,6 +212,7 @@ impl Bench {
             now: self.now,
             config: &self.config,
             offer: &Offer::default(),
+            own_restart: OwnRestart::default(),
             rival: self.rival,
             timers: &mut self.timers,
             jitter: &mut self.jitter,

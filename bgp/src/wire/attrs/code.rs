@@ -18,6 +18,7 @@ pub(crate) const AS4_AGGREGATOR: u8 = 18;
 pub(crate) const PMSI_TUNNEL: u8 = 22;
 pub(crate) const AIGP: u8 = 26;
 pub(crate) const LARGE_COMMUNITY: u8 = 32;
+pub(crate) const ONLY_TO_CUSTOMER: u8 = 35;
 
 /// Not every speaker has to know it.
 pub(crate) const OPTIONAL: u8 = 0x80;
@@ -49,6 +50,7 @@ pub(crate) fn name(code: u8) -> Option<&'static str> {
         PMSI_TUNNEL => "PMSI_TUNNEL",
         AIGP => "AIGP",
         LARGE_COMMUNITY => "LARGE_COMMUNITY",
+        ONLY_TO_CUSTOMER => "ONLY_TO_CUSTOMER",
         _ => return None,
     })
 }

@@ -35,6 +35,8 @@ pub(in crate::wire) fn put(out: &mut BytesMut, attrs: &Attrs, next_hop: Option<I
         pmsi.emit(writer.out);
     }
     writer.list(OPTIONAL | TRANSITIVE, code::LARGE_COMMUNITY, &attrs.large_communities, |c| c.octets());
+    let mark = attrs.only_to_customer.map(|asn| asn.0.to_be_bytes());
+    writer.some(OPTIONAL | TRANSITIVE, code::ONLY_TO_CUSTOMER, mark);
     writer.unknown_before(None);
 }
 

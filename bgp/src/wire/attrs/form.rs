@@ -64,6 +64,7 @@ pub(super) fn form(code: u8) -> Option<Form> {
         code::PMSI_TUNNEL          => (OPTIONAL_TRANSITIVE, AtLeast(5),  Anyone),
         code::AIGP                 => (OPTIONAL,            Any,         Nobody),
         code::LARGE_COMMUNITY      => (OPTIONAL_TRANSITIVE, ListOf(12),  Anyone),
+        code::ONLY_TO_CUSTOMER     => (OPTIONAL_TRANSITIVE, Exactly(4),  Anyone),
         _ => return None,
     };
     Some(Form { flags, length, from })

@@ -49,6 +49,8 @@ pub struct Attrs {
     pub pmsi: Option<Box<PmsiTunnel>>,
     /// LARGE_COMMUNITY (32), RFC 8092.
     pub large_communities: Box<[LargeCommunity]>,
+    /// ONLY_TO_CUSTOMER (35), RFC 9234: the AS that sent the route down to its customers or to its peers.
+    pub only_to_customer: Option<Asn>,
     /// What linnet has no name for, optional and transitive, kept to be passed on (RFC 4271 section 5).
     pub unknown: Box<[UnknownAttr]>,
     /// A preference of this speaker's own, set by a policy. No attribute: never received and never sent.
@@ -114,6 +116,7 @@ impl Attrs {
             ext_communities: Box::default(),
             pmsi: None,
             large_communities: Box::default(),
+            only_to_customer: None,
             unknown: Box::default(),
             weight: None,
         }

@@ -223,6 +223,7 @@ impl<'a> Found<'a> {
             code::AS4_PATH => self.as4_path = Some(as_path(value, Width::Four, true)?),
             code::AS4_AGGREGATOR => self.as4_aggregator = Some(aggregator(value, Width::Four)?),
             code::PMSI_TUNNEL => attrs.pmsi = Some(Box::new(PmsiTunnel::parse(value)?)),
+            code::ONLY_TO_CUSTOMER => attrs.only_to_customer = Some(Asn(whole(be_u32, value)?)),
             code::LARGE_COMMUNITY => attrs.large_communities = list(value, LargeCommunity::from_octets),
             _ => {}
         }

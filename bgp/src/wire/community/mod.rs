@@ -28,12 +28,18 @@ impl Community {
     pub const NO_EXPORT_SUBCONFED: Community = Community(0xffff_ff03);
     /// GRACEFUL_SHUTDOWN (RFC 8326).
     pub const GRACEFUL_SHUTDOWN: Community = Community(0xffff_0000);
+    /// LLGR_STALE (RFC 9494): the route's source is away for long.
+    pub const LLGR_STALE: Community = Community(0xffff_0006);
+    /// NO_LLGR (RFC 9494): not to be kept for long when its source is away.
+    pub const NO_LLGR: Community = Community(0xffff_0007);
 
-    const NAMES: [(Community, &str); 4] = [
+    const NAMES: [(Community, &str); 6] = [
         (Self::NO_EXPORT, "no-export"),
         (Self::NO_ADVERTISE, "no-advertise"),
         (Self::NO_EXPORT_SUBCONFED, "no-export-subconfed"),
         (Self::GRACEFUL_SHUTDOWN, "graceful-shutdown"),
+        (Self::LLGR_STALE, "llgr-stale"),
+        (Self::NO_LLGR, "no-llgr"),
     ];
 }
 
@@ -106,7 +112,7 @@ mod tests {
 
     #[test]
     fn text_leads_back() {
-        for text in ["65000:100", "0:0", "no-export", "graceful-shutdown"] {
+        for text in ["65000:100", "0:0", "no-export", "graceful-shutdown", "llgr-stale", "no-llgr"] {
             assert_eq!(text.parse::<Community>().unwrap().to_string(), text);
         }
         for text in ["4200000000:1:2", "0:0:0"] {

@@ -18,18 +18,11 @@ impl Node {
     }
 }
 
-pub(super) fn start(node: &mut Node) -> Result<()> {
+pub(super) fn start(node: &mut Node, more: &[&str]) -> Result<()> {
     let configuration = node.file("/etc/bird/bird.conf")?;
     node.netns().run(|| fs::create_dir_all("/run/bird"))??;
     let program = find_program("bird").unwrap_or("bird".into());
-    node.spawn(&[
-        &program.to_string_lossy(),
-        "-f",
-        "-c",
-        &configuration,
-        "-s",
-        SOCKET,
-        "-P",
-        "/run/bird/bird.pid",
-    ])
+    let program = program.to_string_lossy();
+    let words = [&*program, "-f", "-c", &configuration, "-s", SOCKET, "-P", "/run/bird/bird.pid"];
+    node.spawn(&[&words[..], more].concat())
 }

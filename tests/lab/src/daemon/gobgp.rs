@@ -16,7 +16,8 @@ impl Node {
     }
 }
 
-pub(super) fn start(node: &mut Node) -> Result<()> {
+pub(super) fn start(node: &mut Node, more: &[&str]) -> Result<()> {
     let configuration = node.file("/etc/gobgp/gobgp.toml")?;
-    node.spawn(&["gobgpd", "-f", &configuration, "-t", "toml", "--api-hosts", API, "--pprof-disable"])
+    let words = ["gobgpd", "-f", &configuration, "-t", "toml", "--api-hosts", API, "--pprof-disable"];
+    node.spawn(&[&words[..], more].concat())
 }

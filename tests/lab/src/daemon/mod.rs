@@ -54,10 +54,19 @@ impl Node {
         match self.daemon() {
             Some(Daemon::Linnet) => linnet::start(self),
             Some(Daemon::Frr) => frr::start(self),
-            Some(Daemon::Bird) => bird::start(self),
-            Some(Daemon::Gobgp) => gobgp::start(self),
+            Some(Daemon::Bird) => bird::start(self, &[]),
+            Some(Daemon::Gobgp) => gobgp::start(self, &[]),
             Some(Daemon::Openbgpd) => openbgpd::start(self),
             None => Ok(()),
+        }
+    }
+
+    /// Starts its daemon again, as whoever has it restart gracefully does: some have to be told.
+    pub fn recover_daemon(&mut self) -> Result<()> {
+        match self.daemon() {
+            Some(Daemon::Bird) => bird::start(self, &["-R"]),
+            Some(Daemon::Gobgp) => gobgp::start(self, &["-r"]),
+            _ => self.start_daemon(),
         }
     }
 

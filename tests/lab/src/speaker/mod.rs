@@ -83,6 +83,11 @@ impl Speaker {
         self.stream.write_all(octets)
     }
 
+    /// Forgets the connection, as a host does that is started anew: nothing but a reset is said, and that once.
+    pub fn vanish(self) -> io::Result<()> {
+        socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO))
+    }
+
     /// Hears the next message, for at most so long.
     pub fn hear(&mut self, within: Duration) -> io::Result<Heard> {
         let end = Instant::now() + within;

@@ -1,0 +1,277 @@
+//! The restarter's part of graceful restart (RFC 4724 section 4.1): what this speaker knows of its former run, and
+//! whom it hears out before it says that it has said all.
+//!
+//! Sessions begin when the kernel has been read once: by then it is known whether a former run's entries still
+//! forward, which the OPENs say, and what is local is originated before anybody could miss it. Routes are passed on
+//! from the first moment as they come. What waits are the two things that make others, or the kernel, let go of
+//! what the former run had told them: End-of-RIB, and the sweep of the kernel's entries. Both wait only for
+//! neighbours that speak the family and have not said End-of-RIB, and never beyond a deadline.
+//!
+//! That linnetd has restarted is said in every run, as FRR does: whether it is the first one cannot be known where
+//! nothing outlives a container but the kernel's tables, and a neighbour that is told so needlessly merely does
+//! not wait for our End-of-RIB.
+
+use std::time::{Duration, Instant};
+
+use bgp::rib::Rib;
+use bgp::session::{RemoteAs, Restarted};
+use bgp::types::{Family, FamilySet, PeerId};
+
+use crate::config::{BgpConfig, NeighborConfig};
+
+use super::Core;
+use super::event::{LogLine, ReleaseReason};
+use super::forward::Forwarding;
+use super::peer::{Peer, Peers};
+
+/// How long after the start neighbours are waited for that have not come or not said End-of-RIB: the restart time
+/// that RFC 4724 speakers commonly announce.
+const DEADLINE: Duration = Duration::from_secs(120);
+
+/// How long the first look at the kernel may take before sessions begin without it.
+const FIRST_LOOK: Duration = Duration::from_secs(3);
+
+/// How long a neighbour that knows no End-of-RIB takes to say all it has, as far as anybody can tell.
+const WITHOUT_END_OF_RIB: Duration = Duration::from_secs(5);
+
+/// How long those may take to come who are not named in the configuration: a try or two to connect.
+const STRANGERS: Duration = Duration::from_secs(15);
+
+/// The time from the start until everybody has been heard.
+#[derive(Debug)]
+pub(super) struct Startup {
+    started: Instant,
+    /// Sessions have begun, with this.
+    restarted: Option<Restarted>,
+    /// Families in which End-of-RIB is held back.
+    held: FamilySet,
+}
+
+impl Startup {
+    pub(super) fn new(now: Instant) -> Startup {
+        Startup { started: now, restarted: None, held: Family::ALL.into_iter().collect() }
+    }
+
+    /// How this speaker has restarted, once sessions may begin.
+    pub(super) fn restarted(&self) -> Option<Restarted> {
+        self.restarted
+    }
+
+    /// Lets sessions begin, if that is due. Says whether it just became so.
+    fn begin(&mut self, now: Instant, forwarding: Option<&Forwarding>, at_once: bool) -> bool {
+        let is_ready =
+            at_once || forwarding.is_none_or(Forwarding::is_synced) || now >= self.started + FIRST_LOOK;
+        if self.restarted.is_some() || !is_ready {
+            return false;
+        }
+        // Unicast routes are passed on and not forwarded by, so nothing about them can have been lost.
+        let forwards = |family: &Family| match family {
+            Family::L2vpnEvpn => forwarding.is_none_or(Forwarding::has_found_rows),
+            Family::Ipv4Unicast | Family::Ipv6Unicast => true,
+        };
+        let preserved = Family::ALL.into_iter().filter(forwards).collect();
+        self.restarted = Some(Restarted { at: self.started, preserved });
+        true
+    }
+
+    /// A family in which End-of-RIB need be held back no longer.
+    pub(super) fn poll_heard_out(
+        &mut self,
+        now: Instant,
+        config: &BgpConfig,
+        peers: &Peers,
+        rib: &Rib,
+        forwarding: Option<&Forwarding>,
+    ) -> Option<Family> {
+        let is_late = now >= self.started + DEADLINE;
+        let is_read = |family| family != Family::L2vpnEvpn || forwarding.is_none_or(|f| f.is_current(rib));
+        let strangers = !config.ranges.is_empty() && now < self.started + STRANGERS;
+        let heard_out = |family: &Family| {
+            let mut awaited = peers.iter().filter(|peer| is_passed_on(peer, *family, config, peers));
+            is_late
+                || !strangers
+                    && is_read(*family)
+                    && !awaited.any(|peer| is_awaited(now, peer, *family, false))
+        };
+        let family = self.held.iter().find(heard_out)?;
+        self.held.remove(family);
+        Some(family)
+    }
+
+    /// Why what a former run left in the kernel need be kept no longer, if that is so.
+    pub(super) fn may_release(
+        &self,
+        now: Instant,
+        peers: &Peers,
+        rib: &Rib,
+        forwarding: &Forwarding,
+    ) -> Option<ReleaseReason> {
+        let awaited = || peers.iter().any(|peer| is_awaited(now, peer, Family::L2vpnEvpn, true));
+        if forwarding.is_current(rib) && !awaited() {
+            Some(ReleaseReason::EndOfRib)
+        } else {
+            (now >= self.started + DEADLINE).then_some(ReleaseReason::Deadline)
+        }
+    }
+
+    /// When to ask again though nothing has happened.
+    pub(super) fn poll_timeout(&self, now: Instant, peers: &Peers, keeps_stale: bool) -> Option<Instant> {
+        let first_look = self.restarted.is_none().then_some(self.started + FIRST_LOOK);
+        if self.held.is_empty() && !keeps_stale {
+            return first_look;
+        }
+        let unmarked =
+            peers.iter().filter_map(|peer| Some(peer.session.as_ref()?.since + WITHOUT_END_OF_RIB));
+        let deadlines = [self.started + DEADLINE, self.started + STRANGERS]
+            .into_iter()
+            .chain(unmarked)
+            .filter(|due| *due > now);
+        first_look.into_iter().chain(deadlines).min()
+    }
+}
+
+/// Whether a neighbour has more to say in a family, as far as can be told. One that restarts itself waits for nobody
+/// and is not waited for (RFC 4724 section 4.1), except with what would be lost with certainty.
+fn is_awaited(now: Instant, peer: &Peer, family: Family, though_restarting: bool) -> bool {
+    if peer.shut_down || !peer.config.families.contains(family) {
+        return false;
+    }
+    let Some(session) = &peer.session else { return true };
+    if !session.agreed.families.contains(family) || session.end_of_rib.contains(family) {
+        return false;
+    }
+    match &session.agreed.restart {
+        Some(restart) => though_restarting || !restart.restarting,
+        None => now < session.since + WITHOUT_END_OF_RIB,
+    }
+}
+
+/// Whether somebody else would be told of the neighbour's routes (RFC 4456 section 6).
+fn is_passed_on(from: &Peer, family: Family, config: &BgpConfig, peers: &Peers) -> bool {
+    let only_to_clients = is_plain_internal(&from.config, config);
+    peers.iter().any(|to| {
+        to.id != from.id
+            && to.config.families.contains(family)
+            && !(only_to_clients && is_plain_internal(&to.config, config))
+    })
+}
+
+/// In this AS, and no client of this reflector.
+fn is_plain_internal(neighbor: &NeighborConfig, config: &BgpConfig) -> bool {
+    let internal = match &neighbor.remote_as {
+        RemoteAs::Number(asn) => *asn == config.asn,
+        RemoteAs::OneOf(asns) => asns.iter().all(|asn| *asn == config.asn),
+        RemoteAs::Internal => true,
+        RemoteAs::External | RemoteAs::Any => false,
+    };
+    internal && !neighbor.route_reflector_client
+}
+
+impl Core {
+    /// Has the neighbours' tasks begun, once, as soon as that may be, or at once.
+    pub(super) fn begin_sessions(&mut self, now: Instant, at_once: bool) {
+        if self.startup.begin(now, self.forwarding.as_ref(), at_once) {
+            let all: Vec<PeerId> = self.peers.iter().map(|peer| peer.id).collect();
+            all.into_iter().for_each(|id| self.start_peer(id));
+        }
+    }
+
+    /// What is to be done once after the start, as soon as it may be.
+    pub(super) fn start_up(&mut self, now: Instant) {
+        self.begin_sessions(now, false);
+        let Core { startup, config, peers, rib, export, forwarding, .. } = self;
+        while let Some(family) = startup.poll_heard_out(now, &config.bgp, peers, rib, forwarding.as_ref()) {
+            export.hold_end_of_rib(family, false);
+        }
+        if let Some(forwarding) = forwarding.as_mut().filter(|forwarding| forwarding.keeps_stale())
+            && let Some(reason) = startup.may_release(now, peers, rib, forwarding)
+        {
+            forwarding.release_stale();
+            self.log(LogLine::StaleReleased(reason));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bgp::session::PeerRestart;
+
+    use super::super::testing::*;
+    use super::*;
+    use crate::core::PeerNews;
+
+    const EVPN: Family = Family::L2vpnEvpn;
+    const PEERS: [u32; 2] = [0, 1];
+
+    fn seconds(n: u64) -> Duration {
+        Duration::from_secs(n)
+    }
+
+    /// Says End-of-RIB, and may have restarted itself.
+    fn restart(restarting: bool) -> Option<PeerRestart> {
+        Some(PeerRestart {
+            restarting,
+            restart_time: seconds(120),
+            notification: true,
+            families: FamilySet::EMPTY,
+            preserved: FamilySet::EMPTY,
+            long_lived: None,
+        })
+    }
+
+    /// Whether End-of-RIB has been sent to a peer, and the kernel's former rows may go.
+    fn standing(node: &Node, peer: u32) -> (bool, bool) {
+        let status = node.core.export.status(&node.core.rib, PeerId(peer), EVPN);
+        (status.unwrap().in_sync, !node.core.forwarding.as_ref().unwrap().keeps_stale())
+    }
+
+    #[test]
+    fn sessions_begin_when_the_kernel_has_been_read() {
+        let node = Node::new();
+        assert_eq!(
+            node.begun.map(|restarted| restarted.preserved.contains(EVPN)),
+            Some(false),
+            "nothing was there"
+        );
+        let node = Node::with_former_rows();
+        assert_eq!(node.begun.map(|restarted| restarted.preserved.contains(EVPN)), Some(true));
+    }
+
+    #[test]
+    fn a_leaf_passes_nothing_on_and_says_end_of_rib_at_once() {
+        let mut node = Node::new();
+        node.up_with(0, restart(false));
+        node.run();
+        assert_eq!(standing(&node, 0), (true, false), "but the kernel waits for both reflectors");
+        node.up_with(1, restart(false));
+        PEERS.into_iter().for_each(|peer| node.peer(peer, PeerNews::EndOfRib(EVPN)));
+        node.run();
+        assert_eq!(standing(&node, 0), (true, true));
+    }
+
+    #[test]
+    fn a_reflector_hears_the_others_out() {
+        for (other, waits) in [(restart(false), true), (restart(true), false), (None, true)] {
+            let mut node = Node::reflector();
+            PEERS.into_iter().for_each(|peer| node.up_with(peer, other.clone()));
+            node.run();
+            assert_eq!(!standing(&node, 0).0, waits, "{other:?}");
+            node.pass(seconds(5));
+            assert_eq!(!standing(&node, 0).0, waits && other.is_some(), "who cannot say so has had its time");
+            PEERS.into_iter().for_each(|peer| node.peer(peer, PeerNews::EndOfRib(EVPN)));
+            node.run();
+            assert!(standing(&node, 0).0);
+        }
+    }
+
+    #[test]
+    fn nobody_is_waited_for_beyond_the_deadline() {
+        let mut node = Node::reflector();
+        node.up_with(0, restart(false));
+        node.run();
+        assert_eq!(standing(&node, 0), (false, false));
+        assert!(node.core.poll_timeout(node.now).is_some_and(|due| due <= node.now + DEADLINE));
+        node.pass(DEADLINE);
+        assert_eq!(standing(&node, 0), (true, true));
+    }
+}

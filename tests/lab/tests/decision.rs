@@ -1,0 +1,114 @@
+//! Which path is used, and which may be used beside it, between neighbours of other implementations.
+
+#![expect(clippy::indexing_slicing, reason = "JSON values index to null")]
+
+mod hub;
+
+use anyhow::{Result, ensure};
+use hub::{BOUND, Hub};
+use lab::{Daemon, skip_if, wait_until};
+
+const PREFIX: &str = "10.244.0.0/24";
+const BIRDS: &str = "10.1.1.1";
+const GOBGPS: &str = "10.1.2.1";
+
+/// BIRD with a route that has a MED.
+const BIRD: &str = "router id 10.1.1.1;
+protocol device {}
+protocol static { ipv4; route 10.244.0.0/24 blackhole; }
+protocol bgp {
+  local as 65001; neighbor 10.1.1.0 as 65000; connect delay time 1; connect retry time 1;
+  ipv4 { import all; export filter { bgp_med = 20; accept; }; };
+}
+";
+
+const GOBGP: &str = "[global.config]
+as = 65001
+router-id = \"10.1.2.1\"
+[[neighbors]]
+[neighbors.config]
+neighbor-address = \"10.1.2.0\"
+peer-as = 65000
+[neighbors.timers.config]
+connect-retry = 1
+";
+
+fn linnet(settings: &str, of_bird: &str) -> String {
+    format!(
+        "bgp:
+  asn: 65000
+  router_id: 10.1.0.1
+  listen: {{ addresses: [\"0.0.0.0\"] }}
+  ebgp_default: accept
+{settings}  neighbors:
+    - {{ address: {BIRDS}, remote_as: 65001, connect_retry: 1{of_bird} }}
+    - {{ address: {GOBGPS}, remote_as: 65001, connect_retry: 1 }}
+"
+    )
+}
+
+/// A path as `linnet explain` shows it: from whom, its marks, and why it stands where it stands.
+type Shown = (String, &'static str, String);
+
+fn shown(from: &str, marks: &'static str, reason: &str) -> Shown {
+    (from.to_owned(), marks, reason.to_owned())
+}
+
+fn explained(hub: &Hub) -> Result<Vec<Shown>> {
+    let explained = hub.linnet.linnet(&format!("explain {PREFIX}"))?;
+    let explained = if explained.is_array() { explained[0].clone() } else { explained };
+    let paths = explained["paths"].as_array().cloned().unwrap_or_default();
+    let of = |path: &serde_json::Value| {
+        let marks = match (path["best"] == true, path["multipath"] == true) {
+            (true, _) => ">",
+            (false, true) => "=",
+            (false, false) => "",
+        };
+        let text = |key: &str| path[key].as_str().unwrap_or_default().to_owned();
+        (text("neighbor"), marks, text("reason"))
+    };
+    Ok(paths.iter().map(of).collect())
+}
+
+fn wait_for(hub: &Hub, what: &str, expected: &[Shown]) -> Result<()> {
+    wait_until(BOUND, what, || {
+        let found = explained(hub)?;
+        ensure!(found == expected, "{found:#?}");
+        Ok(())
+    })
+}
+
+fn announce_by_gobgp(hub: &Hub, med: u32) -> Result<()> {
+    hub.spoke(2)?.sh(&format!("gobgp global rib add {PREFIX} origin igp med {med}")).map(drop)
+}
+
+#[test]
+fn equal_paths_are_used_side_by_side_until_a_med_tells_them_apart() -> Result<()> {
+    skip_if!(hub::missing(&[Daemon::Bird, Daemon::Gobgp]));
+    let configuration = linnet("  multipath: { ebgp: 2 }\n", "");
+    let hub = Hub::up(&configuration, &[(Daemon::Bird, BIRD), (Daemon::Gobgp, GOBGP)])?;
+    announce_by_gobgp(&hub, 20)?;
+    let equal = [shown(BIRDS, ">", "lower router ID"), shown(GOBGPS, "=", "higher router ID")];
+    wait_for(&hub, "two paths side by side", &equal)?;
+    let cli = lab::daemon::linnet_cli()?;
+    let table = hub.linnet.output(&[&cli.to_string_lossy(), "rib"])?;
+    assert!(table.contains("*=  10.244.0.0/24  10.1.2.1"), "{table}");
+    announce_by_gobgp(&hub, 10)?;
+    wait_for(&hub, "the lower MED", &[shown(GOBGPS, ">", "lower MED"), shown(BIRDS, "", "higher MED")])?;
+    announce_by_gobgp(&hub, 20)?;
+    wait_for(&hub, "both again", &equal)
+}
+
+#[test]
+fn a_neighbour_may_be_preferred() -> Result<()> {
+    skip_if!(hub::missing(&[Daemon::Bird, Daemon::Gobgp]));
+    for (of_bird, reasons) in [
+        (", weight: 5", ["higher weight", "lower weight"]),
+        (", local_pref: 150", ["higher local preference", "lower local preference"]),
+    ] {
+        let hub = Hub::up(&linnet("", of_bird), &[(Daemon::Bird, BIRD), (Daemon::Gobgp, GOBGP)])?;
+        announce_by_gobgp(&hub, 10)?;
+        wait_for(&hub, of_bird, &[shown(BIRDS, ">", reasons[0]), shown(GOBGPS, "", reasons[1])])?;
+    }
+    Ok(())
+}

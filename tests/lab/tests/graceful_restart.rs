@@ -1,0 +1,388 @@
+//! Graceful restart with other implementations, in both roles (RFC 4724): who restarts is waited for, and what it
+//! told goes on being told and used.
+
+#![expect(clippy::indexing_slicing, reason = "JSON values index to null")]
+
+mod fabric;
+mod hub;
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use fabric::host;
+use hub::{BOUND, Hub, family};
+use lab::packet::Pinger;
+use lab::{Daemon, Lab, Node, skip_if, wait_until};
+use serde_json::Value;
+
+/// A route that is announced before and after a restart, and one that is not announced again.
+const KEPT: &str = "10.244.1.0/24";
+const LEFT: &str = "10.244.9.0/24";
+const RESTARTS: &str = "10.1.1.1";
+const OTHER: &str = "10.1.2.1";
+
+/// A spoke that restarts gracefully and originates these routes.
+fn configuration(daemon: Daemon, spoke: usize, routes: &[&str]) -> String {
+    match daemon {
+        Daemon::Frr => frr(spoke, routes),
+        Daemon::Gobgp => gobgp(spoke),
+        _ => bird(spoke, routes),
+    }
+}
+
+fn frr(spoke: usize, routes: &[&str]) -> String {
+    let networks: String = routes.iter().map(|route| format!("  network {route}\n")).collect();
+    format!(
+        "router bgp 65000
+ bgp router-id 10.1.{spoke}.1
+ bgp graceful-restart
+ bgp graceful-restart preserve-fw-state
+ no bgp network import-check
+ neighbor 10.1.{spoke}.0 remote-as 65000
+ neighbor 10.1.{spoke}.0 timers connect 1
+ address-family ipv4 unicast
+{networks} exit-address-family
+"
+    )
+}
+
+fn bird(spoke: usize, routes: &[&str]) -> String {
+    let routes: String = routes.iter().map(|route| format!("route {route} blackhole; ")).collect();
+    format!(
+        "router id 10.1.{spoke}.1;
+timeformat route \"%s.%6f\";
+protocol device {{}}
+protocol static {{ ipv4; {routes}}}
+protocol bgp linnet {{
+  local as 65000; neighbor 10.1.{spoke}.0 as 65000; connect delay time 1; connect retry time 1;
+  graceful restart on; long lived graceful restart on;
+  ipv4 {{ import all; export all; }};
+}}
+"
+    )
+}
+
+fn gobgp(spoke: usize) -> String {
+    format!(
+        "[global.config]
+as = 65000
+router-id = \"10.1.{spoke}.1\"
+[[neighbors]]
+[neighbors.config]
+neighbor-address = \"10.1.{spoke}.0\"
+peer-as = 65000
+[neighbors.timers.config]
+connect-retry = 1
+[neighbors.graceful-restart.config]
+enabled = true
+restart-time = 120
+notification-enabled = true
+[[neighbors.afi-safis]]
+[neighbors.afi-safis.config]
+afi-safi-name = \"ipv4-unicast\"
+[neighbors.afi-safis.mp-graceful-restart.config]
+enabled = true
+"
+    )
+}
+
+/// A reflector of the two spokes.
+fn linnet(settings: &str) -> String {
+    let neighbor = |address| {
+        format!(
+            "    - {{ address: {address}, remote_as: 65000, families: [ipv4-unicast], connect_retry: 1, \
+             route_reflector_client: true }}\n"
+        )
+    };
+    format!(
+        "bgp:
+  asn: 65000
+  router_id: 10.1.0.1
+  listen: {{ addresses: [\"0.0.0.0\"] }}
+  graceful_restart: {{ {settings} }}
+  neighbors:
+{}{}",
+        neighbor(RESTARTS),
+        neighbor(OTHER)
+    )
+}
+
+/// Has a spoke originate what its configuration cannot say.
+fn originate(node: &Node, routes: &[&str]) -> Result<()> {
+    if node.daemon() == Some(Daemon::Gobgp) {
+        for route in routes {
+            node.output(&["gobgp", "global", "rib", "add", route, "-a", "ipv4"])?;
+        }
+    }
+    Ok(())
+}
+
+/// Waits until linnetd shows such a family of the first spoke.
+fn wait_for(hub: &Hub, what: &str, such: impl Fn(&Value) -> bool) -> Result<Value> {
+    wait_until(BOUND, what, || {
+        let shown = hub.linnet.linnet(&format!("neighbor {RESTARTS}"))?;
+        ensure!(such(family(&shown, "ipv4-unicast")), "{shown:#}");
+        Ok(shown)
+    })
+    .with_context(|| hub.linnet.log())
+}
+
+/// The prefixes that BIRD has from linnetd, each with when it became as it is.
+fn at_bird(node: &Node) -> Result<Vec<(String, String)>> {
+    let shown = node.birdc("show route protocol linnet")?;
+    let route = |line: &str| {
+        let (prefix, rest) = line.split_once(char::is_whitespace)?;
+        let since = rest.split_once("[linnet ")?.1.split([' ', ']']).next()?;
+        Some((prefix.to_owned(), since.to_owned()))
+    };
+    Ok(shown.lines().filter(|line| line.starts_with("10.244.")).filter_map(route).collect())
+}
+
+fn prefixes(routes: &[(String, String)]) -> Vec<&str> {
+    let mut prefixes: Vec<&str> = routes.iter().map(|(prefix, _)| prefix.as_str()).collect();
+    prefixes.sort_unstable();
+    prefixes
+}
+
+/// How many UPDATEs linnetd has sent to the other spoke.
+fn told_the_other(hub: &Hub) -> Result<u64> {
+    let shown = hub.linnet.linnet(&format!("neighbor {OTHER}"))?;
+    shown["messages_sent"]["update"].as_u64().context("no count")
+}
+
+/// A neighbour is killed: linnetd keeps its routes and tells nobody, and what it does not announce when it is back
+/// goes.
+fn a_neighbour_restarts(daemon: Daemon) -> Result<()> {
+    skip_if!(hub::missing(&[daemon, Daemon::Bird]));
+    let both = [KEPT, LEFT];
+    let spokes =
+        [(daemon, &*configuration(daemon, 1, &both)), (Daemon::Bird, &configuration(Daemon::Bird, 2, &[]))];
+    let mut hub = Hub::up(&linnet(""), &spokes)?;
+    originate(hub.spoke(1)?, &both)?;
+    let up =
+        wait_for(&hub, "two routes", |shown| shown["accepted"] == 2 && shown["end_of_rib_received"] == true)?;
+    assert!(!up["graceful_restart"]["families"].to_string().is_empty(), "{up:#}");
+    wait_until(BOUND, "both routes at the other neighbour", || {
+        let routes = at_bird(hub.spoke(2)?)?;
+        ensure!(prefixes(&routes) == both, "{routes:?}");
+        Ok(())
+    })?;
+    hub.wait_for_session(OTHER, "End-of-RIB", |shown| family(shown, "ipv4-unicast")["in_sync"] == true)?;
+    // Counters are shown with a delay of a second at most.
+    std::thread::sleep(Duration::from_millis(1100));
+    let (routes, told) = (at_bird(hub.spoke(2)?)?, told_the_other(&hub)?);
+
+    hub.spokes.first_mut().context("no spoke")?.kill_daemon()?;
+    wait_for(&hub, "stale routes", |shown| {
+        shown["stale"] == 2 && shown["accepted"] == 2 && shown["stale_phase"] == "away"
+    })?;
+    let rib = hub.linnet.linnet("rib")?;
+    assert!(rib.as_array().is_some_and(|paths| paths.iter().all(|path| path["stale"] == true)), "{rib:#}");
+    assert_eq!(at_bird(hub.spoke(2)?)?, routes, "untouched while {daemon} is away");
+
+    let spoke = hub.spokes.first_mut().context("no spoke")?;
+    let path = if daemon == Daemon::Frr { "/etc/frr/frr.conf" } else { "/etc/bird/bird.conf" };
+    if daemon != Daemon::Gobgp {
+        spoke.write_file(Path::new(path), configuration(daemon, 1, &[KEPT]).as_bytes())?;
+    }
+    spoke.recover_daemon()?;
+    spoke.wait_until_ready()?;
+    originate(spoke, &[KEPT])?;
+    wait_for(&hub, "its one route", |shown| shown["stale"] == 0 && shown["accepted"] == 1)?;
+    wait_until(BOUND, "end of the other route", || {
+        let routes = at_bird(hub.spoke(2)?)?;
+        ensure!(prefixes(&routes) == [KEPT], "{routes:?}");
+        Ok(())
+    })?;
+    if daemon != Daemon::Gobgp {
+        std::thread::sleep(Duration::from_millis(1100));
+        let after = at_bird(hub.spoke(2)?)?;
+        assert_eq!(
+            after.first(),
+            routes.iter().find(|(prefix, _)| prefix == KEPT),
+            "untouched all the while"
+        );
+        assert_eq!(told_the_other(&hub)?, told + 1, "a single withdrawal");
+    }
+    Ok(())
+}
+
+#[test]
+fn frr_is_killed_and_comes_back() -> Result<()> {
+    a_neighbour_restarts(Daemon::Frr)
+}
+
+#[test]
+fn bird_is_killed_and_comes_back() -> Result<()> {
+    a_neighbour_restarts(Daemon::Bird)
+}
+
+#[test]
+fn gobgp_is_killed_and_comes_back() -> Result<()> {
+    a_neighbour_restarts(Daemon::Gobgp)
+}
+
+/// How the helper holds the route that linnetd reflects: whether it is marked stale, and what would be another if
+/// the route had gone and come again. `None` where there is no such route.
+fn held(node: &Node) -> Result<Option<(bool, String)>> {
+    Ok(match node.daemon() {
+        Some(Daemon::Frr) => {
+            let path = &node.vtysh_json(&format!("show bgp ipv4 unicast {KEPT} json"))?;
+            let first = &path["paths"][0];
+            let stale = first["stale"] == true;
+            first.is_object().then(|| (stale, first["version"].to_string()))
+        }
+        Some(Daemon::Gobgp) => {
+            let rib = node.gobgp("global rib -a ipv4")?;
+            let path = &rib[KEPT][0];
+            path.is_object().then(|| (path["stale"] == true, String::new()))
+        }
+        _ => at_bird(node)?.into_iter().find(|(prefix, _)| prefix == KEPT).map(|(_, since)| (false, since)),
+    })
+}
+
+/// linnetd goes, by force and by leave, and comes back: the helper has the route all the while. Twice in a row.
+fn linnetd_restarts(helper: Daemon) -> Result<()> {
+    skip_if!(hub::missing(&[helper, Daemon::Bird]));
+    let spokes =
+        [(helper, &*configuration(helper, 1, &[])), (Daemon::Bird, &configuration(Daemon::Bird, 2, &[KEPT]))];
+    let mut hub = Hub::up(&linnet(""), &spokes)?;
+    let before = wait_until(BOUND, "route at the helper", || held(hub.spoke(1)?)?.context("none"))?;
+    hub.wait_for_session(RESTARTS, "End-of-RIB", |shown| family(shown, "ipv4-unicast")["in_sync"] == true)?;
+    for by_force in [true, false, true, false] {
+        if by_force {
+            hub.linnet.kill_daemon()?;
+        } else {
+            hub.linnet.stop_daemon()?;
+        }
+        let away = if helper == Daemon::Bird {
+            held(hub.spoke(1)?)?
+        } else {
+            wait_until(BOUND, "stale route", || {
+                let held = held(hub.spoke(1)?)?;
+                ensure!(held.as_ref().is_some_and(|(stale, _)| *stale), "{held:?}");
+                Ok(held)
+            })?
+        };
+        assert_eq!(away.map(|(_, version)| version), Some(before.1.clone()), "while linnetd is away");
+        hub.linnet.start_daemon()?;
+        hub.linnet.wait_until_ready()?;
+        let back = hub.wait_for_session(RESTARTS, "End-of-RIB after the restart", |shown| {
+            family(shown, "ipv4-unicast")["in_sync"] == true
+        })?;
+        assert_eq!(family(&back, "ipv4-unicast")["advertised"], 1, "{back:#}");
+        wait_until(BOUND, "route that is not stale", || {
+            let held = held(hub.spoke(1)?)?;
+            ensure!(held.as_ref() == Some(&before), "{held:?} was {before:?}");
+            Ok(())
+        })
+        .with_context(|| hub.linnet.log())?;
+    }
+    Ok(())
+}
+
+#[test]
+fn frr_waits_for_linnetd() -> Result<()> {
+    linnetd_restarts(Daemon::Frr)
+}
+
+#[test]
+fn bird_waits_for_linnetd() -> Result<()> {
+    linnetd_restarts(Daemon::Bird)
+}
+
+#[test]
+fn gobgp_waits_for_linnetd() -> Result<()> {
+    linnetd_restarts(Daemon::Gobgp)
+}
+
+/// BIRD is away for longer than its restart time: its routes become a last resort, are told only to who knows what
+/// that means, and go when their time is over.
+#[test]
+fn a_neighbour_that_is_away_for_long_is_a_last_resort() -> Result<()> {
+    skip_if!(hub::missing(&[Daemon::Bird, Daemon::Gobgp]));
+    let short = configuration(Daemon::Bird, 1, &[KEPT])
+        .replace("graceful restart on;", "graceful restart on; graceful restart time 1;");
+    let observer = configuration(Daemon::Bird, 2, &[]);
+    let mut hub = Hub::up(
+        &linnet("long_lived: { enabled: true, stale_time: 4 }"),
+        &[(Daemon::Bird, &*short), (Daemon::Bird, &observer)],
+    )?;
+    wait_for(&hub, "its route", |shown| shown["accepted"] == 1 && shown["end_of_rib_received"] == true)?;
+    wait_until(BOUND, "route", || {
+        ensure!(prefixes(&at_bird(hub.spoke(2)?)?) == [KEPT]);
+        Ok(())
+    })?;
+    hub.spokes.first_mut().context("no spoke")?.kill_daemon()?;
+    wait_for(&hub, "long-lived stale routes", |shown| {
+        shown["stale"] == 1 && shown["stale_phase"] == "long_lived"
+    })?;
+    wait_until(BOUND, "LLGR_STALE at BIRD", || {
+        let shown = hub.spoke(2)?.birdc(&format!("show route {KEPT} all"))?;
+        // 65535:6 (RFC 9494 section 3).
+        ensure!(shown.contains("(65535,6)"), "{shown}");
+        Ok(())
+    })?;
+    wait_for(&hub, "end of its route", |shown| shown["accepted"] == 0)?;
+    wait_until(BOUND, "end of its route at BIRD", || {
+        let routes = at_bird(hub.spoke(2)?)?;
+        ensure!(routes.is_empty(), "{routes:?}");
+        Ok(())
+    })
+}
+
+/// Through restarts of a leaf and of the reflector, two in a row of each, not one packet of a ping is lost.
+#[test]
+fn nothing_is_lost_while_linnetds_restart() -> Result<()> {
+    let topology = fabric::topology("tests/lab/tests/three-leaves/three-leaves.clab.yml")?;
+    skip_if!(topology.missing());
+    let mut lab = Lab::up(&topology)?;
+    let (host1, host2) = (host("host1", "leaf1", 11), host("host2", "leaf2", 21));
+    fabric::introduce(&lab, host1)?;
+    fabric::introduce(&lab, host2)?;
+    fabric::wait_until_known(lab.node("leaf1")?, host2)?;
+    fabric::wait_until_known(lab.node("leaf2")?, host1)?;
+    wait_until_heard_out(&lab)?;
+    let rows = fabric::remote_rows(lab.node("leaf2")?, host1)?;
+
+    let pinger = Pinger::start(lab.node(host1.node)?.netns(), host2.ip, Duration::from_millis(5));
+    fabric::wait_for_answer(&pinger, Instant::now())?;
+    for (node, by_force) in
+        [("leaf1", true), ("leaf1", false), ("rr", true), ("rr", false), ("leaf1", false), ("leaf1", true)]
+    {
+        let daemon = lab.node_mut(node)?;
+        if by_force {
+            daemon.kill_daemon()?;
+        } else {
+            daemon.stop_daemon()?;
+        }
+        std::thread::sleep(fabric::QUIET);
+        assert_eq!(fabric::remote_rows(lab.node("leaf2")?, host1)?, rows, "while linnetd on {node} is away");
+        lab.node_mut(node)?.start_daemon()?;
+        lab.node(node)?.wait_until_ready()?;
+        wait_until_heard_out(&lab)?;
+        assert_eq!(fabric::remote_rows(lab.node("leaf2")?, host1)?, rows, "linnetd on {node} is back");
+    }
+    fabric::wait_for_answer(&pinger, Instant::now())?;
+    let pings = pinger.stop()?;
+    assert_eq!(pings.lost(), [0; 0], "of {} pings", pings.received());
+    Ok(())
+}
+
+/// Waits until every linnetd has all sessions, has said all it has to everybody, and has heard everybody out.
+fn wait_until_heard_out(lab: &Lab) -> Result<()> {
+    for node in ["rr", "leaf1", "leaf2"] {
+        wait_until(fabric::CONVERGE, &format!("sessions of {node}"), || {
+            let neighbors = lab.node(node)?.linnet("neighbor")?;
+            let done = |neighbor: &Value| {
+                let family = family(neighbor, "l2vpn-evpn");
+                family["in_sync"] == true && family["end_of_rib_received"] == true && family["stale"] == 0
+            };
+            ensure!(neighbors.as_array().is_some_and(|all| all.iter().all(done)), "{neighbors:#}");
+            Ok(())
+        })
+        .with_context(|| lab.node(node).map(Node::log).unwrap_or_default())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,156 @@
+//! Roles and route leaks (RFC 9234) with BIRD, and which paths are refused unless an operator allows them.
+
+mod hub;
+
+use anyhow::{Result, ensure};
+use hub::{BOUND, Hub, family};
+use lab::{Daemon, skip_if, wait_until};
+use serde_json::{Value, json};
+
+/// linnetd in AS 65000 between BIRD in AS 65001 and BIRD in AS 65002, each with these settings.
+fn linnet(first: &str, second: &str) -> String {
+    format!(
+        "bgp:
+  asn: 65000
+  router_id: 10.1.0.1
+  ebgp_default: accept
+  listen: {{ addresses: [\"0.0.0.0\"] }}
+  neighbors:
+    - {{ address: 10.1.1.1, remote_as: 65001, families: [ipv4-unicast], connect_retry: 1{first} }}
+    - {{ address: 10.1.2.1, remote_as: 65002, families: [ipv4-unicast], connect_retry: 1{second} }}
+"
+    )
+}
+
+/// BIRD number `n` with a route of its own, these options of the session and this export filter.
+fn bird(n: u32, options: &str, export: &str) -> String {
+    format!(
+        "router id 10.1.{n}.1;
+protocol device {{}}
+protocol static {{ ipv4; route 10.244.{n}.0/24 blackhole; }}
+protocol bgp linnet {{
+  local as 6500{n};
+  neighbor 10.1.{n}.0 as 65000;
+  connect delay time 1; connect retry time 1; error wait time 1, 2;
+  {options}
+  ipv4 {{ import all; {export} }};
+}}
+"
+    )
+}
+
+const ALL: &str = "export all;";
+
+fn up(settings: [&str; 2], options: [&str; 2], exports: [&str; 2]) -> Result<Hub> {
+    let birds = [bird(1, options[0], exports[0]), bird(2, options[1], exports[1])];
+    Hub::up(&linnet(settings[0], settings[1]), &[(Daemon::Bird, &birds[0]), (Daemon::Bird, &birds[1])])
+}
+
+fn accepted(shown: &Value) -> u64 {
+    family(shown, "ipv4-unicast")["accepted"].as_u64().unwrap_or_default()
+}
+
+/// The path that linnetd has to a prefix, with all its attributes.
+fn path(hub: &Hub, prefix: &str) -> Result<Value> {
+    let shown = hub.linnet.linnet(&format!("rib {prefix} --detail"))?;
+    Ok(shown.get(0).cloned().unwrap_or_default())
+}
+
+/// A provider's route is marked on receipt, goes to a customer with its mark, and not to another provider.
+#[test]
+fn a_route_from_above_only_goes_down() -> Result<()> {
+    skip_if!(hub::missing(&[Daemon::Bird]));
+    let down = up(
+        [", role: customer, role_strict: true", ", role: provider"],
+        ["local role provider;", "local role customer;"],
+        [ALL; 2],
+    )?;
+    let shown = down.wait_for_session("10.1.1.1", "provider's route", |shown| accepted(shown) == 1)?;
+    assert_eq!(
+        (&shown["role"], &shown["remote_role"]),
+        (&json!("customer"), &json!("provider")),
+        "{shown:#}"
+    );
+    let agreed = shown["capabilities_agreed"].to_string();
+    assert!(agreed.contains("role customer to provider"), "{agreed}");
+    assert_eq!(path(&down, "10.244.1.0/24")?["only_to_customer"], 65001);
+    wait_until(BOUND, "the provider's route at the customer", || {
+        let shown = down.spoke(2)?.birdc("show route 10.244.1.0/24 all")?;
+        ensure!(shown.contains("BGP.otc: 65001"), "{shown}");
+        Ok(())
+    })?;
+    // What the customer sends goes up, without a mark: nobody has sent it down yet.
+    wait_until(BOUND, "the customer's route at the provider", || {
+        let shown = down.spoke(1)?.birdc("show route 10.244.2.0/24 all")?;
+        ensure!(shown.contains("BGP.as_path: 65000 65002"), "{shown}");
+        Ok(())
+    })?;
+
+    let up = up([", role: customer", ", role: customer"], ["local role provider;"; 2], [ALL; 2])?;
+    for address in ["10.1.1.1", "10.1.2.1"] {
+        let shown = up.wait_for_session(address, "route and End-of-RIB", |shown| {
+            accepted(shown) == 1 && family(shown, "ipv4-unicast")["end_of_rib_sent"] == true
+        })?;
+        assert_eq!(family(&shown, "ipv4-unicast")["advertised"], 0, "{shown:#}");
+    }
+    Ok(())
+}
+
+/// What goes to a customer gets the mark of this AS, and comes back as a leak.
+#[test]
+fn a_leak_is_refused_and_counted() -> Result<()> {
+    skip_if!(hub::missing(&[Daemon::Bird]));
+    // The customer without a role of its own passes on with a mark what it was sent; it claims to be the origin.
+    let leak = "export filter { bgp_otc = 64999; accept; };";
+    let hub = up([", role: provider", ""], ["", ""], [leak, ALL])?;
+    let shown = hub.wait_for_session("10.1.1.1", "refused leak", |shown| {
+        shown["rejected"] == json!([{"reason": "route-leak", "routes": 1}])
+    })?;
+    assert_eq!(accepted(&shown), 0, "{shown:#}");
+    wait_until(BOUND, "mark of what goes down", || {
+        let shown = hub.spoke(1)?.birdc("show route 10.244.2.0/24 all")?;
+        ensure!(shown.contains("BGP.otc: 65000"), "{shown}");
+        Ok(())
+    })
+}
+
+/// Roles that do not go together end the attempt with 2/11, whoever notices first.
+#[test]
+fn roles_that_do_not_go_together_are_refused() -> Result<()> {
+    skip_if!(hub::missing(&[Daemon::Bird]));
+    let hub =
+        up([", role: provider", ", role: peer, role_strict: true"], ["local role provider;", ""], [ALL; 2])?;
+    for (address, why) in [("10.1.1.1", "Role Mismatch"), ("10.1.2.1", "the peer names no role")] {
+        wait_until(BOUND, why, || {
+            let shown = hub.linnet.linnet(&format!("neighbor {address}"))?;
+            let error = shown["last_error"].as_str().unwrap_or_default();
+            let says = error.contains(why) || error.contains("the peer names its role as provider");
+            ensure!(says && shown["state"] != "established", "{shown:#}");
+            Ok(())
+        })?;
+    }
+    Ok(())
+}
+
+/// Paths with this AS in them or with another AS first; each neighbour of its own kind.
+#[test]
+fn paths_are_refused_unless_they_are_allowed() -> Result<()> {
+    skip_if!(hub::missing(&[Daemon::Bird]));
+    let ours = "export filter { bgp_path.prepend(65000); accept; };";
+    let refused = up(["", ", allow_as_in: 1"], ["", ""], [ours, ours])?;
+    refused.wait_for_session("10.1.1.1", "refused loop", |shown| {
+        shown["rejected"] == json!([{"reason": "as-loop", "routes": 1}])
+    })?;
+    refused.wait_for_session("10.1.2.1", "allowed loop", |shown| accepted(shown) == 1)?;
+
+    // A route server leaves its own AS out.
+    let server = "rs client;";
+    let foreign = "export filter { bgp_path.prepend(64512); accept; };";
+    let hub = up(["", ", enforce_first_as: false"], [server, server], [foreign, foreign])?;
+    hub.wait_for_session("10.1.1.1", "refused first AS", |shown| {
+        shown["rejected"] == json!([{"reason": "first-as", "routes": 1}])
+    })?;
+    hub.wait_for_session("10.1.2.1", "route of another AS", |shown| accepted(shown) == 1)?;
+    assert_eq!(path(&hub, "10.244.2.0/24")?["as_path"], "64512");
+    Ok(())
+}

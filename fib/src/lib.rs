@@ -11,6 +11,8 @@
 //! This is exact because the driver writes and listens on ONE netlink socket, so notifications, dumps and
 //! answers arrive in the order in which they happened.
 //!
+//! Beside them stands [`routes`]: the kernel's way to the next hops of BGP paths, which nothing here changes.
+//!
 //! Not here: which route is best (`bgp`), which MAC is where (`evpn`), IP routes of pods, VLAN-aware bridges,
 //! and VXLAN devices that carry many VNIs (`external`).
 
@@ -21,10 +23,12 @@ pub mod fake;
 pub mod netlink;
 pub mod op;
 pub mod reconcile;
+pub mod routes;
 pub mod row;
 
 pub use config::{FibConfig, ManagedVni};
 pub use event::{KernelEvent, Link, LinkKind};
 pub use op::{Action, Fault, Op, OpId};
 pub use reconcile::{CREDIT, Changed, Counters, Devices, Fib, FibRow, RowPlace, Status};
+pub use routes::{Resolution, RouteEvent, Routes};
 pub use row::{IfIndex, Row};

@@ -19,7 +19,7 @@ use super::policy::{self, Direction, Policies};
 use super::protection::hops;
 use super::secret::SecretFiles;
 use super::value::{Force, LocalAsValue, NextHopSelf, ShutdownValue};
-use super::{BgpConfig, Config, EvpnConfig, NeighborAddress, NeighborConfig, VniConfig};
+use super::{BgpConfig, Config, EvpnConfig, NeighborAddress, NeighborConfig, NextHopTracking, VniConfig};
 
 /// The longest text that a shutdown can carry (RFC 9003 section 2).
 const SHUTDOWN_OCTETS: usize = 255;
@@ -69,6 +69,7 @@ impl Checker {
         }
         let decision = self.decision(&path, &bgp);
         let default_local_pref = bgp.default_local_pref.unwrap_or(DEFAULT_LOCAL_PREF);
+        let next_hop_tracking = self.next_hop_tracking(&path, &bgp);
         let listen = self.listen(&path, bgp.listen);
         self.graceful_restart(&path, &bgp.graceful_restart);
         let groups = groups::resolve(self, &path.key("peer_groups"), &bgp.peer_groups);
@@ -106,11 +107,20 @@ impl Checker {
             cluster_id,
             decision,
             default_local_pref,
+            next_hop_tracking,
             listen,
             neighbors,
             ranges,
             policies,
         }
+    }
+
+    fn next_hop_tracking(&mut self, path: &Path, bgp: &file::Bgp) -> Option<NextHopTracking> {
+        if bgp.next_hop_via_default.is_some() && !bgp.next_hop_tracking {
+            self.find(path.key("next_hop_via_default"), "says nothing without `next_hop_tracking: true`");
+        }
+        let via_default = bgp.next_hop_via_default.unwrap_or(true);
+        bgp.next_hop_tracking.then_some(NextHopTracking { via_default })
     }
 
     fn listen(&mut self, path: &Path, listen: Option<file::Listen>) -> Vec<std::net::SocketAddr> {

@@ -199,6 +199,7 @@ fn restart_keys(running: &Config, wanted: &Config) -> Vec<&'static str> {
         ("bgp.router_id", old.router_id == new.router_id),
         ("bgp.cluster_id", old.cluster_id == new.cluster_id),
         ("bgp.default_local_pref", old.default_local_pref == new.default_local_pref),
+        ("bgp.next_hop_tracking, bgp.next_hop_via_default", old.next_hop_tracking == new.next_hop_tracking),
         ("bgp.listen", old.listen == new.listen),
         ("evpn", running.evpn == wanted.evpn),
         ("api", running.api == wanted.api),

@@ -52,6 +52,14 @@ pub struct Bgp {
     pub client_to_client_reflection: bool,
     /// LOCAL_PREF of own routes, and of received ones that have none. 100 unless given.
     pub default_local_pref: Option<u32>,
+    /// A path counts only while the kernel's main table has a route to its next hop, and of paths that are equal
+    /// otherwise the one whose next hop has the route of the lowest metric is best. Not for a reflector whose node has
+    /// no routes to the next hops of others. Without it every next hop counts as reachable.
+    #[serde(default)]
+    pub next_hop_tracking: bool,
+    /// With `next_hop_tracking`: a default route is a route to a next hop, too. True unless given, as in FRR's
+    /// traditional profile.
+    pub next_hop_via_default: Option<bool>,
     /// How paths are chosen.
     #[serde(default)]
     pub decision: DecisionSection,

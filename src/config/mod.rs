@@ -80,6 +80,8 @@ pub struct BgpConfig {
     pub decision: DecisionRules,
     /// LOCAL_PREF of own routes, and of received ones that have none.
     pub default_local_pref: u32,
+    /// Whether the kernel is asked about next hops.
+    pub next_hop_tracking: Option<NextHopTracking>,
     /// Where connections are accepted; empty: nowhere.
     pub listen: Vec<SocketAddr>,
     /// The neighbours, each with its group's settings merged in.
@@ -88,6 +90,13 @@ pub struct BgpConfig {
     pub ranges: Vec<RangeConfig>,
     /// The policies, in the order in which they are written.
     pub policies: Vec<Arc<Policy>>,
+}
+
+/// How the kernel is asked about next hops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NextHopTracking {
+    /// A default route is a way to them, too.
+    pub via_default: bool,
 }
 
 /// A range of addresses, and what holds for a neighbour that comes from it.

@@ -74,6 +74,29 @@ fn what_paths_are_preferred_by() {
 }
 
 #[test]
+fn next_hops_are_tracked_only_where_that_is_said() {
+    let tracking = |keys: &str| {
+        let text = format!("bgp:\n  asn: 65000\n  router_id: 10.0.0.1\n{keys}");
+        let parsed = Config::parse("t.yaml", &text);
+        parsed.map(|config| config.bgp.next_hop_tracking.map(|tracking| tracking.via_default))
+    };
+    for (keys, expected) in [
+        ("", None),
+        ("  next_hop_tracking: true\n", Some(true)),
+        ("  next_hop_tracking: true\n  next_hop_via_default: false\n", Some(false)),
+    ] {
+        assert_eq!(tracking(keys).unwrap(), expected, "{keys}");
+    }
+    let faults = tracking("  next_hop_via_default: false\n").unwrap_err().to_string();
+    assert!(
+        faults.starts_with(
+            "t.yaml:4:25: bgp.next_hop_via_default: says nothing without `next_hop_tracking: true`"
+        ),
+        "{faults}"
+    );
+}
+
+#[test]
 fn what_is_wrong_with_numbers_of_paths() {
     let text = "bgp:
   asn: 65000
@@ -113,7 +136,7 @@ evpn:
 t.yaml:3:14: bgp.router_id: invalid IPv4 address syntax
     3 |   router_id: 10.0.0
       |              ^
-t.yaml:4:3: bgp.neighbours: unknown key; expected one of `asn`, `router_id`, `listen`, `cluster_id`, `client_to_client_reflection`, `default_local_pref`, `decision`, `multipath`, `ebgp_default`, `graceful_restart`, `bfd`, `peer_groups`, `neighbors`, `dynamic_neighbors`
+t.yaml:4:3: bgp.neighbours: unknown key; expected one of `asn`, `router_id`, `listen`, `cluster_id`, `client_to_client_reflection`, `default_local_pref`, `next_hop_tracking`, `next_hop_via_default`, `decision`, `multipath`, `ebgp_default`, `graceful_restart`, `bfd`, `peer_groups`, `neighbors`, `dynamic_neighbors`
     4 |   neighbours: []
       |   ^
 t.yaml:8:18: bgp.neighbors[0].hold_time: 0 (never), or at least 3 seconds (RFC 4271 section 4.2)

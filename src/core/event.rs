@@ -10,7 +10,7 @@ use bgp::session::{
 use bgp::types::{Family, PeerId};
 use bgp::wire::Fault;
 use evpn::Notice;
-use fib::{KernelEvent, Op};
+use fib::{KernelEvent, Op, RouteEvent};
 use ipnet::IpNet;
 
 use crate::config::diff::Change;
@@ -46,6 +46,8 @@ pub enum Event {
     },
     /// From the kernel's task.
     Kernel(Vec<KernelEvent>),
+    /// From the task that watches the kernel's routes.
+    Routes(Vec<RouteEvent>),
     /// From the task of the BFD sessions.
     Bfd(Vec<BfdNews>),
     /// The configuration file was read again, and is right.

@@ -20,6 +20,7 @@ mod fault_log;
 mod forward;
 mod limits;
 mod neighbors;
+mod next_hops;
 mod peer;
 mod policies;
 mod reconfigure;
@@ -46,6 +47,7 @@ pub use self::bfd::{BfdCommand, BfdLine, BfdNews, BfdPicture, BfdTarget};
 use dynamic::Visitors;
 pub use event::{Action, Event, LogLine, PeerNews, PeerStart, ReleaseReason, SessionCommand};
 use forward::Forwarding;
+use next_hops::NextHopTracker;
 use peer::{LiveSession, Peers};
 use refresh::Refreshes;
 use restart::Restarts;
@@ -68,6 +70,7 @@ pub struct Core {
     export: Export,
     /// EVPN and the kernel, where the configuration asks for them.
     forwarding: Option<Forwarding>,
+    next_hops: Option<NextHopTracker>,
     watches: Watches,
     visitors: Visitors,
     refreshes: Refreshes,
@@ -88,6 +91,7 @@ impl Core {
         rib.set_rules(bgp.decision.clone());
         rib.set_default_local_pref(bgp.default_local_pref);
         let forwarding = config.evpn.as_ref().map(|evpn| Forwarding::new(bgp, evpn, &mut rib, seed));
+        let next_hops = bgp.next_hop_tracking.map(|tracking| NextHopTracker::new(tracking, &mut rib));
         let mut export = Export::default();
         Family::ALL.into_iter().for_each(|family| export.hold_end_of_rib(family, true));
         let neighbors = bgp.neighbors.clone();
@@ -100,6 +104,7 @@ impl Core {
             rib,
             export,
             forwarding,
+            next_hops,
             watches: Watches::new(seed),
             visitors: Visitors::default(),
             refreshes: Refreshes::default(),
@@ -127,6 +132,11 @@ impl Core {
                     forwarding.kernel(now, events);
                 }
             }
+            Event::Routes(events) => {
+                if let Some(next_hops) = &mut self.next_hops {
+                    next_hops.kernel(events);
+                }
+            }
             Event::Bfd(news) => self.bfd_news(news),
             Event::Reconfigure { config, request } => {
                 self.begin_sessions(now, true);
@@ -141,6 +151,9 @@ impl Core {
     pub fn settle(&mut self, now: Instant, budget: &mut Budget) -> bool {
         self.expire_kept(now);
         self.end_overdue_refreshes(now);
+        if let Some(next_hops) = &mut self.next_hops {
+            next_hops.settle(&mut self.rib);
+        }
         let mut more = self.rib.sweep(budget);
         self.reclaim_ids();
         self.lose_patience(now);

@@ -110,6 +110,7 @@ fn kept_until_restart(running: &Config, mut wanted: Config) -> Config {
     (new.asn, new.router_id, new.cluster_id) = (old.asn, old.router_id, old.cluster_id);
     new.listen.clone_from(&old.listen);
     new.default_local_pref = old.default_local_pref;
+    new.next_hop_tracking = old.next_hop_tracking;
     wanted.api = running.api.clone();
     wanted.evpn.clone_from(&running.evpn);
     wanted

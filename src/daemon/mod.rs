@@ -16,6 +16,7 @@ mod log;
 mod peer;
 mod process;
 mod reload;
+mod routes;
 mod socket;
 mod sockopt;
 mod stream;
@@ -93,6 +94,9 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
     let seed = RandomState::new().hash_one(std::process::id());
     let kernel = kernel::start(config.evpn.is_some(), &events).context("cannot open the kernel's tables")?;
     let (kernel, kernel_failed) = KernelTask::split(kernel);
+    if config.bgp.next_hop_tracking.is_some() {
+        tokio::spawn(routes::watch(events.clone()));
+    }
     let doors = Doors::default();
     let listening = listen::Listeners::start(&config.bgp.listen, Keys::of(&config.bgp), &doors, &events)?;
     let peers = PeerTasks::new(doors, listening, events, seed);

@@ -16,6 +16,8 @@ mod filter;
 mod link;
 mod neigh;
 mod reader;
+mod route;
+mod route_watch;
 mod run;
 mod socket;
 mod watch;
@@ -31,6 +33,7 @@ use self::driver::{Driver, End};
 use crate::event::KernelEvent;
 use crate::op::Op;
 
+pub use route_watch::RouteWatch;
 pub use watch::{LINKS, LinkWatch};
 
 /// The kernel of the network namespace in which it was opened.

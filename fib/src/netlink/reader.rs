@@ -10,7 +10,7 @@ use crate::event::KernelEvent;
 use crate::op::{Fault, OpId};
 
 /// The kernel fills datagrams of a dump up to the size that it is offered, at most this.
-const DATAGRAM: usize = 32 << 10;
+pub(super) const DATAGRAM: usize = 32 << 10;
 /// Enough events to make handing them over cheap; few enough that the other side can start.
 const BATCH: usize = 1024;
 /// `NLMSGERR_ATTR_MSG`.

@@ -25,9 +25,7 @@ const GROUP_NEIGH: u32 = 3;
 /// without a copy of what they are about.
 pub(super) fn open() -> io::Result<Socket> {
     let mut socket = Socket::new(NETLINK_ROUTE)?;
-    if set(&socket, libc::SO_RCVBUFFORCE, &RECEIVE_BUFFER).is_err() {
-        socket.set_rx_buf_sz(MODEST_RECEIVE_BUFFER)?;
-    }
+    make_room(&mut socket)?;
     socket.set_cap_ack(true)?;
     socket.set_ext_ack(true)?;
     socket.set_netlink_get_strict_chk(true)?;
@@ -37,6 +35,14 @@ pub(super) fn open() -> io::Result<Socket> {
     socket.add_membership(GROUP_LINK)?;
     socket.add_membership(GROUP_NEIGH)?;
     Ok(socket)
+}
+
+/// Gives it room for what comes while nobody reads.
+pub(super) fn make_room(socket: &mut Socket) -> io::Result<()> {
+    match set(socket, libc::SO_RCVBUFFORCE, &RECEIVE_BUFFER) {
+        Ok(()) => Ok(()),
+        Err(_) => socket.set_rx_buf_sz(MODEST_RECEIVE_BUFFER),
+    }
 }
 
 /// A socket that stays open for as long as it is borrowed.

@@ -13,6 +13,8 @@ pub(super) const DONE: u16 = 3;
 pub(super) const NOOP: u16 = 1;
 
 pub(super) const REQUEST: u16 = 0x1;
+/// One of the messages of an answer.
+pub(super) const MULTI: u16 = 0x2;
 pub(super) const ACK: u16 = 0x4;
 /// The table changed during the dump.
 pub(super) const DUMP_INTERRUPTED: u16 = 0x10;

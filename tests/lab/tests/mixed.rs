@@ -13,7 +13,7 @@ const TOPOLOGY: &str = "containerlab/evpn-mixed/evpn-mixed.clab.yml";
 fn frr_and_linnet_know_each_others_hosts() -> Result<()> {
     let topology = fabric::topology(TOPOLOGY)?;
     skip_if!(topology.missing());
-    let mut lab = Lab::up(&topology)?;
+    let lab = Lab::up(&topology)?;
     let (host1, host2) = (host("host1", "leaf1", 11), host("host2", "leaf2", 21));
     fabric::wait_for_flood_list(lab.node("leaf1")?, 100, &[host2.vtep])?;
     fabric::wait_for_flood_list(lab.node("leaf2")?, 100, &[host1.vtep])?;
@@ -33,7 +33,9 @@ fn frr_and_linnet_know_each_others_hosts() -> Result<()> {
     fabric::assert_pings(&lab, host2, host1)?;
     assert_eq!(underlay.address_resolution_in_vxlan()?, 0, "ARP for a known neighbour crossed the underlay");
 
-    lab.node_mut("leaf1")?.kill_daemon()?;
+    // Who shuts a session down does not mean to be waited for.
+    let linnet = lab::daemon::linnet_cli()?;
+    lab.node("leaf1")?.output(&[&linnet.to_string_lossy(), "neighbor", "10.1.1.0", "shutdown"])?;
     fabric::wait_until_forgotten(lab.node("leaf2")?, host1)?;
     fabric::wait_for_flood_list(lab.node("leaf2")?, 100, &[])
 }

@@ -38,7 +38,12 @@ pub(crate) struct Hub {
 impl Hub {
     /// Brings it up; each spoke is a daemon with its configuration. Returns when all answer.
     pub(crate) fn up(configuration: &str, spokes: &[(Daemon, &str)]) -> Result<Hub> {
-        let mut hub = Hub::laid(configuration, spokes)?;
+        Hub::laid(configuration, spokes)?.start()
+    }
+
+    /// Starts the daemons. Returns when all answer.
+    pub(crate) fn start(self) -> Result<Hub> {
+        let mut hub = self;
         hub.linnet.start_daemon()?;
         hub.spokes.iter_mut().try_for_each(Node::start_daemon)?;
         hub.linnet.wait_until_ready()?;

@@ -91,6 +91,8 @@ const CASES: &[Case] = &[
     (26, Flags,        Internal, "c01a0b01000b0000000000000001"),
     (32, Flags,        Internal, "80200c000000010000000100000001"),
     (32, Length,       Internal, "c0200b0000000100000001000000"),
+    (35, Flags,        Internal, "8023040000fde9"),
+    (35, Length,       Internal, "c023030000fd"),
 ];
 
 /// The attributes of a case: `-5` leaves LOCAL_PREF out, anything else begins with flags and code.

@@ -186,9 +186,13 @@ connect-retry = 1
 fn a_hold_time_below_the_least_is_refused() -> Result<()> {
     skip_if!(stage::missing());
     let stage = Stage::laid(1, "passive: true, min_hold_time: 10")?.start()?;
-    let mut speaker = stage.connect(1)?;
-    speaker.send(&message(kind::OPEN, &stage::Open { hold_time: 9, ..open(1) }.body()))?;
-    assert_eq!(speaker.wait_for_end()?.as_deref(), Some(&[2, 6][..]));
+    // Until the session has begun, a connection is closed without a word.
+    let end = wait_until(BOUND, "answer to the OPEN", || {
+        let mut speaker = stage.connect(1)?;
+        speaker.send(&message(kind::OPEN, &stage::Open { hold_time: 9, ..open(1) }.body()))?;
+        speaker.wait_for_end()?.context("closed without a word")
+    })?;
+    assert_eq!(end, [2, 6]);
     let shown = stage.neighbor(1)?;
     let error = shown["last_error"].as_str().unwrap_or_default();
     assert_eq!(error, "closed by us: the peer offers a hold time of 9 s, the least is 10 s");

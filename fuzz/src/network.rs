@@ -111,16 +111,14 @@ impl Network {
     }
 
     fn handle(&mut self, end: usize, input: Input) {
-        let is_offer = matches!(input, Input::Accepted { .. });
         self.ends[end].session.handle(self.now, input);
-        let mut answers = 0;
         while let Some(action) = self.ends[end].session.poll_action() {
-            answers += usize::from(matches!(action, Action::Accept | Action::Refuse(_)));
             self.act(end, action);
         }
-        assert_eq!(answers, usize::from(is_offer), "each connection that is offered is answered once");
         let state = self.ends[end].session.state();
         assert_eq!(self.ends[end].established, state == StateName::Established);
+        let waits = self.ends[end].newcomer.is_some();
+        assert!(!waits || self.ends[end].established, "only an established session lets a newcomer wait");
         assert!(
             self.ends[end].session.poll_timeout().is_none_or(|due| due >= self.now),
             "a timeout left behind"
@@ -152,7 +150,7 @@ impl Network {
             }
             Action::Accept => {
                 assert!(end.incoming.is_none(), "the former one is closed before");
-                end.incoming = end.newcomer.take();
+                end.incoming = Some(end.newcomer.take().expect("it was offered one"));
             }
             Action::Refuse(octets) => {
                 let wire = end.newcomer.take().expect("it was offered one");
@@ -180,7 +178,9 @@ impl Network {
         let (local, remote) = (address(number), address(1 - number));
         self.ends[number].outgoing = Some(wire);
         self.handle(number, Input::Connected { local, remote });
-        self.ends[1 - number].newcomer = Some(wire);
+        if let Some(former) = self.ends[1 - number].newcomer.replace(wire) {
+            self.wires[former].closed[1 - number] = true;
+        }
         self.handle(1 - number, Input::Accepted { local: remote, remote: local });
     }
 

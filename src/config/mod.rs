@@ -18,6 +18,7 @@ mod identity;
 mod locate;
 mod mask;
 mod max_prefix;
+mod neighbor;
 pub mod policy;
 mod protection;
 mod ranges;
@@ -27,6 +28,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 mod value;
+mod vnis;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};

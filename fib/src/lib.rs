@@ -17,12 +17,15 @@
 //! and VXLAN devices that carry many VNIs (`external`).
 
 pub mod config;
+mod dumps;
 pub mod event;
 #[cfg(any(test, feature = "fake"))]
 pub mod fake;
+mod flight;
 pub mod netlink;
 pub mod op;
 pub mod reconcile;
+mod retry;
 pub mod routes;
 pub mod row;
 

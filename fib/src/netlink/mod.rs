@@ -11,6 +11,7 @@
 //! What comes of it is seen on the one socket, like everybody else's changes.
 
 mod device;
+mod dialect;
 mod driver;
 mod filter;
 mod link;
@@ -18,6 +19,7 @@ mod neigh;
 mod reader;
 mod route;
 mod route_watch;
+mod rows;
 mod run;
 mod socket;
 mod watch;
@@ -29,7 +31,9 @@ use netlink_sys::Socket;
 use tokio::sync::{mpsc, oneshot};
 
 use self::device::Devices;
+use self::dialect::Dialect;
 use self::driver::{Driver, End};
+use self::rows::Rows;
 use crate::event::KernelEvent;
 use crate::op::Op;
 
@@ -63,28 +67,32 @@ impl Kernel {
         ops: mpsc::Receiver<Vec<Op>>,
         events: mpsc::Sender<Vec<KernelEvent>>,
     ) -> io::Result<()> {
-        let (done, outcome) = oneshot::channel();
-        let work = move || {
-            // Nobody may be left to hear it.
-            let _ = done.send(self.run_here(ops, events));
-        };
-        thread::Builder::new().name("kernel".to_owned()).spawn(work)?;
-        outcome.await.unwrap_or_else(|_| Err(io::Error::other("the kernel thread died")))
+        on_a_thread("kernel", move || serve(&self.socket, Rows(&self.devices), ops, events)).await
     }
+}
 
-    fn run_here(
-        self,
-        ops: mpsc::Receiver<Vec<Op>>,
-        events: mpsc::Sender<Vec<KernelEvent>>,
-    ) -> io::Result<()> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
-        let end = runtime.block_on(async {
-            let mut driver = Driver::new(&self.socket, &self.devices, events)?;
-            driver.serve(ops).await
-        });
-        match end {
-            Ok(()) | Err(End::Deaf) => Ok(()),
-            Err(End::Socket(error)) => Err(error),
-        }
+/// Does the work on a thread of its own, and waits for its end.
+async fn on_a_thread(name: &str, work: impl FnOnce() -> io::Result<()> + Send + 'static) -> io::Result<()> {
+    let (done, outcome) = oneshot::channel();
+    let work = move || {
+        // Nobody may be left to hear it.
+        let _ = done.send(work());
+    };
+    thread::Builder::new().name(name.to_owned()).spawn(work)?;
+    outcome.await.unwrap_or_else(|_| Err(io::Error::other("the kernel thread died")))
+}
+
+/// Serves one reconciler, on this thread.
+fn serve<D: Dialect>(
+    socket: &Socket,
+    dialect: D,
+    ops: mpsc::Receiver<Vec<D::Op>>,
+    events: mpsc::Sender<Vec<D::Event>>,
+) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    let end = runtime.block_on(async { Driver::new(socket, dialect, events)?.serve(ops).await });
+    match end {
+        Ok(()) | Err(End::Deaf) => Ok(()),
+        Err(End::Socket(error)) => Err(error),
     }
 }

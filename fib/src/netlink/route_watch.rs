@@ -10,7 +10,7 @@ use netlink_sys::protocols::NETLINK_ROUTE;
 use netlink_sys::{AsyncSocket, AsyncSocketExt, SocketAddr, TokioSocket};
 
 use super::wire::{self, Message, messages};
-use super::{link, reader, route, socket};
+use super::{link, reader, route, rows, socket};
 use crate::event::KernelEvent;
 use crate::routes::RouteEvent;
 
@@ -119,7 +119,7 @@ impl RouteWatch {
     }
 
     fn end_of_part(&mut self, message: Message<'_>, news: &mut Vec<RouteEvent>) -> io::Result<()> {
-        match reader::event(message) {
+        match rows::event(message) {
             Some(KernelEvent::DumpEnd { intact, .. }) => self.intact &= intact,
             // A table that is made with its first route, or a family that the kernel was built without.
             Some(KernelEvent::Failed { fault, .. })

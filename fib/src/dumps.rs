@@ -81,6 +81,11 @@ impl<D: Copy + PartialEq> Dumps<D> {
         self.waiting.extend(parts);
     }
 
+    /// Everything is this from now on.
+    pub(crate) fn set_everything(&mut self, everything: impl IntoIterator<Item = D>) {
+        self.everything = everything.into_iter().collect();
+    }
+
     /// What is still to be looked at.
     pub(crate) fn waiting(&self) -> impl ExactSizeIterator<Item = &D> {
         self.waiting.iter()

@@ -30,6 +30,11 @@ impl<T> Flights<T> {
         self.queue.is_empty()
     }
 
+    /// All that are under way.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.queue.iter().flatten()
+    }
+
     /// Gives an op its id and remembers what has to be known of it when it is over.
     pub(crate) fn launch(&mut self, flight: T) -> OpId {
         // At most `CREDIT` places: the cast loses nothing.

@@ -33,5 +33,5 @@ pub use config::{FibConfig, ManagedVni};
 pub use event::{KernelEvent, Link, LinkKind};
 pub use op::{Action, Fault, Op, OpId};
 pub use reconcile::{CREDIT, Changed, Counters, Devices, Fib, FibRow, RowPlace, Status};
-pub use routes::{Resolution, RouteEvent, Routes};
+pub use routes::{Resolution, RouteEvent, RouteOp, Routes, RoutesConfig};
 pub use row::{IfIndex, Row};

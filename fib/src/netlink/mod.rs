@@ -7,6 +7,8 @@
 //! for whoever else changes the network just then (one lock guards it all). No task of the daemon's shares that
 //! wait.
 //!
+//! Routes have a socket and a thread of their own, driven in the same way: [`RouteKernel`].
+//!
 //! Devices are made and changed through `rtnetlink`, on a connection of its own: rare, and full of options.
 //! What comes of it is seen on the one socket, like everybody else's changes.
 
@@ -14,11 +16,12 @@ mod device;
 mod dialect;
 mod driver;
 mod filter;
+mod ip_address;
 mod link;
 mod neigh;
 mod reader;
 mod route;
-mod route_watch;
+mod routes;
 mod rows;
 mod run;
 mod socket;
@@ -37,7 +40,7 @@ use self::rows::Rows;
 use crate::event::KernelEvent;
 use crate::op::Op;
 
-pub use route_watch::RouteWatch;
+pub use routes::RouteKernel;
 pub use watch::{LINKS, LinkWatch};
 
 /// The kernel of the network namespace in which it was opened.
@@ -54,7 +57,10 @@ impl Kernel {
     /// # Errors
     /// The kernel's. Without `CAP_NET_ADMIN` it opens, and every op is refused.
     pub fn open() -> io::Result<Kernel> {
-        Ok(Kernel { socket: socket::open()?, devices: Devices::open()? })
+        Ok(Kernel {
+            socket: socket::open(&[socket::GROUP_LINK, socket::GROUP_NEIGH], filter::own_rows)?,
+            devices: Devices::open()?,
+        })
     }
 
     /// Serves until `ops` is closed, or nobody takes events any more. It waits where `events` is full; then

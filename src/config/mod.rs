@@ -18,6 +18,7 @@ mod identity;
 mod locate;
 mod mask;
 mod max_prefix;
+mod native;
 pub mod policy;
 mod protection;
 mod ranges;
@@ -49,6 +50,7 @@ pub use authentication::{AoAlgorithm, AoKey, Authentication, Hops};
 pub use fault::{Fault, Faults};
 pub use graceful_restart::RestartSettings;
 pub use max_prefix::{LimitAction, PrefixLimits};
+pub use native::NativeConfig;
 pub use secret::Secret;
 
 /// Where the configuration is unless linnetd is told otherwise.
@@ -61,6 +63,8 @@ pub struct Config {
     pub bgp: BgpConfig,
     /// EVPN over VXLAN, where it is asked for.
     pub evpn: Option<EvpnConfig>,
+    /// Native routing, where it is asked for.
+    pub native: Option<NativeConfig>,
     /// Where the API is served.
     pub api: file::Api,
     /// What is allowed and yet should not be so: for the log.

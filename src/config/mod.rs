@@ -19,6 +19,7 @@ mod locate;
 mod mask;
 mod max_prefix;
 mod native;
+mod neighbor;
 pub mod policy;
 mod protection;
 mod ranges;
@@ -28,6 +29,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 mod value;
+mod vnis;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};

@@ -6,9 +6,10 @@
 use api::Query;
 use api::Request;
 
+use super::Core;
 use super::answer::changes_answer;
 use super::event::{Action, LogLine, SessionCommand};
-use super::{Core, source};
+use super::sessions::source;
 use crate::config::diff::{Diff, NeighborStep};
 use crate::config::{Config, NeighborConfig};
 use crate::peer::session_config;

@@ -238,7 +238,7 @@ impl BgpConfig {
     /// Whether some neighbour keeps routes of `family` while this speaker restarts.
     pub fn restarts_gracefully(&self, family: Family) -> bool {
         let keeps = |n: &NeighborConfig| n.graceful_restart.is_some() && n.families.contains(family);
-        self.neighbors.iter().any(keeps)
+        self.neighbors.iter().chain(self.ranges.iter().map(|range| &range.neighbor)).any(keeps)
     }
 }
 

@@ -38,6 +38,9 @@ impl Core {
     fn apply(&mut self, wanted: Config, diff: Diff) {
         self.config = kept_until_restart(&self.config, wanted);
         self.rib.set_rules(self.config.bgp.decision.clone());
+        if let Some(native) = &mut self.native {
+            native.configure(&self.config, &mut self.rib);
+        }
         let mut former = Vec::new();
         for (address, step) in diff.neighbors {
             let id = self.peers.by_address(address).map(|peer| peer.id);

@@ -170,7 +170,12 @@ fn neighbor_steps(
 fn speaker_keys(running: &Config, wanted: &Config) -> Vec<&'static str> {
     let (old, new) = (&running.bgp.decision, &wanted.bgp.decision);
     let same_rules = DecisionRules { multipath: old.multipath.clone(), ..new.clone() } == *old;
-    differing(&[("bgp.decision", same_rules), ("bgp.multipath", old.multipath == new.multipath)])
+    let native = running.native.as_ref().zip(wanted.native.as_ref());
+    differing(&[
+        ("bgp.decision", same_rules),
+        ("bgp.multipath", old.multipath == new.multipath),
+        ("native.accept", native.is_none_or(|(old, new)| old.accept == new.accept)),
+    ])
 }
 
 fn range_changes(running: &[RangeConfig], wanted: &[RangeConfig]) -> Vec<Change> {
@@ -194,6 +199,8 @@ fn range_changes(running: &[RangeConfig], wanted: &[RangeConfig]) -> Vec<Change>
 
 fn restart_keys(running: &Config, wanted: &Config) -> Vec<&'static str> {
     let (old, new) = (&running.bgp, &wanted.bgp);
+    let native = |config: &Config| config.native.as_ref().map(|native| native.kernel);
+    let same_native = native(running).is_some() == native(wanted).is_some();
     differing(&[
         ("bgp.asn", old.asn == new.asn),
         ("bgp.router_id", old.router_id == new.router_id),
@@ -202,10 +209,14 @@ fn restart_keys(running: &Config, wanted: &Config) -> Vec<&'static str> {
         ("bgp.next_hop_tracking, bgp.next_hop_via_default", old.next_hop_tracking == new.next_hop_tracking),
         ("bgp.listen", old.listen == new.listen),
         ("evpn", running.evpn == wanted.evpn),
-        ("native", running.native == wanted.native),
+        ("native", same_native),
+        (NATIVE_KERNEL, !same_native || native(running) == native(wanted)),
         ("api", running.api == wanted.api),
     ])
 }
+
+/// The keys of [`NativeKernel`](super::NativeKernel).
+const NATIVE_KERNEL: &str = "native.install, native.table, native.metric, native.protocol";
 
 fn differing(keys: &[(&'static str, bool)]) -> Vec<&'static str> {
     keys.iter().filter(|(_, same)| !same).map(|(key, _)| *key).collect()

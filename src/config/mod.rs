@@ -52,7 +52,7 @@ pub use authentication::{AoAlgorithm, AoKey, Authentication, Hops};
 pub use fault::{Fault, Faults};
 pub use graceful_restart::RestartSettings;
 pub use max_prefix::{LimitAction, PrefixLimits};
-pub use native::NativeConfig;
+pub use native::{NativeConfig, NativeKernel};
 pub use secret::Secret;
 
 /// Where the configuration is unless linnetd is told otherwise.

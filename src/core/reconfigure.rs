@@ -11,7 +11,7 @@ use super::answer::changes_answer;
 use super::event::{Action, LogLine, SessionCommand};
 use super::sessions::source;
 use crate::config::diff::{Diff, NeighborStep};
-use crate::config::{Config, NeighborConfig};
+use crate::config::{Config, NativeConfig, NeighborConfig};
 use crate::peer::session_config;
 use bgp::session::StopReason;
 use bgp::types::PeerId;
@@ -117,7 +117,10 @@ fn kept_until_restart(running: &Config, mut wanted: Config) -> Config {
     new.next_hop_tracking = old.next_hop_tracking;
     wanted.api = running.api.clone();
     wanted.evpn.clone_from(&running.evpn);
-    wanted.native.clone_from(&running.native);
+    wanted.native = match (&running.native, wanted.native) {
+        (Some(running), Some(wanted)) => Some(NativeConfig { kernel: running.kernel, ..wanted }),
+        (running, _) => running.clone(),
+    };
     wanted
 }
 

@@ -28,7 +28,7 @@ pub(super) fn warnings(config: &Config) -> Vec<String> {
 }
 
 fn check(root: &Path, config: &Config) -> Vec<String> {
-    if config.native.as_ref().is_none_or(|native| !native.install) {
+    if config.native.as_ref().is_none_or(|native| !native.kernel.install) {
         return Vec::new();
     }
     let host = Host { root };
@@ -109,11 +109,14 @@ impl Host<'_> {
             (Family::Ipv4Unicast, "net/ipv4/ip_forward"),
             (Family::Ipv6Unicast, "net/ipv6/conf/all/forwarding"),
         ];
-        let off = switches.into_iter().filter(|(family, file)| {
-            has(*family) && self.number(&format!("proc/sys/{file}")) == Some(0)
-        });
+        let off = switches
+            .into_iter()
+            .filter(|(family, file)| has(*family) && self.number(&format!("proc/sys/{file}")) == Some(0));
         let warning = |(_, file): (Family, &str)| {
-            format!("{} is 0: packets from and to pods are not forwarded; set it to 1", file.replace('/', "."))
+            format!(
+                "{} is 0: packets from and to pods are not forwarded; set it to 1",
+                file.replace('/', ".")
+            )
         };
         off.map(warning).collect()
     }
@@ -121,7 +124,8 @@ impl Host<'_> {
     /// A packet is dropped that comes by another device than packets to its sender take (`rp_filter` 1). Of the
     /// setting for all devices and a device's own the higher one holds: the kernel's ip-sysctl.
     fn reverse_path(&self, uplinks: &BTreeSet<String>) -> Option<String> {
-        let setting = |name: &str| self.number(&format!("proc/sys/net/ipv4/conf/{name}/rp_filter")).unwrap_or(0);
+        let setting =
+            |name: &str| self.number(&format!("proc/sys/net/ipv4/conf/{name}/rp_filter")).unwrap_or(0);
         let all = setting("all");
         let strict: Vec<&str> =
             uplinks.iter().map(String::as_str).filter(|name| setting(name).max(all) == 1).collect();
@@ -189,7 +193,8 @@ fn manages_foreign_routes<'t>(files: impl Iterator<Item = &'t str>) -> bool {
 fn ipv4_route(line: &str) -> Option<Route> {
     let mut words = line.split_whitespace();
     let device = words.next()?.to_owned();
-    let address = |word: &str| u32::from_str_radix(word, 16).ok().map(|raw| Ipv4Addr::from(raw.to_ne_bytes()));
+    let address =
+        |word: &str| u32::from_str_radix(word, 16).ok().map(|raw| Ipv4Addr::from(raw.to_ne_bytes()));
     let destination = address(words.next()?)?;
     let flags = u32::from_str_radix(words.nth(1)?, 16).ok()?;
     let mask = address(words.nth(3)?)?;

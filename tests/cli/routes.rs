@@ -22,7 +22,8 @@ fn route(prefix: &str, next_hops: Vec<v1::RouteNextHop>, state: v1::KernelState,
 pub(crate) fn routes() -> Vec<v1::Route> {
     use v1::KernelState::{Conflict, Pending, Programmed, Refused, Unreachable};
     let own_block = v1::Route { blackhole: true, ..route("10.244.1.0/24", vec![], Programmed, "") };
-    let [two, three] = [("10.0.0.2", "10.0.1.1"), ("10.0.0.3", "10.0.1.2")].map(|(hop, from)| (hop, "", from));
+    let [two, three] =
+        [("10.0.0.2", "10.0.1.1"), ("10.0.0.3", "10.0.1.2")].map(|(hop, from)| (hop, "", from));
     let via = |(address, device, neighbor)| hop(address, device, neighbor);
     vec![
         route("0.0.0.0/0", vec![via(two)], Refused, "a default route, and native.accept does not name it"),

@@ -100,7 +100,12 @@ impl Core {
         }
     }
 
-    fn explain_prefix<N: Describe + Into<IpNet>>(&self, now: Instant, table: &Table<N>, key: N) -> Option<v1::Explanation> {
+    fn explain_prefix<N: Describe + Into<IpNet>>(
+        &self,
+        now: Instant,
+        table: &Table<N>,
+        key: N,
+    ) -> Option<v1::Explanation> {
         let explanation = self.explain_paths(now, table, key)?;
         let outcome = match table.get(key)?.1.best() {
             None => UNREACHABLE.to_owned(),

@@ -11,9 +11,9 @@ use bgp::types::Family;
 use bgp::wire::Nlri;
 use ipnet::IpNet;
 
-use crate::config::NativeConfig;
+use crate::config::NativeKernel;
 use crate::core::Core;
-use crate::core::native::{Import, Native, Verdict, hop};
+use crate::core::native::{Native, Verdict, hop};
 
 use super::{Answered, parse, parse_filter, parse_token, token};
 
@@ -34,7 +34,10 @@ impl Core {
         let filter = Filter::read(query)?;
         let mut page = Page { rows: Vec::new(), size: page_size(query.page_size), left: SCANNED };
         let mut place = if query.page_token.is_empty() && filter.prefix.is_some() {
-            return Ok(v1::ListRoutesResponse { routes: lister.one(&filter), next_page_token: String::new() });
+            return Ok(v1::ListRoutesResponse {
+                routes: lister.one(&filter),
+                next_page_token: String::new(),
+            });
         } else {
             Some(Place::parse(&query.page_token)?)
         };
@@ -53,7 +56,7 @@ impl Core {
     fn lister(&self) -> Answered<Lister<'_>> {
         let missing = "native routing is not configured: there is no `native` section";
         let both = self.native.as_ref().zip(self.config.native.as_ref());
-        let both = both.map(|(native, config)| Lister { core: self, native, config });
+        let both = both.map(|(native, config)| Lister { core: self, native, kernel: &config.kernel });
         both.ok_or_else(|| ApiError::FailedPrecondition(missing.to_owned()))
     }
 }
@@ -128,7 +131,7 @@ impl Page {
 struct Lister<'c> {
     core: &'c Core,
     native: &'c Native,
-    config: &'c NativeConfig,
+    kernel: &'c NativeKernel,
 }
 
 impl Lister<'_> {
@@ -237,9 +240,9 @@ impl Lister<'_> {
     fn bare(&self, prefix: IpNet) -> v1::Route {
         v1::Route {
             prefix: prefix.to_string(),
-            table: self.config.table,
-            metric: self.config.metric,
-            protocol: self.config.protocol.into(),
+            table: self.kernel.table,
+            metric: self.kernel.metric,
+            protocol: self.kernel.protocol.into(),
             ..v1::Route::default()
         }
     }
@@ -279,9 +282,7 @@ pub(super) fn state(status: &RouteStatus) -> (v1::KernelState, String) {
         }
         RouteStatus::Failed(reason) => (v1::KernelState::Failed, reason.clone()),
         RouteStatus::Conflict(conflict) => (v1::KernelState::Conflict, conflict.to_string()),
-        RouteStatus::Stale => {
-            (v1::KernelState::Pending, "left by a former run, or about to go".to_owned())
-        }
+        RouteStatus::Stale => (v1::KernelState::Pending, "left by a former run, or about to go".to_owned()),
     }
 }
 

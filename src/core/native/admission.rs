@@ -22,7 +22,7 @@ pub(super) struct Admission {
 
 /// Whose an address is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Owner {
+pub(in crate::core) enum Owner {
     /// This node's.
     Node,
     /// A neighbour's.

@@ -90,7 +90,9 @@ impl Import {
             }
         }
         read(&mut rib.ipv4, ipv4, *multipath, budget, |to| gate.look(to.nlri(), Some(to), peers, routes))
-            | read(&mut rib.ipv6, ipv6, *multipath, budget, |to| gate.look(to.nlri(), Some(to), peers, routes))
+            | read(&mut rib.ipv6, ipv6, *multipath, budget, |to| {
+                gate.look(to.nlri(), Some(to), peers, routes)
+            })
     }
 
     /// Neighbours have come, gone or changed their addresses.

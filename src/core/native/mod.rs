@@ -16,9 +16,10 @@ use fib::routes::{RouteEvent, Routes, RoutesConfig};
 use super::event::Action;
 use super::next_hops;
 use super::peer::Peers;
-use crate::config::{BgpConfig, Config, NativeConfig};
+use crate::config::{BgpConfig, Config, NativeConfig, NativeKernel};
 
-pub(super) use import::{Import, Verdict, hop};
+use import::Import;
+pub(super) use import::{Verdict, hop};
 
 /// Between the unicast tables and the kernel's routes.
 #[derive(Debug)]
@@ -42,7 +43,7 @@ impl Native {
         if bgp.next_hop_tracking.is_some() {
             rib.track_next_hops();
         }
-        let installing = native.filter(|native| native.install);
+        let installing = native.filter(|native| native.kernel.install);
         Some(Native {
             routes: Routes::new(routes_config(bgp, native), seed),
             tracks: bgp.next_hop_tracking.is_some(),
@@ -157,13 +158,10 @@ fn is_multipath(bgp: &BgpConfig) -> bool {
 }
 
 fn routes_config(bgp: &BgpConfig, native: Option<&NativeConfig>) -> RoutesConfig {
-    let tracking = bgp.next_hop_tracking.map(|tracking| tracking.via_default);
-    let default = RoutesConfig::default();
-    RoutesConfig {
-        via_default: native.map(|native| native.via_default).or(tracking).unwrap_or(true),
-        install: native.is_some(),
-        table: native.map_or(default.table, |native| native.table),
-        metric: native.map_or(default.metric, |native| native.metric),
-        protocol: native.map_or(default.protocol, |native| native.protocol),
-    }
+    let Some(&NativeConfig { kernel, .. }) = native else {
+        let via_default = bgp.next_hop_tracking.is_none_or(|tracking| tracking.via_default);
+        return RoutesConfig { via_default, install: false, ..RoutesConfig::default() };
+    };
+    let NativeKernel { table, metric, protocol, via_default, .. } = kernel;
+    RoutesConfig { table, protocol, metric, via_default, install: true }
 }

@@ -136,9 +136,9 @@ fn up() -> Result<Hub> {
 fn what_is_announced_is_in_the_kernel_and_nothing_else_is_touched() -> Result<()> {
     skip_if!(missing());
     let hub = Hub::laid(LINNET, &[(Daemon::Frr, &frr()), (Daemon::Bird, &bird())])?;
-    hub.linnet.sh("ip link add dummy0 type dummy && ip link set dummy0 up")?;
-    let foreign = "10.99.0.0/24 dev dummy0 proto 4 scope link";
-    hub.linnet.sh("ip route add 10.99.0.0/24 dev dummy0 proto static")?;
+    hub.linnet.sh("ip link add br9 type bridge && ip link set br9 up")?;
+    let foreign = "10.99.0.0/24 dev br9 proto static scope link";
+    hub.linnet.sh("ip route add 10.99.0.0/24 dev br9 proto static")?;
     let hub = hub.start()?;
     wait_for_kernel(&hub, BOUND, &all_routes())?;
 
@@ -161,7 +161,7 @@ fn what_is_announced_is_in_the_kernel_and_nothing_else_is_touched() -> Result<()
     wait_for_kernel(&hub, SOON, &left)?;
     hub.spoke(2)?.birdc("enable four")?;
     wait_for_kernel(&hub, SOON, &all_routes())?;
-    assert_eq!(hub.linnet.sh("ip -N route show 10.99.0.0/24")?.trim(), foreign);
+    assert_eq!(hub.linnet.sh("ip route show 10.99.0.0/24")?.trim(), foreign);
 
     // A next hop that cannot be reached is none, at once, whatever BGP still believes.
     hub.linnet.sh("ip address del 10.1.2.0/31 dev eth2 && ip -6 address flush dev eth2 scope global")?;
@@ -181,7 +181,10 @@ fn what_is_in_the_way_is_shown_and_what_is_taken_away_is_put_back() -> Result<()
     let hub = hub.start()?;
     let conflict = wait_for_route(&hub, "10.244.3.0/24", "in conflict", |row| row["state"] == "conflict")?;
     assert!(conflict["reason"].as_str().is_some_and(|reason| reason.contains("protocol 4")), "{conflict:#}");
-    assert_eq!(hub.linnet.sh("ip -N route show 10.244.3.0/24")?.trim(), "10.244.3.0/24 via 10.1.2.1 dev eth2 proto 4 metric 50");
+    assert_eq!(
+        hub.linnet.sh("ip -N route show 10.244.3.0/24")?.trim(),
+        "10.244.3.0/24 via 10.1.2.1 dev eth2 proto 4 metric 50"
+    );
     let diff = hub.linnet.linnet("fib diff")?;
     assert_eq!((diff.as_array().map(Vec::len), &diff[0]["kind"]), (Some(1), &"route".into()), "{diff:#}");
     let explained = hub.linnet.linnet("explain 10.244.3.0/24")?;
@@ -214,7 +217,10 @@ fn what_would_cut_the_node_off_is_refused_unless_it_is_named() -> Result<()> {
     let refused = hub.linnet.linnet("status")?["routes"]["refused"].clone();
     assert!(refused.as_u64().is_some_and(|count| count >= 3), "{refused}");
     let explained = hub.linnet.linnet("explain 0.0.0.0/0")?;
-    assert!(explained[0]["outcome"].as_str().is_some_and(|said| said.starts_with("kept out")), "{explained:#}");
+    assert!(
+        explained[0]["outcome"].as_str().is_some_and(|said| said.starts_with("kept out")),
+        "{explained:#}"
+    );
 
     // An address that the node gets later is its own as well.
     hub.linnet.sh("ip address add 10.244.7.1/32 dev lo")?;
@@ -231,7 +237,7 @@ fn what_would_cut_the_node_off_is_refused_unless_it_is_named() -> Result<()> {
     wait_for_kernel(&hub, SOON, &routes)
 }
 
-/// linnetd is killed, ten times over, and ended with and without somebody who keeps its routes.
+/// linnetd is killed again and again, and ended with and without somebody who keeps its routes.
 #[test]
 fn the_kernel_forwards_whatever_becomes_of_linnetd() -> Result<()> {
     skip_if!(missing());
@@ -285,11 +291,16 @@ fn a_node_that_does_not_forward_is_told_so() -> Result<()> {
     skip_if!(hub::missing(&[]));
     for (setting, warns) in [("0", true), ("1", false)] {
         let hub = Hub::laid(LINNET, &[])?;
-        hub.linnet.sh(&format!("sysctl -q -w net.ipv4.ip_forward={setting} net.ipv6.conf.all.forwarding=1"))?;
+        hub.linnet
+            .sh(&format!("sysctl -q -w net.ipv4.ip_forward={setting} net.ipv6.conf.all.forwarding=1"))?;
         let hub = hub.start()?;
         let said = hub.linnet.linnet("status")?["host_warnings"].clone();
         let about_forwarding = said.to_string().contains("net.ipv4.ip_forward is 0");
-        assert_eq!((about_forwarding, hub.linnet.log().contains("net.ipv4.ip_forward is 0")), (warns, warns), "{said}");
+        assert_eq!(
+            (about_forwarding, hub.linnet.log().contains("net.ipv4.ip_forward is 0")),
+            (warns, warns),
+            "{said}"
+        );
     }
     Ok(())
 }

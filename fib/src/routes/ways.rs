@@ -22,7 +22,7 @@ pub enum Ways {
 
 impl Ways {
     /// By these, in whatever order.
-    pub(super) fn via(mut hops: Hops) -> Ways {
+    pub(crate) fn via(mut hops: Hops) -> Ways {
         hops.sort_unstable();
         hops.dedup();
         Ways::Via(hops)

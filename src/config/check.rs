@@ -25,7 +25,8 @@ pub(super) fn check(file: file::File, host: &[IpAddr]) -> (Config, Vec<Finding>)
     let mut findings = Vec::new();
     let policies = policy::check(&file.policy, file.bgp.asn.0, &mut findings);
     let mut checker = Checker { findings, policies, secrets: SecretFiles::default() };
-    let bgp = checker.bgp(file.bgp, host);
+    let native = file.native.map(|native| checker.native(&native, &file.bgp));
+    let bgp = checker.bgp(file.bgp, native.as_ref().is_some_and(|native| native.install), host);
     let evpn = file.evpn.map(|evpn| checker.evpn(evpn));
     if let Some(listen) = file.api.listen
         && !listen.ip().is_loopback()
@@ -34,7 +35,7 @@ pub(super) fn check(file: file::File, host: &[IpAddr]) -> (Config, Vec<Finding>)
             "only a loopback address: the API has no TLS yet, and whoever reaches it can change this speaker";
         checker.find(Path::from("api").key("listen"), message);
     }
-    let config = Config { bgp, evpn, api: file.api, warnings: checker.secrets.warnings };
+    let config = Config { bgp, evpn, native, api: file.api, warnings: checker.secrets.warnings };
     (config, checker.findings)
 }
 
@@ -49,7 +50,7 @@ impl Checker {
         self.findings.push(Finding { path, message: message.into() });
     }
 
-    fn bgp(&mut self, bgp: file::Bgp, host: &[IpAddr]) -> BgpConfig {
+    fn bgp(&mut self, bgp: file::Bgp, installs: bool, host: &[IpAddr]) -> BgpConfig {
         let path = Path::from("bgp");
         if bgp.router_id.is_unspecified() {
             self.find(
@@ -59,7 +60,7 @@ impl Checker {
         }
         let decision = self.decision(&path, &bgp);
         let default_local_pref = bgp.default_local_pref.unwrap_or(DEFAULT_LOCAL_PREF);
-        let next_hop_tracking = self.next_hop_tracking(&path, &bgp);
+        let next_hop_tracking = self.next_hop_tracking(&path, &bgp, installs);
         let listen = self.listen(&path, bgp.listen);
         self.graceful_restart(&path, &bgp.graceful_restart);
         let groups = groups::resolve(self, &path.key("peer_groups"), &bgp.peer_groups);
@@ -111,12 +112,14 @@ impl Checker {
         }
     }
 
-    fn next_hop_tracking(&mut self, path: &Path, bgp: &file::Bgp) -> Option<NextHopTracking> {
-        if bgp.next_hop_via_default.is_some() && !bgp.next_hop_tracking {
+    /// Routes that go into the kernel (`installs`) are of no use while their next hops are not.
+    fn next_hop_tracking(&mut self, path: &Path, bgp: &file::Bgp, installs: bool) -> Option<NextHopTracking> {
+        let tracks = bgp.next_hop_tracking.unwrap_or(installs);
+        if bgp.next_hop_via_default.is_some() && !tracks && !installs {
             self.find(path.key("next_hop_via_default"), "says nothing without `next_hop_tracking: true`");
         }
         let via_default = bgp.next_hop_via_default.unwrap_or(true);
-        bgp.next_hop_tracking.then_some(NextHopTracking { via_default })
+        tracks.then_some(NextHopTracking { via_default })
     }
 
     fn listen(&mut self, path: &Path, listen: Option<file::Listen>) -> Vec<std::net::SocketAddr> {

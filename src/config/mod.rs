@@ -20,6 +20,7 @@ mod locate;
 mod mask;
 mod max_prefix;
 mod mesh;
+mod native;
 mod neighbor;
 pub mod policy;
 mod protection;
@@ -54,6 +55,7 @@ pub use fault::{Fault, Faults};
 pub use graceful_restart::RestartSettings;
 pub use max_prefix::{LimitAction, PrefixLimits};
 pub use mesh::NodesValue;
+pub use native::NativeConfig;
 pub use secret::Secret;
 
 /// Where the configuration is unless linnetd is told otherwise.
@@ -66,6 +68,8 @@ pub struct Config {
     pub bgp: BgpConfig,
     /// EVPN over VXLAN, where it is asked for.
     pub evpn: Option<EvpnConfig>,
+    /// Native routing, where it is asked for.
+    pub native: Option<NativeConfig>,
     /// Where the API is served.
     pub api: file::Api,
     /// What is allowed and yet should not be so: for the log.

@@ -114,6 +114,7 @@ fn kept_until_restart(running: &Config, mut wanted: Config) -> Config {
     new.next_hop_tracking = old.next_hop_tracking;
     wanted.api = running.api.clone();
     wanted.evpn.clone_from(&running.evpn);
+    wanted.native.clone_from(&running.native);
     wanted
 }
 

@@ -202,6 +202,7 @@ fn restart_keys(running: &Config, wanted: &Config) -> Vec<&'static str> {
         ("bgp.next_hop_tracking, bgp.next_hop_via_default", old.next_hop_tracking == new.next_hop_tracking),
         ("bgp.listen", old.listen == new.listen),
         ("evpn", running.evpn == wanted.evpn),
+        ("native", running.native == wanted.native),
         ("api", running.api == wanted.api),
     ])
 }

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use super::authentication::AoAlgorithm;
 use super::bfd::BfdSection;
 use super::decision::{DecisionSection, MultipathSection};
+use super::native::NativeSection;
 use super::value::{AsnValue, MtuValue, RdValue, RtValue};
 
 pub use super::graceful_restart::{GracefulRestart, LongLived};
@@ -26,6 +27,8 @@ pub struct File {
     pub bgp: Bgp,
     /// EVPN over VXLAN. Without this section EVPN routes are kept and reflected, and the kernel is left alone.
     pub evpn: Option<Evpn>,
+    /// Native routing: unicast routes without encapsulation.
+    pub native: Option<NativeSection>,
     /// Policies, and the sets of prefixes, communities and AS paths that they use.
     #[serde(default)]
     pub policy: PolicySection,
@@ -54,9 +57,9 @@ pub struct Bgp {
     pub default_local_pref: Option<u32>,
     /// A path counts only while the kernel's main table has a route to its next hop, and of paths that are equal
     /// otherwise the one whose next hop has the route of the lowest metric is best. Not for a reflector whose node has
-    /// no routes to the next hops of others. Without it every next hop counts as reachable.
-    #[serde(default)]
-    pub next_hop_tracking: bool,
+    /// no routes to the next hops of others. Without it every next hop counts as reachable. Unless given it is true
+    /// where received routes go into the kernel (`native.install`), and else false.
+    pub next_hop_tracking: Option<bool>,
     /// With `next_hop_tracking`: a default route is a route to a next hop, too. True unless given, as in FRR's
     /// traditional profile.
     pub next_hop_via_default: Option<bool>,

@@ -18,6 +18,8 @@ mod identity;
 mod locate;
 mod mask;
 mod max_prefix;
+mod native;
+mod neighbor;
 pub mod policy;
 mod protection;
 mod ranges;
@@ -27,6 +29,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 mod value;
+mod vnis;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -49,6 +52,7 @@ pub use authentication::{AoAlgorithm, AoKey, Authentication, Hops};
 pub use fault::{Fault, Faults};
 pub use graceful_restart::RestartSettings;
 pub use max_prefix::{LimitAction, PrefixLimits};
+pub use native::NativeConfig;
 pub use secret::Secret;
 
 /// Where the configuration is unless linnetd is told otherwise.
@@ -61,6 +65,8 @@ pub struct Config {
     pub bgp: BgpConfig,
     /// EVPN over VXLAN, where it is asked for.
     pub evpn: Option<EvpnConfig>,
+    /// Native routing, where it is asked for.
+    pub native: Option<NativeConfig>,
     /// Where the API is served.
     pub api: file::Api,
     /// What is allowed and yet should not be so: for the log.

@@ -7,8 +7,9 @@
 use bgp::export::MemberSpec;
 use bgp::types::PeerId;
 
+use super::Core;
 use super::event::{Action, SessionCommand};
-use super::{Core, member_spec};
+use super::sessions::member_spec;
 use crate::config::NeighborConfig;
 
 impl Core {

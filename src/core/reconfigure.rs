@@ -6,9 +6,10 @@
 use api::Query;
 use api::Request;
 
+use super::Core;
 use super::answer::changes_answer;
 use super::event::{Action, LogLine, SessionCommand};
-use super::{Core, source};
+use super::sessions::source;
 use crate::config::diff::{Diff, NeighborStep};
 use crate::config::{Config, NeighborConfig};
 use crate::peer::session_config;
@@ -113,6 +114,7 @@ fn kept_until_restart(running: &Config, mut wanted: Config) -> Config {
     new.next_hop_tracking = old.next_hop_tracking;
     wanted.api = running.api.clone();
     wanted.evpn.clone_from(&running.evpn);
+    wanted.native.clone_from(&running.native);
     wanted
 }
 

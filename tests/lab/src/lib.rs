@@ -14,7 +14,7 @@
 //! netns       a network namespace (and a /run of its own), closures in it
 //! privilege   may we make namespaces; becoming root of a user namespace
 //! nursery     processes that cannot outlive us
-//! packet      ping, ARP, capture      speaker           wait, skip
+//! packet      ping, ARP, capture      speaker      tcp      wait, skip
 //! topology    the file
 //! node        a namespace with processes and commands in it
 //! daemon      how each kind of daemon is run in a node, and asked
@@ -35,6 +35,7 @@ pub mod privilege;
 pub mod skip;
 pub mod speaker;
 mod sys;
+pub mod tcp;
 mod topology;
 mod wait;
 

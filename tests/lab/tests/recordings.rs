@@ -18,7 +18,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use hub::{BOUND, Hub};
 use lab::packet::{Capture, said};
-use lab::{Daemon, daemon, skip_if, wait_until};
+use lab::{Daemon, Node, daemon, skip_if, wait_until};
 use vector::Vector;
 
 /// A session to listen to.
@@ -75,7 +75,7 @@ fn listen(session: &Session<'_>) -> Result<()> {
                 ensure!(texts.iter().any(|text| text.contains(piece)), "{}", texts.join("\n"));
                 Ok(())
             })
-            .with_context(|| hub.linnet.log() + &hub.spokes[0].log())?;
+            .with_context(|| hub.linnet.log() + &hub.spoke(1).map(Node::log).unwrap_or_default())?;
         }
     }
     judge(session, &vectors(&capture, session)?)
@@ -95,18 +95,16 @@ fn texts(vectors: &[(IpAddr, Vector)]) -> Vec<String> {
 /// What was said so far, each message once.
 fn vectors(capture: &Capture, session: &Session<'_>) -> Result<Vec<(IpAddr, Vector)>> {
     let mut known = BTreeSet::new();
-    let mut counts = [0; 2];
-    let mut vectors = Vec::new();
+    let mut vectors: Vec<(IpAddr, Vector)> = Vec::new();
     for message in said(&capture.frames()?)? {
         let from = message.from.ip();
         if !known.insert((from, message.octets.clone())) {
             continue;
         }
         let is_linnet = from == IpAddr::from(LINNET);
-        let count = &mut counts[usize::from(is_linnet)];
-        *count += 1;
+        let number = vectors.iter().filter(|(other, _)| *other == from).count() + 1;
         let speaker = if is_linnet { format!("linnet-to-{}", session.file) } else { session.file.to_owned() };
-        vectors.push((from, Vector::heard(&format!("{speaker}-{count}"), session.from, &message.octets)));
+        vectors.push((from, Vector::heard(&format!("{speaker}-{number}"), session.from, &message.octets)));
     }
     Ok(vectors)
 }

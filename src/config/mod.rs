@@ -36,6 +36,7 @@ mod vnis;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use std::{fmt, io};
 
 use bgp::export::NextHopMode;
@@ -97,6 +98,8 @@ pub struct BgpConfig {
     pub neighbors: Vec<NeighborConfig>,
     /// Where neighbours may come from that are not named.
     pub ranges: Vec<RangeConfig>,
+    /// How long neighbours that a reload removes stay at most, until those that it adds have been heard.
+    pub handover_time: Duration,
     /// The policies, in the order in which they are written.
     pub policies: Vec<Arc<Policy>>,
 }

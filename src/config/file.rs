@@ -17,7 +17,7 @@ use super::value::{AsnValue, MtuValue, RdValue, RtValue};
 
 pub use super::graceful_restart::{GracefulRestart, LongLived};
 pub use super::policy::file::PolicySection;
-pub use super::settings::{DynamicNeighbors, Neighbor, PeerGroup, PeerSettings};
+pub use super::settings::{DynamicNeighbors, Mesh, Neighbor, PeerGroup, PeerSettings};
 
 /// The whole file.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -84,6 +84,8 @@ pub struct Bgp {
     /// The neighbours.
     #[serde(default)]
     pub neighbors: Vec<Neighbor>,
+    /// Nodes that each have a session with every other.
+    pub mesh: Option<Mesh>,
     /// Ranges of addresses from which neighbours may come that are not named.
     #[serde(default)]
     pub dynamic_neighbors: Vec<DynamicNeighbors>,

@@ -136,7 +136,7 @@ evpn:
 t.yaml:3:14: bgp.router_id: invalid IPv4 address syntax
     3 |   router_id: 10.0.0
       |              ^
-t.yaml:4:3: bgp.neighbours: unknown key; expected one of `asn`, `router_id`, `listen`, `cluster_id`, `client_to_client_reflection`, `default_local_pref`, `next_hop_tracking`, `next_hop_via_default`, `decision`, `multipath`, `ebgp_default`, `graceful_restart`, `bfd`, `peer_groups`, `neighbors`, `dynamic_neighbors`
+t.yaml:4:3: bgp.neighbours: unknown key; expected one of `asn`, `router_id`, `listen`, `cluster_id`, `client_to_client_reflection`, `default_local_pref`, `next_hop_tracking`, `next_hop_via_default`, `decision`, `multipath`, `ebgp_default`, `graceful_restart`, `bfd`, `peer_groups`, `neighbors`, `mesh`, `dynamic_neighbors`
     4 |   neighbours: []
       |   ^
 t.yaml:8:18: bgp.neighbors[0].hold_time: 0 (never), or at least 3 seconds (RFC 4271 section 4.2)

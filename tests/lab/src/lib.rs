@@ -14,7 +14,7 @@
 //! netns       a network namespace (and a /run of its own), closures in it
 //! privilege   may we make namespaces; becoming root of a user namespace
 //! nursery     processes that cannot outlive us
-//! packet      ping, ARP, capture      speaker           wait, skip
+//! packet      ping, ARP, capture      speaker      tcp      wait, skip
 //! topology    the file
 //! node        a namespace with processes and commands in it
 //! router      a speaker's part in a test, in each daemon's words
@@ -39,6 +39,7 @@ mod seen;
 pub mod skip;
 pub mod speaker;
 mod sys;
+pub mod tcp;
 mod topology;
 mod wait;
 

@@ -18,6 +18,7 @@ mod dynamic;
 mod event;
 mod fault_log;
 mod forward;
+mod handover;
 mod limits;
 mod neighbors;
 mod next_hops;
@@ -46,6 +47,7 @@ pub use self::bfd::{BfdCommand, BfdLine, BfdNews, BfdPicture, BfdTarget};
 use dynamic::Visitors;
 pub use event::{Action, Event, LogLine, PeerNews, PeerStart, ReleaseReason, SessionCommand};
 use forward::Forwarding;
+use handover::Handover;
 use next_hops::NextHopTracker;
 use peer::Peers;
 use refresh::Refreshes;
@@ -73,6 +75,7 @@ pub struct Core {
     watches: Watches,
     visitors: Visitors,
     refreshes: Refreshes,
+    handover: Handover,
     actions: VecDeque<Action>,
 }
 
@@ -107,6 +110,7 @@ impl Core {
             watches: Watches::new(seed),
             visitors: Visitors::default(),
             refreshes: Refreshes::default(),
+            handover: Handover::default(),
             actions: VecDeque::new(),
         };
         for neighbor in neighbors {
@@ -139,7 +143,7 @@ impl Core {
             Event::Bfd(news) => self.bfd_news(news),
             Event::Reconfigure { config, request } => {
                 self.begin_sessions(now, true);
-                self.reconfigure(*config, request);
+                self.reconfigure(now, *config, request);
             }
             Event::Request(request) => self.request(now, request),
         }
@@ -156,6 +160,7 @@ impl Core {
         let mut more = self.rib.sweep(budget);
         self.reclaim_ids();
         self.lose_patience(now);
+        more |= self.go_on_handing_over(now, budget);
         if let Some(forwarding) = &mut self.forwarding {
             more |= forwarding.settle(now, self.started, &mut self.rib, budget, &mut self.actions);
         }
@@ -198,6 +203,7 @@ impl Core {
             self.restarts.next_due(),
             self.refreshes.poll_timeout(),
             self.patience_ends(),
+            self.handover.poll_timeout(),
         ];
         timers.into_iter().flatten().min()
     }

@@ -1,29 +1,36 @@
 //! What the keys of the file mean together, and everything that contradicts in them.
 
 use std::collections::HashSet;
+use std::net::IpAddr;
+use std::time::Duration;
 
 use bgp::rib::DEFAULT_LOCAL_PREF;
 use bgp::types::RouterId;
 
 use super::fault::Path;
+use super::mesh::OwnAddresses;
 use super::neighbor::Context;
 use super::policy::{self, Policies};
 use super::secret::SecretFiles;
 use super::{BgpConfig, Config, NextHopTracking, file, groups};
 
+/// How long neighbours that go stay for those that come: a few tries to connect, with what these then have to say.
+const HANDOVER: Duration = Duration::from_secs(30);
+
 /// A fault of meaning, at a key; its place in the text is found later.
+#[derive(PartialEq)]
 pub(super) struct Finding {
     pub(super) path: Path,
     pub(super) message: String,
 }
 
-/// What the file means, and everything that is wrong with it.
-pub(super) fn check(file: file::File) -> (Config, Vec<Finding>) {
+/// What the file means on a machine of these addresses, and everything that is wrong with it.
+pub(super) fn check(file: file::File, host: &[IpAddr]) -> (Config, Vec<Finding>) {
     let mut findings = Vec::new();
     let policies = policy::check(&file.policy, file.bgp.asn.0, &mut findings);
     let mut checker = Checker { findings, policies, secrets: SecretFiles::default() };
     let native = file.native.map(|native| checker.native(&native, &file.bgp));
-    let bgp = checker.bgp(file.bgp, native.as_ref().is_some_and(|native| native.kernel.install));
+    let bgp = checker.bgp(file.bgp, native.as_ref().is_some_and(|native| native.kernel.install), host);
     let evpn = file.evpn.map(|evpn| checker.evpn(evpn));
     if let Some(listen) = file.api.listen
         && !listen.ip().is_loopback()
@@ -47,7 +54,7 @@ impl Checker {
         self.findings.push(Finding { path, message: message.into() });
     }
 
-    fn bgp(&mut self, bgp: file::Bgp, installs: bool) -> BgpConfig {
+    fn bgp(&mut self, bgp: file::Bgp, installs: bool, host: &[IpAddr]) -> BgpConfig {
         let path = Path::from("bgp");
         if bgp.router_id.is_unspecified() {
             self.find(
@@ -85,6 +92,12 @@ impl Checker {
         }
         let places = (0..).map(|i| path.key("neighbors").index(i));
         self.signatures_on_links(&places.zip(&neighbors).collect::<Vec<_>>());
+        if let Some(mesh) = &bgp.mesh {
+            let listen: Vec<IpAddr> = listen.iter().map(|socket| socket.ip()).collect();
+            let own = OwnAddresses { router_id: bgp.router_id, listen: &listen, host };
+            let nodes = self.mesh(&path.key("mesh"), mesh, &own, &neighbors, &context);
+            neighbors.extend(nodes);
+        }
         let ranges = self.ranges(&path.key("dynamic_neighbors"), &bgp.dynamic_neighbors, &context);
         let router_id = RouterId(bgp.router_id);
         let cluster_id = bgp.cluster_id.unwrap_or(bgp.router_id);
@@ -99,6 +112,7 @@ impl Checker {
             listen,
             neighbors,
             ranges,
+            handover_time: bgp.handover_time.map_or(HANDOVER, |seconds| Duration::from_secs(seconds.into())),
             policies,
         }
     }

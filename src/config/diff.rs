@@ -93,9 +93,8 @@ macro_rules! neighbor_keys {
 neighbor_keys! {
     while_it_lasts: description, peer_group, shutdown, hold_time, keepalive, connect_retry, min_hold_time, max_prefix,
         send_hold_time, bfd, weight, import_policy, export_policy, keep_adj_in, ebgp_accept, authentication,
-        graceful_restart;
-    by_a_reset: local_as, between_clients, next_hop_mode, port, local_address, remote_as, families, passive,
-        route_reflector_client, extended_next_hop, role, admission, fqdn, software_version, add_path, local_pref, hops;
+        graceful_restart, between_clients, next_hop_mode, route_reflector_client;
+    by_a_reset: local_as, port, local_address, remote_as, families, passive, extended_next_hop, role, admission, fqdn, software_version, add_path, local_pref, hops;
 }
 
 /// What an operator calls a field.
@@ -175,6 +174,7 @@ fn speaker_keys(running: &Config, wanted: &Config) -> Vec<&'static str> {
         ("bgp.decision", same_rules),
         ("bgp.multipath", old.multipath == new.multipath),
         ("native.accept", native.is_none_or(|(old, new)| old.accept == new.accept)),
+        ("bgp.handover_time", running.bgp.handover_time == wanted.bgp.handover_time),
     ])
 }
 

@@ -17,7 +17,7 @@ use super::value::{AsnValue, MtuValue, RdValue, RtValue};
 
 pub use super::graceful_restart::{GracefulRestart, LongLived};
 pub use super::policy::file::PolicySection;
-pub use super::settings::{DynamicNeighbors, Neighbor, PeerGroup, PeerSettings};
+pub use super::settings::{DynamicNeighbors, Mesh, Neighbor, PeerGroup, PeerSettings};
 
 /// The whole file.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -75,6 +75,10 @@ pub struct Bgp {
     /// What becomes of routes while linnetd or a neighbour restarts.
     #[serde(default)]
     pub graceful_restart: GracefulRestart,
+    /// How long neighbours that a reload removes may keep their sessions until those that it adds have been heard,
+    /// seconds: no destination is lost on the way from a mesh to a reflector, or back. 30 unless given; 0: they go at
+    /// once.
+    pub handover_time: Option<u16>,
     /// How BFD sessions are held, where a neighbour's `bfd` does not say otherwise. Starts none by itself.
     #[serde(default)]
     pub bfd: BfdSection,
@@ -84,6 +88,8 @@ pub struct Bgp {
     /// The neighbours.
     #[serde(default)]
     pub neighbors: Vec<Neighbor>,
+    /// Nodes that each have a session with every other.
+    pub mesh: Option<Mesh>,
     /// Ranges of addresses from which neighbours may come that are not named.
     #[serde(default)]
     pub dynamic_neighbors: Vec<DynamicNeighbors>,

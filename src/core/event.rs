@@ -178,6 +178,9 @@ pub enum SessionCommand {
     TooManyPrefixes(PrefixLimit),
     /// Let it come up again.
     Enable,
+    /// Connect from this address from now on; `None`: from the one that the kernel chooses. A connection that stands
+    /// stays.
+    ConnectFrom(Option<IpAddr>),
     /// Hold it like this from now on, see [`bgp::session::Input::Configure`].
     Configure(Box<SessionConfig>),
     /// End it for good; the task ends with it.
@@ -224,6 +227,8 @@ pub enum LogLine {
     RefreshOverdue(PeerId, Family),
     /// A BFD session changed.
     Bfd(PeerId, BfdLine),
+    /// A neighbour is no longer configured, and stays until those that come in its place have been heard.
+    HandsOver(PeerId),
     /// EVPN noticed something.
     Evpn(Notice),
     /// A neighbour's routes of a family have been stale for their time: they go, or from now on are stale for long.

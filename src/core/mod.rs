@@ -18,6 +18,7 @@ mod dynamic;
 mod event;
 mod fault_log;
 mod forward;
+mod handover;
 mod limits;
 mod native;
 mod neighbors;
@@ -47,6 +48,7 @@ pub use self::bfd::{BfdCommand, BfdLine, BfdNews, BfdPicture, BfdTarget};
 use dynamic::Visitors;
 pub use event::{Action, Event, Leftover, LogLine, PeerNews, PeerStart, ReleaseReason, SessionCommand};
 use forward::Forwarding;
+use handover::Handover;
 use native::Native;
 use peer::Peers;
 use refresh::Refreshes;
@@ -76,6 +78,7 @@ pub struct Core {
     visitors: Visitors,
     refreshes: Refreshes,
     host_warnings: Vec<String>,
+    handover: Handover,
     actions: VecDeque<Action>,
 }
 
@@ -111,6 +114,7 @@ impl Core {
             visitors: Visitors::default(),
             refreshes: Refreshes::default(),
             host_warnings: Vec::new(),
+            handover: Handover::default(),
             actions: VecDeque::new(),
         };
         for neighbor in neighbors {
@@ -144,7 +148,7 @@ impl Core {
             Event::HostChecked(warnings) => self.host_warnings = warnings,
             Event::Reconfigure { config, request } => {
                 self.begin_sessions(now, true);
-                self.reconfigure(*config, request);
+                self.reconfigure(now, *config, request);
             }
             Event::Request(request) => self.request(now, request),
         }
@@ -161,6 +165,7 @@ impl Core {
         let mut more = self.rib.sweep(budget);
         self.reclaim_ids();
         self.lose_patience(now);
+        more |= self.go_on_handing_over(now, budget);
         if let Some(forwarding) = &mut self.forwarding {
             more |= forwarding.settle(now, self.started, &mut self.rib, budget, &mut self.actions);
         }
@@ -212,6 +217,7 @@ impl Core {
             self.restarts.next_due(),
             self.refreshes.poll_timeout(),
             self.patience_ends(),
+            self.handover.poll_timeout(),
         ];
         timers.into_iter().flatten().min()
     }

@@ -33,7 +33,7 @@ const DEADLINE: Duration = Duration::from_secs(120);
 const FIRST_LOOK: Duration = Duration::from_secs(3);
 
 /// How long a neighbour that knows no End-of-RIB takes to say all it has, as far as anybody can tell.
-const WITHOUT_END_OF_RIB: Duration = Duration::from_secs(5);
+pub(super) const WITHOUT_END_OF_RIB: Duration = Duration::from_secs(5);
 
 /// How long those may take to come who are not named in the configuration: a try or two to connect.
 const STRANGERS: Duration = Duration::from_secs(15);

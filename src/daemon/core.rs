@@ -151,7 +151,8 @@ fn perform(action: Action, outlets: &mut Outlets) {
 }
 
 fn hand_over<O>(kernel: Option<&mpsc::Sender<Vec<O>>>, ops: Vec<O>) {
-    if !kernel.is_some_and(|kernel| kernel.try_send(ops).is_ok()) {
+    let sent = kernel.is_some_and(|kernel| kernel.try_send(ops).is_ok());
+    if !sent {
         error!("the kernel's task takes no operations");
     }
 }

@@ -89,10 +89,12 @@ impl Import {
                 IpNet::V6(prefix) => gate.look(prefix, rib.ipv6.get(prefix).map(|(_, d)| d), peers, routes),
             }
         }
-        read(&mut rib.ipv4, ipv4, *multipath, budget, |to| gate.look(to.nlri(), Some(to), peers, routes))
-            | read(&mut rib.ipv6, ipv6, *multipath, budget, |to| {
-                gate.look(to.nlri(), Some(to), peers, routes)
-            })
+        let more = read(&mut rib.ipv4, ipv4, *multipath, budget, |destination| {
+            gate.look(destination.nlri(), Some(destination), peers, routes);
+        });
+        more | read(&mut rib.ipv6, ipv6, *multipath, budget, |destination| {
+            gate.look(destination.nlri(), Some(destination), peers, routes);
+        })
     }
 
     /// Neighbours have come, gone or changed their addresses.

@@ -228,7 +228,7 @@ impl Routes {
 
     /// When `poll_op` should be called again though nothing happened.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let look = self.look_due.filter(|_| self.doubtful);
+        let look = self.look_due.filter(|_| self.doubtful && self.dumps.is_idle());
         let timers = [self.retries.next_due(), self.dumps.next_due(), look, self.hand.rests];
         timers.into_iter().flatten().min()
     }

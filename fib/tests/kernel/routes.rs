@@ -1,7 +1,9 @@
 //! Routes in the running kernel.
 
+use std::net::Ipv4Addr;
+
 use fib::RoutesConfig;
-use fib::routes::{RouteStatus, WantedRoute};
+use fib::routes::{Conflict, RouteFilter, RouteStatus, WantedRoute};
 
 use crate::lab::{lines, run};
 use crate::route_lab::*;
@@ -218,4 +220,217 @@ fn a_former_runs_routes_are_adopted() {
         assert_eq!(lab.routes.diff().next(), None);
         lab.stop();
     });
+}
+
+/// What others have put in is neither changed nor taken away, and shows.
+#[test]
+fn others_routes_are_respected() {
+    with_devices(|| {
+        run("ip route add 10.9.0.0/24 via 10.2.0.9 metric 50 proto static");
+        run("ip -6 route add fd09::/64 metric 50 proto static nexthop via fd01::9 nexthop via fd02::9");
+        run("ip route add 10.9.1.0/24 via 10.2.0.9 metric 7 proto static");
+        run("ip route add 10.9.2.0/24 via 10.2.0.9 metric 90 proto static");
+        let theirs = || [run("ip route show proto static"), run("ip -6 route show proto static")].concat();
+        let before = theirs();
+        let mut lab = RouteLab::start();
+        for prefix in ["10.9.0.0/24", "10.9.1.0/24", "10.9.2.0/24"] {
+            lab.want(prefix, via(&["10.1.0.2"]));
+        }
+        lab.want("fd09::/64", via(&["fd01::2"]));
+        // A link's own route, which IPv6 gives a high metric.
+        lab.want("fd01::/64", via(&["fd02::2"]));
+        lab.settle();
+        let conflict =
+            |metric, protocol, beside| Some(RouteStatus::Conflict(Conflict { protocol, metric, beside }));
+        let status: Vec<_> = ["10.9.0.0/24", "fd09::/64", "fd01::/64", "10.9.1.0/24", "10.9.2.0/24"]
+            .iter()
+            .map(|prefix| lab.status(prefix))
+            .collect();
+        let expected = [
+            conflict(50, 4, false),
+            conflict(50, 4, false),
+            conflict(256, 2, false),
+            conflict(7, 4, true),
+            Some(RouteStatus::Programmed),
+        ];
+        assert_eq!(status, expected);
+        assert_eq!((theirs(), ours().len()), (before, 2));
+        assert!(run("ip route get 10.9.1.1").contains("via 10.2.0.9"), "theirs is better");
+        assert!(run("ip route get 10.9.2.1").contains("via 10.1.0.2"), "ours is better");
+        // Theirs goes and ours comes; a better one that comes later does not drive ours out.
+        run("ip route del 10.9.0.0/24 proto static");
+        run("ip -6 route del fd09::/64 proto static");
+        lab.until_status("10.9.0.0/24", &RouteStatus::Programmed);
+        lab.until_status("fd09::/64", &RouteStatus::Programmed);
+        run("ip route add 10.9.0.0/24 via 10.2.0.9 metric 3 proto static");
+        lab.until("shown", |lab| lab.status("10.9.0.0/24") == conflict(3, 4, true));
+        lab.settle();
+        assert_eq!(ours().len(), 4);
+        // Somebody takes our place with the very same key.
+        run("ip route replace 10.9.2.0/24 via 10.2.0.8 metric 50 proto static");
+        lab.until("shown", |lab| lab.status("10.9.2.0/24") == conflict(50, 4, false));
+        lab.settle();
+        assert!(theirs().contains("10.9.2.0/24 via 10.2.0.8 dev d2 metric 50"), "{}", theirs());
+        lab.routes.want_nothing();
+        lab.settle();
+        assert_eq!(ours(), [] as [&str; 0]);
+        assert_eq!(theirs().lines().count(), 4, "{}", theirs());
+        lab.stop();
+    });
+}
+
+/// A route with another metric, a table of our own, and nothing that is not installed.
+#[test]
+fn a_table_of_our_own() {
+    with_devices(|| {
+        let mut lab = RouteLab::with(RoutesConfig { table: 1000, metric: 0, ..config() });
+        lab.want("10.1.0.0/24", via(&["10.2.0.2"]));
+        lab.want("fd01::/64", via(&["fd02::2"]));
+        lab.want("0.0.0.0/0", via(&["10.2.0.2"]));
+        lab.settle();
+        assert_eq!(
+            ours(),
+            [
+                "default via 10.2.0.2 dev d2 table 1000 proto 108",
+                "10.1.0.0/24 via 10.2.0.2 dev d2 table 1000 proto 108",
+                "fd01::/64 via fd02::2 dev d2 table 1000 proto 108 metric 1024 pref medium",
+            ]
+        );
+        assert_eq!(lab.routes.diff().next(), None);
+        lab.routes.want_nothing();
+        lab.settle();
+        assert_eq!(ours(), [] as [&str; 0]);
+        lab.stop();
+        let mut listener = RouteLab::with(RoutesConfig { install: false, ..config() });
+        listener.want("10.9.0.0/24", via(&["10.1.0.2"]));
+        listener.settle();
+        assert_eq!((ours().len(), listener.routes.len()), (0, 0));
+        listener.stop();
+    });
+}
+
+/// This node's addresses, and routes of others that are looked for, as they come and go.
+#[test]
+fn what_is_looked_for_is_found() {
+    with_devices(|| {
+        let mut lab = RouteLab::start();
+        let addresses = |lab: &RouteLab| -> Vec<String> {
+            let of = |device| lab.routes.addresses().filter(move |(index, _)| *index == device);
+            of(index("d1"))
+                .map(|(_, address)| address.to_string())
+                .filter(|a| !a.starts_with("fe80"))
+                .collect()
+        };
+        assert_eq!(addresses(&lab), ["10.1.0.1/24", "fd01::1/64"]);
+        run("ip address add 10.1.0.7/32 dev d1");
+        lab.until("added", |lab| addresses(lab).len() == 3);
+        run("ip address del 10.1.0.7/32 dev d1");
+        lab.until("deleted", |lab| addresses(lab).len() == 2);
+        run("ip route add blackhole 10.8.0.0/26 proto 80");
+        run("ip route add 10.8.0.3/32 dev d2 table 77");
+        let device = Some("d*".to_owned());
+        let blocks = RouteFilter { protocol: Some(80), ..RouteFilter::default() };
+        lab.routes.look_for(vec![blocks, RouteFilter { table: 77, device, ..RouteFilter::default() }]);
+        let mut found = Vec::new();
+        let mut until = |lab: &mut RouteLab, what: &str, expected: &[(usize, &str, bool)]| {
+            lab.until(what, |lab| {
+                let news = std::iter::from_fn(|| lab.routes.poll_found());
+                found.extend(news.map(|news| (news.filter, news.prefix.to_string(), news.present)));
+                let seen: Vec<_> = found.iter().map(|(f, p, there)| (*f, p.as_str(), *there)).collect();
+                seen == expected
+            });
+            found.clear();
+        };
+        until(&mut lab, "found", &[(0, "10.8.0.0/26", true), (1, "10.8.0.3/32", true)]);
+        run("ip route add blackhole 10.8.1.0/26 proto 80");
+        until(&mut lab, "another", &[(0, "10.8.1.0/26", true)]);
+        run("ip link set d2 down");
+        until(&mut lab, "gone with its device", &[(1, "10.8.0.3/32", false)]);
+        lab.stop();
+    });
+}
+
+/// Nobody listens for so long that the socket overflows.
+#[test]
+fn lost_news_is_made_up_for() {
+    with_devices(|| {
+        const FOREIGN: u32 = 80_000;
+        let mut lab = RouteLab::start();
+        lab.want("10.9.0.0/24", via(&["10.1.0.2"]));
+        lab.want("10.9.1.0/24", via(&["192.0.2.1"]));
+        lab.settle();
+        let add = (0..FOREIGN).map(|n| format!("route add {}/32 via 10.2.0.2\n", host(n)));
+        let changes = ["route del 10.9.0.0/24 metric 50\n", "route add 192.0.2.0/24 via 10.1.0.7\n"];
+        batch(&add.chain(changes.map(str::to_owned)).collect::<String>());
+        lab.until("overrun", |lab| lab.routes.counters().overruns > 0);
+        lab.until("all there", |lab| lab.routes.diff().next().is_none());
+        lab.settle();
+        assert_eq!(
+            ours(),
+            [
+                "10.9.0.0/24 via 10.1.0.2 dev d1 proto 108 metric 50",
+                "10.9.1.0/24 via 10.1.0.7 dev d1 proto 108 metric 50",
+            ]
+        );
+        assert_eq!(lines("ip route", "via 10.2.0.2").len(), FOREIGN as usize);
+        lab.stop();
+    });
+}
+
+/// Ten times over: all in, a third replaced, a third withdrawn, and an end without a farewell in the middle of it. The
+/// next run makes it good.
+#[test]
+fn ten_runs_that_are_cut_off_leave_nothing_wrong() {
+    with_devices(|| {
+        const COUNT: u32 = 10_000;
+        let foreign = (0..1000).map(|n| format!("route add {}/32 via 10.2.0.2\n", host(n * 10)));
+        batch(&foreign.collect::<String>());
+        let theirs = || lines("ip route", "via 10.2.0.2 dev d2");
+        let before = theirs();
+        let first = ["10.1.0.2", "10.1.0.3"];
+        for run in 0..10_usize {
+            let mut lab = RouteLab::start();
+            let prefix = |n: u32| format!("{}/32", host(n));
+            (0..COUNT).for_each(|n| lab.want(&prefix(n), via(&[first[run % 2]])));
+            lab.settle();
+            lab.routes.release_stale();
+            lab.settle();
+            assert_eq!(lines("ip route", "proto 108").len(), COUNT as usize, "run {run}");
+            for n in 0..COUNT {
+                match n % 3 {
+                    0 => lab.want(&prefix(n), via(&["10.1.0.9", "10.1.0.8"])),
+                    1 => lab.want(&prefix(n), None),
+                    _ => {}
+                }
+            }
+            let middle = lab.routes.counters().ops + 2000;
+            lab.until("in the middle", |lab| lab.routes.counters().ops >= middle);
+            lab.stop();
+        }
+        assert_eq!(theirs(), before);
+        let mut lab = RouteLab::start();
+        assert!(lab.routes.has_found_routes());
+        lab.routes.release_stale();
+        lab.settle();
+        assert_eq!((ours().len(), lab.routes.len()), (0, 0));
+        assert_eq!(theirs(), before);
+        lab.stop();
+    });
+}
+
+/// The `n`th of many hosts.
+fn host(n: u32) -> Ipv4Addr {
+    Ipv4Addr::from_bits(0x0a40_0000 + n)
+}
+
+/// Has `ip` do all that, one command a line.
+fn batch(commands: &str) {
+    let file = std::env::temp_dir().join(format!(
+        "linnet-fib-routes-{}-{:?}.batch",
+        std::process::id(),
+        std::thread::current().id()
+    ));
+    std::fs::write(&file, commands).unwrap();
+    run(&format!("ip -batch {}", file.display()));
+    std::fs::remove_file(file).unwrap();
 }

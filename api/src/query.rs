@@ -182,6 +182,8 @@ border! {
     ListVteps(v1::ListVtepsRequest) -> v1::ListVtepsResponse;
     /// A page of kernel entries.
     ListFibEntries(v1::ListFibEntriesRequest) -> v1::ListFibEntriesResponse;
+    /// A page of native routing's routes.
+    ListRoutes(v1::ListRoutesRequest) -> v1::ListRoutesResponse;
     /// The daemon at a glance.
     GetStatus(v1::GetStatusRequest) -> v1::Status;
     /// Read the configuration file again; answered by who knows the file.

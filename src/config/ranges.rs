@@ -3,9 +3,10 @@
 use std::collections::HashSet;
 
 use super::RangeConfig;
-use super::check::{Checker, Context, Who};
+use super::check::Checker;
 use super::fault::Path;
 use super::file::DynamicNeighbors;
+use super::neighbor::{Context, Who};
 
 /// How many neighbours a range may have at a time unless it says otherwise.
 const LIMIT: u32 = 100;

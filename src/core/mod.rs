@@ -18,7 +18,9 @@ mod dynamic;
 mod event;
 mod fault_log;
 mod forward;
+mod handover;
 mod limits;
+mod native;
 mod neighbors;
 mod next_hops;
 mod peer;
@@ -26,6 +28,7 @@ mod policies;
 mod reconfigure;
 mod refresh;
 mod restart;
+mod sessions;
 mod startup;
 #[cfg(test)]
 mod testing;
@@ -34,21 +37,20 @@ mod watch;
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use bgp::export::{Export, MemberSpec, Role};
-use bgp::rib::{Budget, LocalIdentity, Rib, Source, SourceKind};
-use bgp::session::{Down, Established, Received};
-use bgp::types::{Family, FamilySet, PeerId};
-use bgp::wire::NextHop;
-use bgp::wire::update::PeerKind;
+use bgp::export::Export;
+use bgp::rib::{Budget, LocalIdentity, Rib};
+use bgp::session::Received;
+use bgp::types::{Family, PeerId};
 
-use crate::config::{Config, NeighborConfig};
+use crate::config::Config;
 
 pub use self::bfd::{BfdCommand, BfdLine, BfdNews, BfdPicture, BfdTarget};
 use dynamic::Visitors;
-pub use event::{Action, Event, LogLine, PeerNews, PeerStart, ReleaseReason, SessionCommand};
+pub use event::{Action, Event, Leftover, LogLine, PeerNews, PeerStart, ReleaseReason, SessionCommand};
 use forward::Forwarding;
-use next_hops::NextHopTracker;
-use peer::{LiveSession, Peers};
+use handover::Handover;
+use native::Native;
+use peer::Peers;
 use refresh::Refreshes;
 use restart::Restarts;
 use startup::Startup;
@@ -70,10 +72,13 @@ pub struct Core {
     export: Export,
     /// EVPN and the kernel, where the configuration asks for them.
     forwarding: Option<Forwarding>,
-    next_hops: Option<NextHopTracker>,
+    /// The kernel's routes, where the configuration asks for them.
+    native: Option<Native>,
     watches: Watches,
     visitors: Visitors,
     refreshes: Refreshes,
+    host_warnings: Vec<String>,
+    handover: Handover,
     actions: VecDeque<Action>,
 }
 
@@ -91,7 +96,7 @@ impl Core {
         rib.set_rules(bgp.decision.clone());
         rib.set_default_local_pref(bgp.default_local_pref);
         let forwarding = config.evpn.as_ref().map(|evpn| Forwarding::new(bgp, evpn, &mut rib, seed));
-        let next_hops = bgp.next_hop_tracking.map(|tracking| NextHopTracker::new(tracking, &mut rib));
+        let native = Native::new(&config, &mut rib, seed);
         let mut export = Export::default();
         Family::ALL.into_iter().for_each(|family| export.hold_end_of_rib(family, true));
         let neighbors = bgp.neighbors.clone();
@@ -104,10 +109,12 @@ impl Core {
             rib,
             export,
             forwarding,
-            next_hops,
+            native,
             watches: Watches::new(seed),
             visitors: Visitors::default(),
             refreshes: Refreshes::default(),
+            host_warnings: Vec::new(),
+            handover: Handover::default(),
             actions: VecDeque::new(),
         };
         for neighbor in neighbors {
@@ -133,14 +140,15 @@ impl Core {
                 }
             }
             Event::Routes(events) => {
-                if let Some(next_hops) = &mut self.next_hops {
-                    next_hops.kernel(events);
+                if let Some(native) = &mut self.native {
+                    native.kernel(now, events);
                 }
             }
             Event::Bfd(news) => self.bfd_news(news),
+            Event::HostChecked(warnings) => self.host_warnings = warnings,
             Event::Reconfigure { config, request } => {
                 self.begin_sessions(now, true);
-                self.reconfigure(*config, request);
+                self.reconfigure(now, *config, request);
             }
             Event::Request(request) => self.request(now, request),
         }
@@ -151,14 +159,18 @@ impl Core {
     pub fn settle(&mut self, now: Instant, budget: &mut Budget) -> bool {
         self.expire_kept(now);
         self.end_overdue_refreshes(now);
-        if let Some(next_hops) = &mut self.next_hops {
-            next_hops.settle(&mut self.rib);
+        if let Some(native) = &mut self.native {
+            native.resolve(&mut self.rib);
         }
         let mut more = self.rib.sweep(budget);
         self.reclaim_ids();
         self.lose_patience(now);
+        more |= self.go_on_handing_over(now, budget);
         if let Some(forwarding) = &mut self.forwarding {
             more |= forwarding.settle(now, self.started, &mut self.rib, budget, &mut self.actions);
+        }
+        if let Some(native) = &mut self.native {
+            more |= native.settle(now, &mut self.rib, &self.peers, budget, &mut self.actions);
         }
         self.start_up(now);
         more |= self.export.pump(&mut self.rib, budget);
@@ -173,15 +185,19 @@ impl Core {
     /// Ends. The kernel keeps forwarding by what is ours where neighbours keep our routes until we are back, and is
     /// left without it where nobody does. The sessions are the caller's to close.
     pub fn end(&mut self) {
-        let keeps = self.config.bgp.restarts_gracefully(Family::L2vpnEvpn);
+        let keeps = |family| self.config.bgp.restarts_gracefully(family);
         if let Some(forwarding) = &mut self.forwarding {
-            forwarding.end(keeps);
+            forwarding.end(keeps(Family::L2vpnEvpn));
+        }
+        if let Some(native) = &mut self.native {
+            native.end(keeps(Family::Ipv4Unicast) || keeps(Family::Ipv6Unicast));
         }
     }
 
     /// Whether there is nothing left to be done after [`Core::end`].
     pub fn has_ended(&self) -> bool {
         self.forwarding.as_ref().is_none_or(Forwarding::has_ended)
+            && self.native.as_ref().is_none_or(Native::has_ended)
     }
 
     /// The next thing to do outside.
@@ -191,14 +207,17 @@ impl Core {
 
     /// When [`Core::settle`] is to be called though nothing happened.
     pub fn poll_timeout(&self, now: Instant) -> Option<Instant> {
-        let forwarding = self.forwarding.as_ref();
-        let keeps_stale = forwarding.is_some_and(Forwarding::keeps_stale);
+        let (forwarding, native) = (self.forwarding.as_ref(), self.native.as_ref());
+        let keeps_stale =
+            forwarding.is_some_and(Forwarding::keeps_stale) || native.is_some_and(Native::keeps_stale);
         let timers = [
             forwarding.and_then(Forwarding::poll_timeout),
+            native.and_then(Native::poll_timeout),
             self.startup.poll_timeout(now, &self.peers, keeps_stale),
             self.restarts.next_due(),
             self.refreshes.poll_timeout(),
             self.patience_ends(),
+            self.handover.poll_timeout(),
         ];
         timers.into_iter().flatten().min()
     }
@@ -251,53 +270,6 @@ impl Core {
         self.check_limits(id);
     }
 
-    fn peer_up(&mut self, now: Instant, id: PeerId, number: u32, agreed: Box<Established>) {
-        let Some(peer) = self.peers.get_mut(id) else { return };
-        peer.limits.begin();
-        let settings = peer.config.graceful_restart;
-        self.rib.peer_up(id, source(&agreed, &peer.config));
-        let useless = self.restarts.returned(now, id, &agreed, settings.as_ref());
-        useless.iter().for_each(|family| self.rib.discard_stale(id, family));
-        let spec = member_spec(&agreed, &peer.config, self.config.bgp.asn);
-        for family in agreed.families.iter() {
-            self.export.join(&mut self.rib, id, family, &spec);
-        }
-        self.export.credit(id, BATCH_CREDIT);
-        peer.session =
-            Some(LiveSession { number, agreed: agreed.clone(), since: now, end_of_rib: FamilySet::EMPTY });
-        let keeps_received = peer.keeps_received();
-        self.rib.keep_received(id, false);
-        self.rib.keep_received(id, keeps_received);
-        self.watches.neighbor_changed(id);
-        self.bfd_session_up(id, agreed.local, agreed.remote);
-        self.log(LogLine::Up(id, agreed));
-    }
-
-    fn peer_down(&mut self, now: Instant, id: PeerId, down: Down) {
-        let Some(peer) = self.peers.get_mut(id) else { return };
-        let Some(session) = peer.session.take() else { return };
-        peer.flaps += 1;
-        peer.down_since = Some(now);
-        peer.last_down = Some(down.clone());
-        let settings = peer.config.graceful_restart;
-        let kept = self.restarts.lost(now, id, &session.agreed, &down, settings.as_ref());
-        self.export.leave(&mut self.rib, id);
-        self.refreshes.forget(id);
-        self.let_go(id, kept);
-        self.watches.neighbor_changed(id);
-        self.log(LogLine::Down(id, down));
-    }
-
-    /// Its task is gone, so its session is.
-    fn peer_died(&mut self, now: Instant, id: PeerId) {
-        self.peer_down(now, id, Down::Transport(bgp::session::TransportFault::Closed));
-        if let Some(peer) = self.peers.get_mut(id) {
-            peer.info = None;
-            self.watches.neighbor_changed(id);
-        }
-        self.bfd_neighbor_begins_anew(id);
-    }
-
     fn log(&mut self, line: LogLine) {
         self.actions.push_back(Action::Log(line));
     }
@@ -305,57 +277,5 @@ impl Core {
     /// The clock that paths are dated by: seconds since start.
     fn clock(&self, now: Instant) -> u32 {
         now.saturating_duration_since(self.started).as_secs() as u32
-    }
-}
-
-/// What the decision is to know of a neighbour.
-fn source(agreed: &Established, config: &NeighborConfig) -> Source {
-    Source {
-        kind: match agreed.kind {
-            PeerKind::Ibgp => SourceKind::Ibgp,
-            PeerKind::Ebgp => SourceKind::Ebgp,
-        },
-        asn: agreed.remote_asn,
-        router_id: agreed.remote_router_id,
-        address: agreed.remote.ip(),
-        client: config.route_reflector_client && agreed.kind == PeerKind::Ibgp,
-        weight: config.weight,
-        local_pref: config.local_pref,
-        admission: config.admission,
-        local_as: config.local_as,
-    }
-}
-
-/// How a neighbour is to be served.
-fn member_spec(agreed: &Established, config: &NeighborConfig, asn: bgp::types::Asn) -> MemberSpec {
-    let role = match agreed.kind {
-        PeerKind::Ibgp if config.route_reflector_client => Role::Client,
-        PeerKind::Ibgp => Role::NonClient,
-        PeerKind::Ebgp => match config.local_as {
-            Some(local) => Role::Ebgp { local_as: local.asn, behind: (!local.replaces).then_some(asn) },
-            None => Role::Ebgp { local_as: asn, behind: None },
-        },
-    };
-    let next_hop = match agreed.local.ip() {
-        std::net::IpAddr::V4(address) => NextHop::Ipv4(address),
-        std::net::IpAddr::V6(address) => NextHop::Ipv6(address),
-    };
-    let paths = config.add_path.send.map(|send| send.0).unwrap_or_default();
-    let policy = config.export_policy.clone();
-    let export = agreed.kind == PeerKind::Ibgp || config.ebgp_accept || policy.is_some();
-    let long_lived = agreed.restart.as_ref().is_some_and(|restart| restart.long_lived.is_some());
-    let (next_hop_mode, between_clients) = (config.next_hop_mode, config.between_clients);
-    let encoding = agreed.send;
-    MemberSpec {
-        role,
-        bgp_role: agreed.role,
-        next_hop,
-        next_hop_mode,
-        encoding,
-        paths,
-        export,
-        between_clients,
-        policy,
-        long_lived,
     }
 }

@@ -76,12 +76,12 @@ impl Routes {
 
     /// A route with our protocol is there.
     fn own_seen(&mut self, now: Instant, route: &Route, replaces: bool, listed: bool) {
-        if !self.is_own_table(route.table) {
-            return;
-        }
         if replaces && let Some(others) = self.tables.get_mut(&route.table) {
             others.supersede(&route.prefix, route.metric);
             self.route_changed(route.table, route.prefix);
+        }
+        if !self.is_own_table(route.table) {
+            return;
         }
         let key = self.key(route.prefix);
         if key.metric != route.metric {

@@ -19,6 +19,7 @@ const ESRCH: i32 = 3;
 const EEXIST: i32 = 17;
 const ENETDOWN: i32 = 100;
 const ENETUNREACH: i32 = 101;
+const EHOSTUNREACH: i32 = 113;
 
 /// A route's place: table, prefix, metric.
 type Place = (u32, IpNet, u32);
@@ -217,8 +218,20 @@ impl FakeRoutes {
             let on = |way: &Hop| way.device == Some(device) && way.gateway.is_none();
             hop.gateway.is_some_and(|to| route.prefix.contains(&to)) && route.hops.iter().any(on)
         };
-        let is_there = hop.onlink || is_link_local || self.routes().any(is_on_link);
-        is_there.then_some(()).ok_or(ENETUNREACH)
+        if hop.onlink || is_link_local {
+            return Ok(());
+        }
+        if hop.gateway.is_some_and(|to| self.is_hidden(to)) {
+            return Err(EHOSTUNREACH);
+        }
+        self.routes().any(is_on_link).then_some(()).ok_or(ENETUNREACH)
+    }
+
+    /// IPv6 finds a router by whatever route is the best to it, and that must not lead through another one.
+    fn is_hidden(&self, router: IpAddr) -> bool {
+        let covering = self.routes().filter(|route| route.table == MAIN && route.prefix.contains(&router));
+        let best = covering.max_by_key(|route| (route.prefix.prefix_len(), std::cmp::Reverse(route.metric)));
+        router.is_ipv6() && best.is_some_and(|route| route.hops.iter().any(|hop| hop.gateway.is_some()))
     }
 
     fn others_at(&self, key: &RouteKey) -> usize {

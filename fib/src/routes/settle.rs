@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use super::entry::{Entry, Mark};
 use super::event::{RouteAction, RouteKey, RouteOp};
 use super::status::Conflict;
-use super::ways::Id;
+use super::ways::{Id, Ways};
 use super::{Routes, terrain};
 use crate::op::{Fault, KERNEL_PROTOCOL, OpId};
 
@@ -147,7 +147,7 @@ impl Routes {
 
     /// Next hops may lead elsewhere: then the hand goes round.
     pub(super) fn look_at_next_hops(&mut self) {
-        let terrain = terrain(&self.config, &self.tables, &self.devices);
+        let terrain = terrain(&self.config, &self.tables, &self.devices, &self.hidden);
         if self.wants.look_again(&mut self.next_hops, terrain) {
             self.hand.go_round(self.entries.end());
         }
@@ -241,6 +241,9 @@ impl Routes {
             Flight::Put { place, ways, replace } => {
                 // There is one that was not seen.
                 self.doubtful |= !replace && fault.as_ref().is_some_and(|fault| fault.errno == libc::EEXIST);
+                if fault.as_ref().is_some_and(|fault| fault.errno == libc::EHOSTUNREACH) {
+                    self.reveal(ways);
+                }
                 self.route_over(now, place, Step::Put { ways, replace }, fault);
             }
             Flight::Delete { place } => self.route_over(now, place, Step::Delete, fault),
@@ -251,6 +254,16 @@ impl Routes {
                 }
             },
             Flight::Dump => {}
+        }
+    }
+
+    /// The kernel finds no way to one of these routers: it has to be told that they are on their links.
+    fn reveal(&mut self, ways: Id) {
+        let Some(Ways::Via(hops)) = self.wants.ways(ways).map(|ways| &**ways) else { return };
+        for gateway in hops.iter().filter(|hop| !hop.onlink).filter_map(|hop| hop.gateway) {
+            if gateway.is_ipv6() && self.hidden.insert(gateway) {
+                self.next_hops.all_changed();
+            }
         }
     }
 

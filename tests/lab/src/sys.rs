@@ -100,3 +100,22 @@ pub(crate) fn packets_missed(socket: &Socket) -> io::Result<u32> {
 fn check(result: libc::c_int) -> io::Result<()> {
     if result == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
+
+/// Sets a TCP option to nothing, to see whether the kernel knows it.
+///
+/// # Errors
+/// `ENOPROTOOPT` if it does not; else whatever it thinks of nothing.
+pub(crate) fn probe_tcp_option(socket: BorrowedFd<'_>, option: libc::c_int) -> io::Result<()> {
+    let nothing = [0_u8; 64];
+    // SAFETY: the kernel reads no more than the length given, from memory that outlives the call.
+    let answer = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            option,
+            nothing.as_ptr().cast(),
+            nothing.len() as libc::socklen_t,
+        )
+    };
+    check(answer)
+}

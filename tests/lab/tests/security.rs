@@ -5,7 +5,6 @@
 mod hub;
 
 use std::net::IpAddr;
-use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -13,28 +12,14 @@ use hub::{BOUND, Hub};
 use lab::netlink::Link;
 use lab::speaker::octets::kind;
 use lab::speaker::{Heard, Speaker};
-use lab::{Daemon, Netns, Node, daemon, skip_if, wait_until};
+use lab::{Daemon, Netns, Node, daemon, skip_if, tcp, wait_until};
 
 /// What linnetd shares with each spoke. None of them may be seen anywhere.
 const KEYS: [&str; 3] = ["key-of-frr", "key of bird, 'quoted'", "key-of-gobgp"];
 
-/// A counter of the namespace's TCP, as `nstat` would show it.
-fn tcp_counter(netns: &Netns, name: &str) -> Result<u64> {
-    let text = netns.run(|| std::fs::read_to_string("/proc/thread-self/net/netstat"))??;
-    let mut lines = text.lines().filter_map(|line| line.strip_prefix("TcpExt: "));
-    let (names, values) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
-    let mut both = names.split(' ').zip(values.split(' '));
-    let (_, value) = both.find(|(n, _)| *n == name).with_context(|| format!("no counter {name}"))?;
-    Ok(value.parse()?)
-}
-
 /// Waits until the namespace's TCP has dropped segments for that reason.
 fn wait_for_drops(netns: &Netns, reason: &str) -> Result<()> {
-    wait_until(BOUND, reason, || {
-        let dropped = tcp_counter(netns, reason)?;
-        ensure!(dropped > 0, "none dropped");
-        Ok(())
-    })
+    wait_until(BOUND, reason, || tcp::has_counted(netns, reason))
 }
 
 fn frr(key: &str) -> String {
@@ -391,7 +376,7 @@ protocol bgp linnet { local 10.1.1.1 port 1179 as 65000; neighbor 10.9.0.1 as 65
 #[test]
 fn a_kernel_without_tcp_ao_is_named() -> Result<()> {
     skip_if!(hub::missing(&[]));
-    if Path::new("/proc/sys/net/ipv4/tcp_ao_accept").exists() {
+    if tcp::missing_tcp_ao().is_none() {
         lab::skip!("this kernel has TCP-AO");
     }
     let hub = Hub::laid(

@@ -1,0 +1,116 @@
+//! What the section `evpn` means, and what contradicts in it.
+
+use std::collections::HashSet;
+use std::net::IpAddr;
+
+use bgp::types::{Rd, Vni};
+use bgp::wire::RouteTarget;
+use evpn::ImportTarget;
+
+use super::check::Checker;
+use super::fault::Path;
+use super::{EvpnConfig, VniConfig, file};
+
+/// What one VNI can have and no second.
+#[derive(Default)]
+struct Taken {
+    vnis: HashSet<u32>,
+    devices: HashSet<String>,
+    rds: HashSet<Rd>,
+}
+
+impl Checker {
+    pub(super) fn evpn(&mut self, evpn: file::Evpn) -> EvpnConfig {
+        let path = Path::from("evpn");
+        if evpn.vtep.is_unspecified() || evpn.vtep.is_multicast() {
+            self.find(path.key("vtep"), "the address of this node that tunnels end at");
+        }
+        if !evpn.advertise_all_vni && evpn.vnis.is_empty() {
+            self.find(path.clone(), "takes no VNI: set advertise_all_vni: true, or list them in vnis");
+        }
+        let mut taken = Taken::default();
+        let vnis = evpn
+            .vnis
+            .into_iter()
+            .enumerate()
+            .map(|(i, section)| self.vni(&path.key("vnis").index(i), section, evpn.vtep, &mut taken))
+            .collect();
+        EvpnConfig { vtep: evpn.vtep, advertise_all_vni: evpn.advertise_all_vni, vnis }
+    }
+
+    fn vni(&mut self, at: &Path, section: file::VniSection, vtep: IpAddr, taken: &mut Taken) -> VniConfig {
+        let vni = Vni::new(section.vni).filter(|vni| vni.get() != 0);
+        if vni.is_none() {
+            self.find(at.key("vni"), "1 to 16777215 (24 bits)");
+        }
+        if !taken.vnis.insert(section.vni) {
+            self.find(at.key("vni"), format!("VNI {} is configured already", section.vni));
+        }
+        if section.port == 0 {
+            self.find(at.key("port"), "0 is no port; 4789 is VXLAN's");
+        }
+        let vxlan = section.vxlan.or_else(|| section.create.then(|| format!("vxlan{}", section.vni)));
+        let bridge = section.bridge.or_else(|| section.create.then(|| format!("br{}", section.vni)));
+        self.device(at, "vxlan", vxlan.as_deref(), taken);
+        self.device(at, "bridge", bridge.as_deref(), taken);
+        if let Some(rd) = section.rd.0
+            && !taken.rds.insert(rd)
+        {
+            self.find(at.key("rd"), format!("{rd} is another VNI's already"));
+        }
+        for (key, list) in [("import_rt", &section.import_rt.0), ("export_rt", &section.export_rt.0)] {
+            if list.as_ref().is_some_and(Vec::is_empty) {
+                self.find(at.key(key), "an empty list takes part in nothing; `auto`, or at least one");
+            }
+        }
+        if section.mtu.0.is_some_and(|mtu| mtu < min_mtu(vtep)) {
+            self.find(at.key("mtu"), format!("at least {}", min_mtu(vtep)));
+        }
+        let export_rt = self.exact_targets(at, section.export_rt.0);
+        VniConfig {
+            vni: vni.unwrap_or_default(),
+            vxlan,
+            bridge,
+            create: section.create,
+            port: section.port,
+            mtu: section.mtu.0,
+            rd: section.rd.0,
+            import_rt: section.import_rt.0,
+            export_rt,
+        }
+    }
+
+    fn exact_targets(&mut self, at: &Path, targets: Option<Vec<ImportTarget>>) -> Option<Vec<RouteTarget>> {
+        let mut exact = Vec::new();
+        for target in targets? {
+            match target {
+                ImportTarget::Exact(target) => exact.push(target),
+                ImportTarget::AnyAs(_) => {
+                    self.find(at.key("export_rt"), "`*` stands for any AS and can only be imported");
+                }
+            }
+        }
+        Some(exact)
+    }
+
+    fn device(&mut self, at: &Path, key: &str, name: Option<&str>, taken: &mut Taken) {
+        let Some(name) = name else { return };
+        // IFNAMSIZ is 16 with the closing zero.
+        let right =
+            (1..=15).contains(&name.len()) && !name.contains(['/', ' ', ':']) && name != "." && name != "..";
+        if !right {
+            self.find(
+                at.key(key),
+                format!("`{name}` is no device name: 1 to 15 characters, without / : or spaces"),
+            );
+        }
+        if !taken.devices.insert(name.to_owned()) {
+            self.find(at.key(key), format!("`{name}` is another VNI's already"));
+        }
+    }
+}
+
+/// What IP itself asks of a link: RFC 791 for IPv4; RFC 8200 section 5 for IPv6.
+fn min_mtu(vtep: IpAddr) -> u16 {
+    if vtep.is_ipv4() { 68 } else { 1280 }
+}

@@ -12,6 +12,7 @@ use ipnet::IpNet;
 use super::event::{Hop, Hops, Route, RouteAction, RouteDump, RouteEvent, RouteKey, RouteKind, RouteOp};
 use super::ways::Ways;
 use super::{MAIN, RoutesConfig};
+use crate::config::PROTOCOL;
 use crate::op::Fault;
 use crate::row::IfIndex;
 
@@ -31,6 +32,8 @@ pub struct FakeRoutes {
     pub refusals: VecDeque<i32>,
     /// How many routes of others an op has deleted or replaced.
     pub harmed: usize,
+    /// Routes of this protocol may be deleted and replaced.
+    pub yields: Option<u8>,
     devices: BTreeMap<IfIndex, (Box<str>, bool)>,
     /// At each place the routes that stand there, the first of which is used.
     routes: BTreeMap<Place, Vec<Route>>,
@@ -237,10 +240,12 @@ impl FakeRoutes {
     fn others_at(&self, key: &RouteKey) -> usize {
         let there = self.routes.get(&(key.table, key.prefix, key.metric));
         let first = there.and_then(|there| there.first());
-        usize::from(first.is_some_and(|route| route.protocol != key.protocol))
+        let is_harm = |route: &Route| route.protocol != key.protocol && Some(route.protocol) != self.yields;
+        usize::from(first.is_some_and(is_harm))
     }
 
     fn delete(&mut self, key: &RouteKey) -> Result<(), i32> {
+        self.harmed += usize::from(key.protocol != PROTOCOL && Some(key.protocol) != self.yields);
         let there = self.routes.get_mut(&(key.table, key.prefix, key.metric)).ok_or(ESRCH)?;
         let index = there.iter().position(|route| route.protocol == key.protocol).ok_or(ESRCH)?;
         there.remove(index);

@@ -24,6 +24,9 @@
 //! - with a higher metric, ours comes before theirs. That is what the operator's choice of metrics means, and no
 //!   conflict. Only a link's own routes (`proto kernel`) are never hidden: IPv6 gives them a high metric.
 //!
+//! Only routes of protocols that are to be taken over ([`RoutesConfig::take_over`]) give way: ours is put in first, in
+//! their very place if need be, and what is left of theirs to that prefix is deleted then.
+//!
 //! **Ours** are those with our protocol in our table. A former run's are adopted, and what is not wanted of
 //! them is kept until [`Routes::release_stale`]; so are those with another metric, from an older configuration.
 //!

@@ -11,7 +11,7 @@ enum Happening {
     Want(u8, u8),
     Unwant(u8),
     /// Somebody else's route to a prefix that may be wanted: with a metric, of a protocol.
-    Foreign(u8, u8, bool),
+    Foreign(u8, u8, u8),
     ForeignGoes(u8, u8),
     /// Somebody else's route to what is behind a gateway leads there.
     Gateway(u8),
@@ -37,7 +37,7 @@ fn happenings() -> impl Strategy<Value = Vec<Happening>> {
     let one = prop_oneof![
         6 => (n(), 0u8..10).prop_map(|(a, b)| Want(a, b)),
         3 => n().prop_map(Unwant),
-        2 => (n(), 0u8..3, any::<bool>()).prop_map(|(a, b, c)| Foreign(a, b, c)),
+        2 => (n(), 0u8..3, 0u8..3).prop_map(|(a, b, c)| Foreign(a, b, c)),
         2 => (n(), 0u8..3).prop_map(|(a, b)| ForeignGoes(a, b)),
         2 => (0u8..4).prop_map(Gateway),
         1 => Just(GatewayGoes),
@@ -108,9 +108,13 @@ impl World {
         match *happening {
             Want(n, to) => self.routes.want(prefix(n), Some(hops(n, to))),
             Unwant(n) => self.routes.want(prefix(n), None),
-            Foreign(n, metric, link) => self.foreign(n, METRICS[usize::from(metric)], link),
+            Foreign(n, metric, of) => {
+                self.foreign(n, METRICS[usize::from(metric)], [2, 4, BIRD][usize::from(of)]);
+            }
             ForeignGoes(n, metric) => {
-                [2, 4].into_iter().for_each(|p| self.kernel.take(prefix(n), METRICS[usize::from(metric)], p));
+                [2, 4, BIRD]
+                    .into_iter()
+                    .for_each(|p| self.kernel.take(prefix(n), METRICS[usize::from(metric)], p));
             }
             Gateway(n) => self.gateway(n),
             GatewayGoes => {
@@ -138,11 +142,11 @@ impl World {
 
     /// Somebody sets a route. In our very place at a quiet moment: nothing protects one that is set while our op is
     /// under way.
-    fn foreign(&mut self, n: u8, metric: u32, link: bool) {
+    fn foreign(&mut self, n: u8, metric: u32, protocol: u8) {
         if metric == 50 {
             self.rest();
         }
-        let (to, protocol) = (if n < 3 { "10.1.0.77" } else { "fd01::77" }, if link { 2 } else { 4 });
+        let to = if n < 3 { "10.1.0.77" } else { "fd01::77" };
         if self.kernel.is_up(D1) {
             let text = format!("{} via {to} dev 1 metric {metric} proto {protocol}", prefix(n));
             self.kernel.put(route(&text));
@@ -199,7 +203,8 @@ impl World {
                 continue;
             };
             let ways = self.resolve(&wanted).filter(|_| !self.leads_to_itself(prefix(n), &wanted));
-            let others = || self.kernel.routes().filter(|r| r.prefix == prefix(n) && r.protocol != 108);
+            let there = || self.kernel.routes().filter(|r| r.prefix == prefix(n) && r.protocol != 108);
+            let others = || there().filter(|r| r.protocol != BIRD);
             let keeps_out = others().any(|r| r.metric == 50 || r.metric > 50 && r.protocol == 2);
             let is_before = others().any(|r| r.metric < 50);
             let context = || format!("{} {wanted:?} {ways:?} {:?}", prefix(n), others().collect::<Vec<_>>());
@@ -214,6 +219,8 @@ impl World {
                 Some(RouteStatus::Programmed) => assert!(!is_before && !keeps_out, "{}", context()),
                 other => panic!("{other:?} {}", context()),
             }
+            let is_taken_over = ways.is_none() || keeps_out || there().all(|r| r.protocol != BIRD);
+            assert!(is_taken_over, "{}", context());
             expected.extend(ways.filter(|_| !keeps_out).map(|ways| (prefix(n), plain(&ways))));
         }
         expected.sort_by_key(|(prefix, _)| *prefix);

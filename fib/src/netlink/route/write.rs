@@ -213,7 +213,6 @@ mod tests {
             let (prefix, protocol) = (prefix.unwrap().trunc(), 108);
             let key = RouteKey { prefix, table, metric, protocol };
             let hops: Hops = hops.into_iter().map(|(hop, _)| hop).collect();
-            let Ways::Via(hops) = Ways::via(hops) else { panic!("these are hops") };
             let ways = Arc::new(Ways::Via(hops.clone()));
             let bytes = written(&RouteAction::Put { key, ways, replace: true });
             let message = messages(&bytes).next().unwrap();

@@ -36,8 +36,8 @@ fn hops_that_resolve_are_taken() {
     assert_eq!(world.status("10.9.1.0/24"), Some(RouteStatus::Unreachable));
     world.kernel.put(route("0.0.0.0/0 via 10.1.0.254 dev 1 proto 3"));
     world.rest();
-    let all = format!("via 10.1.0.2 dev 1 + via 10.1.0.254 dev 1 + via 10.2.0.2 dev 2");
-    assert_eq!(world.ours()[0], &via("10.9.0.0/24", &all));
+    let all = "via 10.1.0.2 dev 1 + via 10.1.0.254 dev 1 + via 10.2.0.2 dev 2";
+    assert_eq!(world.ours()[0], &via("10.9.0.0/24", all));
     assert_eq!(world.ours()[1], &via("10.9.1.0/24", "via 10.1.0.254 dev 1"));
     assert_eq!(world.ours()[2], &via("10.9.2.0/24", "via 192.0.2.1 dev 1 onlink"));
     world.kernel.set_up(D1, false);
@@ -172,7 +172,7 @@ fn routes_of_others_are_found() {
     let pods = RouteFilter { within: vec!["10.8.0.0/16".parse().unwrap()], ..RouteFilter::default() };
     let blocks = RouteFilter { protocol: Some(80), ..RouteFilter::default() };
     let named = RouteFilter { table: 100, device: Some("d*".to_owned()), ..RouteFilter::default() };
-    world.routes.look_for(vec![pods.clone(), blocks]);
+    world.routes.look_for(vec![pods, blocks]);
     assert_eq!(said(&mut world), [(0, "10.8.0.0/24".to_owned(), true), (1, "10.8.0.0/24".to_owned(), true)]);
     world.kernel.put(route("10.8.7.7/32 dev 2 proto 3"));
     world.want("10.8.9.0/24", &["10.1.0.2"]);

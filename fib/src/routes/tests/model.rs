@@ -204,7 +204,7 @@ impl World {
             let context = || format!("{} {wanted:?} {ways:?} {:?}", prefix(n), others().collect::<Vec<_>>());
             match status {
                 Some(RouteStatus::Conflict(conflict)) if keeps_out => {
-                    assert!(!conflict.beside, "{}", context())
+                    assert!(!conflict.beside, "{}", context());
                 }
                 Some(RouteStatus::Unreachable) => assert!(ways.is_none() && !keeps_out, "{}", context()),
                 Some(RouteStatus::Conflict(conflict)) => {

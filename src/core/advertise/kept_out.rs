@@ -43,7 +43,6 @@ impl KeptOut {
     }
 
     /// The longest of the prefixes that this one is in.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for what puts routes into the kernel"))]
     pub(super) fn covering(&self, prefix: IpNet) -> Option<IpNet> {
         self.index.get_lpm(&prefix).map(|(covering, ())| covering)
     }

@@ -122,10 +122,7 @@ impl Source {
     /// Reads everything that the source is made of.
     fn read_all(&mut self) {
         let path = self.config.path.clone();
-        let names = match fs::read_dir(&path) {
-            Ok(names) => names,
-            Err(_) => return self.only(path),
-        };
+        let Ok(names) = fs::read_dir(&path) else { return self.only(path) };
         let present: BTreeSet<PathBuf> =
             names.flatten().map(|entry| entry.path()).filter(|p| is_visible(p)).collect();
         self.files.retain(|path, _| present.contains(path));
@@ -152,14 +149,16 @@ impl Source {
                 }
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound && !is_whole => {
-                _ = self.files.remove(&path)
+                self.files.remove(&path);
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let fault = format!("{}: there is no such file", path.display());
                 self.files.insert(path, Said { prefixes: BTreeSet::new(), fault: Some(fault) });
             }
             // A directory in a directory is nobody's file.
-            Err(error) if error.kind() == io::ErrorKind::IsADirectory => _ = self.files.remove(&path),
+            Err(error) if error.kind() == io::ErrorKind::IsADirectory => {
+                self.files.remove(&path);
+            }
             Err(error) => {
                 let fault = format!("{}: {error}", path.display());
                 self.files.entry(path).or_default().fault = Some(fault);

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use bgp::rib::DEFAULT_LOCAL_PREF;
 use bgp::types::RouterId;
@@ -12,6 +13,9 @@ use super::neighbor::Context;
 use super::policy::{self, Policies};
 use super::secret::SecretFiles;
 use super::{BgpConfig, Config, NextHopTracking, file, groups};
+
+/// How long neighbours that go stay for those that come: a few tries to connect, with what these then have to say.
+const HANDOVER: Duration = Duration::from_secs(30);
 
 /// A fault of meaning, at a key; its place in the text is found later.
 #[derive(PartialEq)]
@@ -108,6 +112,7 @@ impl Checker {
             listen,
             neighbors,
             ranges,
+            handover_time: bgp.handover_time.map_or(HANDOVER, |seconds| Duration::from_secs(seconds.into())),
             policies,
         }
     }

@@ -9,7 +9,7 @@ use std::fmt;
 
 use bgp::rib::DecisionRules;
 
-use super::{Config, NeighborAddress, NeighborConfig, RangeConfig};
+use super::{Config, NativeConfig, NeighborAddress, NeighborConfig, OwnPrefixes, RangeConfig};
 
 /// What is to be done.
 #[derive(Debug, Default)]
@@ -93,9 +93,8 @@ macro_rules! neighbor_keys {
 neighbor_keys! {
     while_it_lasts: description, peer_group, shutdown, hold_time, keepalive, connect_retry, min_hold_time, max_prefix,
         send_hold_time, bfd, weight, import_policy, export_policy, keep_adj_in, ebgp_accept, authentication,
-        graceful_restart;
-    by_a_reset: local_as, between_clients, next_hop_mode, port, local_address, remote_as, families, passive,
-        route_reflector_client, extended_next_hop, role, admission, fqdn, software_version, add_path, local_pref, hops;
+        graceful_restart, between_clients, next_hop_mode, route_reflector_client;
+    by_a_reset: local_as, port, local_address, remote_as, families, passive, extended_next_hop, role, admission, fqdn, software_version, add_path, local_pref, hops;
 }
 
 /// What an operator calls a field.
@@ -167,10 +166,20 @@ fn neighbor_steps(
     steps.into_iter().collect()
 }
 
+/// What a node with these announces; where native mode comes or goes, that is said itself.
+fn own(config: &Config) -> Option<&OwnPrefixes> {
+    config.native.as_ref().map(|native| &native.own)
+}
+
 fn speaker_keys(running: &Config, wanted: &Config) -> Vec<&'static str> {
     let (old, new) = (&running.bgp.decision, &wanted.bgp.decision);
     let same_rules = DecisionRules { multipath: old.multipath.clone(), ..new.clone() } == *old;
-    differing(&[("bgp.decision", same_rules), ("bgp.multipath", old.multipath == new.multipath)])
+    differing(&[
+        ("bgp.decision", same_rules),
+        ("bgp.multipath", old.multipath == new.multipath),
+        ("native.advertise", own(running) == own(wanted)),
+        ("bgp.handover_time", running.bgp.handover_time == wanted.bgp.handover_time),
+    ])
 }
 
 fn range_changes(running: &[RangeConfig], wanted: &[RangeConfig]) -> Vec<Change> {
@@ -194,6 +203,10 @@ fn range_changes(running: &[RangeConfig], wanted: &[RangeConfig]) -> Vec<Change>
 
 fn restart_keys(running: &Config, wanted: &Config) -> Vec<&'static str> {
     let (old, new) = (&running.bgp, &wanted.bgp);
+    let same_native = match (&running.native, &wanted.native) {
+        (Some(old), Some(new)) => NativeConfig { own: old.own.clone(), ..new.clone() } == *old,
+        (old, new) => old.is_none() && new.is_none(),
+    };
     differing(&[
         ("bgp.asn", old.asn == new.asn),
         ("bgp.router_id", old.router_id == new.router_id),
@@ -202,7 +215,7 @@ fn restart_keys(running: &Config, wanted: &Config) -> Vec<&'static str> {
         ("bgp.next_hop_tracking, bgp.next_hop_via_default", old.next_hop_tracking == new.next_hop_tracking),
         ("bgp.listen", old.listen == new.listen),
         ("evpn", running.evpn == wanted.evpn),
-        ("native", running.native == wanted.native),
+        ("native", same_native),
         ("api", running.api == wanted.api),
     ])
 }

@@ -75,6 +75,10 @@ pub struct Bgp {
     /// What becomes of routes while linnetd or a neighbour restarts.
     #[serde(default)]
     pub graceful_restart: GracefulRestart,
+    /// How long neighbours that a reload removes may keep their sessions until those that it adds have been heard,
+    /// seconds: no destination is lost on the way from a mesh to a reflector, or back. 30 unless given; 0: they go at
+    /// once.
+    pub handover_time: Option<u16>,
     /// How BFD sessions are held, where a neighbour's `bfd` does not say otherwise. Starts none by itself.
     #[serde(default)]
     pub bfd: BfdSection,

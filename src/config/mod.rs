@@ -36,6 +36,7 @@ mod vnis;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use std::{fmt, io};
 
 use bgp::export::NextHopMode;
@@ -55,7 +56,8 @@ pub use fault::{Fault, Faults};
 pub use graceful_restart::RestartSettings;
 pub use max_prefix::{LimitAction, PrefixLimits};
 pub use mesh::NodesValue;
-pub use native::NativeConfig;
+pub(crate) use native::is_for_no_host;
+pub use native::{Announcement, FileSource, KernelSource, NativeConfig, OwnAttrs, OwnPrefixes, PrefixKind};
 pub use secret::Secret;
 
 /// Where the configuration is unless linnetd is told otherwise.
@@ -97,6 +99,8 @@ pub struct BgpConfig {
     pub neighbors: Vec<NeighborConfig>,
     /// Where neighbours may come from that are not named.
     pub ranges: Vec<RangeConfig>,
+    /// How long neighbours that a reload removes stay at most, until those that it adds have been heard.
+    pub handover_time: Duration,
     /// The policies, in the order in which they are written.
     pub policies: Vec<Arc<Policy>>,
 }

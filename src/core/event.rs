@@ -14,8 +14,9 @@ use fib::{KernelEvent, Op, RouteEvent};
 use ipnet::IpNet;
 
 use crate::config::diff::Change;
-use crate::config::{Authentication, Config, NeighborConfig};
+use crate::config::{Authentication, Config, FileSource, NeighborConfig};
 
+use super::advertise::PrefixNews;
 use super::bfd::{BfdCommand, BfdLine, BfdNews};
 
 /// News for core.
@@ -48,6 +49,8 @@ pub enum Event {
     Kernel(Vec<KernelEvent>),
     /// From the task that watches the kernel's routes.
     Routes(Vec<RouteEvent>),
+    /// A source of prefixes that this node announces says what it has.
+    Prefixes(PrefixNews),
     /// From the task of the BFD sessions.
     Bfd(Vec<BfdNews>),
     /// The configuration file was read again, and is right.
@@ -145,6 +148,8 @@ pub enum Action {
         /// What is wanted.
         command: BfdCommand,
     },
+    /// Watch these files, and no others, and say what is in them ([`Event::Prefixes`]).
+    WatchFiles(Vec<FileSource>),
     /// Change the kernel.
     Kernel(Vec<Op>),
     /// Write a line into the log.
@@ -173,6 +178,9 @@ pub enum SessionCommand {
     TooManyPrefixes(PrefixLimit),
     /// Let it come up again.
     Enable,
+    /// Connect from this address from now on; `None`: from the one that the kernel chooses. A connection that stands
+    /// stays.
+    ConnectFrom(Option<IpAddr>),
     /// Hold it like this from now on, see [`bgp::session::Input::Configure`].
     Configure(Box<SessionConfig>),
     /// End it for good; the task ends with it.
@@ -219,6 +227,8 @@ pub enum LogLine {
     RefreshOverdue(PeerId, Family),
     /// A BFD session changed.
     Bfd(PeerId, BfdLine),
+    /// A neighbour is no longer configured, and stays until those that come in its place have been heard.
+    HandsOver(PeerId),
     /// EVPN noticed something.
     Evpn(Notice),
     /// A neighbour's routes of a family have been stale for their time: they go, or from now on are stale for long.

@@ -12,12 +12,14 @@
 //! Nothing here waits. What leaves is limited by credits that come back: a peer has so many batches, the kernel
 //! so many operations under way.
 
+mod advertise;
 mod answer;
 mod bfd;
 mod dynamic;
 mod event;
 mod fault_log;
 mod forward;
+mod handover;
 mod limits;
 mod neighbors;
 mod next_hops;
@@ -42,10 +44,13 @@ use bgp::types::{Family, PeerId};
 
 use crate::config::Config;
 
+pub use self::advertise::PrefixNews;
 pub use self::bfd::{BfdCommand, BfdLine, BfdNews, BfdPicture, BfdTarget};
+use advertise::Advertiser;
 use dynamic::Visitors;
 pub use event::{Action, Event, LogLine, PeerNews, PeerStart, ReleaseReason, SessionCommand};
 use forward::Forwarding;
+use handover::Handover;
 use next_hops::NextHopTracker;
 use peer::Peers;
 use refresh::Refreshes;
@@ -70,9 +75,12 @@ pub struct Core {
     /// EVPN and the kernel, where the configuration asks for them.
     forwarding: Option<Forwarding>,
     next_hops: Option<NextHopTracker>,
+    /// What this node announces of its own.
+    advertiser: Option<Advertiser>,
     watches: Watches,
     visitors: Visitors,
     refreshes: Refreshes,
+    handover: Handover,
     actions: VecDeque<Action>,
 }
 
@@ -93,6 +101,7 @@ impl Core {
         let next_hops = bgp.next_hop_tracking.map(|tracking| NextHopTracker::new(tracking, &mut rib));
         let mut export = Export::default();
         Family::ALL.into_iter().for_each(|family| export.hold_end_of_rib(family, true));
+        let advertiser = config.native.as_ref().map(|native| Advertiser::new(&native.own));
         let neighbors = bgp.neighbors.clone();
         let mut core = Core {
             started: now,
@@ -104,9 +113,11 @@ impl Core {
             export,
             forwarding,
             next_hops,
+            advertiser,
             watches: Watches::new(seed),
             visitors: Visitors::default(),
             refreshes: Refreshes::default(),
+            handover: Handover::default(),
             actions: VecDeque::new(),
         };
         for neighbor in neighbors {
@@ -115,6 +126,7 @@ impl Core {
         if !core.config.bgp.ranges.is_empty() {
             core.announce_ranges();
         }
+        core.watch_sources();
         core.begin_sessions(now, false);
         core
     }
@@ -136,10 +148,15 @@ impl Core {
                     next_hops.kernel(events);
                 }
             }
+            Event::Prefixes(news) => {
+                if let Some(advertiser) = &mut self.advertiser {
+                    advertiser.news(news);
+                }
+            }
             Event::Bfd(news) => self.bfd_news(news),
             Event::Reconfigure { config, request } => {
                 self.begin_sessions(now, true);
-                self.reconfigure(*config, request);
+                self.reconfigure(now, *config, request);
             }
             Event::Request(request) => self.request(now, request),
         }
@@ -153,9 +170,14 @@ impl Core {
         if let Some(next_hops) = &mut self.next_hops {
             next_hops.settle(&mut self.rib);
         }
+        let learned = self.clock(now);
+        if let Some(advertiser) = &mut self.advertiser {
+            advertiser.settle(learned, &mut self.rib);
+        }
         let mut more = self.rib.sweep(budget);
         self.reclaim_ids();
         self.lose_patience(now);
+        more |= self.go_on_handing_over(now, budget);
         if let Some(forwarding) = &mut self.forwarding {
             more |= forwarding.settle(now, self.started, &mut self.rib, budget, &mut self.actions);
         }
@@ -198,6 +220,7 @@ impl Core {
             self.restarts.next_due(),
             self.refreshes.poll_timeout(),
             self.patience_ends(),
+            self.handover.poll_timeout(),
         ];
         timers.into_iter().flatten().min()
     }

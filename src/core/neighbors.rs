@@ -26,6 +26,7 @@ impl Core {
         self.export.leave(&mut self.rib, id);
         self.refreshes.forget(id);
         self.restarts.forget(id);
+        self.handover.forget(id);
         self.rib.peer_down(id);
         self.watches.neighbor_changed(id);
         if peer.session.is_some() {

@@ -43,6 +43,10 @@ pub(super) fn write<'n>(line: LogLine, name: impl Fn(PeerId) -> &'n str) {
             _ => info!("configuration: {change}"),
         }),
         LogLine::Bfd(peer, line) => bfd(name(peer), line),
+        LogLine::HandsOver(peer) => info!(
+            neighbor = name(peer),
+            "no longer configured: the session stays until the neighbors that come have been heard"
+        ),
         LogLine::Evpn(notice) => warn!("{notice}"),
         LogLine::KeptNoLonger(peer, family, true) => warn!(
             neighbor = name(peer),

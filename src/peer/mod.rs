@@ -141,6 +141,8 @@ impl<S: Stream> Driver<S> {
     /// Does what core wants.
     pub fn command(&mut self, now: Instant, command: SessionCommand) {
         let input = match command {
+            // Who makes the connections sees to it.
+            SessionCommand::ConnectFrom(_) => return,
             SessionCommand::Reset(text) => Input::Stop(StopReason::Reset(text)),
             SessionCommand::Shutdown(text) => Input::Stop(StopReason::Shutdown(text)),
             SessionCommand::TooManyPrefixes(limit) => Input::Stop(StopReason::TooManyPrefixes(limit)),

@@ -187,6 +187,16 @@ impl NextHop {
         }
     }
 
+    /// What a speaker passes on of a next hop that is not its own: a link-local address stays on its link
+    /// (RFC 2545 section 3).
+    #[must_use]
+    pub fn beyond_its_link(self) -> NextHop {
+        match self {
+            NextHop::Ipv6LinkLocal(a, _) => NextHop::Ipv6(a),
+            other => other,
+        }
+    }
+
     /// Whether a host can have the address: a next hop that none can have is an error of the sender's
     /// (RFC 4271 section 6.3).
     pub fn is_host(self) -> bool {

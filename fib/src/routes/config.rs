@@ -1,5 +1,7 @@
 //! What the routes' reconciler is told at its start.
 
+use std::collections::BTreeSet;
+
 use crate::config::PROTOCOL;
 
 /// The kernel's table `main` (`RT_TABLE_MAIN`).
@@ -16,13 +18,23 @@ pub struct RoutesConfig {
     pub metric: u32,
     /// A default route is a way to a next hop, too.
     pub via_default: bool,
+    /// Routes of these protocols give way to ours to the same prefix: once ours is in, they are deleted. This is how a
+    /// daemon takes over from another one that has left its routes in the kernel.
+    pub take_over: BTreeSet<u8>,
     /// Routes are to be put in. Otherwise the kernel is only listened to, and what is wanted is ignored.
     pub install: bool,
 }
 
 impl Default for RoutesConfig {
     fn default() -> Self {
-        RoutesConfig { table: MAIN, protocol: PROTOCOL, metric: 50, via_default: true, install: false }
+        RoutesConfig {
+            table: MAIN,
+            protocol: PROTOCOL,
+            metric: 50,
+            via_default: true,
+            take_over: BTreeSet::new(),
+            install: false,
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use ipnet::IpNet;
 use super::event::{Hop, Hops, Route, RouteAction, RouteDump, RouteEvent, RouteKey, RouteKind, RouteOp};
 use super::ways::Ways;
 use super::{MAIN, RoutesConfig};
+use crate::config::PROTOCOL;
 use crate::op::Fault;
 use crate::row::IfIndex;
 
@@ -19,6 +20,7 @@ const ESRCH: i32 = 3;
 const EEXIST: i32 = 17;
 const ENETDOWN: i32 = 100;
 const ENETUNREACH: i32 = 101;
+const EHOSTUNREACH: i32 = 113;
 
 /// A route's place: table, prefix, metric.
 type Place = (u32, IpNet, u32);
@@ -30,6 +32,8 @@ pub struct FakeRoutes {
     pub refusals: VecDeque<i32>,
     /// How many routes of others an op has deleted or replaced.
     pub harmed: usize,
+    /// Routes of this protocol may be deleted and replaced.
+    pub yields: Option<u8>,
     devices: BTreeMap<IfIndex, (Box<str>, bool)>,
     /// At each place the routes that stand there, the first of which is used.
     routes: BTreeMap<Place, Vec<Route>>,
@@ -217,17 +221,31 @@ impl FakeRoutes {
             let on = |way: &Hop| way.device == Some(device) && way.gateway.is_none();
             hop.gateway.is_some_and(|to| route.prefix.contains(&to)) && route.hops.iter().any(on)
         };
-        let is_there = hop.onlink || is_link_local || self.routes().any(is_on_link);
-        is_there.then_some(()).ok_or(ENETUNREACH)
+        if hop.onlink || is_link_local {
+            return Ok(());
+        }
+        if hop.gateway.is_some_and(|to| self.is_hidden(to)) {
+            return Err(EHOSTUNREACH);
+        }
+        self.routes().any(is_on_link).then_some(()).ok_or(ENETUNREACH)
+    }
+
+    /// IPv6 finds a router by whatever route is the best to it, and that must not lead through another one.
+    fn is_hidden(&self, router: IpAddr) -> bool {
+        let covering = self.routes().filter(|route| route.table == MAIN && route.prefix.contains(&router));
+        let best = covering.max_by_key(|route| (route.prefix.prefix_len(), std::cmp::Reverse(route.metric)));
+        router.is_ipv6() && best.is_some_and(|route| route.hops.iter().any(|hop| hop.gateway.is_some()))
     }
 
     fn others_at(&self, key: &RouteKey) -> usize {
         let there = self.routes.get(&(key.table, key.prefix, key.metric));
         let first = there.and_then(|there| there.first());
-        usize::from(first.is_some_and(|route| route.protocol != key.protocol))
+        let is_harm = |route: &Route| route.protocol != key.protocol && Some(route.protocol) != self.yields;
+        usize::from(first.is_some_and(is_harm))
     }
 
     fn delete(&mut self, key: &RouteKey) -> Result<(), i32> {
+        self.harmed += usize::from(key.protocol != PROTOCOL && Some(key.protocol) != self.yields);
         let there = self.routes.get_mut(&(key.table, key.prefix, key.metric)).ok_or(ESRCH)?;
         let index = there.iter().position(|route| route.protocol == key.protocol).ok_or(ESRCH)?;
         there.remove(index);

@@ -24,8 +24,14 @@
 //! - with a higher metric, ours comes before theirs. That is what the operator's choice of metrics means, and no
 //!   conflict. Only a link's own routes (`proto kernel`) are never hidden: IPv6 gives them a high metric.
 //!
+//! Only routes of protocols that are to be taken over ([`RoutesConfig::take_over`]) give way: ours is put in first, in
+//! their very place if need be, and what is left of theirs to that prefix is deleted then.
+//!
 //! **Ours** are those with our protocol in our table. A former run's are adopted, and what is not wanted of
 //! them is kept until [`Routes::release_stale`]; so are those with another metric, from an older configuration.
+//!
+//! **What the kernel does not see.** IPv6 looks for a router by all routes, ours among them, and refuses a route by one
+//! that ours lead to through another router, though it is on the link. It is then told that it is (`onlink`).
 //!
 //! **What the kernel does not say.** It drops routes with their device without a word for IPv4, so what goes with a
 //! device is worked out here and looked at afterwards. Linux 6.18 was tried.
@@ -52,7 +58,7 @@ mod wanted;
 mod wants;
 mod ways;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::time::Instant;
 
@@ -88,6 +94,9 @@ pub struct Routes {
     /// Others' routes, in the tables that matter.
     tables: BTreeMap<u32, Table>,
     next_hops: NextHops,
+    /// Routers on a link that the kernel does not find there, because a route of ours comes before the link's. It is told
+    /// that they are on the link.
+    hidden: BTreeSet<IpAddr>,
     entries: evpn::table::Table<Entry>,
     wants: Wants,
     /// Ours that do not have the metric that ours are to have; `true`: seen since the running dump began.
@@ -123,6 +132,7 @@ impl Routes {
             devices: Devices::default(),
             tables,
             next_hops: NextHops::default(),
+            hidden: BTreeSet::new(),
             entries: evpn::table::Table::default(),
             wants: Wants::new(seed),
             strays: BTreeMap::new(),
@@ -155,7 +165,7 @@ impl Routes {
 
     fn want_route(&mut self, prefix: IpNet, wanted: WantedRoute) {
         let is_inward = wanted.hops().iter().any(|hop| prefix.contains(&hop.address));
-        let terrain = terrain(&self.config, &self.tables, &self.devices);
+        let terrain = terrain(&self.config, &self.tables, &self.devices, &self.hidden);
         let set = self.wants.add(wanted.normal(), &mut self.next_hops, terrain);
         let place = self.entries.find_or_insert(prefix, || Entry::new(prefix));
         let Some(entry) = self.entries.get_mut(place).filter(|entry| entry.wanted != Some(set)) else {
@@ -249,7 +259,7 @@ impl Routes {
         if !self.synced || !self.dumps.is_idle() {
             return None;
         }
-        self.next_hops.poll(terrain(&self.config, &self.tables, &self.devices))
+        self.next_hops.poll(terrain(&self.config, &self.tables, &self.devices, &self.hidden))
     }
 
     /// Looks for routes of others from now on, instead of those that were looked for.
@@ -314,6 +324,11 @@ impl Routes {
     }
 }
 
-fn terrain<'a>(config: &RoutesConfig, tables: &'a BTreeMap<u32, Table>, devices: &'a Devices) -> Terrain<'a> {
-    Terrain { main: tables.get(&MAIN), devices, via_default: config.via_default }
+fn terrain<'a>(
+    config: &RoutesConfig,
+    tables: &'a BTreeMap<u32, Table>,
+    devices: &'a Devices,
+    hidden: &'a BTreeSet<IpAddr>,
+) -> Terrain<'a> {
+    Terrain { main: tables.get(&MAIN), devices, via_default: config.via_default, hidden }
 }

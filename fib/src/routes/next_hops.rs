@@ -40,6 +40,8 @@ pub(super) struct Terrain<'a> {
     pub(super) main: Option<&'a Table>,
     pub(super) devices: &'a Devices,
     pub(super) via_default: bool,
+    /// Routers on a link that the kernel does not find there: see [`Routes::hidden`](super::Routes).
+    pub(super) hidden: &'a BTreeSet<IpAddr>,
 }
 
 impl<'a> Terrain<'a> {
@@ -68,7 +70,11 @@ impl<'a> Terrain<'a> {
             let way = device.map(|device| Hop { onlink, ..Hop::via(device, address) });
             return Target { ways: way.into_iter().collect(), behind: None };
         }
-        let through = |way: &Hop| Hop { gateway: way.gateway.or(Some(address)), weight: 0, ..*way };
+        let through = |way: &Hop| {
+            let gateway = way.gateway.unwrap_or(address);
+            let onlink = way.onlink || self.hidden.contains(&gateway);
+            Hop { gateway: Some(gateway), onlink, weight: 0, ..*way }
+        };
         let is_behind = route.hops.iter().any(|way| way.gateway.is_some());
         Target { ways: usable.map(through).collect(), behind: is_behind.then_some(prefix.prefix_len()) }
     }

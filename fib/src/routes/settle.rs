@@ -8,7 +8,8 @@ use ipnet::IpNet;
 use super::entry::{Entry, Mark};
 use super::event::{RouteAction, RouteKey, RouteOp};
 use super::status::Conflict;
-use super::ways::Id;
+use super::table::Alternative;
+use super::ways::{Id, Ways};
 use super::{Routes, terrain};
 use crate::op::{Fault, KERNEL_PROTOCOL, OpId};
 
@@ -20,6 +21,7 @@ const STRETCH: u32 = 1 << 15;
 pub(super) enum Flight {
     Put { place: u32, ways: Id, replace: bool },
     Delete { place: u32 },
+    TakeOver { place: u32, metric: u32 },
     Stray(RouteKey),
     Dump,
 }
@@ -74,14 +76,24 @@ pub(super) enum Step {
         replace: bool,
     },
     Delete,
+    /// Delete a route of somebody who gives way to us, now that ours is there.
+    TakeOver {
+        metric: u32,
+        protocol: u8,
+    },
 }
 
 impl Routes {
     pub(super) fn step(&self, entry: &Entry) -> Step {
         let is_there = entry.seen.is_some() || entry.is(Mark::Doubt);
         match (entry.wanted, self.goal(entry)) {
-            (_, Some(ways)) if entry.seen == Some(ways) && !entry.is(Mark::Doubt) => Step::Rest,
-            (_, Some(ways)) => Step::Put { ways, replace: is_there },
+            (_, Some(ways)) if entry.seen == Some(ways) && !entry.is(Mark::Doubt) => {
+                self.yielding(&entry.prefix).next().map_or(Step::Rest, |there| Step::TakeOver {
+                    metric: there.metric,
+                    protocol: there.protocol,
+                })
+            }
+            (_, Some(ways)) => Step::Put { ways, replace: is_there || self.is_yielded(&entry.prefix) },
             (Some(_), None) if !is_there => Step::Waits,
             (None, None) if !is_there => Step::Rest,
             (None, None) if entry.is(Mark::Found) && !self.released => Step::Held,
@@ -106,15 +118,29 @@ impl Routes {
         targets.filter_map(|target| target.behind).any(|length| length < prefix.prefix_len())
     }
 
+    /// Others' routes to a prefix that give way to ours.
+    fn yielding(&self, prefix: &IpNet) -> impl Iterator<Item = &Alternative> {
+        let takes = !self.config.take_over.is_empty();
+        let table = self.tables.get(&self.config.table).filter(|_| takes);
+        let others = table.map_or(&[][..], |table| table.at(prefix));
+        others.iter().filter(|route| self.config.take_over.contains(&route.protocol))
+    }
+
+    /// Whether one of them is in the very place of ours, and nobody else.
+    fn is_yielded(&self, prefix: &IpNet) -> bool {
+        let metric = self.key(*prefix).metric;
+        self.yielding(prefix).any(|route| route.metric == metric)
+    }
+
     /// Somebody else's route to the same prefix, if it matters to ours.
     pub(super) fn conflict(&self, prefix: &IpNet) -> Option<Conflict> {
         let others = self.tables.get(&self.config.table).filter(|table| !table.is_empty())?.at(prefix);
         let ours = self.config.metric_of(matches!(prefix, IpNet::V4(_)));
         let conflict = |metric: u32, protocol: u8, beside| Conflict { protocol, metric, beside };
-        let keeps_out = others
-            .iter()
+        let others = || others.iter().filter(|route| !self.config.take_over.contains(&route.protocol));
+        let keeps_out = others()
             .find(|route| route.metric == ours || route.metric > ours && route.protocol == KERNEL_PROTOCOL);
-        let comes_before = || others.first().filter(|route| route.metric < ours);
+        let comes_before = || others().next().filter(|route| route.metric < ours);
         keeps_out
             .map(|route| conflict(route.metric, route.protocol, false))
             .or_else(|| comes_before().map(|route| conflict(route.metric, route.protocol, true)))
@@ -147,7 +173,7 @@ impl Routes {
 
     /// Next hops may lead elsewhere: then the hand goes round.
     pub(super) fn look_at_next_hops(&mut self) {
-        let terrain = terrain(&self.config, &self.tables, &self.devices);
+        let terrain = terrain(&self.config, &self.tables, &self.devices, &self.hidden);
         if self.wants.look_again(&mut self.next_hops, terrain) {
             self.hand.go_round(self.entries.end());
         }
@@ -195,6 +221,10 @@ impl Routes {
                 (Flight::Put { place, ways, replace }, RouteAction::Put { key, ways: shared, replace })
             }
             Step::Delete => (Flight::Delete { place }, RouteAction::Delete(key)),
+            Step::TakeOver { metric, protocol } => {
+                let theirs = RouteKey { metric, protocol, ..key };
+                (Flight::TakeOver { place, metric }, RouteAction::Delete(theirs))
+            }
             Step::Rest | Step::Waits | Step::Held => return None,
         };
         let entry = self.entries.get_mut(place)?;
@@ -241,7 +271,19 @@ impl Routes {
             Flight::Put { place, ways, replace } => {
                 // There is one that was not seen.
                 self.doubtful |= !replace && fault.as_ref().is_some_and(|fault| fault.errno == libc::EEXIST);
+                if fault.as_ref().is_some_and(|fault| fault.errno == libc::EHOSTUNREACH) {
+                    self.reveal(ways);
+                }
+                if replace && fault.is_none() {
+                    self.superseded(place, None);
+                }
                 self.route_over(now, place, Step::Put { ways, replace }, fault);
+            }
+            Flight::TakeOver { place, metric } => {
+                if fault.is_none() {
+                    self.superseded(place, Some(metric));
+                }
+                self.theirs_over(now, place, fault);
             }
             Flight::Delete { place } => self.route_over(now, place, Step::Delete, fault),
             Flight::Stray(key) => match fault {
@@ -251,6 +293,39 @@ impl Routes {
                 }
             },
             Flight::Dump => {}
+        }
+    }
+
+    /// Others' route to the prefix at a place is no longer there; without a metric, the one in the place of ours. The
+    /// kernel does not tell us what we did.
+    fn superseded(&mut self, place: u32, metric: Option<u32>) {
+        let Some(prefix) = self.entries.get(place).map(|entry| entry.prefix) else { return };
+        let (own, table) = (self.key(prefix), self.config.table);
+        let Some(others) = self.tables.get_mut(&table) else { return };
+        if others.supersede(&prefix, metric.unwrap_or(own.metric)) {
+            self.route_changed(table, prefix);
+        }
+    }
+
+    /// The deletion of a route that gives way to ours is over.
+    fn theirs_over(&mut self, now: Instant, place: u32, fault: Option<Fault>) {
+        let Some(entry) = self.entries.get_mut(place) else { return };
+        entry.set(Mark::InFlight, false);
+        let prefix = entry.prefix;
+        if let Some(fault) = fault {
+            self.retries.refused(now, self.key(prefix), fault);
+        }
+        self.feed.push(prefix);
+        self.mark_dirty(place);
+    }
+
+    /// The kernel finds no way to one of these routers: it has to be told that they are on their links.
+    fn reveal(&mut self, ways: Id) {
+        let Some(Ways::Via(hops)) = self.wants.ways(ways).map(|ways| &**ways) else { return };
+        for gateway in hops.iter().filter(|hop| !hop.onlink).filter_map(|hop| hop.gateway) {
+            if gateway.is_ipv6() && self.hidden.insert(gateway) {
+                self.next_hops.all_changed();
+            }
         }
     }
 
@@ -265,7 +340,7 @@ impl Routes {
         self.feed.push(entry.prefix);
         match (self.step(&entry), fault) {
             (next, Some(fault)) if is_same(next, done) => self.retries.refused(now, key, fault),
-            (Step::Put { .. } | Step::Delete, fault) => {
+            (Step::Put { .. } | Step::Delete | Step::TakeOver { .. }, fault) => {
                 if fault.is_none() && !is_certain {
                     self.retries.spoilt(now, key);
                 }

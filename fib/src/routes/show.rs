@@ -104,7 +104,7 @@ impl Routes {
             Step::Rest if is_wanted => Some(kept_out().unwrap_or(RouteStatus::Programmed)),
             Step::Rest => None,
             Step::Held => Some(RouteStatus::Stale),
-            Step::Put { .. } => Some(failure().unwrap_or(RouteStatus::Pending)),
+            Step::Put { .. } | Step::TakeOver { .. } => Some(failure().unwrap_or(RouteStatus::Pending)),
             Step::Waits => Some(kept_out().filter(is_outside).unwrap_or(RouteStatus::Unreachable)),
             Step::Delete => Some(match failure() {
                 Some(failure) => failure,

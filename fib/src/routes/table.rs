@@ -73,13 +73,16 @@ impl Table {
         });
     }
 
-    /// There is nothing with this prefix and metric any more: ours took its place.
-    pub(super) fn supersede(&mut self, prefix: &IpNet, metric: u32) {
+    /// There is nothing with this prefix and metric any more: ours took its place. Says whether there was.
+    pub(super) fn supersede(&mut self, prefix: &IpNet, metric: u32) -> bool {
+        let mut was_there = false;
         self.change(prefix, |there| {
             if there.metric == metric {
+                was_there = true;
                 there.hops.clear();
             }
         });
+        was_there
     }
 
     /// Changes the routes to a prefix; who has no ways any more goes.

@@ -58,7 +58,8 @@ impl Wants {
         self.resolved.get(&set).copied().flatten()
     }
 
-    /// Looks at the next hops again that may lead elsewhere. Says whether some set comes to other ways.
+    /// Looks at the next hops again that may lead elsewhere. Says whether some set is concerned: even where it comes to the
+    /// same ways, the route that they are known by may be another.
     pub(super) fn look_again(&mut self, next_hops: &mut NextHops, terrain: Terrain<'_>) -> bool {
         let changed = next_hops.look_again(terrain);
         if changed.is_empty() {
@@ -67,12 +68,11 @@ impl Wants {
         let is_concerned = |wanted: &WantedRoute| wanted.hops().iter().any(|hop| changed.contains(hop));
         let concerned = self.wanted.iter().filter(|(_, wanted)| is_concerned(wanted));
         let concerned: Vec<Id> = concerned.map(|(id, _)| id).collect();
-        let mut any = false;
-        for set in concerned {
-            let ways = self.resolve(set, next_hops);
-            any |= self.resolved.insert(set, ways) != Some(ways);
+        for set in &concerned {
+            let ways = self.resolve(*set, next_hops);
+            self.resolved.insert(*set, ways);
         }
-        any
+        !concerned.is_empty()
     }
 
     fn resolve(&mut self, set: Id, next_hops: &NextHops) -> Option<Id> {

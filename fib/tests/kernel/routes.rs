@@ -122,6 +122,24 @@ fn next_hops_are_followed() {
     });
 }
 
+/// IPv6 does not find a router on the link that a route of ours comes before.
+#[test]
+fn a_next_hop_is_found_behind_a_route_of_ours() {
+    with_devices(|| {
+        let mut lab = RouteLab::start();
+        lab.want("fd01::2/128", via(&["fd01::9"]));
+        lab.settle();
+        lab.want("fd09::/64", via(&["fd01::2"]));
+        lab.want("10.9.0.0/24", via(&["fd01::2", "10.2.0.2"]));
+        lab.until("all there", |lab| lab.routes.diff().next().is_none());
+        assert_eq!(
+            lines("ip -6 route", "fd09::/64"),
+            ["fd09::/64 via fd01::2 dev d1 proto 108 metric 50 onlink pref medium"]
+        );
+        lab.stop();
+    });
+}
+
 /// The kernel says nothing of the IPv4 routes that it drops with a device.
 #[test]
 fn a_device_goes_down_and_comes_up() {

@@ -184,3 +184,26 @@ fn routes_of_others_are_found() {
     world.kernel.remove_device(D1);
     assert_eq!(said(&mut world), [(0, "10.8.1.1/32".to_owned(), false)]);
 }
+
+/// Another daemon has left its routes: what is wanted of them becomes ours, and the rest is left.
+#[test]
+fn routes_are_taken_over() {
+    let mut world = World::found(&[
+        "10.9.0.0/24 via 10.1.0.9 dev 1 metric 32 proto 12",
+        "10.9.1.0/24 via 10.1.0.9 dev 1 metric 50 proto 12",
+        "10.9.2.0/24 via 10.1.0.9 dev 1 metric 32 proto 12",
+        "10.9.3.0/24 via 10.1.0.9 dev 1 metric 50 proto 12",
+        "10.9.3.0/24 via 10.1.0.9 dev 1 metric 10 proto 4",
+    ]);
+    ["10.9.0.0/24", "10.9.1.0/24", "10.9.3.0/24"].iter().for_each(|prefix| world.want(prefix, &["10.1.0.2"]));
+    world.want("10.9.2.0/24", &["192.0.2.1"]);
+    world.rest();
+    let theirs: Vec<String> =
+        world.kernel.routes().filter(|r| r.protocol == 12).map(|r| r.prefix.to_string()).collect();
+    assert_eq!(theirs, ["10.9.2.0/24"], "ours is not in");
+    assert_eq!(world.ours().len(), 3);
+    assert_eq!(world.status("10.9.0.0/24"), Some(RouteStatus::Programmed));
+    let conflict = Conflict { protocol: 4, metric: 10, beside: true };
+    assert_eq!(world.status("10.9.3.0/24"), Some(RouteStatus::Conflict(conflict)));
+    assert_eq!(world.kernel.harmed, 0);
+}

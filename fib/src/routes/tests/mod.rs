@@ -37,6 +37,8 @@ use super::fake::{FakeRoutes, installing};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+/// Its routes are taken over.
+const BIRD: u8 = 12;
 const D1: IfIndex = IfIndex(1);
 const D2: IfIndex = IfIndex(2);
 /// The links of the two devices.
@@ -61,7 +63,9 @@ impl World {
             kernel.add_device(device, &format!("d{}", device.0), &links.map(|link| link.parse().unwrap()));
         }
         while kernel.poll_event().is_some() {}
-        let (routes, now) = (Routes::new(installing(), 1), Instant::now());
+        kernel.yields = Some(BIRD);
+        let config = RoutesConfig { take_over: [BIRD].into(), ..installing() };
+        let (routes, now) = (Routes::new(config, 1), Instant::now());
         World { routes, kernel, now, under_way: VecDeque::new(), ops: 0 }
     }
 

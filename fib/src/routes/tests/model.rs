@@ -11,7 +11,7 @@ enum Happening {
     Want(u8, u8),
     Unwant(u8),
     /// Somebody else's route to a prefix that may be wanted: with a metric, of a protocol.
-    Foreign(u8, u8, bool),
+    Foreign(u8, u8, u8),
     ForeignGoes(u8, u8),
     /// Somebody else's route to what is behind a gateway leads there.
     Gateway(u8),
@@ -33,11 +33,11 @@ enum Happening {
 
 fn happenings() -> impl Strategy<Value = Vec<Happening>> {
     use Happening::*;
-    let (n, d) = (|| 0u8..6, || 0u8..2);
+    let (n, d) = (|| 0u8..7, || 0u8..2);
     let one = prop_oneof![
         6 => (n(), 0u8..10).prop_map(|(a, b)| Want(a, b)),
         3 => n().prop_map(Unwant),
-        2 => (n(), 0u8..3, any::<bool>()).prop_map(|(a, b, c)| Foreign(a, b, c)),
+        2 => (n(), 0u8..3, 0u8..3).prop_map(|(a, b, c)| Foreign(a, b, c)),
         2 => (n(), 0u8..3).prop_map(|(a, b)| ForeignGoes(a, b)),
         2 => (0u8..4).prop_map(Gateway),
         1 => Just(GatewayGoes),
@@ -56,8 +56,9 @@ fn happenings() -> impl Strategy<Value = Vec<Happening>> {
     proptest::collection::vec(one, 0..120)
 }
 
-const PREFIXES: [&str; 6] =
-    ["10.9.0.0/24", "10.1.0.0/24", "192.0.2.0/24", "fd09::/64", "fd01::/64", "2001:db8::/32"];
+/// The last one hides next hops on a link from the kernel.
+const PREFIXES: [&str; 7] =
+    ["10.9.0.0/24", "10.1.0.0/24", "192.0.2.0/24", "fd09::/64", "fd01::/64", "2001:db8::/32", "fd01::/120"];
 
 /// What may be wanted of an IPv4 prefix, and of an IPv6 prefix.
 const HOPS: [[&[&str]; 10]; 2] = [
@@ -107,9 +108,13 @@ impl World {
         match *happening {
             Want(n, to) => self.routes.want(prefix(n), Some(hops(n, to))),
             Unwant(n) => self.routes.want(prefix(n), None),
-            Foreign(n, metric, link) => self.foreign(n, METRICS[usize::from(metric)], link),
+            Foreign(n, metric, of) => {
+                self.foreign(n, METRICS[usize::from(metric)], [2, 4, BIRD][usize::from(of)]);
+            }
             ForeignGoes(n, metric) => {
-                [2, 4].into_iter().for_each(|p| self.kernel.take(prefix(n), METRICS[usize::from(metric)], p));
+                [2, 4, BIRD]
+                    .into_iter()
+                    .for_each(|p| self.kernel.take(prefix(n), METRICS[usize::from(metric)], p));
             }
             Gateway(n) => self.gateway(n),
             GatewayGoes => {
@@ -137,11 +142,11 @@ impl World {
 
     /// Somebody sets a route. In our very place at a quiet moment: nothing protects one that is set while our op is
     /// under way.
-    fn foreign(&mut self, n: u8, metric: u32, link: bool) {
+    fn foreign(&mut self, n: u8, metric: u32, protocol: u8) {
         if metric == 50 {
             self.rest();
         }
-        let (to, protocol) = (if n < 3 { "10.1.0.77" } else { "fd01::77" }, if link { 2 } else { 4 });
+        let to = if n < 3 { "10.1.0.77" } else { "fd01::77" };
         if self.kernel.is_up(D1) {
             let text = format!("{} via {to} dev 1 metric {metric} proto {protocol}", prefix(n));
             self.kernel.put(route(&text));
@@ -190,15 +195,16 @@ impl World {
     /// At rest, the kernel has what is wanted, or what is in its way shows.
     fn check(&self) {
         let mut expected = Vec::new();
-        for n in 0..6 {
+        for n in 0..7 {
             let status = self.routes.status(&prefix(n));
             let row = self.routes.find_row(&prefix(n));
             let Some(wanted) = row.and_then(|row| row.wanted) else {
                 assert_eq!(status, None, "{}", prefix(n));
                 continue;
             };
-            let ways = self.resolve(&wanted);
-            let others = || self.kernel.routes().filter(|r| r.prefix == prefix(n) && r.protocol != 108);
+            let ways = self.resolve(&wanted).filter(|_| !self.leads_to_itself(prefix(n), &wanted));
+            let there = || self.kernel.routes().filter(|r| r.prefix == prefix(n) && r.protocol != 108);
+            let others = || there().filter(|r| r.protocol != BIRD);
             let keeps_out = others().any(|r| r.metric == 50 || r.metric > 50 && r.protocol == 2);
             let is_before = others().any(|r| r.metric < 50);
             let context = || format!("{} {wanted:?} {ways:?} {:?}", prefix(n), others().collect::<Vec<_>>());
@@ -213,10 +219,13 @@ impl World {
                 Some(RouteStatus::Programmed) => assert!(!is_before && !keeps_out, "{}", context()),
                 other => panic!("{other:?} {}", context()),
             }
-            expected.extend(ways.filter(|_| !keeps_out).map(|ways| (prefix(n), ways)));
+            let is_taken_over = ways.is_none() || keeps_out || there().all(|r| r.protocol != BIRD);
+            assert!(is_taken_over, "{}", context());
+            expected.extend(ways.filter(|_| !keeps_out).map(|ways| (prefix(n), plain(&ways))));
         }
-        let there: Vec<(IpNet, Ways)> = self.ours().iter().map(|r| (r.prefix, Ways::of(r))).collect();
         expected.sort_by_key(|(prefix, _)| *prefix);
+        let there: Vec<(IpNet, Ways)> =
+            self.ours().into_iter().map(|route| (route.prefix, plain(&Ways::of(route)))).collect();
         assert_eq!(there, expected);
     }
 
@@ -225,6 +234,27 @@ impl World {
         let WantedRoute::Via(hops) = wanted else { return Some(Ways::Blackhole) };
         let ways: Hops = hops.iter().flat_map(|hop| self.ways_to(hop)).collect();
         (!ways.is_empty()).then(|| Ways::via(ways))
+    }
+
+    /// The route of others by which packets to an address go.
+    fn best_to(&self, address: IpAddr) -> Option<&Route> {
+        let covering = self.kernel.routes().filter(|r| r.protocol != 108 && r.prefix.contains(&address));
+        let counts =
+            covering.filter(|r| r.kind != RouteKind::Unicast || r.hops.iter().any(|hop| self.is_usable(hop)));
+        let best = counts.max_by_key(|r| (r.prefix.prefix_len(), std::cmp::Reverse(r.metric)));
+        best.filter(|r| r.kind == RouteKind::Unicast)
+    }
+
+    fn is_usable(&self, hop: &Hop) -> bool {
+        hop.device.is_none_or(|device| self.kernel.is_up(device))
+    }
+
+    /// A next hop is within the prefix, and the route to it is a less specific one through a gateway.
+    fn leads_to_itself(&self, prefix: IpNet, wanted: &WantedRoute) -> bool {
+        let inward = wanted.hops().iter().filter(|hop| prefix.contains(&hop.address) && !hop.onlink);
+        let best = inward.filter_map(|hop| self.best_to(hop.address));
+        best.filter(|route| route.prefix.prefix_len() < prefix.prefix_len())
+            .any(|route| route.hops.iter().any(|hop| hop.gateway.is_some()))
     }
 
     fn ways_to(&self, hop: &WantedHop) -> Vec<Hop> {
@@ -245,6 +275,17 @@ impl World {
         }
         ways.iter_mut().for_each(|way| way.gateway = way.gateway.or(Some(hop.address)));
         ways
+    }
+}
+
+/// The same, but for the word that IPv6 routers are on the link: it is said where the kernel needs it.
+fn plain(ways: &Ways) -> Ways {
+    match ways {
+        Ways::Via(hops) => {
+            let is_ipv6 = |hop: &Hop| hop.gateway.is_some_and(|gateway| gateway.is_ipv6());
+            Ways::via(hops.iter().map(|hop| Hop { onlink: hop.onlink && !is_ipv6(hop), ..*hop }).collect())
+        }
+        ways => ways.clone(),
     }
 }
 

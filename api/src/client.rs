@@ -110,6 +110,8 @@ services! {
     fib: v1::fib_client::FibClient<Channel>;
     /// The routes of native routing.
     routes: v1::routes_client::RoutesClient<Channel>;
+    /// What the node announces.
+    native: v1::native_client::NativeClient<Channel>;
     /// The daemon.
     system: v1::system_client::SystemClient<Channel>;
     /// Live changes.
@@ -186,6 +188,8 @@ lists! {
     ListVtepsRequest: evpn.list_vteps, vteps of Vtep;
     ListFibEntriesRequest: fib.list_fib_entries, fib_entries of FibEntry;
     ListRoutesRequest: routes.list_routes, routes of Route;
+    ListAdvertisedRequest: native.list_advertised, advertised of Advertised;
+    ListPrefixSourcesRequest: native.list_prefix_sources, prefix_sources of PrefixSource;
 }
 
 /// A list under way. Holds one page, and fetches the next while its reader works on that.

@@ -174,6 +174,7 @@ fn speaker_keys(running: &Config, wanted: &Config) -> Vec<&'static str> {
         ("bgp.decision", same_rules),
         ("bgp.multipath", old.multipath == new.multipath),
         ("native.accept", native.is_none_or(|(old, new)| old.accept == new.accept)),
+        ("native.advertise", native.is_none_or(|(old, new)| old.own == new.own)),
         ("bgp.handover_time", running.bgp.handover_time == wanted.bgp.handover_time),
     ])
 }
@@ -199,8 +200,7 @@ fn range_changes(running: &[RangeConfig], wanted: &[RangeConfig]) -> Vec<Change>
 
 fn restart_keys(running: &Config, wanted: &Config) -> Vec<&'static str> {
     let (old, new) = (&running.bgp, &wanted.bgp);
-    let native = |config: &Config| config.native.as_ref().map(|native| native.kernel);
-    let same_native = native(running).is_some() == native(wanted).is_some();
+    let native = running.native.as_ref().zip(wanted.native.as_ref());
     differing(&[
         ("bgp.asn", old.asn == new.asn),
         ("bgp.router_id", old.router_id == new.router_id),
@@ -209,14 +209,14 @@ fn restart_keys(running: &Config, wanted: &Config) -> Vec<&'static str> {
         ("bgp.next_hop_tracking, bgp.next_hop_via_default", old.next_hop_tracking == new.next_hop_tracking),
         ("bgp.listen", old.listen == new.listen),
         ("evpn", running.evpn == wanted.evpn),
-        ("native", same_native),
-        (NATIVE_KERNEL, !same_native || native(running) == native(wanted)),
+        ("native", running.native.is_some() == wanted.native.is_some()),
+        (NATIVE_KERNEL, native.is_none_or(|(old, new)| old.kernel == new.kernel)),
         ("api", running.api == wanted.api),
     ])
 }
 
 /// The keys of [`NativeKernel`](super::NativeKernel).
-const NATIVE_KERNEL: &str = "native.install, native.table, native.metric, native.protocol";
+const NATIVE_KERNEL: &str = "native.install, native.table, native.metric, native.protocol, native.take_over";
 
 fn differing(keys: &[(&'static str, bool)]) -> Vec<&'static str> {
     keys.iter().filter(|(_, same)| !same).map(|(key, _)| *key).collect()

@@ -15,8 +15,9 @@ use fib::{KernelEvent, Op};
 use ipnet::IpNet;
 
 use crate::config::diff::Change;
-use crate::config::{Authentication, Config, NeighborConfig};
+use crate::config::{Authentication, Config, FileSource, NeighborConfig};
 
+use super::advertise::PrefixNews;
 use super::bfd::{BfdCommand, BfdLine, BfdNews};
 
 /// News for core.
@@ -49,6 +50,8 @@ pub enum Event {
     Kernel(Vec<KernelEvent>),
     /// From the task of the kernel's routes.
     Routes(Vec<RouteEvent>),
+    /// A source of prefixes that this node announces says what it has.
+    Prefixes(PrefixNews),
     /// From the task of the BFD sessions.
     Bfd(Vec<BfdNews>),
     /// What of this node's settings is in the way of what linnetd does, in words.
@@ -148,6 +151,8 @@ pub enum Action {
         /// What is wanted.
         command: BfdCommand,
     },
+    /// Watch these files, and no others, and say what is in them ([`Event::Prefixes`]).
+    WatchFiles(Vec<FileSource>),
     /// Change the kernel.
     Kernel(Vec<Op>),
     /// Change the kernel's routes.

@@ -12,6 +12,7 @@
 //! Nothing here waits. What leaves is limited by credits that come back: a peer has so many batches, the kernel
 //! so many operations under way.
 
+mod advertise;
 mod answer;
 mod bfd;
 mod dynamic;
@@ -44,12 +45,14 @@ use bgp::types::{Family, PeerId};
 
 use crate::config::Config;
 
+pub use self::advertise::PrefixNews;
 pub use self::bfd::{BfdCommand, BfdLine, BfdNews, BfdPicture, BfdTarget};
+use advertise::Advertiser;
 use dynamic::Visitors;
 pub use event::{Action, Event, Leftover, LogLine, PeerNews, PeerStart, ReleaseReason, SessionCommand};
 use forward::Forwarding;
 use handover::Handover;
-use native::Native;
+use native::{Given, Native};
 use peer::Peers;
 use refresh::Refreshes;
 use restart::Restarts;
@@ -74,6 +77,8 @@ pub struct Core {
     forwarding: Option<Forwarding>,
     /// The kernel's routes, where the configuration asks for them.
     native: Option<Native>,
+    /// What this node announces of its own.
+    advertiser: Option<Advertiser>,
     watches: Watches,
     visitors: Visitors,
     refreshes: Refreshes,
@@ -99,6 +104,7 @@ impl Core {
         let native = Native::new(&config, &mut rib, seed);
         let mut export = Export::default();
         Family::ALL.into_iter().for_each(|family| export.hold_end_of_rib(family, true));
+        let advertiser = config.native.as_ref().map(|native| Advertiser::new(&native.own));
         let neighbors = bgp.neighbors.clone();
         let mut core = Core {
             started: now,
@@ -110,6 +116,7 @@ impl Core {
             export,
             forwarding,
             native,
+            advertiser,
             watches: Watches::new(seed),
             visitors: Visitors::default(),
             refreshes: Refreshes::default(),
@@ -123,6 +130,7 @@ impl Core {
         if !core.config.bgp.ranges.is_empty() {
             core.announce_ranges();
         }
+        core.watch_sources();
         core.begin_sessions(now, false);
         core
     }
@@ -144,6 +152,11 @@ impl Core {
                     native.kernel(now, events);
                 }
             }
+            Event::Prefixes(news) => {
+                if let Some(advertiser) = &mut self.advertiser {
+                    advertiser.news(news);
+                }
+            }
             Event::Bfd(news) => self.bfd_news(news),
             Event::HostChecked(warnings) => self.host_warnings = warnings,
             Event::Reconfigure { config, request } => {
@@ -162,6 +175,14 @@ impl Core {
         if let Some(native) = &mut self.native {
             native.resolve(&mut self.rib);
         }
+        let learned = self.clock(now);
+        if let Some(advertiser) = &mut self.advertiser {
+            advertiser.settle(learned, &mut self.rib);
+            let effects = advertiser.take_effects();
+            if let Some(native) = &mut self.native {
+                native.announces_otherwise(effects, &mut self.rib);
+            }
+        }
         let mut more = self.rib.sweep(budget);
         self.reclaim_ids();
         self.lose_patience(now);
@@ -170,7 +191,8 @@ impl Core {
             more |= forwarding.settle(now, self.started, &mut self.rib, budget, &mut self.actions);
         }
         if let Some(native) = &mut self.native {
-            more |= native.settle(now, &mut self.rib, &self.peers, budget, &mut self.actions);
+            let given = Given { peers: &self.peers, advertiser: self.advertiser.as_ref() };
+            more |= native.settle(now, &mut self.rib, given, budget, &mut self.actions);
         }
         self.start_up(now);
         more |= self.export.pump(&mut self.rib, budget);

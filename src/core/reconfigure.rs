@@ -43,6 +43,7 @@ impl Core {
         if let Some(native) = &mut self.native {
             native.configure(&self.config, &mut self.rib);
         }
+        self.renew_sources();
         let (mut former, mut comers, mut leaving) = (Vec::new(), Vec::new(), Vec::new());
         for (address, step) in diff.neighbors {
             let id = self.peers.by_address(address).map(|peer| peer.id);
@@ -159,7 +160,7 @@ fn kept_until_restart(running: &Config, mut wanted: Config) -> Config {
     wanted.api = running.api.clone();
     wanted.evpn.clone_from(&running.evpn);
     wanted.native = match (&running.native, wanted.native) {
-        (Some(running), Some(wanted)) => Some(NativeConfig { kernel: running.kernel, ..wanted }),
+        (Some(running), Some(wanted)) => Some(NativeConfig { kernel: running.kernel.clone(), ..wanted }),
         (running, _) => running.clone(),
     };
     wanted

@@ -20,6 +20,7 @@ use bgp::types::{Family, FamilySet, PeerId};
 use crate::config::{BgpConfig, NeighborConfig};
 
 use super::Core;
+use super::advertise::Advertiser;
 use super::event::{Leftover, LogLine, ReleaseReason};
 use super::forward::Forwarding;
 use super::native::Native;
@@ -62,12 +63,12 @@ impl Startup {
     }
 
     /// Lets sessions begin, if that is due. Says whether it just became so.
-    fn begin(&mut self, now: Instant, kernel: Kernel<'_>, at_once: bool) -> bool {
-        let is_ready = at_once || kernel.is_synced() || now >= self.started + FIRST_LOOK;
+    fn begin(&mut self, now: Instant, local: Local<'_>, at_once: bool) -> bool {
+        let is_ready = at_once || local.is_known() || now >= self.started + FIRST_LOOK;
         if self.restarted.is_some() || !is_ready {
             return false;
         }
-        let preserved = Family::ALL.into_iter().filter(|family| kernel.has_forwarded(*family)).collect();
+        let preserved = Family::ALL.into_iter().filter(|family| local.has_forwarded(*family)).collect();
         self.restarted = Some(Restarted { at: self.started, preserved });
         true
     }
@@ -79,7 +80,7 @@ impl Startup {
         config: &BgpConfig,
         peers: &Peers,
         rib: &Rib,
-        kernel: Kernel<'_>,
+        local: Local<'_>,
     ) -> Option<Family> {
         let is_late = now >= self.started + DEADLINE;
         let strangers = !config.ranges.is_empty() && now < self.started + STRANGERS;
@@ -87,7 +88,7 @@ impl Startup {
             let mut awaited = peers.iter().filter(|peer| is_passed_on(peer, *family, config, peers));
             is_late
                 || !strangers
-                    && kernel.is_current(*family, rib)
+                    && local.is_current(*family, rib)
                     && !awaited.any(|peer| is_awaited(now, peer, *family, false))
         };
         let family = self.held.iter().find(heard_out)?;
@@ -102,10 +103,10 @@ impl Startup {
         families: &[Family],
         peers: &Peers,
         rib: &Rib,
-        kernel: Kernel<'_>,
+        local: Local<'_>,
     ) -> Option<ReleaseReason> {
         let is_awaited = |family| peers.iter().any(|peer| is_awaited(now, peer, family, true));
-        if families.iter().all(|family| kernel.is_current(*family, rib) && !is_awaited(*family)) {
+        if families.iter().all(|family| local.is_current(*family, rib) && !is_awaited(*family)) {
             Some(ReleaseReason::EndOfRib)
         } else {
             (now >= self.started + DEADLINE).then_some(ReleaseReason::Deadline)
@@ -128,19 +129,23 @@ impl Startup {
     }
 }
 
-/// What the start depends on of the kernel: which of its tables are ours to fill.
+/// What the start depends on of this node: what it announces, and the tables of its kernel that linnet fills.
 #[derive(Clone, Copy)]
-pub(super) struct Kernel<'a> {
+pub(super) struct Local<'a> {
+    /// The routes that it announces.
+    pub(super) advertiser: Option<&'a Advertiser>,
     /// EVPN's tables.
     pub(super) forwarding: Option<&'a Forwarding>,
     /// The routing table.
     pub(super) native: Option<&'a Native>,
 }
 
-impl Kernel<'_> {
-    /// It has been read in full.
-    fn is_synced(self) -> bool {
-        self.forwarding.is_none_or(Forwarding::is_synced) && self.native.is_none_or(Native::is_synced)
+impl Local<'_> {
+    /// It is known what there is to announce, and the kernel has been read in full.
+    fn is_known(self) -> bool {
+        self.advertiser.is_none_or(Advertiser::is_complete)
+            && self.forwarding.is_none_or(Forwarding::is_synced)
+            && self.native.is_none_or(Native::is_synced)
     }
 
     /// A former run has left in it what forwards a family's packets. Where nothing of the family goes into the kernel,
@@ -203,9 +208,9 @@ fn is_plain_internal(neighbor: &NeighborConfig, config: &BgpConfig) -> bool {
 impl Core {
     /// Has the neighbours' tasks begun, once, as soon as that may be, or at once.
     pub(super) fn begin_sessions(&mut self, now: Instant, at_once: bool) {
-        let Core { startup, forwarding, native, .. } = self;
-        let kernel = Kernel { forwarding: forwarding.as_ref(), native: native.as_ref() };
-        if startup.begin(now, kernel, at_once) {
+        let Core { startup, advertiser, forwarding, native, .. } = self;
+        let (advertiser, forwarding) = (advertiser.as_ref(), forwarding.as_ref());
+        if startup.begin(now, Local { advertiser, forwarding, native: native.as_ref() }, at_once) {
             let all: Vec<PeerId> = self.peers.iter().map(|peer| peer.id).collect();
             all.into_iter().for_each(|id| self.start_peer(id));
         }
@@ -214,15 +219,16 @@ impl Core {
     /// What is to be done once after the start, as soon as it may be.
     pub(super) fn start_up(&mut self, now: Instant) {
         self.begin_sessions(now, false);
-        let Core { startup, config, peers, rib, export, forwarding, native, .. } = self;
-        let kernel = Kernel { forwarding: forwarding.as_ref(), native: native.as_ref() };
-        while let Some(family) = startup.poll_heard_out(now, &config.bgp, peers, rib, kernel) {
+        let Core { startup, config, peers, rib, export, advertiser, forwarding, native, .. } = self;
+        let (advertiser, forwarding) = (advertiser.as_ref(), forwarding.as_ref());
+        let local = Local { advertiser, forwarding, native: native.as_ref() };
+        while let Some(family) = startup.poll_heard_out(now, &config.bgp, peers, rib, local) {
             export.hold_end_of_rib(family, false);
         }
-        let of_rows = kernel.forwarding.filter(|forwarding| forwarding.keeps_stale());
-        let rows = of_rows.and_then(|_| startup.may_release(now, &[Family::L2vpnEvpn], peers, rib, kernel));
-        let of_routes = kernel.native.filter(|native| native.keeps_stale());
-        let routes = of_routes.and_then(|_| startup.may_release(now, &UNICAST, peers, rib, kernel));
+        let of_rows = local.forwarding.filter(|forwarding| forwarding.keeps_stale());
+        let rows = of_rows.and_then(|_| startup.may_release(now, &[Family::L2vpnEvpn], peers, rib, local));
+        let of_routes = local.native.filter(|native| native.keeps_stale());
+        let routes = of_routes.and_then(|_| startup.may_release(now, &UNICAST, peers, rib, local));
         self.release(rows, routes);
     }
 

@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 
 use api::Query;
 use bgp::rib::Budget;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tracing::error;
 
+use crate::config::FileSource;
 use crate::core::{Action, Core, Event};
 
 use super::bfd::BfdOutlet;
@@ -39,6 +40,8 @@ pub(super) struct Outlets {
     pub(super) rows: Option<mpsc::Sender<Vec<fib::Op>>>,
     /// To the task of the kernel's routes.
     pub(super) routes: Option<mpsc::Sender<Vec<fib::routes::RouteOp>>>,
+    /// To the task that watches files.
+    pub(super) files: watch::Sender<Vec<FileSource>>,
     /// To the BFD sessions; gone when the daemon ends.
     pub(super) bfd: Option<BfdOutlet>,
 }
@@ -144,6 +147,7 @@ fn perform(action: Action, outlets: &mut Outlets) {
                 bfd.send(peer, command);
             }
         }
+        Action::WatchFiles(sources) => _ = outlets.files.send_replace(sources),
         Action::Kernel(ops) => hand_over(outlets.rows.as_ref(), ops),
         Action::Routes(ops) => hand_over(outlets.routes.as_ref(), ops),
         Action::Log(line) => log::write(line, |peer| outlets.peers.name(peer)),

@@ -7,6 +7,7 @@
 mod bfd;
 mod core;
 mod doors;
+mod files;
 mod host;
 mod host_checks;
 mod keep;
@@ -30,7 +31,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use api::server::{ListenConfig, Listeners};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};
 
 use crate::config::{Authentication, Config};
@@ -99,6 +100,8 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
     let (routes, routes_failed) = KernelTask::split(routes.context("cannot open the kernel's routes")?);
     let host_warnings = host_checks::warnings(&config);
     host_warnings.iter().for_each(|warning| warn!("{warning}"));
+    let (files, files_wanted) = watch::channel(Vec::new());
+    tokio::spawn(files::watch(files_wanted, events.clone()));
     let doors = Doors::default();
     let listening = listen::Listeners::start(&config.bgp.listen, Keys::of(&config.bgp), &doors, &events)?;
     let peers = PeerTasks::new(doors, listening, events, seed);
@@ -110,7 +113,7 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
     let mut core = Core::new(Instant::now(), config, seed);
     core.handle(Instant::now(), Event::HostChecked(host_warnings));
     let (bfd_news, bfd_inbox) = mpsc::channel(BFD_NEWS);
-    let outlets = Outlets { peers, rows, routes, bfd: Some(BfdOutlet::new(bfd_news)) };
+    let outlets = Outlets { peers, rows, routes, files, bfd: Some(BfdOutlet::new(bfd_news)) };
     let (stop, stopped) = mpsc::channel(1);
     let inlets = Inlets { events: inbox, bfd: bfd_inbox, requests: asked, stop: stopped, reloader };
     let mut running = tokio::spawn(async move { core::run(core, inlets, outlets).await });

@@ -6,6 +6,7 @@
 
 mod bfd;
 mod fake;
+mod native;
 mod routes;
 mod rows;
 
@@ -120,6 +121,11 @@ fn routes() {
             "-o jsonl route 10.244.2.0/24",
         ],
     );
+}
+
+#[test]
+fn native() {
+    golden("native", &["native", "advertised --state withheld", "native sources", "-o json native sources"]);
 }
 
 #[test]

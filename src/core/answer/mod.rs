@@ -9,6 +9,7 @@ mod describe;
 mod evpn;
 mod explain;
 mod fib;
+mod native;
 mod neighbors;
 mod paths;
 mod policies;
@@ -62,6 +63,8 @@ impl Core {
             Query::ListVteps(query) => self.list_vteps(query)?.into(),
             Query::ListFibEntries(query) => self.list_fib_entries(query)?.into(),
             Query::ListRoutes(query) => self.list_routes(query)?.into(),
+            Query::ListAdvertised(query) => self.list_advertised(query)?.into(),
+            Query::ListPrefixSources(query) => self.list_prefix_sources(query)?.into(),
             Query::GetStatus(_) => self.status(now).into(),
             // The file is the daemon's to read: see `Event::Reconfigure`.
             Query::ReloadConfiguration(_) => {

@@ -13,7 +13,7 @@ use ipnet::IpNet;
 
 use crate::config::NativeKernel;
 use crate::core::Core;
-use crate::core::native::{Native, Verdict, hop};
+use crate::core::native::{Given, Native, Verdict, hop};
 
 use super::{Answered, parse, parse_filter, parse_token, token};
 
@@ -203,14 +203,15 @@ impl Lister<'_> {
         (looked == limit).then_some(RoutePlace(from.0.saturating_add(limit as u32)))
     }
 
-    /// The row of a destination; `None` where nothing of it is for the kernel.
+    /// The row of a destination; `None` where nothing of what others announce is for the kernel.
     fn of_table<N: Nlri + Into<IpNet>>(&self, destination: &Destination<N>) -> Option<v1::Route> {
         let import = self.native.import.as_ref()?;
         let prefix = destination.nlri().into();
-        let (state, reason) = match import.verdict(destination, &self.core.peers) {
+        let (state, reason) = match import.verdict(destination, self.given()) {
             Verdict::Nothing => return None,
             Verdict::Refused(refusal) => (v1::KernelState::Refused, refusal.to_string()),
-            Verdict::Wanted(_) => match self.native.routes.status(&prefix) {
+            Verdict::Wanted(WantedRoute::Blackhole) => return None,
+            Verdict::Wanted(WantedRoute::Via(_)) => match self.native.routes.status(&prefix) {
                 Some(status) => state(&status),
                 None => (v1::KernelState::Pending, String::new()),
             },
@@ -224,10 +225,12 @@ impl Lister<'_> {
         let Some(import) = &self.native.import else { return false };
         let rib = &self.core.rib;
         let verdict = match prefix {
-            IpNet::V4(prefix) => rib.ipv4.get(prefix).map(|(_, d)| import.verdict(d, &self.core.peers)),
-            IpNet::V6(prefix) => rib.ipv6.get(prefix).map(|(_, d)| import.verdict(d, &self.core.peers)),
+            IpNet::V4(prefix) => rib.ipv4.get(prefix).map(|(_, d)| import.verdict(d, self.given())),
+            IpNet::V6(prefix) => rib.ipv6.get(prefix).map(|(_, d)| import.verdict(d, self.given())),
         };
-        verdict.is_some_and(|verdict| verdict != Verdict::Nothing)
+        verdict.is_some_and(|verdict| {
+            !matches!(verdict, Verdict::Nothing | Verdict::Wanted(WantedRoute::Blackhole))
+        })
     }
 
     /// The row of what no table speaks of.
@@ -235,6 +238,10 @@ impl Lister<'_> {
         let (state, reason) = state(&row.status);
         let blackhole = row.wanted == Some(WantedRoute::Blackhole);
         v1::Route { state: state.into(), reason, blackhole, ..self.bare(row.prefix) }
+    }
+
+    fn given(&self) -> Given<'_> {
+        Given { peers: &self.core.peers, advertiser: self.core.advertiser.as_ref() }
     }
 
     fn bare(&self, prefix: IpNet) -> v1::Route {

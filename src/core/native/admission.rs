@@ -11,7 +11,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
 
-use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use ipnet::IpNet;
+
+use crate::config::is_for_no_host;
 
 /// What decides.
 #[derive(Debug)]
@@ -36,8 +38,10 @@ pub(in crate::core) enum Refusal {
     Default,
     /// It covers this address.
     Covers(IpAddr, Owner),
+    /// It is within this prefix, whose routes do not go into the kernel: a service's, or one of `native.no_install`.
+    KeptOut(IpNet),
     /// Its addresses are for no host beyond a link.
-    NoUnicast,
+    NoHosts,
 }
 
 impl Admission {
@@ -48,8 +52,8 @@ impl Admission {
 
     /// Why a route to `prefix` is refused, if it is.
     pub(super) fn refusal(&self, prefix: IpNet) -> Option<Refusal> {
-        if is_no_unicast(prefix) {
-            return Some(Refusal::NoUnicast);
+        if is_for_no_host(prefix) {
+            return Some(Refusal::NoHosts);
         }
         if self.accept.contains(&prefix) {
             return None;
@@ -93,20 +97,6 @@ fn prefixes_over(address: IpAddr) -> impl Iterator<Item = IpNet> {
     (0..=longest).filter_map(move |length| IpNet::new(address, length).ok().map(|prefix| prefix.trunc()))
 }
 
-/// Within what belongs to the node itself, to a link or to groups (RFC 6890, RFC 5771, RFC 4291 section 2.4), or
-/// covering all of that.
-fn is_no_unicast(prefix: IpNet) -> bool {
-    const LOOPBACK: Ipv4Net = Ipv4Net::new_assert(std::net::Ipv4Addr::new(127, 0, 0, 0), 8);
-    const GROUPS: Ipv4Net = Ipv4Net::new_assert(std::net::Ipv4Addr::new(224, 0, 0, 0), 3);
-    const LOOPBACK6: Ipv6Net = Ipv6Net::new_assert(std::net::Ipv6Addr::LOCALHOST, 128);
-    const LINK6: Ipv6Net = Ipv6Net::new_assert(std::net::Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), 10);
-    const GROUPS6: Ipv6Net = Ipv6Net::new_assert(std::net::Ipv6Addr::new(0xff00, 0, 0, 0, 0, 0, 0, 0), 8);
-    match prefix {
-        IpNet::V4(prefix) => [LOOPBACK, GROUPS].iter().any(|net| net.contains(&prefix)),
-        IpNet::V6(prefix) => [LOOPBACK6, LINK6, GROUPS6].iter().any(|net| net.contains(&prefix)),
-    }
-}
-
 /// In words, with what would let it in.
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -119,7 +109,10 @@ impl fmt::Display for Refusal {
                 };
                 write!(f, "covers {address} of {whose}, and native.accept does not name it")
             }
-            Refusal::NoUnicast => f.write_str("its addresses are for no host beyond a link"),
+            Refusal::KeptOut(prefix) => {
+                write!(f, "within {prefix}, whose routes stay out of the kernel")
+            }
+            Refusal::NoHosts => f.write_str("its addresses are for no host beyond a link"),
         }
     }
 }

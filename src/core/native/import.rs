@@ -16,6 +16,7 @@ use fib::routes::{Routes, WantedHop, WantedRoute};
 use ipnet::IpNet;
 use smallvec::SmallVec;
 
+use super::Given;
 use super::admission::{Admission, Owner, Refusal, is_guarded};
 use crate::core::peer::Peers;
 
@@ -48,7 +49,7 @@ struct Gate {
 /// What becomes of a destination.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::core) enum Verdict {
-    /// There is no path, or the best one is this node's own: nothing of it is for the kernel.
+    /// There is no path, or the best one is this node's own and no block: nothing of it is for the kernel.
     Nothing,
     /// Its routes are not for the kernel.
     Refused(Refusal),
@@ -74,26 +75,26 @@ impl Import {
     pub(super) fn settle(
         &mut self,
         rib: &mut Rib,
-        peers: &Peers,
+        given: Given<'_>,
         routes: &mut Routes,
         budget: &mut Budget,
     ) -> bool {
         if !routes.is_synced() {
             return false;
         }
-        self.renew_guard(peers, routes);
+        self.renew_guard(given.peers, routes);
         let Import { ipv4, ipv6, multipath, gate, again, .. } = self;
         while let Some(prefix) = again.pop_first() {
             match prefix {
-                IpNet::V4(prefix) => gate.look(prefix, rib.ipv4.get(prefix).map(|(_, d)| d), peers, routes),
-                IpNet::V6(prefix) => gate.look(prefix, rib.ipv6.get(prefix).map(|(_, d)| d), peers, routes),
+                IpNet::V4(prefix) => gate.look(prefix, rib.ipv4.get(prefix).map(|(_, d)| d), given, routes),
+                IpNet::V6(prefix) => gate.look(prefix, rib.ipv6.get(prefix).map(|(_, d)| d), given, routes),
             }
         }
         let more = read(&mut rib.ipv4, ipv4, *multipath, budget, |destination| {
-            gate.look(destination.nlri(), Some(destination), peers, routes);
+            gate.look(destination.nlri(), Some(destination), given, routes);
         });
         more | read(&mut rib.ipv6, ipv6, *multipath, budget, |destination| {
-            gate.look(destination.nlri(), Some(destination), peers, routes);
+            gate.look(destination.nlri(), Some(destination), given, routes);
         })
     }
 
@@ -109,6 +110,11 @@ impl Import {
             self.multipath = multipath;
             self.look_at_everything(rib);
         }
+    }
+
+    /// Looks at these destinations again.
+    pub(super) fn look_again(&mut self, prefixes: Vec<IpNet>) {
+        self.again.extend(prefixes);
     }
 
     /// Looks at every destination again.
@@ -135,9 +141,9 @@ impl Import {
     pub(in crate::core) fn verdict<N: Nlri + Into<IpNet>>(
         &self,
         destination: &Destination<N>,
-        peers: &Peers,
+        given: Given<'_>,
     ) -> Verdict {
-        self.gate.verdict(destination, peers)
+        self.gate.verdict(destination, given)
     }
 
     fn renew_guard(&mut self, peers: &Peers, routes: &Routes) {
@@ -158,14 +164,19 @@ impl Import {
 }
 
 impl Gate {
-    fn verdict<N: Nlri + Into<IpNet>>(&self, destination: &Destination<N>, peers: &Peers) -> Verdict {
+    fn verdict<N: Nlri + Into<IpNet>>(&self, destination: &Destination<N>, given: Given<'_>) -> Verdict {
+        let prefix = destination.nlri().into();
+        if is_blackhole(prefix, given) {
+            return Verdict::Wanted(WantedRoute::Blackhole);
+        }
         let is_foreign = destination.best().is_some_and(|best| best.source != PeerId::LOCAL);
         if !is_foreign {
             return Verdict::Nothing;
         }
-        match self.admission.refusal(destination.nlri().into()) {
+        let kept_out = given.advertiser.and_then(|advertiser| advertiser.keeps_out(prefix));
+        match self.admission.refusal(prefix).or(kept_out.map(Refusal::KeptOut)) {
             Some(refusal) => Verdict::Refused(refusal),
-            None => Verdict::Wanted(WantedRoute::Via(hops(destination, peers))),
+            None => Verdict::Wanted(WantedRoute::Via(hops(destination, given.peers))),
         }
     }
 
@@ -174,21 +185,28 @@ impl Gate {
         &mut self,
         nlri: N,
         destination: Option<&Destination<N>>,
-        peers: &Peers,
+        given: Given<'_>,
         routes: &mut Routes,
     ) {
         let prefix = nlri.into();
-        let verdict = destination.map_or(Verdict::Nothing, |destination| self.verdict(destination, peers));
+        let verdict = match destination {
+            Some(destination) => self.verdict(destination, given),
+            None if is_blackhole(prefix, given) => Verdict::Wanted(WantedRoute::Blackhole),
+            None => Verdict::Nothing,
+        };
         self.refused.remove(&prefix);
         match verdict {
-            Verdict::Wanted(wanted) => routes.want(prefix, Some(wanted)),
-            Verdict::Nothing => routes.want(prefix, None),
-            Verdict::Refused(refusal) => {
-                routes.want(prefix, None);
-                self.refused.insert(prefix, refusal);
-            }
+            Verdict::Wanted(wanted) => return routes.want(prefix, Some(wanted)),
+            Verdict::Refused(Refusal::KeptOut(_)) | Verdict::Nothing => {}
+            Verdict::Refused(refusal) => drop(self.refused.insert(prefix, refusal)),
         }
+        routes.want(prefix, None);
     }
+}
+
+/// Whether what is for nobody within a prefix is to be dropped here, so that it does not go round in circles.
+fn is_blackhole(prefix: IpNet, given: Given<'_>) -> bool {
+    given.advertiser.is_some_and(|advertiser| advertiser.is_blackhole(prefix))
 }
 
 /// Shows `look` every destination that has changed since the cursor's place, as far as the budget goes. Says whether

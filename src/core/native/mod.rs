@@ -1,7 +1,9 @@
 //! Unicast routes and the kernel's routes: native mode, and next-hop tracking, for which one value of [`Routes`] serves.
 //!
 //! What others announce goes into the kernel's table (`import`), but for what the node must not be told by others
-//! (`admission`). Without a `native` section nothing of this is done, and only next hops are looked after.
+//! (`admission`). What this node announces itself ([`Advertiser`]) has a say in it: its blocks are blackholes here, and
+//! routes within its services stay out. Without a `native` section nothing of this is done, and only next hops are
+//! looked after.
 
 mod admission;
 mod import;
@@ -13,6 +15,7 @@ use bgp::rib::{Budget, Rib};
 use bgp::types::Family;
 use fib::routes::{RouteEvent, Routes, RoutesConfig};
 
+use super::advertise::{Advertiser, Effects};
 use super::event::Action;
 use super::next_hops;
 use super::peer::Peers;
@@ -20,6 +23,14 @@ use crate::config::{BgpConfig, Config, NativeConfig, NativeKernel};
 
 use import::Import;
 pub(super) use import::{Verdict, hop};
+
+/// What is given, and has a say in what becomes of a destination.
+#[derive(Clone, Copy)]
+pub(super) struct Given<'a> {
+    pub(super) peers: &'a Peers,
+    /// What this node announces.
+    pub(super) advertiser: Option<&'a Advertiser>,
+}
 
 /// Between the unicast tables and the kernel's routes.
 #[derive(Debug)]
@@ -70,13 +81,13 @@ impl Native {
         &mut self,
         now: Instant,
         rib: &mut Rib,
-        peers: &Peers,
+        given: Given<'_>,
         budget: &mut Budget,
         actions: &mut VecDeque<Action>,
     ) -> bool {
         let mut more = false;
         if let Some(import) = self.import.as_mut().filter(|_| !self.ending) {
-            more = import.settle(rib, peers, &mut self.routes, budget);
+            more = import.settle(rib, given, &mut self.routes, budget);
         }
         let ops: Vec<_> = std::iter::from_fn(|| self.routes.poll_op(now)).collect();
         if !ops.is_empty() {
@@ -88,6 +99,15 @@ impl Native {
     /// Neighbours have come, gone or changed their addresses.
     pub(super) fn neighbors_changed(&mut self) {
         self.import.iter_mut().for_each(Import::neighbors_changed);
+    }
+
+    /// What this node announces has changed.
+    pub(super) fn announces_otherwise(&mut self, effects: Effects, rib: &mut Rib) {
+        let Some(import) = &mut self.import else { return };
+        import.look_again(effects.prefixes);
+        if effects.all {
+            import.look_at_everything(rib);
+        }
     }
 
     /// Looks at every destination again.
@@ -158,10 +178,10 @@ fn is_multipath(bgp: &BgpConfig) -> bool {
 }
 
 fn routes_config(bgp: &BgpConfig, native: Option<&NativeConfig>) -> RoutesConfig {
-    let Some(&NativeConfig { kernel, .. }) = native else {
+    let Some(NativeConfig { kernel, .. }) = native else {
         let via_default = bgp.next_hop_tracking.is_none_or(|tracking| tracking.via_default);
         return RoutesConfig { via_default, install: false, ..RoutesConfig::default() };
     };
-    let NativeKernel { table, metric, protocol, via_default, .. } = kernel;
+    let NativeKernel { table, metric, protocol, via_default, .. } = *kernel;
     RoutesConfig { table, protocol, metric, via_default, install: true }
 }

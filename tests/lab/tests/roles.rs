@@ -1,10 +1,10 @@
-//! Roles and route leaks (RFC 9234) with BIRD, and which paths are refused unless an operator allows them.
+//! Roles and route leaks (RFC 9234) with BIRD and FRR, and which paths are refused unless an operator allows them.
 
 mod hub;
 
 use anyhow::{Result, ensure};
 use hub::{BOUND, Hub, family};
-use lab::{Daemon, skip_if, wait_until};
+use lab::{Daemon, Router, skip_if, wait_until};
 use serde_json::{Value, json};
 
 /// linnetd in AS 65000 between BIRD in AS 65001 and BIRD in AS 65002, each with these settings.
@@ -92,6 +92,30 @@ fn a_route_from_above_only_goes_down() -> Result<()> {
             accepted(shown) == 1 && family(shown, "ipv4-unicast")["end_of_rib_sent"] == true
         })?;
         assert_eq!(family(&shown, "ipv4-unicast")["advertised"], 0, "{shown:#}");
+    }
+    Ok(())
+}
+
+/// FRR above linnetd and BIRD below it, and the other way round: the mark is set where a route goes down.
+#[test]
+fn frr_is_provider_and_customer() -> Result<()> {
+    skip_if!(hub::missing(&[Daemon::Frr, Daemon::Bird]));
+    for (ours, theirs, below) in [("customer", "provider", true), ("provider", "customer", false)] {
+        let frr = Router::new(Daemon::Frr, 1).asn(65001).announces(&["10.244.1.0/24"]);
+        let frr = frr.session(&format!("local-role {theirs}"));
+        let bird = Router::new(Daemon::Bird, 2).asn(65002).announces(&["10.244.2.0/24"]);
+        let bird = bird.session(if below { "local role customer;" } else { "" });
+        let role = if below { ", role: provider" } else { "" };
+        let configuration = linnet(&format!(", role: {ours}, role_strict: true"), role);
+        let hub = Hub::with(&configuration, &[frr, bird])?;
+        let shown = hub.wait_for_session("10.1.1.1", "FRR's route", |shown| accepted(shown) == 1)?;
+        assert_eq!(shown["remote_role"], theirs, "{shown:#}");
+        let from_frr = path(&hub, "10.244.1.0/24")?["only_to_customer"].clone();
+        assert_eq!(from_frr, if below { json!(65001) } else { Value::Null }, "{ours}");
+        hub.wait_for_path(2, "10.244.1.0/24", |_| true)?;
+        hub.wait_for_path(1, "10.244.2.0/24", |_| true)?;
+        let at_frr = hub.spoke(1)?.vtysh("show bgp ipv4 unicast 10.244.2.0/24")?;
+        assert_eq!(at_frr.contains("only-to-customer") || at_frr.contains("otc 65000"), !below, "{at_frr}");
     }
     Ok(())
 }

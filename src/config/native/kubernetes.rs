@@ -127,7 +127,7 @@ mod tests {
             ("kubeconfig: config", "native.kubernetes.kubeconfig: has to begin with a `/`"),
             ("state_file: pods", "native.kubernetes.state_file: has to begin with a `/`"),
             ("communities: [x]", "native.kubernetes.communities[0]: `x`: expected a community"),
-            ("token: secret", "unknown field `token`"),
+            ("token: secret", "native.kubernetes.token: unknown key; expected one of `node`,"),
         ] {
             let faults = parse(kubernetes).unwrap_err().to_string();
             assert!(faults.contains(expected), "{kubernetes}: {faults}");

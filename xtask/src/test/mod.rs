@@ -12,13 +12,13 @@ use anyhow::{Result, bail};
 use clap::Args;
 
 use crate::cargo::{self, Built};
-use crate::{fuzz, install, ui};
+use crate::{fuzz, install, oracle, ui};
 use outcome::{Outcome, Skip};
 use programs::Runner;
 
 #[derive(Args, Default)]
 pub(crate) struct Arguments {
-    /// Only these sections: unit, doc, fuzz, kubernetes, lab, or an integration test's name (comma-separated)
+    /// Only these sections: unit, doc, fuzz, oracle, kubernetes, lab, or an integration test's name (comma-separated)
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Only tests whose name contains this
@@ -28,29 +28,26 @@ pub(crate) struct Arguments {
 /// The section of the documentation's examples.
 const DOC: &str = "doc";
 
+/// The section of the comparison with another codec.
+const ORACLE: &str = "oracle";
+
 /// The section of the fuzz targets, and how long each is run there.
 const FUZZ: &str = "fuzz";
 const FUZZ_SECONDS: u64 = 2;
+
+/// Sections that are built apart from the others.
+const APART: [&str; 3] = [DOC, ORACLE, FUZZ];
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     ui::title("What the tests need");
     install::ensure_programs();
 
-    ui::title("Build");
-    let mut programs = match wants(&arguments.only, kubernetes::SECTION) {
-        true => kubernetes::build()?,
-        false => Vec::new(),
+    let sections = match arguments.only.iter().all(|name| APART.contains(&name.as_str())) {
+        true if !arguments.only.is_empty() => Vec::new(),
+        _ => sections(build(&arguments.only)?, &arguments.only),
     };
-    // The lab and the CLI tests run the programs, which `cargo test` alone need not build.
-    cargo::build(&["build", "--workspace", "--bins"])?;
-    // Programs that tests run are built along with them.
-    let mut others = cargo::build(&["test", "--workspace", "--no-run"])?;
-    others.retain(|program| program.is_test);
-    programs.append(&mut others);
-
-    let sections = sections(programs, &arguments.only);
     let is_apart = |name| wants(&arguments.only, name);
-    if sections.is_empty() && !is_apart(DOC) && !is_apart(FUZZ) {
+    if sections.is_empty() && !APART.into_iter().any(is_apart) {
         bail!("no section is called {}", arguments.only.join(" or "));
     }
     let log = SkipLog::new()?;
@@ -69,11 +66,33 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         ui::title("Tests: doc");
         total += runner.run_doc_tests()?;
     }
+    if wants(&arguments.only, ORACLE) {
+        ui::title("Tests: oracle");
+        for program in oracle::build()? {
+            total += runner.run(&program, false)?;
+        }
+    }
     if wants(&arguments.only, FUZZ) && arguments.filter.is_none() {
         ui::title("Tests: fuzz");
         total += fuzz_briefly()?;
     }
     close(total, log.read())
+}
+
+/// Builds the programs, and the tests of all sections but those apart.
+fn build(only: &[String]) -> Result<Vec<Built>> {
+    ui::title("Build");
+    let mut programs = match wants(only, kubernetes::SECTION) {
+        true => kubernetes::build()?,
+        false => Vec::new(),
+    };
+    // The lab and the CLI tests run the programs, which `cargo test` alone need not build.
+    cargo::build(&["build", "--workspace", "--bins"])?;
+    // Programs that tests run are built along with them.
+    let mut others = cargo::build(&["test", "--workspace", "--no-run"])?;
+    others.retain(|program| program.is_test);
+    programs.append(&mut others);
+    Ok(programs)
 }
 
 /// Runs each fuzz target for a moment, from its corpus on. `cargo xtask fuzz` takes its time.

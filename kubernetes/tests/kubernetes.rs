@@ -241,6 +241,7 @@ async fn a_server_that_says_nothing_is_not_waited_for() -> Result<()> {
     let mut scene =
         Scene::before(server, "token: first", |settings| settings.pace.answer = Duration::from_millis(200))?;
     let before = scene.view.borrow().pod_cidrs.clone();
+    let before = scene.view.borrow().pod_cidrs.clone();
     let view = scene.until("new set", |view| view.pod_cidrs != before).await?;
     ensure!(view.pod_cidrs == Some(vec!["10.244.2.0/24".parse()?]), "{view:?}");
     ensure!(scene.lists() == 2, "{:?}", scene.server.requests());

@@ -1,6 +1,5 @@
 //! The manifests in examples/kubernetes: Kubernetes' own types know every field of them, and they ask for no more
 //! rights than are needed.
-#![expect(clippy::indexing_slicing, reason = "JSON values index to null")]
 
 use anyhow::{Context, Result, bail, ensure};
 use k8s_openapi::api::{apps, core, rbac};

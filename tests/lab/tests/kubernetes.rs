@@ -1,7 +1,5 @@
 //! linnetd with the feature `kubernetes`: what the API server says of its Node is what a neighbour is told.
 
-#![expect(clippy::indexing_slicing, reason = "JSON values index to null")]
-
 mod hub;
 
 use std::fs;

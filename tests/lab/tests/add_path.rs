@@ -6,9 +6,9 @@ mod hub;
 
 use std::collections::BTreeSet;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use hub::{BOUND, Hub};
-use lab::{Daemon, skip_if, wait_until};
+use lab::{Daemon, Router, skip_if, wait_until};
 use serde_json::Value;
 
 /// FRR, which has two paths to its link: it is told to announce it, and to announce what is connected.
@@ -196,6 +196,37 @@ fn all_paths_go_from_and_to_everyone() -> Result<()> {
         let after = at_linnet(&hub, part, part.shared, "--neighbor 10.1.1.1 --adj out")?;
         assert!(ids(&after).is_subset(&ids(&before)), "{before:#?} {after:#?}");
     }
+    Ok(())
+}
+
+/// OpenBGPD takes both paths that BIRD has, of either family, and tells its own with an identifier.
+#[test]
+fn openbgpd_hears_of_all_paths() -> Result<()> {
+    skip_if!(hub::missing(&[Daemon::Openbgpd, Daemon::Bird]));
+    let openbgpd = Router::new(Daemon::Openbgpd, 1).both().announces(&["10.244.1.0/24"]).add_path();
+    let spokes = [(Daemon::Openbgpd, &*openbgpd.configuration()), (Daemon::Bird, BIRD)];
+    let hub = Hub::up(&linnet("all"), &spokes)?;
+    for (part, neighbor) in PARTS.iter().zip(["10.1.1.1", "fd00:1::2"]) {
+        wait_until(BOUND, "both paths in OpenBGPD", || {
+            let paths = hub.spoke(1)?.paths(part.shared)?;
+            let communities: BTreeSet<String> =
+                paths.iter().flat_map(|path| path.communities.clone()).collect();
+            ensure!(communities == ["1:1".to_owned(), "2:2".to_owned()].into(), "{paths:#?}");
+            Ok(())
+        })
+        .with_context(|| hub.linnet.log())?;
+        hub.wait_for_session(neighbor, "ADD-PATH both ways", |shown| {
+            let in_use = format!("add-path {}-unicast both", part.family);
+            shown["capabilities_agreed"].to_string().contains(&in_use)
+        })?;
+    }
+    let part = &PARTS[0];
+    let rows = wait_until(BOUND, "OpenBGPD's route", || {
+        let rows = at_linnet(&hub, part, "10.244.1.0/24", "")?;
+        ensure!(rows.len() == 1, "{rows:#?}");
+        Ok(rows)
+    })?;
+    assert!(ids(&rows).iter().all(|id| *id > 0), "{rows:#?}");
     Ok(())
 }
 

@@ -12,7 +12,7 @@ use hub::{BOUND, Hub};
 use lab::netlink::Link;
 use lab::speaker::octets::kind;
 use lab::speaker::{Heard, Speaker};
-use lab::{Daemon, Netns, Node, daemon, skip_if, tcp, wait_until};
+use lab::{Daemon, Netns, Node, Router, daemon, skip_if, tcp, wait_until};
 
 /// What linnetd shares with each spoke. None of them may be seen anywhere.
 const KEYS: [&str; 3] = ["key-of-frr", "key of bird, 'quoted'", "key-of-gobgp"];
@@ -295,7 +295,10 @@ fn nobody_gets_in_from_further_away() -> Result<()> {
 /// GTSM on the link, over both transports; what linnetd sends is marked as routing's own.
 #[test]
 fn neighbours_on_the_link_prove_it() -> Result<()> {
-    skip_if!(hub::missing(&[Daemon::Bird, Daemon::Gobgp]).or_else(|| daemon::missing_program("ss")));
+    skip_if!(
+        hub::missing(&[Daemon::Bird, Daemon::Gobgp, Daemon::Openbgpd])
+            .or_else(|| daemon::missing_program("ss"))
+    );
     let configuration = "bgp:
   asn: 65000
   router_id: 10.1.0.1
@@ -306,30 +309,23 @@ fn neighbours_on_the_link_prove_it() -> Result<()> {
     - { address: 10.1.1.1, peer_group: near }
     - { address: \"fd00:1::2\", peer_group: near, families: [ipv6-unicast], passive: true }
     - { address: 10.1.2.1, peer_group: near }
+    - { address: 10.1.3.1, peer_group: near }
 ";
     let bird = bird("")
         .replace("password \"\";", "ttl security on;")
         .replace("10.1.2.", "10.1.1.")
         .replace("fd00:2", "fd00:1");
-    let gobgp = "[global.config]
-as = 65003
-router-id = \"10.1.2.1\"
-[[neighbors]]
-[neighbors.config]
-neighbor-address = \"10.1.2.0\"
-peer-as = 65000
-[neighbors.timers.config]
-connect-retry = 1
-[neighbors.ttl-security.config]
-enabled = true
-ttl-min = 255
-";
-    let hub = Hub::up(configuration, &[(Daemon::Bird, &bird), (Daemon::Gobgp, gobgp)])?;
-    for address in ["10.1.1.1", "fd00:1::2", "10.1.2.1"] {
+    let gobgp = Router::new(Daemon::Gobgp, 2).asn(65003);
+    let gobgp =
+        gobgp.session("[neighbors.ttl-security.config]\nenabled = true\nttl-min = 255").configuration();
+    let openbgpd = Router::new(Daemon::Openbgpd, 3).asn(65004).session("ttl-security yes").configuration();
+    let spokes = [(Daemon::Bird, &*bird), (Daemon::Gobgp, &gobgp), (Daemon::Openbgpd, &openbgpd)];
+    let hub = Hub::up(configuration, &spokes)?;
+    for address in ["10.1.1.1", "fd00:1::2", "10.1.2.1", "10.1.3.1"] {
         hub.wait_for_session(address, "session", |shown| shown["ttl_security_hops"] == 1)?;
     }
     let shown = hub.linnet.sh("ss -Htn --tos state established '( sport = :179 or dport = :179 )'")?;
-    assert_eq!(shown.matches("0xc0").count(), 3, "{shown}");
+    assert_eq!(shown.matches("0xc0").count(), 4, "{shown}");
     Ok(())
 }
 

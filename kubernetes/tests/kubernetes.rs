@@ -193,12 +193,11 @@ async fn forgotten(gone: Gone) -> Result<()> {
     scene.watch_from(&scene.server.version())?;
     scene.server.set_mood(Mood::Away);
     scene.server.cut(Cut::InMidLine);
-    scene.until_lost("").await?;
+    let before = scene.until_lost("").await?.pod_cidrs;
     scene.server.put("worker", &["10.244.2.0/24"], "10.0.0.1");
     scene.server.forget(gone);
     scene.server.set_mood(Mood::Well);
-    let view =
-        scene.until("new set", |view| view.pod_cidrs != Some(vec!["10.244.1.0/24".parse().unwrap()])).await?;
+    let view = scene.until("new set", |view| view.pod_cidrs != before).await?;
     ensure!(view.pod_cidrs == Some(vec!["10.244.2.0/24".parse()?]), "{view:?}");
     ensure!(scene.lists() == 2, "{:?}", scene.server.requests());
     scene.watch_from(&scene.server.version())?;

@@ -57,8 +57,11 @@ pub use graceful_restart::RestartSettings;
 pub use max_prefix::{LimitAction, PrefixLimits};
 pub use mesh::NodesValue;
 pub(crate) use native::is_for_no_host;
+#[cfg(feature = "kubernetes")]
+pub(crate) use native::is_node_name;
 pub use native::{
-    Announcement, FileSource, KernelSource, NativeConfig, NativeKernel, OwnAttrs, OwnPrefixes, PrefixKind,
+    Announcement, FileSource, KernelSource, KubernetesSource, NativeConfig, NativeKernel, OwnAttrs,
+    OwnPrefixes, PrefixKind,
 };
 pub use secret::Secret;
 

@@ -136,6 +136,7 @@ impl Node {
             | Action::Sign { .. }
             | Action::SetRanges(_)
             | Action::WatchFiles(_)
+            | Action::FollowNode(_)
             | Action::TurnAway { .. }
             | Action::Session { .. }
             | Action::Bfd { .. }

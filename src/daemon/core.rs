@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tracing::error;
 
-use crate::config::FileSource;
+use crate::config::{FileSource, KubernetesSource};
 use crate::core::{Action, Core, Event};
 
 use super::bfd::BfdOutlet;
@@ -42,6 +42,8 @@ pub(super) struct Outlets {
     pub(super) routes: Option<mpsc::Sender<Vec<fib::routes::RouteOp>>>,
     /// To the task that watches files.
     pub(super) files: watch::Sender<Vec<FileSource>>,
+    /// To the task that follows a Node in Kubernetes.
+    pub(super) node: watch::Sender<Option<KubernetesSource>>,
     /// To the BFD sessions; gone when the daemon ends.
     pub(super) bfd: Option<BfdOutlet>,
 }
@@ -148,6 +150,10 @@ fn perform(action: Action, outlets: &mut Outlets) {
             }
         }
         Action::WatchFiles(sources) => _ = outlets.files.send_replace(sources),
+        Action::FollowNode(source) => {
+            // One that is followed already is not begun anew.
+            outlets.node.send_if_modified(|node| std::mem::replace(node, source) != *node);
+        }
         Action::Kernel(ops) => hand_over(outlets.rows.as_ref(), ops),
         Action::Routes(ops) => hand_over(outlets.routes.as_ref(), ops),
         Action::Log(line) => log::write(line, |peer| outlets.peers.name(peer)),

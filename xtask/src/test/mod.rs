@@ -44,7 +44,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 
     let sections = match arguments.only.iter().all(|name| APART.contains(&name.as_str())) {
         true if !arguments.only.is_empty() => Vec::new(),
-        _ => sections(build(&arguments.only)?, &arguments.only),
+        _ => {
+            let (programs, with_kubernetes) = build(&arguments.only)?;
+            sections(programs, with_kubernetes, &arguments.only)
+        }
     };
     let is_apart = |name| wants(&arguments.only, name);
     if sections.is_empty() && !APART.into_iter().any(is_apart) {
@@ -53,11 +56,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let log = SkipLog::new()?;
     let filter = arguments.filter.as_deref();
     let runner = Runner { filter, skip_log: &log.0, linnet: &cargo::programs_folder()? };
-    let with_kubernetes = Runner { filter, skip_log: &log.0, linnet: &kubernetes::folder()? };
+    let other_runner = Runner { filter, skip_log: &log.0, linnet: &kubernetes::folder()? };
     let mut total = Outcome::default();
     for (name, programs) in &sections {
         ui::title(&format!("Tests: {name}"));
-        let runner = if name == kubernetes::SECTION { &with_kubernetes } else { &runner };
+        let runner = if name == kubernetes::SECTION { &other_runner } else { &runner };
         for program in programs {
             total += runner.run(program, name == "lab")?;
         }
@@ -79,20 +82,19 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     close(total, log.read())
 }
 
-/// Builds the programs, and the tests of all sections but those apart.
-fn build(only: &[String]) -> Result<Vec<Built>> {
+/// Builds the programs, and the tests of all sections but those apart; the second are those with Kubernetes.
+fn build(only: &[String]) -> Result<(Vec<Built>, Vec<Built>)> {
     ui::title("Build");
-    let mut programs = match wants(only, kubernetes::SECTION) {
+    let with_kubernetes = match wants(only, kubernetes::SECTION) {
         true => kubernetes::build()?,
         false => Vec::new(),
     };
     // The lab and the CLI tests run the programs, which `cargo test` alone need not build.
     cargo::build(&["build", "--workspace", "--bins"])?;
     // Programs that tests run are built along with them.
-    let mut others = cargo::build(&["test", "--workspace", "--no-run"])?;
-    others.retain(|program| program.is_test);
-    programs.append(&mut others);
-    Ok(programs)
+    let mut programs = cargo::build(&["test", "--workspace", "--no-run"])?;
+    programs.retain(|program| program.is_test);
+    Ok((programs, with_kubernetes))
 }
 
 /// Runs each fuzz target for a moment, from its corpus on. `cargo xtask fuzz` takes its time.
@@ -113,10 +115,11 @@ fn fuzz_briefly() -> Result<Outcome> {
 }
 
 /// The programs to run by section, units first, the lab last.
-fn sections(programs: Vec<Built>, only: &[String]) -> Vec<(String, Vec<Built>)> {
+fn sections(programs: Vec<Built>, with_kubernetes: Vec<Built>, only: &[String]) -> Vec<(String, Vec<Built>)> {
     let mut sections: BTreeMap<(u8, String), Vec<Built>> = BTreeMap::new();
-    for program in programs {
-        let section = section(&program);
+    let with_kubernetes = with_kubernetes.into_iter().map(|program| (kubernetes_section(), program));
+    let others = programs.into_iter().map(|program| (section(&program), program));
+    for (section, program) in with_kubernetes.chain(others) {
         if wants(only, &section.1) {
             sections.entry(section).or_default().push(program);
         }
@@ -127,12 +130,15 @@ fn sections(programs: Vec<Built>, only: &[String]) -> Vec<(String, Vec<Built>)> 
 /// Where a test program belongs: a rank to sort by, and the section's name.
 fn section(program: &Built) -> (u8, String) {
     match program.kind.as_str() {
-        _ if program.package == "linnet-kubernetes" => (2, kubernetes::SECTION.into()),
-        "test" if program.target == kubernetes::SECTION => (2, kubernetes::SECTION.into()),
+        "test" if program.target == kubernetes::SECTION => kubernetes_section(),
         "test" if program.package == "linnet-lab" => (3, "lab".into()),
         "test" => (1, program.target.clone()),
         _ => (0, "unit".into()),
     }
+}
+
+fn kubernetes_section() -> (u8, String) {
+    (2, kubernetes::SECTION.into())
 }
 
 fn wants(only: &[String], section: &str) -> bool {
@@ -194,13 +200,16 @@ mod tests {
     fn units_come_first_and_the_lab_last() {
         let programs = vec![
             program("linnet-lab", "pods", "test"),
-            program("linnet-lab", "kubernetes", "test"),
-            program("linnet-kubernetes", "kubernetes", "lib"),
+            program("linnet-lab", kubernetes::SECTION, "test"),
             program("linnet", "cli", "test"),
             program("linnet-bgp", "bgp", "lib"),
         ];
+        let with_kubernetes = vec![program("linnet", "linnet", "lib")];
         let names = |only: &[String]| -> Vec<String> {
-            sections(programs.clone(), only).into_iter().map(|(name, _)| name).collect()
+            sections(programs.clone(), with_kubernetes.clone(), only)
+                .into_iter()
+                .map(|(name, _)| name)
+                .collect()
         };
         assert_eq!(names(&[]), ["unit", "cli", "kubernetes", "lab"]);
         assert_eq!(names(&["lab".into(), "unit".into()]), ["unit", "lab"]);

@@ -114,6 +114,9 @@ pub enum Command {
     Evpn(EvpnCommand),
     /// The kernel's state: what is wanted beside what is there
     Fib(FibArgs),
+    /// Native mode: the prefixes that this node announces, and their sources
+    #[command(visible_alias = "advertised")]
+    Native(NativeArgs),
     /// Changes as they happen, after the present state
     Monitor(MonitorArgs),
     /// The daemon at a glance
@@ -334,6 +337,35 @@ pub struct FibArgs {
     /// Only this network
     #[arg(long, value_parser = vni())]
     pub vni: Option<u32>,
+}
+
+/// Arguments of `native`.
+#[derive(Debug, Args)]
+pub struct NativeArgs {
+    /// The sources that prefixes come from, not the prefixes
+    pub sources: Option<Sources>,
+    /// Only what this source gives
+    #[arg(long, value_name = "NAME", conflicts_with = "sources")]
+    pub source: Option<String>,
+    /// Only in this state
+    #[arg(long, value_delimiter = ',', conflicts_with = "sources")]
+    pub state: Vec<AdvertisedFilter>,
+}
+
+/// The word `sources`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Sources {
+    /// Sources
+    Sources,
+}
+
+/// Whether a prefix is announced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum AdvertisedFilter {
+    /// It is
+    Advertised,
+    /// A block is, in its place
+    Withheld,
 }
 
 /// The word `diff`.

@@ -9,7 +9,7 @@ use std::fmt;
 
 use bgp::rib::DecisionRules;
 
-use super::{Config, NeighborAddress, NeighborConfig, RangeConfig};
+use super::{Config, NativeConfig, NeighborAddress, NeighborConfig, OwnPrefixes, RangeConfig};
 
 /// What is to be done.
 #[derive(Debug, Default)]
@@ -166,12 +166,18 @@ fn neighbor_steps(
     steps.into_iter().collect()
 }
 
+/// What a node with these announces; where native mode comes or goes, that is said itself.
+fn own(config: &Config) -> Option<&OwnPrefixes> {
+    config.native.as_ref().map(|native| &native.own)
+}
+
 fn speaker_keys(running: &Config, wanted: &Config) -> Vec<&'static str> {
     let (old, new) = (&running.bgp.decision, &wanted.bgp.decision);
     let same_rules = DecisionRules { multipath: old.multipath.clone(), ..new.clone() } == *old;
     differing(&[
         ("bgp.decision", same_rules),
         ("bgp.multipath", old.multipath == new.multipath),
+        ("native.advertise", own(running) == own(wanted)),
         ("bgp.handover_time", running.bgp.handover_time == wanted.bgp.handover_time),
     ])
 }
@@ -197,6 +203,10 @@ fn range_changes(running: &[RangeConfig], wanted: &[RangeConfig]) -> Vec<Change>
 
 fn restart_keys(running: &Config, wanted: &Config) -> Vec<&'static str> {
     let (old, new) = (&running.bgp, &wanted.bgp);
+    let same_native = match (&running.native, &wanted.native) {
+        (Some(old), Some(new)) => NativeConfig { own: old.own.clone(), ..new.clone() } == *old,
+        (old, new) => old.is_none() && new.is_none(),
+    };
     differing(&[
         ("bgp.asn", old.asn == new.asn),
         ("bgp.router_id", old.router_id == new.router_id),
@@ -205,7 +215,7 @@ fn restart_keys(running: &Config, wanted: &Config) -> Vec<&'static str> {
         ("bgp.next_hop_tracking, bgp.next_hop_via_default", old.next_hop_tracking == new.next_hop_tracking),
         ("bgp.listen", old.listen == new.listen),
         ("evpn", running.evpn == wanted.evpn),
-        ("native", running.native == wanted.native),
+        ("native", same_native),
         ("api", running.api == wanted.api),
     ])
 }

@@ -56,7 +56,8 @@ pub use fault::{Fault, Faults};
 pub use graceful_restart::RestartSettings;
 pub use max_prefix::{LimitAction, PrefixLimits};
 pub use mesh::NodesValue;
-pub use native::NativeConfig;
+pub(crate) use native::is_for_no_host;
+pub use native::{Announcement, FileSource, KernelSource, NativeConfig, OwnAttrs, OwnPrefixes, PrefixKind};
 pub use secret::Secret;
 
 /// Where the configuration is unless linnetd is told otherwise.

@@ -14,8 +14,9 @@ use fib::{KernelEvent, Op, RouteEvent};
 use ipnet::IpNet;
 
 use crate::config::diff::Change;
-use crate::config::{Authentication, Config, NeighborConfig};
+use crate::config::{Authentication, Config, FileSource, NeighborConfig};
 
+use super::advertise::PrefixNews;
 use super::bfd::{BfdCommand, BfdLine, BfdNews};
 
 /// News for core.
@@ -48,6 +49,8 @@ pub enum Event {
     Kernel(Vec<KernelEvent>),
     /// From the task that watches the kernel's routes.
     Routes(Vec<RouteEvent>),
+    /// A source of prefixes that this node announces says what it has.
+    Prefixes(PrefixNews),
     /// From the task of the BFD sessions.
     Bfd(Vec<BfdNews>),
     /// The configuration file was read again, and is right.
@@ -145,6 +148,8 @@ pub enum Action {
         /// What is wanted.
         command: BfdCommand,
     },
+    /// Watch these files, and no others, and say what is in them ([`Event::Prefixes`]).
+    WatchFiles(Vec<FileSource>),
     /// Change the kernel.
     Kernel(Vec<Op>),
     /// Write a line into the log.

@@ -12,6 +12,7 @@
 //! Nothing here waits. What leaves is limited by credits that come back: a peer has so many batches, the kernel
 //! so many operations under way.
 
+mod advertise;
 mod answer;
 mod bfd;
 mod dynamic;
@@ -43,7 +44,9 @@ use bgp::types::{Family, PeerId};
 
 use crate::config::Config;
 
+pub use self::advertise::PrefixNews;
 pub use self::bfd::{BfdCommand, BfdLine, BfdNews, BfdPicture, BfdTarget};
+use advertise::Advertiser;
 use dynamic::Visitors;
 pub use event::{Action, Event, LogLine, PeerNews, PeerStart, ReleaseReason, SessionCommand};
 use forward::Forwarding;
@@ -72,6 +75,8 @@ pub struct Core {
     /// EVPN and the kernel, where the configuration asks for them.
     forwarding: Option<Forwarding>,
     next_hops: Option<NextHopTracker>,
+    /// What this node announces of its own.
+    advertiser: Option<Advertiser>,
     watches: Watches,
     visitors: Visitors,
     refreshes: Refreshes,
@@ -96,6 +101,7 @@ impl Core {
         let next_hops = bgp.next_hop_tracking.map(|tracking| NextHopTracker::new(tracking, &mut rib));
         let mut export = Export::default();
         Family::ALL.into_iter().for_each(|family| export.hold_end_of_rib(family, true));
+        let advertiser = config.native.as_ref().map(|native| Advertiser::new(&native.own));
         let neighbors = bgp.neighbors.clone();
         let mut core = Core {
             started: now,
@@ -107,6 +113,7 @@ impl Core {
             export,
             forwarding,
             next_hops,
+            advertiser,
             watches: Watches::new(seed),
             visitors: Visitors::default(),
             refreshes: Refreshes::default(),
@@ -119,6 +126,7 @@ impl Core {
         if !core.config.bgp.ranges.is_empty() {
             core.announce_ranges();
         }
+        core.watch_sources();
         core.begin_sessions(now, false);
         core
     }
@@ -140,6 +148,11 @@ impl Core {
                     next_hops.kernel(events);
                 }
             }
+            Event::Prefixes(news) => {
+                if let Some(advertiser) = &mut self.advertiser {
+                    advertiser.news(news);
+                }
+            }
             Event::Bfd(news) => self.bfd_news(news),
             Event::Reconfigure { config, request } => {
                 self.begin_sessions(now, true);
@@ -156,6 +169,10 @@ impl Core {
         self.end_overdue_refreshes(now);
         if let Some(next_hops) = &mut self.next_hops {
             next_hops.settle(&mut self.rib);
+        }
+        let learned = self.clock(now);
+        if let Some(advertiser) = &mut self.advertiser {
+            advertiser.settle(learned, &mut self.rib);
         }
         let mut more = self.rib.sweep(budget);
         self.reclaim_ids();

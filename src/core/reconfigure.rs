@@ -40,6 +40,7 @@ impl Core {
         let places = new_places(&self.config, &wanted);
         self.config = kept_until_restart(&self.config, wanted);
         self.rib.set_rules(self.config.bgp.decision.clone());
+        self.renew_sources();
         let (mut former, mut comers, mut leaving) = (Vec::new(), Vec::new(), Vec::new());
         for (address, step) in diff.neighbors {
             let id = self.peers.by_address(address).map(|peer| peer.id);
@@ -155,7 +156,11 @@ fn kept_until_restart(running: &Config, mut wanted: Config) -> Config {
     new.next_hop_tracking = old.next_hop_tracking;
     wanted.api = running.api.clone();
     wanted.evpn.clone_from(&running.evpn);
+    let own = wanted.native.take().map(|native| native.own);
     wanted.native.clone_from(&running.native);
+    if let (Some(native), Some(own)) = (&mut wanted.native, own) {
+        native.own = own;
+    }
     wanted
 }
 

@@ -20,6 +20,7 @@ use bgp::types::{Family, FamilySet, PeerId};
 use crate::config::{BgpConfig, NeighborConfig};
 
 use super::Core;
+use super::advertise::Advertiser;
 use super::event::{LogLine, ReleaseReason};
 use super::forward::Forwarding;
 use super::peer::{Peer, Peers};
@@ -58,9 +59,16 @@ impl Startup {
     }
 
     /// Lets sessions begin, if that is due. Says whether it just became so.
-    fn begin(&mut self, now: Instant, forwarding: Option<&Forwarding>, at_once: bool) -> bool {
-        let is_ready =
-            at_once || forwarding.is_none_or(Forwarding::is_synced) || now >= self.started + FIRST_LOOK;
+    fn begin(
+        &mut self,
+        now: Instant,
+        forwarding: Option<&Forwarding>,
+        advertiser: Option<&Advertiser>,
+        at_once: bool,
+    ) -> bool {
+        let is_known =
+            forwarding.is_none_or(Forwarding::is_synced) && advertiser.is_none_or(Advertiser::is_complete);
+        let is_ready = at_once || is_known || now >= self.started + FIRST_LOOK;
         if self.restarted.is_some() || !is_ready {
             return false;
         }
@@ -170,7 +178,7 @@ fn is_plain_internal(neighbor: &NeighborConfig, config: &BgpConfig) -> bool {
 impl Core {
     /// Has the neighbours' tasks begun, once, as soon as that may be, or at once.
     pub(super) fn begin_sessions(&mut self, now: Instant, at_once: bool) {
-        if self.startup.begin(now, self.forwarding.as_ref(), at_once) {
+        if self.startup.begin(now, self.forwarding.as_ref(), self.advertiser.as_ref(), at_once) {
             let all: Vec<PeerId> = self.peers.iter().map(|peer| peer.id).collect();
             all.into_iter().for_each(|id| self.start_peer(id));
         }

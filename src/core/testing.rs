@@ -134,6 +134,7 @@ impl Node {
             Action::StopPeer { .. }
             | Action::Sign { .. }
             | Action::SetRanges(_)
+            | Action::WatchFiles(_)
             | Action::TurnAway { .. }
             | Action::Session { .. }
             | Action::Bfd { .. }

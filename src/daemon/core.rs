@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 
 use api::Query;
 use bgp::rib::Budget;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tracing::error;
 
+use crate::config::FileSource;
 use crate::core::{Action, Core, Event};
 
 use super::bfd::BfdOutlet;
@@ -37,6 +38,8 @@ pub(super) struct Outlets {
     pub(super) peers: PeerTasks,
     /// To the kernel's task.
     pub(super) kernel: Option<mpsc::Sender<Vec<fib::Op>>>,
+    /// To the task that watches files.
+    pub(super) files: watch::Sender<Vec<FileSource>>,
     /// To the BFD sessions; gone when the daemon ends.
     pub(super) bfd: Option<BfdOutlet>,
 }
@@ -142,6 +145,7 @@ fn perform(action: Action, outlets: &mut Outlets) {
                 bfd.send(peer, command);
             }
         }
+        Action::WatchFiles(sources) => _ = outlets.files.send_replace(sources),
         Action::Kernel(ops) => {
             let sent = outlets.kernel.as_ref().is_some_and(|kernel| kernel.try_send(ops).is_ok());
             if !sent {

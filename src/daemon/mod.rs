@@ -7,6 +7,7 @@
 mod bfd;
 mod core;
 mod doors;
+mod files;
 mod host;
 mod keep;
 mod kernel;
@@ -30,7 +31,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use api::server::{ListenConfig, Listeners};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};
 
 use crate::config::{Authentication, Config};
@@ -97,6 +98,8 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
     if config.bgp.next_hop_tracking.is_some() {
         tokio::spawn(routes::watch(events.clone()));
     }
+    let (files, files_wanted) = watch::channel(Vec::new());
+    tokio::spawn(files::watch(files_wanted, events.clone()));
     let doors = Doors::default();
     let listening = listen::Listeners::start(&config.bgp.listen, Keys::of(&config.bgp), &doors, &events)?;
     let peers = PeerTasks::new(doors, listening, events, seed);
@@ -107,7 +110,7 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
     info!(version = env!("CARGO_PKG_VERSION"), router_id = %config.bgp.router_id, asn = %config.bgp.asn, "linnetd runs");
     let core = Core::new(Instant::now(), config, seed);
     let (bfd_news, bfd_inbox) = mpsc::channel(BFD_NEWS);
-    let outlets = Outlets { peers, kernel, bfd: Some(BfdOutlet::new(bfd_news)) };
+    let outlets = Outlets { peers, kernel, files, bfd: Some(BfdOutlet::new(bfd_news)) };
     let (stop, stopped) = mpsc::channel(1);
     let inlets = Inlets { events: inbox, bfd: bfd_inbox, requests: asked, stop: stopped, reloader };
     let mut running = tokio::spawn(async move { core::run(core, inlets, outlets).await });

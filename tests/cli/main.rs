@@ -6,6 +6,7 @@
 
 mod bfd;
 mod fake;
+mod native;
 mod rows;
 
 use std::fmt::Write as _;
@@ -103,6 +104,11 @@ fn evpn() {
 #[test]
 fn fib_status_and_explain() {
     golden("system", &["fib", "fib diff", "status", "explain 02:00:00:00:00:50"]);
+}
+
+#[test]
+fn native() {
+    golden("native", &["native", "advertised --state withheld", "native sources", "-o json native sources"]);
 }
 
 #[test]

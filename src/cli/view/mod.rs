@@ -6,6 +6,7 @@ mod evpn;
 mod explain;
 mod fib;
 mod monitor;
+mod native;
 mod neighbor;
 mod path;
 mod policy;

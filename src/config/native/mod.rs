@@ -1,7 +1,9 @@
 //! Native mode: received unicast routes become the kernel's own, with no encapsulation. What of them goes into which
 //! table, and as whose.
 
-use std::collections::BTreeSet;
+mod sources;
+
+use std::collections::{BTreeSet, HashSet};
 
 use ipnet::IpNet;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -12,6 +14,10 @@ use super::check::Checker;
 use super::fault::Path;
 use super::file;
 use super::value::RangeValue;
+
+pub(crate) use sources::is_for_no_host;
+pub use sources::{Announcement, FileSource, KernelSource, OwnAttrs, OwnPrefixes, PrefixKind};
+use sources::{FileSection, KernelSection, PrefixValue};
 
 /// `RT_TABLE_MAIN` of linux/rtnetlink.h: the table that packets are looked up in unless a rule says otherwise.
 const MAIN: u32 = 254;
@@ -40,6 +46,23 @@ pub struct NativeSection {
     /// Prefixes that are taken though they cover an address of this node or of a neighbour, or are a default route:
     /// each exactly as it is announced, such as 0.0.0.0/0. Others like that are refused.
     pub accept: Vec<RangeValue>,
+    /// Prefixes that this node announces: those of its pods. One within another is announced beside it.
+    pub advertise: Vec<PrefixValue>,
+    /// Blocks of addresses that are this node's. Each is announced as one, and nothing longer within it, wherever that
+    /// is found; the kernel has a blackhole route for it, unless it is a single address or `install` is false.
+    pub blocks: Vec<PrefixValue>,
+    /// Addresses of services, announced like the others. Received routes within them do not go into the kernel.
+    pub services: Vec<PrefixValue>,
+    /// Files in which a program says what this node announces.
+    pub files: Vec<FileSection>,
+    /// Routes of the kernel whose prefixes this node announces.
+    pub kernel: Vec<KernelSection>,
+    /// Received routes within these prefixes do not go into the kernel.
+    pub no_install: Vec<RangeValue>,
+    /// Protocol ids of programs whose routes linnet's may take the place of, where both are to the same prefix: such as
+    /// 12, BIRD's, which leaves its routes to the program that comes after it. None unless given: what others put into
+    /// the kernel is left alone.
+    pub take_over: Vec<u8>,
 }
 
 impl Default for NativeSection {
@@ -50,6 +73,13 @@ impl Default for NativeSection {
             metric: 50,
             protocol: fib::config::PROTOCOL,
             accept: Vec::new(),
+            advertise: Vec::new(),
+            blocks: Vec::new(),
+            services: Vec::new(),
+            files: Vec::new(),
+            kernel: Vec::new(),
+            no_install: Vec::new(),
+            take_over: Vec::new(),
         }
     }
 }
@@ -73,6 +103,10 @@ pub struct NativeConfig {
     pub via_default: bool,
     /// Prefixes that are taken whatever they cover.
     pub accept: BTreeSet<IpNet>,
+    /// What this node announces.
+    pub own: OwnPrefixes,
+    /// Protocol ids of programs whose routes ours may take the place of.
+    pub take_over: BTreeSet<u8>,
 }
 
 impl Checker {
@@ -98,7 +132,24 @@ impl Checker {
             protocol: section.protocol,
             via_default: bgp.next_hop_via_default.unwrap_or(true),
             accept: self.prefixes(&path.key("accept"), &section.accept),
+            own: self.own_prefixes(&path, section),
+            take_over: self.take_over(&path.key("take_over"), section),
         }
+    }
+
+    /// The kernel's own routes and an administrator's are nobody's to take.
+    fn take_over(&mut self, at: &Path, section: &NativeSection) -> BTreeSet<u8> {
+        let mut seen = HashSet::new();
+        for (i, id) in section.take_over.iter().enumerate() {
+            if *id <= STATIC {
+                self.find(at.index(i), "0 to 4 are the kernel's and the administrator's: their routes stay");
+            } else if *id == section.protocol {
+                self.find(at.index(i), format!("{id} is linnet's own protocol id"));
+            } else if !seen.insert(*id) {
+                self.find(at.index(i), format!("{id} is in the list already"));
+            }
+        }
+        section.take_over.iter().copied().collect()
     }
 
     /// A list of prefixes, each once and as it is announced.

@@ -9,6 +9,7 @@ mod describe;
 mod evpn;
 mod explain;
 mod fib;
+mod native;
 mod neighbors;
 mod paths;
 mod policies;
@@ -60,6 +61,8 @@ impl Core {
             Query::ListArps(query) => self.list_arps(query)?.into(),
             Query::ListVteps(query) => self.list_vteps(query)?.into(),
             Query::ListFibEntries(query) => self.list_fib_entries(query)?.into(),
+            Query::ListAdvertised(query) => self.list_advertised(query)?.into(),
+            Query::ListPrefixSources(query) => self.list_prefix_sources(query)?.into(),
             Query::GetStatus(_) => self.status(now).into(),
             // The file is the daemon's to read: see `Event::Reconfigure`.
             Query::ReloadConfiguration(_) => {

@@ -21,12 +21,14 @@
 //! daemon      how each kind of daemon is run in a node, and asked
 //! seen        what it shows of a route, in words that all have in common
 //! lab         a topology brought up
+//! kubernetes  a small API server
 //! ```
 //!
 //! It knows nothing of linnet's insides: linnet is a daemon like the others here, run and asked from outside.
 
 pub mod daemon;
 mod kind;
+pub mod kubernetes;
 mod lab;
 pub mod netlink;
 mod netns;

@@ -1,5 +1,6 @@
 //! `cargo xtask test`: installs what is missing, builds all tests, runs them section by section, and adds up.
 
+mod kubernetes;
 mod outcome;
 mod programs;
 
@@ -17,7 +18,7 @@ use programs::Runner;
 
 #[derive(Args, Default)]
 pub(crate) struct Arguments {
-    /// Only these sections: unit, doc, fuzz, lab, or an integration test's name (comma-separated)
+    /// Only these sections: unit, doc, fuzz, kubernetes, lab, or an integration test's name (comma-separated)
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Only tests whose name contains this
@@ -36,11 +37,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     install::ensure_programs();
 
     ui::title("Build");
+    let mut programs = match wants(&arguments.only, kubernetes::SECTION) {
+        true => kubernetes::build()?,
+        false => Vec::new(),
+    };
     // The lab and the CLI tests run the programs, which `cargo test` alone need not build.
     cargo::build(&["build", "--workspace", "--bins"])?;
     // Programs that tests run are built along with them.
-    let mut programs = cargo::build(&["test", "--workspace", "--no-run"])?;
-    programs.retain(|program| program.is_test);
+    let mut others = cargo::build(&["test", "--workspace", "--no-run"])?;
+    others.retain(|program| program.is_test);
+    programs.append(&mut others);
 
     let sections = sections(programs, &arguments.only);
     let is_apart = |name| wants(&arguments.only, name);
@@ -48,10 +54,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         bail!("no section is called {}", arguments.only.join(" or "));
     }
     let log = SkipLog::new()?;
-    let runner = Runner { filter: arguments.filter.as_deref(), skip_log: &log.0 };
+    let filter = arguments.filter.as_deref();
+    let runner = Runner { filter, skip_log: &log.0, linnet: &cargo::programs_folder()? };
+    let with_kubernetes = Runner { filter, skip_log: &log.0, linnet: &kubernetes::folder()? };
     let mut total = Outcome::default();
     for (name, programs) in &sections {
         ui::title(&format!("Tests: {name}"));
+        let runner = if name == kubernetes::SECTION { &with_kubernetes } else { &runner };
         for program in programs {
             total += runner.run(program, name == "lab")?;
         }
@@ -99,7 +108,9 @@ fn sections(programs: Vec<Built>, only: &[String]) -> Vec<(String, Vec<Built>)> 
 /// Where a test program belongs: a rank to sort by, and the section's name.
 fn section(program: &Built) -> (u8, String) {
     match program.kind.as_str() {
-        "test" if program.package == "linnet-lab" => (2, "lab".into()),
+        _ if program.package == "linnet-kubernetes" => (2, kubernetes::SECTION.into()),
+        "test" if program.target == kubernetes::SECTION => (2, kubernetes::SECTION.into()),
+        "test" if program.package == "linnet-lab" => (3, "lab".into()),
         "test" => (1, program.target.clone()),
         _ => (0, "unit".into()),
     }
@@ -164,13 +175,15 @@ mod tests {
     fn units_come_first_and_the_lab_last() {
         let programs = vec![
             program("linnet-lab", "pods", "test"),
+            program("linnet-lab", "kubernetes", "test"),
+            program("linnet-kubernetes", "kubernetes", "lib"),
             program("linnet", "cli", "test"),
             program("linnet-bgp", "bgp", "lib"),
         ];
         let names = |only: &[String]| -> Vec<String> {
             sections(programs.clone(), only).into_iter().map(|(name, _)| name).collect()
         };
-        assert_eq!(names(&[]), ["unit", "cli", "lab"]);
+        assert_eq!(names(&[]), ["unit", "cli", "kubernetes", "lab"]);
         assert_eq!(names(&["lab".into(), "unit".into()]), ["unit", "lab"]);
     }
 }

@@ -142,19 +142,24 @@ impl Hub {
 pub(crate) fn node(name: &str, daemon: Daemon, configuration: &str, nursery: &Nursery) -> Result<Node> {
     let spec = NodeSpec { daemon: Some(daemon), ..NodeSpec::default() };
     let node = Node::new(name, &spec, nursery)?;
-    let path = match daemon {
+    write_configuration(&node, configuration)?;
+    if daemon == Daemon::Frr {
+        let bfdd = if configuration.contains(" bfd") { "bfdd=yes\n" } else { "" };
+        node.write_file(Path::new("/etc/frr/daemons"), format!("{bfdd}bgpd=yes\n").as_bytes())?;
+    }
+    Ok(node)
+}
+
+/// Gives a node's daemon this configuration, for when it starts or reads it again.
+pub(crate) fn write_configuration(node: &Node, configuration: &str) -> Result<()> {
+    let path = match node.daemon().context("no daemon")? {
         Daemon::Linnet => "/etc/linnet/linnet.yaml",
         Daemon::Frr => "/etc/frr/frr.conf",
         Daemon::Bird => "/etc/bird/bird.conf",
         Daemon::Gobgp => "/etc/gobgp/gobgp.toml",
         Daemon::Openbgpd => "/etc/bgpd/bgpd.conf",
     };
-    node.write_file(Path::new(path), configuration.as_bytes())?;
-    if daemon == Daemon::Frr {
-        let bfdd = if configuration.contains(" bfd") { "bfdd=yes\n" } else { "" };
-        node.write_file(Path::new("/etc/frr/daemons"), format!("{bfdd}bgpd=yes\n").as_bytes())?;
-    }
-    Ok(node)
+    node.write_file(Path::new(path), configuration.as_bytes())
 }
 
 /// linnetd in AS 65000, with these keys of `bgp`, each on a line of its own, and these neighbours.

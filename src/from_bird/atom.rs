@@ -137,7 +137,11 @@ impl Atom {
             (Atom::Prefixes(a), Atom::Prefixes(b)) => {
                 let pairs = a.iter().flat_map(|a| b.iter().filter_map(|b| a.intersection(b)));
                 let mut ranges: Vec<Range> = Vec::new();
-                pairs.for_each(|range| if !ranges.contains(&range) { ranges.push(range) });
+                pairs.for_each(|range| {
+                    if !ranges.contains(&range) {
+                        ranges.push(range)
+                    }
+                });
                 some(ranges, Atom::Prefixes)
             }
             (Atom::Families(a), Atom::Families(b)) => some(common(a, b), Atom::Families),

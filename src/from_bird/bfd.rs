@@ -14,7 +14,11 @@ pub(super) fn of_peer<'s>(statement: &'s Statement, peer: &mut Peer<'s>, book: &
             return Outcome::Dropped(why.into());
         }
         // An empty block is no word.
-        let on = if matches!(statement.items.get(1), Some(super::tree::Item::Settings(_))) { Some(true) } else { values.switch() };
+        let on = if matches!(statement.items.get(1), Some(super::tree::Item::Settings(_))) {
+            Some(true)
+        } else {
+            values.switch()
+        };
         return Outcome::key_or("bfd", on.map(Node::bool), "on, off or graceful");
     }
     let mut section = Map::new();
@@ -29,7 +33,8 @@ pub(super) fn options(statements: &[Statement], section: &mut Map, book: &mut Bo
         match option(statement) {
             Outcome::Keys(keys) => {
                 let comment = book.comment(statement.id);
-                keys.into_iter().for_each(|(key, node)| super::peer::set(section, key, node.with(comment.clone())));
+                keys.into_iter()
+                    .for_each(|(key, node)| super::peer::set(section, key, node.with(comment.clone())));
                 book.ledger.carried(statement.id);
             }
             Outcome::Needless(why) => book.ledger.needless(statement.id, why),
@@ -48,20 +53,30 @@ fn option(statement: &Statement) -> Outcome {
     };
     match words.as_slice() {
         ["interval", ..] => match milliseconds(1) {
-            Some(time) => Outcome::Keys(vec![("transmit_interval_ms", time.clone()), ("receive_interval_ms", time)]),
+            Some(time) => {
+                Outcome::Keys(vec![("transmit_interval_ms", time.clone()), ("receive_interval_ms", time)])
+            }
             None => Outcome::Dropped("has a value that is not understood: expected a time".into()),
         },
         ["min", "rx", "interval", ..] => Outcome::key_or("receive_interval_ms", milliseconds(3), "a time"),
         ["min", "tx", "interval", ..] => Outcome::key_or("transmit_interval_ms", milliseconds(3), "a time"),
-        ["idle", "tx", "interval", ..] => Outcome::Needless("a session that is not up sends once a second (RFC 5880 section 6.8.3)"),
-        ["multiplier", ..] => Outcome::key_or("multiplier", statement.after(1).number::<u8>().map(Node::number), "1 to 255"),
-        ["passive", ..] => Outcome::key_or("passive", statement.after(1).switch().map(Node::bool), "on or off"),
+        ["idle", "tx", "interval", ..] => {
+            Outcome::Needless("a session that is not up sends once a second (RFC 5880 section 6.8.3)")
+        }
+        ["multiplier", ..] => {
+            Outcome::key_or("multiplier", statement.after(1).number::<u8>().map(Node::number), "1 to 255")
+        }
+        ["passive", ..] => {
+            Outcome::key_or("passive", statement.after(1).switch().map(Node::bool), "on or off")
+        }
         ["graceful", ..] => match statement.after(1).switch() {
             Some(false) => Outcome::Needless("it is so here, too"),
             _ => Outcome::Dropped("kept the routes when BFD was lost; linnet ends the session then".into()),
         },
         ["authentication", "none"] => Outcome::Needless("there is none"),
-        ["authentication" | "password", ..] => Outcome::Dropped("signed BFD's packets, which linnet does not".into()),
+        ["authentication" | "password", ..] => {
+            Outcome::Dropped("signed BFD's packets, which linnet does not".into())
+        }
         _ => Outcome::Dropped("is nothing of BFD that this conversion knows".into()),
     }
 }
@@ -82,17 +97,29 @@ pub(super) fn protocol(statement: &Statement, section: &mut Map, book: &mut Book
                 options(inner.settings(), section, book);
                 if !before.is_empty() && before != *section {
                     *section = before;
-                    book.ledger.dropped(inner.id, "held sessions over several hops by other times; set `bfd` at those neighbours");
+                    book.ledger.dropped(
+                        inner.id,
+                        "held sessions over several hops by other times; set `bfd` at those neighbours",
+                    );
                 } else {
                     book.ledger.carried(inner.id);
                 }
             }
-            ["interface", ..] => book.ledger.dropped(inner.id, "was for sessions on some links; set `bfd` at the neighbours there"),
-            ["neighbor", ..] => book.ledger.dropped(inner.id, "watched an address without BGP; linnet watches neighbours"),
-            ["accept", ..] | ["strict", "bind", ..] => {
-                book.ledger.needless(inner.id, "sessions are held with neighbours that have `bfd`, and with nobody else");
+            ["interface", ..] => book
+                .ledger
+                .dropped(inner.id, "was for sessions on some links; set `bfd` at the neighbours there"),
+            ["neighbor", ..] => {
+                book.ledger.dropped(inner.id, "watched an address without BGP; linnet watches neighbours")
             }
-            ["debug" | "mrtdump" | "disabled", ..] => book.ledger.needless(inner.id, "there is nothing of the kind to be done"),
+            ["accept", ..] | ["strict", "bind", ..] => {
+                book.ledger.needless(
+                    inner.id,
+                    "sessions are held with neighbours that have `bfd`, and with nobody else",
+                );
+            }
+            ["debug" | "mrtdump" | "disabled", ..] => {
+                book.ledger.needless(inner.id, "there is nothing of the kind to be done")
+            }
             _ => book.ledger.dropped(inner.id, "is nothing of BFD that this conversion knows"),
         }
     }

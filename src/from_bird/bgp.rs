@@ -39,11 +39,44 @@ pub(super) struct Speaker {
 
 /// Keys of a neighbour in the order in which they are written.
 const ORDER: &[&str] = &[
-    "name", "range", "address", "interface", "peer_group", "description", "remote_as", "port", "local_address", "families",
-    "shutdown", "passive", "local_as", "route_reflector_client", "hold_time", "keepalive", "connect_retry", "min_hold_time",
-    "send_hold_time", "multihop", "ttl_security", "password_file", "role", "role_strict", "allow_as_in", "as_set",
-    "extended_next_hop", "next_hop_self", "next_hop_unchanged", "add_path", "local_pref", "fqdn", "graceful_restart", "bfd",
-    "max_prefix", "keep_adj_in", "import_policy", "export_policy",
+    "name",
+    "range",
+    "address",
+    "interface",
+    "peer_group",
+    "description",
+    "remote_as",
+    "port",
+    "local_address",
+    "families",
+    "shutdown",
+    "passive",
+    "local_as",
+    "route_reflector_client",
+    "hold_time",
+    "keepalive",
+    "connect_retry",
+    "min_hold_time",
+    "send_hold_time",
+    "multihop",
+    "ttl_security",
+    "password_file",
+    "role",
+    "role_strict",
+    "allow_as_in",
+    "as_set",
+    "extended_next_hop",
+    "next_hop_self",
+    "next_hop_unchanged",
+    "add_path",
+    "local_pref",
+    "fqdn",
+    "graceful_restart",
+    "bfd",
+    "max_prefix",
+    "keep_adj_in",
+    "import_policy",
+    "export_policy",
 ];
 
 /// BIRD's hold time where none is set, in seconds.
@@ -58,7 +91,9 @@ impl<'s> Bgp<'s> {
         let mut used = HashSet::new();
         for head in heads.iter().filter(|head| !head.is_template) {
             let mut next = head.from;
-            while let Some(template) = next.filter(|name| used.insert(*name)).and_then(|name| templates.get(name)) {
+            while let Some(template) =
+                next.filter(|name| used.insert(*name)).and_then(|name| templates.get(name))
+            {
                 next = template.from;
             }
         }
@@ -68,7 +103,8 @@ impl<'s> Bgp<'s> {
                 book.ledger.needless(head.statement.id, "no protocol takes from this template");
                 continue;
             }
-            let template = head.from.and_then(|from| bgp.templates.iter().find(|template| template.name == from));
+            let template =
+                head.from.and_then(|from| bgp.templates.iter().find(|template| template.name == from));
             let whole = template.map(|template| template.whole.clone()).unwrap_or_default();
             if head.from.is_some() && template.is_none() {
                 book.ledger.dropped(head.statement.id, "takes from a template that stands nowhere above it");
@@ -83,7 +119,9 @@ impl<'s> Bgp<'s> {
 
     /// Whose routes are those of which protocol.
     pub(super) fn origins(&self) -> impl Iterator<Item = (String, Origin)> {
-        self.protocols.iter().filter_map(|peer| Some((peer.name.clone(), Origin::Neighbor(peer.whole.address?))))
+        self.protocols
+            .iter()
+            .filter_map(|peer| Some((peer.name.clone(), Origin::Neighbor(peer.whole.address?))))
     }
 
     /// The AS that most protocols are of, and the statement that says so first.
@@ -106,10 +144,13 @@ impl<'s> Bgp<'s> {
     ) -> Map {
         let mut section = Map::new();
         let asn = self.asn();
-        section.push(("asn".into(), match asn {
-            Some((asn, id)) => Node::number(asn).with(book.comment(id)),
-            None => Node::number(65_000_u32).with("REPLACE: no `protocol bgp` says which AS this is"),
-        }));
+        section.push((
+            "asn".into(),
+            match asn {
+                Some((asn, id)) => Node::number(asn).with(book.comment(id)),
+                None => Node::number(65_000_u32).with("REPLACE: no `protocol bgp` says which AS this is"),
+            },
+        ));
         section.push(("router_id".into(), self.router_id(&speaker, book)));
         self.listen(&speaker, &mut section, book);
         self.cluster(&mut section, book);
@@ -137,7 +178,8 @@ impl<'s> Bgp<'s> {
         });
         match source {
             Some(source) => Node::text(&source.to_string()).with("BIRD took an address of an interface"),
-            None => Node::text("192.0.2.1").with("REPLACE by an address of this node: BIRD took one of an interface"),
+            None => Node::text("192.0.2.1")
+                .with("REPLACE by an address of this node: BIRD took one of an interface"),
         }
     }
 
@@ -152,12 +194,14 @@ impl<'s> Bgp<'s> {
         for (own, id) in self.templates.iter().chain(&self.protocols).filter_map(|peer| peer.own.port) {
             match port {
                 Some(port) if port != own => {
-                    book.ledger.dropped(id, "listened at another port than other protocols; linnetd listens at one");
+                    book.ledger
+                        .dropped(id, "listened at another port than other protocols; linnetd listens at one");
                 }
                 _ => (port, from) = (Some(own), Some(id)),
             }
         }
-        let mut listen = vec![("addresses".to_owned(), Node::texts(addresses.iter().map(IpAddr::to_string)).plain())];
+        let mut listen =
+            vec![("addresses".to_owned(), Node::texts(addresses.iter().map(IpAddr::to_string)).plain())];
         listen.extend(port.map(|port| ("port".to_owned(), Node::number(port).plain())));
         let comment = from.map_or_else(|| "as BIRD does".to_owned(), |id| book.comment(id));
         section.push(("listen".into(), Node::Map(listen).with(comment)));
@@ -168,7 +212,10 @@ impl<'s> Bgp<'s> {
         let Some((id, statement)) = ids.next() else { return };
         section.push(("cluster_id".into(), Node::text(&id.to_string()).with(book.comment(statement))));
         for (_, statement) in ids.filter(|(other, _)| *other != id) {
-            book.ledger.dropped(statement, "is another cluster than that of other protocols; a linnetd is of one, bgp.cluster_id");
+            book.ledger.dropped(
+                statement,
+                "is another cluster than that of other protocols; a linnetd is of one, bgp.cluster_id",
+            );
         }
     }
 
@@ -184,7 +231,8 @@ impl<'s> Bgp<'s> {
         let mut list = Vec::new();
         let internal = self.internal_templates(asn);
         for mut peer in std::mem::take(&mut self.templates) {
-            let inherited = peer.template.as_ref().and_then(|name| chosen.get(name)).cloned().unwrap_or_default();
+            let inherited =
+                peer.template.as_ref().and_then(|name| chosen.get(name)).cloned().unwrap_or_default();
             let internal = internal.contains(&peer.name);
             let says = [peer.own.import || peer.own.channels, peer.own.export || peer.own.channels];
             let own = decide(&mut peer, says, inherited, internal, policies, book);
@@ -211,7 +259,11 @@ impl<'s> Bgp<'s> {
             let mut steps = 0_usize;
             while let Some(name) = next.filter(|_| steps <= self.templates.len()) {
                 *all.entry(name).or_insert(true) &= internal;
-                next = self.templates.iter().find(|template| template.name == name).and_then(|t| t.template.as_deref());
+                next = self
+                    .templates
+                    .iter()
+                    .find(|template| template.name == name)
+                    .and_then(|t| t.template.as_deref());
                 steps += 1;
             }
         }
@@ -232,7 +284,8 @@ impl<'s> Bgp<'s> {
         for mut peer in self.protocols {
             let internal = is_internal(&peer.whole, asn);
             let Some(is_range) = identity(&mut peer, &mut seen, book) else { continue };
-            let inherited = peer.template.as_ref().and_then(|name| chosen.get(name)).cloned().unwrap_or_default();
+            let inherited =
+                peer.template.as_ref().and_then(|name| chosen.get(name)).cloned().unwrap_or_default();
             decide(&mut peer, [true, true], inherited, internal, policies, book);
             local_as(&mut peer, asn, internal, book);
             reach(&mut peer, book);
@@ -294,7 +347,8 @@ fn is_internal(whole: &Whole<'_>, asn: Option<u32>) -> bool {
 fn identity(peer: &mut Peer<'_>, seen: &mut HashSet<String>, book: &mut Book<'_>) -> Option<bool> {
     let id = peer.statement.id;
     if peer.whole.remote.is_none() {
-        book.ledger.dropped(id, "names no AS of its neighbour; without one linnet lets nobody in: `remote_as`");
+        book.ledger
+            .dropped(id, "names no AS of its neighbour; without one linnet lets nobody in: `remote_as`");
         return None;
     }
     let whole = &peer.whole;
@@ -314,7 +368,10 @@ fn identity(peer: &mut Peer<'_>, seen: &mut HashSet<String>, book: &mut Book<'_>
         }
     };
     if !seen.insert(text.clone()) {
-        book.ledger.dropped(id, format!("is a second session with {text}; linnet has one with each neighbour, for all families"));
+        book.ledger.dropped(
+            id,
+            format!("is a second session with {text}; linnet has one with each neighbour, for all families"),
+        );
         return None;
     }
     peer.set(key, Node::text(&text).plain());
@@ -341,7 +398,12 @@ fn decide<'s>(
         let ids: Vec<Id> = filters.values().flatten().map(|filter| filter.id).collect();
         let default = if internal { Some(Chosen::All) } else { None };
         if result.as_ref().or(default.as_ref()) == Some(&chosen) {
-            ids.iter().for_each(|id| book.ledger.needless(*id, "an internal neighbour takes and is sent everything unless a policy says otherwise"));
+            ids.iter().for_each(|id| {
+                book.ledger.needless(
+                    *id,
+                    "an internal neighbour takes and is sent everything unless a policy says otherwise",
+                )
+            });
             continue;
         }
         let name = policies.name(&chosen);
@@ -367,7 +429,11 @@ fn filters<'s>(whole: &Whole<'s>, way: Way) -> BTreeMap<&'static str, Option<Fil
     if whole.channels.is_empty() {
         return BTreeMap::from([("ipv4-unicast", of(&whole.plain))]);
     }
-    whole.channels.iter().map(|(family, channel)| (*family, of(channel).or_else(|| of(&whole.plain)))).collect()
+    whole
+        .channels
+        .iter()
+        .map(|(family, channel)| (*family, of(channel).or_else(|| of(&whole.plain))))
+        .collect()
 }
 
 /// Sets how far away the neighbour may be, where its own statements change that.
@@ -421,7 +487,9 @@ fn local_as(peer: &mut Peer<'_>, asn: Option<u32>, internal: bool, book: &mut Bo
 /// Where the password is to be, which is written nowhere.
 fn password(peer: &mut Peer<'_>, secrets: &mut Vec<Secret>, book: &mut Book<'_>) {
     let Some(id) = peer.own.password else { return };
-    let letter = |letter: char| if letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.') { letter } else { '-' };
+    let letter = |letter: char| {
+        if letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.') { letter } else { '-' }
+    };
     let name: String = peer.name.chars().map(letter).collect();
     let file = format!("/etc/linnet/{name}.key");
     peer.set("password_file", Node::text(&file).with(format!("{}; put it into this file", book.comment(id))));

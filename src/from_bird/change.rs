@@ -61,7 +61,9 @@ impl Changes {
             return self.assign_communities(name, kind, value);
         }
         match (name, value) {
-            ("bgp_local_pref", value) => self.local_pref = Some(number(name, value, self.local_pref.is_some())?),
+            ("bgp_local_pref", value) => {
+                self.local_pref = Some(number(name, value, self.local_pref.is_some())?)
+            }
             ("bgp_med", value) => self.med = Some(number(name, value, self.med.is_some())?),
             ("bgp_origin", Expr::Name(word)) => {
                 self.origin = Some(origin(word).ok_or("sets an origin that is none")?);
@@ -76,7 +78,9 @@ impl Changes {
                 return Err("sent the route into a tunnel (IPIP), which only Calico's own BIRD can: use a pool without encapsulation, or EVPN over VXLAN".into());
             }
             ("krt_prefsrc", _) => {
-                return Err("set the source address of the kernel's route, which linnet leaves to the kernel".into());
+                return Err(
+                    "set the source address of the kernel's route, which linnet leaves to the kernel".into(),
+                );
             }
             ("preference", _) => {
                 return Err("set BIRD's preference between protocols; between paths by BGP, `set: { weight: N }` on import does the like".into());
@@ -98,7 +102,8 @@ impl Changes {
     fn assign_communities(&mut self, name: &str, kind: Kind, value: &Expr) -> Result<(), Why> {
         match value {
             Expr::Set(list) if list.is_empty() => {
-                let all = kind.all().ok_or("takes all extended communities away; name those that are to go")?;
+                let all =
+                    kind.all().ok_or("takes all extended communities away; name those that are to go")?;
                 if !self.add.is_empty() {
                     return Err("takes communities away that were added above".into());
                 }
@@ -140,7 +145,9 @@ impl Changes {
         self.prepend = Some(match self.prepend {
             None => (asn, 1),
             Some((old, count)) if old == asn => (asn, count.checked_add(1).ok_or("prepends too often")?),
-            Some(_) => return Err("prepends two different numbers; linnet prepends one, as often as is said".into()),
+            Some(_) => {
+                return Err("prepends two different numbers; linnet prepends one, as often as is said".into());
+            }
         });
         Ok(())
     }
@@ -151,10 +158,12 @@ fn number(name: &str, value: &Expr, set_before: bool) -> Result<String, Why> {
     let cannot = || format!("sets `{name}` to what linnet's policies cannot say");
     match value {
         Expr::Number(number) if *number <= u32::MAX.into() => Ok(number.to_string()),
-        Expr::Binary(left, sign, right) if !set_before && matches!(*sign, "+" | "-") => match (&**left, &**right) {
-            (Expr::Name(of), Expr::Number(step)) if of == name => Ok(format!("{sign}{step}")),
-            _ => Err(cannot()),
-        },
+        Expr::Binary(left, sign, right) if !set_before && matches!(*sign, "+" | "-") => {
+            match (&**left, &**right) {
+                (Expr::Name(of), Expr::Number(step)) if of == name => Ok(format!("{sign}{step}")),
+                _ => Err(cannot()),
+            }
+        }
         _ => Err(cannot()),
     }
 }

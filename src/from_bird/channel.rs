@@ -25,12 +25,22 @@ pub(super) fn setting<'s>(
 ) -> Option<Outcome> {
     let words = statement.words();
     Some(match words.as_slice() {
-        ["ipv4" | "ipv6", "multicast" | "mpls", ..] | ["vpn4" | "vpn6" | "flow4" | "flow6" | "mpls" | "roa4" | "roa6" | "eth", ..] if of.is_none() => {
-            Outcome::Dropped("is a family that linnet does not speak: ipv4-unicast, ipv6-unicast and l2vpn-evpn are".into())
+        ["ipv4" | "ipv6", "multicast" | "mpls", ..]
+        | ["vpn4" | "vpn6" | "flow4" | "flow6" | "mpls" | "roa4" | "roa6" | "eth", ..]
+            if of.is_none() =>
+        {
+            Outcome::Dropped(
+                "is a family that linnet does not speak: ipv4-unicast, ipv6-unicast and l2vpn-evpn are"
+                    .into(),
+            )
         }
-        [word @ ("ipv4" | "ipv6" | "evpn"), ..] if of.is_none() => channel(statement, peer, family(word)?, book),
+        [word @ ("ipv4" | "ipv6" | "evpn"), ..] if of.is_none() => {
+            channel(statement, peer, family(word)?, book)
+        }
         ["import" | "receive" | "route", "limit", ..] => limit(statement, of),
-        ["export", "limit", ..] => Outcome::Dropped("bounded how many routes are sent; an export policy says which".into()),
+        ["export", "limit", ..] => {
+            Outcome::Dropped("bounded how many routes are sent; an export policy says which".into())
+        }
         ["import", "keep", "filtered", ..] => switched(statement, 3, "keep_adj_in"),
         ["import", "table", ..] => switched(statement, 2, "keep_adj_in"),
         ["export", "table", ..] => Outcome::Needless("`linnet rib --adj out` shows what is sent without one"),
@@ -39,19 +49,41 @@ pub(super) fn setting<'s>(
         ["add", "paths", ..] => add_paths(statement),
         ["next", "hop", ..] => next_hop(statement, &words),
         ["gateway", word] => match *word {
-            "recursive" => Outcome::Needless("linnet finds next hops through the kernel's routes, over as many as it takes"),
-            _ => Outcome::Dropped("took next hops on a link only; linnet finds them through the kernel's routes".into()),
+            "recursive" => Outcome::Needless(
+                "linnet finds next hops through the kernel's routes, over as many as it takes",
+            ),
+            _ => Outcome::Dropped(
+                "took next hops on a link only; linnet finds them through the kernel's routes".into(),
+            ),
         },
         ["extended", "next", "hop", ..] => switched(statement, 3, "extended_next_hop"),
-        ["missing", "lladdr", ..] => Outcome::Needless("a next hop without a link-local address is taken as it is"),
-        ["table", ..] if matches!(words.as_slice(), ["table", "master" | "master4" | "master6"]) => Outcome::Needless("linnet has one table a family"),
-        ["table", ..] | ["igp", "table", ..] => Outcome::Dropped("used a table of its own; linnet has one a family, and policies say what goes where".into()),
-        ["preference", ..] => Outcome::Dropped("preferred this protocol's routes to others'; `weight` does so between neighbours".into()),
-        ["secondary", ..] => Outcome::Needless("with `add_path` the best paths are sent, and otherwise the best one"),
-        ["mandatory", ..] => unless_off(statement, 1, "refused neighbours without this family; linnet shows in `linnet neighbor ADDR` what was agreed on"),
-        ["cost", ..] | ["aigp", ..] => Outcome::Dropped("linnet does not have it: LOCAL_PREF and MED prefer one path to another".into()),
+        ["missing", "lladdr", ..] => {
+            Outcome::Needless("a next hop without a link-local address is taken as it is")
+        }
+        ["table", ..] if matches!(words.as_slice(), ["table", "master" | "master4" | "master6"]) => {
+            Outcome::Needless("linnet has one table a family")
+        }
+        ["table", ..] | ["igp", "table", ..] => Outcome::Dropped(
+            "used a table of its own; linnet has one a family, and policies say what goes where".into(),
+        ),
+        ["preference", ..] => Outcome::Dropped(
+            "preferred this protocol's routes to others'; `weight` does so between neighbours".into(),
+        ),
+        ["secondary", ..] => {
+            Outcome::Needless("with `add_path` the best paths are sent, and otherwise the best one")
+        }
+        ["mandatory", ..] => unless_off(
+            statement,
+            1,
+            "refused neighbours without this family; linnet shows in `linnet neighbor ADDR` what was agreed on",
+        ),
+        ["cost", ..] | ["aigp", ..] => {
+            Outcome::Dropped("linnet does not have it: LOCAL_PREF and MED prefer one path to another".into())
+        }
         ["validate", ..] => unless_off(statement, 1, "validated flow specifications".into()),
-        ["rpki", "reload", ..] | ["debug", ..] => Outcome::Needless("there is nothing of the kind to be done"),
+        ["rpki", "reload", ..] | ["debug", ..] => {
+            Outcome::Needless("there is nothing of the kind to be done")
+        }
         ["graceful", "restart", ..] | ["long", "lived", ..] if of.is_some() => {
             Outcome::Needless("graceful restart is for all families of a neighbour")
         }
@@ -59,7 +91,12 @@ pub(super) fn setting<'s>(
     })
 }
 
-fn channel<'s>(statement: &'s Statement, peer: &mut Peer<'s>, family: &'static str, book: &mut Book<'_>) -> Outcome {
+fn channel<'s>(
+    statement: &'s Statement,
+    peer: &mut Peer<'s>,
+    family: &'static str,
+    book: &mut Book<'_>,
+) -> Outcome {
     peer.own.channels = true;
     peer.whole.channels.entry(family).or_default();
     for setting in statement.settings() {
@@ -70,9 +107,16 @@ fn channel<'s>(statement: &'s Statement, peer: &mut Peer<'s>, family: &'static s
     Outcome::Noted
 }
 
-fn filter<'s>(statement: &'s Statement, peer: &mut Peer<'s>, of: Option<&'static str>, import: bool) -> Outcome {
+fn filter<'s>(
+    statement: &'s Statement,
+    peer: &mut Peer<'s>,
+    of: Option<&'static str>,
+    import: bool,
+) -> Outcome {
     let Some(filter) = Filter::read(statement) else {
-        return Outcome::Dropped("is no filter that is understood: expected all, none, a filter, or where".into());
+        return Outcome::Dropped(
+            "is no filter that is understood: expected all, none, a filter, or where".into(),
+        );
     };
     let channel = match of {
         Some(family) => peer.whole.channels.entry(family).or_default(),
@@ -94,7 +138,11 @@ fn add_paths(statement: &Statement) -> Outcome {
         () if values.eat("tx") => (false, true),
         () => match values.switch() {
             Some(both) => (both, both),
-            None => return Outcome::Dropped("has a value that is not understood: expected on, off, rx or tx".into()),
+            None => {
+                return Outcome::Dropped(
+                    "has a value that is not understood: expected on, off, rx or tx".into(),
+                );
+            }
         },
     };
     let mut keys = vec![("add_path.receive", Node::bool(receive))];
@@ -111,14 +159,19 @@ fn limit(statement: &Statement, of: Option<&'static str>) -> Outcome {
         return Outcome::Needless("there is no limit unless one is set");
     }
     let Some(limit) = values.number::<u32>().filter(|limit| *limit > 0) else {
-        return Outcome::Dropped("has a value that is not understood: expected a number of routes, at least 1".into());
+        return Outcome::Dropped(
+            "has a value that is not understood: expected a number of routes, at least 1".into(),
+        );
     };
     let action = if values.eat("action") { values.word() } else { Some("disable") };
     let action = match action {
         Some("disable") => "teardown",
         Some("restart") => "restart",
         Some("warn") => "warn",
-        _ => return Outcome::Dropped("kept what came beyond the limit out; `max_prefix` ends the session, or warns: `action: warn`".into()),
+        _ => return Outcome::Dropped(
+            "kept what came beyond the limit out; `max_prefix` ends the session, or warns: `action: warn`"
+                .into(),
+        ),
     };
     let key = match of {
         None => "max_prefix.limit",
@@ -132,18 +185,29 @@ fn limit(statement: &Statement, of: Option<&'static str>) -> Outcome {
 fn next_hop(statement: &Statement, words: &[&str]) -> Outcome {
     match words {
         ["next", "hop", "self", "ebgp"] => Outcome::key("next_hop_self", Node::bool(true)),
-        ["next", "hop", "self", "ibgp"] => Outcome::Dropped("told this node's address for routes by iBGP alone; `next_hop_self: force` does so for all".into()),
+        ["next", "hop", "self", "ibgp"] => Outcome::Dropped(
+            "told this node's address for routes by iBGP alone; `next_hop_self: force` does so for all"
+                .into(),
+        ),
         ["next", "hop", "self", ..] => match statement.after(3).switch() {
             Some(true) => Outcome::key("next_hop_self", Node::text("force")),
             Some(false) => Outcome::key("next_hop_self", Node::bool(false)),
-            None => Outcome::Dropped("has a value that is not understood: expected on, off, ebgp or ibgp".into()),
+            None => {
+                Outcome::Dropped("has a value that is not understood: expected on, off, ebgp or ibgp".into())
+            }
         },
         ["next", "hop", "keep", "ibgp"] => Outcome::Needless("next hops of routes by iBGP are kept"),
         ["next", "hop", "keep", "ebgp"] => Outcome::key("next_hop_unchanged", Node::bool(true)),
-        ["next", "hop", "keep", ..] => {
-            Outcome::key_or("next_hop_unchanged", statement.after(3).switch().map(Node::bool), "on, off, ebgp or ibgp")
-        }
-        ["next", "hop", "prefer", ..] => Outcome::Needless("of two next hops the global one is taken, and the link-local one where there is no other"),
-        _ => Outcome::Dropped("told a next hop of its own; set it in an export policy: `set: { next_hop: ADDRESS }`".into()),
+        ["next", "hop", "keep", ..] => Outcome::key_or(
+            "next_hop_unchanged",
+            statement.after(3).switch().map(Node::bool),
+            "on, off, ebgp or ibgp",
+        ),
+        ["next", "hop", "prefer", ..] => Outcome::Needless(
+            "of two next hops the global one is taken, and the link-local one where there is no other",
+        ),
+        _ => Outcome::Dropped(
+            "told a next hop of its own; set it in an export policy: `set: { next_hop: ADDRESS }`".into(),
+        ),
     }
 }

@@ -86,11 +86,7 @@ fn act(cursor: &mut Cursor<'_>, id: Id, ledger: &mut Ledger) -> Result<Result<Ac
     Ok(simple.and_then(|act| cursor.want(";").map(|()| act)))
 }
 
-fn conditional(
-    cursor: &mut Cursor<'_>,
-    id: Id,
-    ledger: &mut Ledger,
-) -> Result<Result<Act, Fault>, Fault> {
+fn conditional(cursor: &mut Cursor<'_>, id: Id, ledger: &mut Ledger) -> Result<Result<Act, Fault>, Fault> {
     let mut branches = Vec::new();
     loop {
         let condition = match expr::expression(cursor) {

@@ -50,7 +50,10 @@ impl Kind {
         for (index, part) in parts.iter().enumerate() {
             let words = words(part, most)?;
             let colon = if index == 0 { "" } else { ":" };
-            texts = texts.iter().flat_map(|text| words.iter().map(move |word| format!("{text}{colon}{word}"))).collect();
+            texts = texts
+                .iter()
+                .flat_map(|text| words.iter().map(move |word| format!("{text}{colon}{word}")))
+                .collect();
         }
         (texts.len() as u64 <= RANGE).then_some(texts)
     }

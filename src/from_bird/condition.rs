@@ -87,9 +87,13 @@ impl Scope<'_> {
     }
 
     fn defined(&self, arguments: &[Expr]) -> Result<Cond, Why> {
-        let [Expr::Name(name)] = arguments else { return Err("asks for something that is no attribute".into()) };
+        let [Expr::Name(name)] = arguments else {
+            return Err("asks for something that is no attribute".into());
+        };
         match name.as_str() {
-            "net" | "source" | "proto" | "from" | "ifname" | "gw" | "scope" | "dest" | "preference" => Ok(Cond::Is(true)),
+            "net" | "source" | "proto" | "from" | "ifname" | "gw" | "scope" | "dest" | "preference" => {
+                Ok(Cond::Is(true))
+            }
             "bgp_path" | "bgp_origin" | "bgp_next_hop" => Ok(self.from_bgp()),
             "bgp_local_pref" if self.way == Way::Import => Ok(Cond::Is(true)),
             _ => Err(format!("asks whether a route has `{name}`; {NOT_ASKED}")),
@@ -123,9 +127,10 @@ impl Scope<'_> {
     /// That what is asked for is still as it came.
     fn untouched(&self, cond: Cond) -> Result<Cond, Why> {
         match &cond {
-            Cond::Atom(atom) if self.touched.contains(atom.key()) => {
-                Err(format!("asks for `{}` after it was changed; ask first, in a statement above", atom.key()))
-            }
+            Cond::Atom(atom) if self.touched.contains(atom.key()) => Err(format!(
+                "asks for `{}` after it was changed; ask first, in a statement above",
+                atom.key()
+            )),
             _ => Ok(cond),
         }
     }
@@ -136,19 +141,23 @@ impl Scope<'_> {
             "source" => self.sources(value),
             "proto" => self.protocols(sign, value),
             "from" => Ok(neighbors(addresses(value).ok_or_else(|| odd(name))?)),
-            "bgp_next_hop" | "gw" => Ok(Cond::Atom(Atom::NextHops(networks(value).ok_or_else(|| odd(name))?))),
+            "bgp_next_hop" | "gw" => {
+                Ok(Cond::Atom(Atom::NextHops(networks(value).ok_or_else(|| odd(name))?)))
+            }
             "bgp_community" | "bgp_large_community" | "bgp_ext_community" => communities(name, value),
             "bgp_path" => paths(value),
             "bgp_origin" => match value {
-                Expr::Name(word) => origin(word).map(|word| Cond::Atom(Atom::Origin(word))).ok_or_else(|| odd(name)),
+                Expr::Name(word) => {
+                    origin(word).map(|word| Cond::Atom(Atom::Origin(word))).ok_or_else(|| odd(name))
+                }
                 _ => Err(odd(name)),
             },
             "ifname" | "ifindex" => Err(format!(
                 "asks for `{name}`, the device of a route; say in `native` which routes of the kernel are advertised"
             )),
-            "krt_source" | "krt_metric" | "dest" => Err(format!(
-                "asks for `{name}`; say in `native` which routes of the kernel are advertised"
-            )),
+            "krt_source" | "krt_metric" | "dest" => {
+                Err(format!("asks for `{name}`; say in `native` which routes of the kernel are advertised"))
+            }
             _ => Err(format!("asks for `{name}`; {NOT_ASKED}")),
         }
     }
@@ -161,7 +170,9 @@ impl Scope<'_> {
         }
         let bgp = names.contains(&"RTS_BGP");
         let own = names.contains(&"RTS_STATIC");
-        let found = ["RTS_DEVICE", "RTS_STATIC_DEVICE", "RTS_INHERIT", "RTS_PIPE"].iter().any(|name| names.contains(name));
+        let found = ["RTS_DEVICE", "RTS_STATIC_DEVICE", "RTS_INHERIT", "RTS_PIPE"]
+            .iter()
+            .any(|name| names.contains(name));
         if found && !own && self.way != Way::Import {
             return Err("tells routes that were found from those that were configured; say in `native` which are advertised".into());
         }
@@ -179,7 +190,9 @@ impl Scope<'_> {
             Some(Origin::Local) if self.way == Way::Import => Ok(Cond::Is(false)),
             Some(Origin::Local) => Ok(local()),
             Some(Origin::Neighbor(address)) => Ok(neighbors(vec![*address])),
-            None if sign == "~" => Err("asks for protocols by a pattern; name the neighbours in `neighbors`".into()),
+            None if sign == "~" => {
+                Err("asks for protocols by a pattern; name the neighbours in `neighbors`".into())
+            }
             None => Err("asks for a protocol that is not in the file".into()),
         }
     }
@@ -196,7 +209,8 @@ impl Scope<'_> {
             ("net", "len") => lengths(sign, value).ok_or_else(|| odd("net.len")),
             ("bgp_path", "last" | "last_nonaggregated" | "first") if sign == "=" || sign == "~" => {
                 let asns = numbers(value).ok_or_else(|| odd("bgp_path"))?;
-                let text = |asn: u64| if part == "first" { format!("^{asn}_") } else { format!("origin:{asn}") };
+                let text =
+                    |asn: u64| if part == "first" { format!("^{asn}_") } else { format!("origin:{asn}") };
                 Ok(Cond::Atom(Atom::AsPath(asns.into_iter().map(text).collect())))
             }
             ("bgp_path", "len") if (sign, value) == ("=", &Expr::Number(0)) => {

@@ -297,8 +297,12 @@ mod tests {
     #[test]
     fn sets_hold_prefixes_with_their_lengths() {
         let net = "10.0.0.0/8".parse().unwrap();
-        let expected = [(8, 8), (8, 32), (0, 8), (16, 24)].map(|(least, most)| Expr::Lengths(net, least, most));
-        assert_eq!(read("[ 10.0.0.0/8, 10.0.0.0/8+, 10.0.0.0/8-, 10.0.0.0/8{16,24} ]"), Expr::Set(expected.into()));
+        let expected =
+            [(8, 8), (8, 32), (0, 8), (16, 24)].map(|(least, most)| Expr::Lengths(net, least, most));
+        assert_eq!(
+            read("[ 10.0.0.0/8, 10.0.0.0/8+, 10.0.0.0/8-, 10.0.0.0/8{16,24} ]"),
+            Expr::Set(expected.into())
+        );
         let tuple = Expr::Tuple(vec![Expr::Number(1), Expr::Range(2, 5), Expr::Any]);
         assert_eq!(read("[(1, 2..5, *)]"), Expr::Set(vec![tuple]));
     }

@@ -66,7 +66,12 @@ pub(super) struct TooMany;
 /// What is still to be run on a way.
 enum Rest<'s> {
     Verdict(Verdict, Option<Place>),
-    Code { code: &'s [Code], arguments: Rc<Arguments>, depth: usize, then: Rc<Rest<'s>> },
+    Code {
+        code: &'s [Code],
+        arguments: Rc<Arguments>,
+        depth: usize,
+        then: Rc<Rest<'s>>,
+    },
     /// Here a function ends, where `return` goes on.
     Returned(Rc<Rest<'s>>),
 }
@@ -112,7 +117,11 @@ impl<'s, 'l> Flow<'s, 'l> {
     ///
     /// # Errors
     /// What of the condition has no counterpart.
-    pub(super) fn of_condition(self, expr: &Expr, place: Place) -> Result<Result<Vec<Rule>, TooMany>, String> {
+    pub(super) fn of_condition(
+        self,
+        expr: &Expr,
+        place: Place,
+    ) -> Result<Result<Vec<Rule>, TooMany>, String> {
         let cond = self.understood(expr, &Walked::default())?;
         let [yes, no] = [Verdict::Accept, Verdict::Reject]
             .map(|verdict| Rc::new(Then::Run(Rc::new(Rest::Verdict(verdict, Some(place))))));
@@ -152,12 +161,18 @@ impl<'s, 'l> Flow<'s, 'l> {
             Cond::Is(false) => self.open.push((Then::clone(no), walked)),
             Cond::Not(inner) => self.ask(*inner, no, yes, walked),
             Cond::Atom(atom) => self.ask_atom(&atom, yes, no, walked),
-            Cond::All(list) => self.ask_each(list, walked, |rest| {
-                (Rc::new(Then::Ask(Cond::All(rest), yes.clone(), no.clone())), no.clone())
-            }, yes),
-            Cond::Any(list) => self.ask_each(list, walked, |rest| {
-                (yes.clone(), Rc::new(Then::Ask(Cond::Any(rest), yes.clone(), no.clone())))
-            }, no),
+            Cond::All(list) => self.ask_each(
+                list,
+                walked,
+                |rest| (Rc::new(Then::Ask(Cond::All(rest), yes.clone(), no.clone())), no.clone()),
+                yes,
+            ),
+            Cond::Any(list) => self.ask_each(
+                list,
+                walked,
+                |rest| (yes.clone(), Rc::new(Then::Ask(Cond::Any(rest), yes.clone(), no.clone()))),
+                no,
+            ),
         }
     }
 
@@ -229,7 +244,8 @@ impl<'s, 'l> Flow<'s, 'l> {
             rest = match &line.act {
                 Act::Accept | Act::Reject => {
                     self.ledger.carried(line.id);
-                    let verdict = if matches!(line.act, Act::Accept) { Verdict::Accept } else { Verdict::Reject };
+                    let verdict =
+                        if matches!(line.act, Act::Accept) { Verdict::Accept } else { Verdict::Reject };
                     self.decide(verdict, Some(line.place), &walked);
                     return steps;
                 }
@@ -251,7 +267,8 @@ impl<'s, 'l> Flow<'s, 'l> {
                     }
                 }
                 Act::Call(Expr::Call(name, values)) => {
-                    let values: Vec<Expr> = values.iter().map(|value| substituted(value, &arguments)).collect();
+                    let values: Vec<Expr> =
+                        values.iter().map(|value| substituted(value, &arguments)).collect();
                     self.call(line, name, &values, depth, behind)
                 }
                 _ => {
@@ -279,7 +296,14 @@ impl<'s, 'l> Flow<'s, 'l> {
     }
 
     /// Runs a function's code in place of its call.
-    fn call(&mut self, line: &Code, name: &str, values: &[Expr], depth: usize, behind: Rc<Rest<'s>>) -> Rc<Rest<'s>> {
+    fn call(
+        &mut self,
+        line: &Code,
+        name: &str,
+        values: &[Expr],
+        depth: usize,
+        behind: Rc<Rest<'s>>,
+    ) -> Rc<Rest<'s>> {
         if depth >= FRAMES {
             self.ledger.dropped(line.id, format!("calls `{name}`, which calls itself"));
             return behind;
@@ -290,7 +314,12 @@ impl<'s, 'l> Flow<'s, 'l> {
                 self.ledger.carried(line.id);
                 self.ledger.carried(function.id);
                 let then = Rc::new(Rest::Returned(behind));
-                Rc::new(Rest::Code { code: function.code, arguments: Rc::new(arguments), depth: depth + 1, then })
+                Rc::new(Rest::Code {
+                    code: function.code,
+                    arguments: Rc::new(arguments),
+                    depth: depth + 1,
+                    then,
+                })
             }
             Err(why) => {
                 self.ledger.dropped(line.id, why);
@@ -341,7 +370,13 @@ impl<'s, 'l> Flow<'s, 'l> {
     }
 
     /// Says an `if` that only changes something in a rule that goes on; whether that could be done.
-    fn only_changes(&mut self, cond: &Cond, block: &'s [Code], arguments: &Arguments, walked: &mut Walked) -> bool {
+    fn only_changes(
+        &mut self,
+        cond: &Cond,
+        block: &'s [Code],
+        arguments: &Arguments,
+        walked: &mut Walked,
+    ) -> bool {
         let atoms: Vec<&Atom> = match cond {
             Cond::Atom(atom) => vec![atom],
             Cond::All(list) => {
@@ -355,7 +390,8 @@ impl<'s, 'l> Flow<'s, 'l> {
             _ => return false,
         };
         let Some(place) = block.first().map(|line| line.place) else { return false };
-        let changes_only = |line: &Code| matches!(line.act, Act::Print) || Changes::default().apply(&line.act).is_some();
+        let changes_only =
+            |line: &Code| matches!(line.act, Act::Print) || Changes::default().apply(&line.act).is_some();
         if !block.iter().all(changes_only) {
             return false;
         }
@@ -384,11 +420,15 @@ impl<'s, 'l> Flow<'s, 'l> {
     fn change(&mut self, line: &Code, arguments: &Arguments, changes: &mut Changes) {
         let act = match &line.act {
             Act::Print => {
-                return self.ledger.needless(line.id, "`linnet explain` and `linnet monitor` show what was decided");
+                return self
+                    .ledger
+                    .needless(line.id, "`linnet explain` and `linnet monitor` show what was decided");
             }
             Act::Other(fault) => {
                 let reason = fault.as_ref().map(|fault| fault.message.as_str()).unwrap_or("it is unknown");
-                let instead = format!("is code that is not carried over: {reason}; write it as a statement of the policy (docs/policy.md)");
+                let instead = format!(
+                    "is code that is not carried over: {reason}; write it as a statement of the policy (docs/policy.md)"
+                );
                 return self.ledger.dropped(line.id, instead);
             }
             Act::Assign(target, value) => Act::Assign(target.clone(), substituted(value, arguments)),
@@ -428,7 +468,7 @@ impl<'s, 'l> Flow<'s, 'l> {
 }
 
 /// The rules without those behind which one stands that does the same, and for more routes.
-fn without_needless(rules: Vec<Rule>) -> Vec<Rule> {
+pub(super) fn without_needless(rules: Vec<Rule>) -> Vec<Rule> {
     let mut kept: Vec<Rule> = Vec::new();
     for rule in rules.into_iter().rev() {
         let same = |next: &Rule| {

@@ -39,7 +39,8 @@ impl<'s> Functions<'s> {
     /// Takes a filter or function, if the statement is one; the last one of a name counts.
     pub(super) fn take(&mut self, statement: &'s Statement) {
         let words = statement.words();
-        let (Some(code), [kind @ ("filter" | "function"), name, ..]) = (statement.code(), words.as_slice()) else {
+        let (Some(code), [kind @ ("filter" | "function"), name, ..]) = (statement.code(), words.as_slice())
+        else {
             return;
         };
         let function = Function { id: statement.id, parameters: parameters(&statement.items), code };
@@ -52,9 +53,16 @@ impl<'s> Functions<'s> {
     /// # Errors
     /// There is no such function, or it takes other arguments.
     pub(super) fn call(&self, name: &str, arguments: &[Expr]) -> Result<(&Function<'s>, Arguments), String> {
-        let function = self.functions.get(name).ok_or_else(|| format!("calls `{name}`, which linnet's policies do not have"))?;
+        let function = self
+            .functions
+            .get(name)
+            .ok_or_else(|| format!("calls `{name}`, which linnet's policies do not have"))?;
         if function.parameters.len() != arguments.len() {
-            return Err(format!("calls `{name}` with {} arguments; it takes {}", arguments.len(), function.parameters.len()));
+            return Err(format!(
+                "calls `{name}` with {} arguments; it takes {}",
+                arguments.len(),
+                function.parameters.len()
+            ));
         }
         Ok((function, function.parameters.iter().cloned().zip(arguments.iter().cloned()).collect()))
     }
@@ -81,7 +89,9 @@ impl<'s> Functions<'s> {
     fn returned(&self, code: &[&[Code]], arguments: &Arguments, scope: &Scope<'_>) -> Result<Cond, String> {
         let steps = self.steps.get().checked_sub(1).ok_or("has too many ways to its value")?;
         self.steps.set(steps);
-        let Some((first, rest)) = code.split_first() else { return Err("does not always return a value".into()) };
+        let Some((first, rest)) = code.split_first() else {
+            return Err("does not always return a value".into());
+        };
         let Some((line, behind)) = first.split_first() else { return self.returned(rest, arguments, scope) };
         let then = |block| {
             let pieces: Vec<&[Code]> = [block, behind].into_iter().chain(rest.iter().copied()).collect();
@@ -145,7 +155,9 @@ pub(super) fn substituted(expr: &Expr, arguments: &Arguments) -> Expr {
         Expr::Method(of, name, arguments) => Expr::Method(boxed(of), name.clone(), list(arguments)),
         Expr::Not(inner) => Expr::Not(boxed(inner)),
         Expr::Binary(left, sign, right) => Expr::Binary(boxed(left), sign, boxed(right)),
-        Expr::Logic(first, more) => Expr::Logic(boxed(first), more.iter().map(|(sign, next)| (*sign, of(next))).collect()),
+        Expr::Logic(first, more) => {
+            Expr::Logic(boxed(first), more.iter().map(|(sign, next)| (*sign, of(next))).collect())
+        }
         Expr::Tuple(parts) => Expr::Tuple(list(parts)),
         Expr::Set(items) => Expr::Set(list(items)),
         other => other.clone(),

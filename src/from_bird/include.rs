@@ -38,7 +38,8 @@ pub(super) struct Gathered {
 
 /// Reads a file and all that it includes.
 pub(super) fn gather(name: &Path, text: &str, files: &dyn Files) -> Result<Gathered, (Names, Fault)> {
-    let mut gatherer = Gatherer { files, names: Names::default(), tokens: Vec::new(), values: HashMap::new() };
+    let mut gatherer =
+        Gatherer { files, names: Names::default(), tokens: Vec::new(), values: HashMap::new() };
     match gatherer.file(name, text, DEPTH) {
         Ok(()) => {
             let defined = gatherer.values.into_iter().map(|(name, value)| (name, value.used)).collect();
@@ -64,7 +65,9 @@ struct Value {
 impl Gatherer<'_> {
     fn file(&mut self, name: &Path, text: &str, depth: usize) -> Result<(), Fault> {
         let file = self.names.0.len();
-        let shown = name.file_name().map_or_else(|| name.display().to_string(), |name| name.to_string_lossy().into_owned());
+        let shown = name
+            .file_name()
+            .map_or_else(|| name.display().to_string(), |name| name.to_string_lossy().into_owned());
         self.names.0.push(shown.chars().filter(|letter| !letter.is_control()).collect());
         let tokens = lex::tokens(file, text)?;
         let mut rest = tokens.as_slice();
@@ -95,7 +98,10 @@ impl Gatherer<'_> {
         let found = self.files.find(from, pattern).map_err(|message| Fault::new(place, message))?;
         for (path, text) in found {
             if self.names.0.len() >= MAX_FILES {
-                return Err(Fault::new(place, format!("more than {MAX_FILES} files: does one include itself?")));
+                return Err(Fault::new(
+                    place,
+                    format!("more than {MAX_FILES} files: does one include itself?"),
+                ));
             }
             self.file(&path, &text, depth)?;
         }

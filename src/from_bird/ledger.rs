@@ -133,7 +133,8 @@ impl Ledger {
             if entry.fate.is_some() {
                 continue;
             }
-            let parent = entry.parent.and_then(|parent| self.get(parent)).and_then(|parent| parent.fate.clone());
+            let parent =
+                entry.parent.and_then(|parent| self.get(parent)).and_then(|parent| parent.fate.clone());
             let fate = match parent {
                 None | Some(Fate::Carried) => Fate::Dropped(format!(
                     "is nothing that this conversion knows; see what it did, and docs/migrating-from-bird.md for what linnet has like it"
@@ -150,5 +151,4 @@ impl Ledger {
     pub(super) fn entries(&self) -> impl Iterator<Item = (&Entry, &Fate)> {
         self.entries.iter().filter_map(|entry| Some((entry, entry.fate.as_ref()?)))
     }
-
 }

@@ -37,8 +37,8 @@ pub(super) enum Kind {
 
 /// The longer ones first.
 const SIGNS: &[&str] = &[
-    "[=", "=]", "!=", "!~", "<=", ">=", "&&", "||", "..", "->", "{", "}", "(", ")", "[", "]", ";", ",", ":", ".",
-    "=", "~", "!", "<", ">", "+", "-", "*", "/", "%", "&", "|", "?", "@", "$",
+    "[=", "=]", "!=", "!~", "<=", ">=", "&&", "||", "..", "->", "{", "}", "(", ")", "[", "]", ";", ",", ":",
+    ".", "=", "~", "!", "<", ">", "+", "-", "*", "/", "%", "&", "|", "?", "@", "$",
 ];
 
 impl Token {
@@ -102,7 +102,8 @@ impl<'t> Reader<'t> {
     where
         P: Parser<&'t str, Output = T, Error = nom::error::Error<&'t str>>,
     {
-        let (rest, value) = read.parse(self.rest).map_err(|_| Fault::new(self.place, unreadable(self.rest)))?;
+        let (rest, value) =
+            read.parse(self.rest).map_err(|_| Fault::new(self.place, unreadable(self.rest)))?;
         let length = self.rest.len() - rest.len();
         for letter in self.rest.get(..length).unwrap_or_default().chars() {
             if letter == '\n' {
@@ -170,12 +171,9 @@ fn address(input: &str) -> IResult<&str, Kind> {
 }
 
 fn number(input: &str) -> IResult<&str, Kind> {
-    let hexadecimal =
-        preceded(tag("0x"), cut(map_res(hex_digit1, |digits| u64::from_str_radix(digits, 16))));
-    let decimal = preceded(
-        nom::combinator::peek(digit1),
-        cut(map_res(digit1, |digits: &str| digits.parse::<u64>())),
-    );
+    let hexadecimal = preceded(tag("0x"), cut(map_res(hex_digit1, |digits| u64::from_str_radix(digits, 16))));
+    let decimal =
+        preceded(nom::combinator::peek(digit1), cut(map_res(digit1, |digits: &str| digits.parse::<u64>())));
     map(alt((hexadecimal, decimal)), Kind::Number).parse(input)
 }
 
@@ -211,8 +209,14 @@ mod tests {
     #[test]
     fn what_stands_together_is_one_token() {
         assert_eq!(texts("route 10.0.0.0/26 blackhole;"), ["route", "10.0.0.0/26", "blackhole", ";"]);
-        assert_eq!(texts("net~[fd00::/8{8,64}]"), ["net", "~", "[", "fd00::/8", "{", "8", ",", "64", "}", "]"]);
-        assert_eq!(texts("dead::beef bgp_path.len 1..5 0x1f"), ["dead::beef", "bgp_path", ".", "len", "1", "..", "5", "31"]);
+        assert_eq!(
+            texts("net~[fd00::/8{8,64}]"),
+            ["net", "~", "[", "fd00::/8", "{", "8", ",", "64", "}", "]"]
+        );
+        assert_eq!(
+            texts("dead::beef bgp_path.len 1..5 0x1f"),
+            ["dead::beef", "bgp_path", ".", "len", "1", "..", "5", "31"]
+        );
         assert_eq!(texts("fe80::1%'eth0.7' [= 1 * =]"), ["fe80::1", "%", "eth0.7", "[=", "1", "*", "=]"]);
         assert_eq!(texts("a /* b\n c */ d # e\n\"f # g\""), ["a", "d", "\"f # g\""]);
         assert_eq!(texts("::/0 case 1: x"), ["::/0", "case", "1", ":", "x"]);

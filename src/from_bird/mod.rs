@@ -154,7 +154,9 @@ fn converted(
 /// The document with a head, and with what was left out at its end.
 fn with_remarks(names: &Names, document: String, conversion: &Conversion) -> String {
     let file = names.0.first().map_or("?", String::as_str);
-    let mut text = format!("# Made from {file} by `linnet config from-bird`; beside each key stands the statement that it came from.\n{document}");
+    let mut text = format!(
+        "# Made from {file} by `linnet config from-bird`; beside each key stands the statement that it came from.\n{document}"
+    );
     let mut remarks = |head: &str, list: Vec<String>| {
         if !list.is_empty() {
             text += &format!("\n# {head}\n");
@@ -164,7 +166,10 @@ fn with_remarks(names: &Names, document: String, conversion: &Conversion) -> Str
     let line = |(account, why): (&Account, &str)| format!("{} {}: {why}", account.place, account.statement);
     remarks("Not carried over:", conversion.dropped().map(line).collect());
     let secret = |secret: &Secret| format!("{}, from {}", secret.file, secret.place);
-    remarks("Files that have to be made, with a password in each:", conversion.secrets.iter().map(secret).collect());
+    remarks(
+        "Files that have to be made, with a password in each:",
+        conversion.secrets.iter().map(secret).collect(),
+    );
     remarks("Not needed:", conversion.needless().map(line).collect());
     text
 }

@@ -53,7 +53,8 @@ impl<'s> Native<'s> {
             ["protocol", "static", ..] => self.statics(statement, book),
             ["protocol", "direct", ..] => self.directs(statement, book),
             ["protocol", "device", ..] => {
-                book.ledger.needless(statement.id, "the kernel tells of its links by itself; nothing is scanned");
+                book.ledger
+                    .needless(statement.id, "the kernel tells of its links by itself; nothing is scanned");
             }
             _ => {}
         }
@@ -82,14 +83,21 @@ impl<'s> Native<'s> {
                 kernel.imports = false;
                 ledger.needless(id, "nothing is taken from the kernel unless `native` says so");
             }
-            ["import", "all"] => ledger.needless(id, "which of the kernel's routes are advertised is said in native.kernel"),
+            ["import", "all"] => {
+                ledger.needless(id, "which of the kernel's routes are advertised is said in native.kernel")
+            }
             ["import", ..] => {
                 ledger.dropped(id, "chose among routes found in the kernel; say in native.kernel which are advertised: by device, protocol, `within`");
             }
             ["learn", ..] => kernel.learn = Some(id),
             ["persist", ..] => ledger.needless(id, "routes stay in the kernel where graceful restart is on"),
-            ["scan", "time", ..] => ledger.needless(id, "the kernel tells of each change; nothing is scanned"),
-            ["graceful", "restart", ..] => ledger.needless(id, "routes of a former run are always taken over, and go when the neighbours have been heard"),
+            ["scan", "time", ..] => {
+                ledger.needless(id, "the kernel tells of each change; nothing is scanned")
+            }
+            ["graceful", "restart", ..] => ledger.needless(
+                id,
+                "routes of a former run are always taken over, and go when the neighbours have been heard",
+            ),
             ["kernel", "table", ..] => match statement.after(2).number() {
                 Some(table) => {
                     self.table = Some((table, id));
@@ -102,15 +110,24 @@ impl<'s> Native<'s> {
                     self.metric = Some((metric, id));
                     ledger.carried(id);
                 }
-                _ => ledger.dropped(id, "let each route have its own metric; linnet's have one, native.metric"),
+                _ => {
+                    ledger.dropped(id, "let each route have its own metric; linnet's have one, native.metric")
+                }
             },
             ["merge", "paths", ..] => self.merge_paths(statement, book),
             ["device", "routes", ..] | ["netlink", "rx", "buffer", ..] | ["debug" | "mrtdump", ..] => {
                 ledger.needless(id, "linnet reads what it needs of the kernel by itself");
             }
-            ["table", "master" | "master4" | "master6"] => ledger.needless(id, "linnet has one table a family"),
-            ["preference", ..] => ledger.dropped(id, "preferred routes found in the kernel; linnet leaves that to the kernel's metrics"),
-            ["disabled", ..] => ledger.dropped(id, "had nothing put into the kernel; that is `native: { install: false }`"),
+            ["table", "master" | "master4" | "master6"] => {
+                ledger.needless(id, "linnet has one table a family")
+            }
+            ["preference", ..] => ledger.dropped(
+                id,
+                "preferred routes found in the kernel; linnet leaves that to the kernel's metrics",
+            ),
+            ["disabled", ..] => {
+                ledger.dropped(id, "had nothing put into the kernel; that is `native: { install: false }`")
+            }
             _ => ledger.dropped(id, "is nothing of the kernel's protocol that this conversion knows"),
         }
     }
@@ -122,12 +139,16 @@ impl<'s> Native<'s> {
         let _ = values.eat("on") || values.eat("yes");
         let limit = if values.eat("limit") { values.number::<u16>() } else { Some(PATHS) };
         match limit {
-            _ if off => book.ledger.needless(statement.id, "one next hop is used unless bgp.multipath says otherwise"),
+            _ if off => {
+                book.ledger.needless(statement.id, "one next hop is used unless bgp.multipath says otherwise")
+            }
             Some(limit) if limit > 0 && values.is_empty() => {
                 self.multipath = Some((limit, statement.id));
                 book.ledger.carried(statement.id);
             }
-            _ => book.ledger.dropped(statement.id, "has a value that is not understood: expected on, off or `limit`"),
+            _ => book
+                .ledger
+                .dropped(statement.id, "has a value that is not understood: expected on, off or `limit`"),
         }
     }
 
@@ -150,7 +171,9 @@ impl<'s> Native<'s> {
                     ledger.carried(id);
                 }
                 ["ipv4" | "ipv6", ..] => ledger.needless(id, "a prefix says its family by itself"),
-                ["check", "link", ..] | ["debug" | "mrtdump", ..] => ledger.needless(id, "linnet looks at the kernel's routes themselves"),
+                ["check", "link", ..] | ["debug" | "mrtdump", ..] => {
+                    ledger.needless(id, "linnet looks at the kernel's routes themselves")
+                }
                 _ => ledger.dropped(id, "is nothing of direct routes that this conversion knows"),
             }
         }
@@ -170,15 +193,20 @@ impl<'s> Native<'s> {
     /// Whose routes those of these protocols are: this node's own.
     pub(super) fn origins(statements: &[Statement]) -> impl Iterator<Item = (String, Origin)> {
         statements.iter().filter_map(|statement| match statement.words().as_slice() {
-            ["protocol", "kernel" | "static" | "direct" | "device", name, ..] => Some(((*name).to_owned(), Origin::Local)),
-            ["protocol", kind @ ("kernel" | "static" | "direct" | "device")] => Some((format!("{kind}1"), Origin::Local)),
+            ["protocol", "kernel" | "static" | "direct" | "device", name, ..] => {
+                Some(((*name).to_owned(), Origin::Local))
+            }
+            ["protocol", kind @ ("kernel" | "static" | "direct" | "device")] => {
+                Some((format!("{kind}1"), Origin::Local))
+            }
             _ => None,
         })
     }
 
     /// The section; `None` where there is nothing for it.
     pub(super) fn section(&self, policies: &mut Policies<'s>, book: &mut Book<'_>) -> Option<Line> {
-        let exports: Vec<&Filter<'s>> = self.kernels.iter().filter_map(|kernel| kernel.export.as_ref()).collect();
+        let exports: Vec<&Filter<'s>> =
+            self.kernels.iter().filter_map(|kernel| kernel.export.as_ref()).collect();
         let mut rules: Vec<Rule> = Vec::new();
         for filter in &exports {
             rules.extend(policies.rules(filter, Way::Kernel, book.ledger).unwrap_or_default());
@@ -189,11 +217,15 @@ impl<'s> Native<'s> {
         }
         let mut section = Map::new();
         let installs = rules.iter().any(|rule| rule.verdict == Verdict::Accept);
-        let comment = exports.first().map(|filter| filter.id).or_else(|| self.kernels.first().map(|kernel| kernel.id));
-        let comment = comment.map_or_else(|| "there is no `protocol kernel`".to_owned(), |id| book.comment(id));
+        let comment =
+            exports.first().map(|filter| filter.id).or_else(|| self.kernels.first().map(|kernel| kernel.id));
+        let comment =
+            comment.map_or_else(|| "there is no `protocol kernel`".to_owned(), |id| book.comment(id));
         section.push(("install".into(), Node::bool(installs).with(comment)));
         for (key, value) in [("table", self.table), ("metric", self.metric)] {
-            section.extend(value.map(|(value, id)| (key.to_owned(), Node::number(value).with(book.comment(id)))));
+            section.extend(
+                value.map(|(value, id)| (key.to_owned(), Node::number(value).with(book.comment(id)))),
+            );
         }
         let kept_out = self.kept_out(&rules, &exports, book);
         self.own(&rules, installs, &kept_out, &mut section, book);
@@ -202,7 +234,14 @@ impl<'s> Native<'s> {
     }
 
     /// Blocks, services, and what is kept out of the kernel besides.
-    fn own(&self, rules: &[Rule], installs: bool, kept_out: &[IpNet], section: &mut Map, book: &mut Book<'_>) {
+    fn own(
+        &self,
+        rules: &[Rule],
+        installs: bool,
+        kept_out: &[IpNet],
+        section: &mut Map,
+        book: &mut Book<'_>,
+    ) {
         let kind = |net: IpNet| match lets_by(rules, net) {
             _ if !installs => "advertise",
             Some(false) => "services",
@@ -216,7 +255,10 @@ impl<'s> Native<'s> {
             for hole in self.blackholes.iter().filter(|hole| kind(hole.net) == key) {
                 let wider = |block: &&IpNet| **block != hole.net && block.contains(&hole.net);
                 if let Some(block) = blocks.iter().find(wider) {
-                    book.ledger.needless(hole.id, format!("is within the block {block}, which is advertised in its place"));
+                    book.ledger.needless(
+                        hole.id,
+                        format!("is within the block {block}, which is advertised in its place"),
+                    );
                 } else if seen.contains(&hole.net) {
                     book.ledger.needless(hole.id, "stands in the file above, too");
                 } else {
@@ -229,7 +271,8 @@ impl<'s> Native<'s> {
                 section.push((key.into(), Node::List(list).plain()));
             }
         }
-        let more: Vec<&IpNet> = kept_out.iter().filter(|net| !seen.iter().any(|own| own.contains(*net))).collect();
+        let more: Vec<&IpNet> =
+            kept_out.iter().filter(|net| !seen.iter().any(|own| own.contains(*net))).collect();
         if !more.is_empty() {
             section.push(("no_install".into(), Node::texts(more.iter().map(|net| net.to_string())).plain()));
         }
@@ -248,7 +291,8 @@ impl<'s> Native<'s> {
             }
         }
         let last = rules.iter().rev().find(|rule| rule.guard.is_empty());
-        odd |= last.is_some_and(|rule| rule.verdict == Verdict::Reject) && rules.iter().any(|rule| rule.verdict == Verdict::Accept);
+        odd |= last.is_some_and(|rule| rule.verdict == Verdict::Reject)
+            && rules.iter().any(|rule| rule.verdict == Verdict::Accept);
         if odd && let Some(filter) = exports.first() {
             book.ledger.dropped(filter.id, "chose which routes go into the kernel by more than prefixes that stay out; native.no_install says those, an import policy what is taken at all");
         }
@@ -318,7 +362,9 @@ fn lets_by(rules: &[Rule], net: IpNet) -> Option<bool> {
             holds &= match atom {
                 Atom::Prefixes(ranges) => ranges.iter().any(|range| range.contains(net)),
                 Atom::Neighbors(list) => list.iter().any(|neighbor| neighbor == "local"),
-                Atom::Families(list) => list.contains(&if net.addr().is_ipv4() { "ipv4-unicast" } else { "ipv6-unicast" }),
+                Atom::Families(list) => {
+                    list.contains(&if net.addr().is_ipv4() { "ipv4-unicast" } else { "ipv6-unicast" })
+                }
                 _ => return None,
             };
         }

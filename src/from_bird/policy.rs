@@ -8,7 +8,7 @@ use super::code::Code;
 use super::condition::{Origin, Way};
 use super::cursor::Cursor;
 use super::expr::{self, Expr};
-use super::flow::{Flow, Rule, TooMany, Verdict};
+use super::flow::{self, Flow, Rule, TooMany, Verdict};
 use super::functions::Functions;
 use super::ledger::{Id, Ledger};
 use super::lex::Token;
@@ -98,7 +98,8 @@ impl<'s> Policies<'s> {
             Kind::Where(tokens) => self.of_tokens(tokens, filter, way, ledger),
             Kind::Named(name) => self.of_name(name, filter.id, way, ledger),
         };
-        if found.is_some() {
+        // Whether a word alone is written down is for others to say.
+        if found.is_some() && !matches!(filter.kind, Kind::All | Kind::None) {
             ledger.carried(filter.id);
         }
         found
@@ -109,7 +110,13 @@ impl<'s> Policies<'s> {
         few(rules, id, ledger)
     }
 
-    fn of_tokens(&self, tokens: &[Token], filter: &Filter<'s>, way: Way, ledger: &mut Ledger) -> Option<Vec<Rule>> {
+    fn of_tokens(
+        &self,
+        tokens: &[Token],
+        filter: &Filter<'s>,
+        way: Way,
+        ledger: &mut Ledger,
+    ) -> Option<Vec<Rule>> {
         let mut cursor = Cursor::new(tokens);
         let expr = match expr::expression(&mut cursor) {
             Ok(expr) if cursor.peek().is_none() => expr,
@@ -122,7 +129,9 @@ impl<'s> Policies<'s> {
                 return None;
             }
         };
-        let asked = match Flow::new(way, &self.functions, &self.protocols, ledger).of_condition(&expr, filter.place) {
+        let asked = match Flow::new(way, &self.functions, &self.protocols, ledger)
+            .of_condition(&expr, filter.place)
+        {
             Ok(rules) => rules,
             Err(why) => {
                 ledger.dropped(filter.id, why);
@@ -163,7 +172,12 @@ impl<'s> Policies<'s> {
         let mut lists: Vec<(&'static str, Vec<Rule>)> = Vec::new();
         for (family, filter) in filters {
             // What cannot be said refuses: nothing is to get out that a filter held back.
-            let refused = vec![Rule { guard: Guard::new(), changes: Changes::default(), verdict: Verdict::Reject, place: None }];
+            let refused = vec![Rule {
+                guard: Guard::new(),
+                changes: Changes::default(),
+                verdict: Verdict::Reject,
+                place: None,
+            }];
             let rules = match filter {
                 Some(filter) => self.rules(filter, way, ledger).unwrap_or(refused),
                 None if way == Way::Import => vec![end(Verdict::Accept, Place::default())],
@@ -182,7 +196,7 @@ impl<'s> Policies<'s> {
         }
         let rules = lists.into_iter().flat_map(|(family, rules)| of_family(family, rules)).collect();
         let rules = [rules, vec![end(Verdict::Reject, Place::default())]].concat();
-        self.named(None, owner, way, rules)
+        self.named(None, owner, way, flow::without_needless(rules))
     }
 
     /// The name under which there are these rules, or will be.
@@ -232,7 +246,11 @@ impl<'s> Policies<'s> {
     /// The `policy` section; `None` where there is nothing in it.
     pub(super) fn section(&self, names: &Names) -> Option<Line> {
         let whole = |name: &str, verdict: &str| {
-            Node::Map(vec![("name".into(), Node::text(name).plain()), ("default".into(), Node::text(verdict).plain())]).plain()
+            Node::Map(vec![
+                ("name".into(), Node::text(name).plain()),
+                ("default".into(), Node::text(verdict).plain()),
+            ])
+            .plain()
         };
         let mut list = Vec::new();
         if self.used_all {
@@ -263,7 +281,8 @@ fn end(verdict: Verdict, place: Place) -> Rule {
 
 /// Whether two lists do the same, wherever they stand.
 fn same(a: &[Rule], b: &[Rule]) -> bool {
-    let alike = |(a, b): (&Rule, &Rule)| (&a.guard, &a.changes, a.verdict) == (&b.guard, &b.changes, b.verdict);
+    let alike =
+        |(a, b): (&Rule, &Rule)| (&a.guard, &a.changes, a.verdict) == (&b.guard, &b.changes, b.verdict);
     a.len() == b.len() && a.iter().zip(b).all(alike)
 }
 
@@ -278,7 +297,13 @@ fn of_family(family: &'static str, rules: Vec<Rule>) -> Vec<Rule> {
 
 /// A name that a policy may have.
 pub(super) fn clean(name: &str) -> String {
-    let letter = |letter: char| if letter.is_whitespace() || letter.is_control() || matches!(letter, ',' | '/') { '-' } else { letter };
+    let letter = |letter: char| {
+        if letter.is_whitespace() || letter.is_control() || matches!(letter, ',' | '/') {
+            '-'
+        } else {
+            letter
+        }
+    };
     name.chars().map(letter).collect()
 }
 
@@ -352,7 +377,8 @@ fn changed(changes: &Changes) -> Map {
         map.push(("communities".into(), Node::Map(communities).plain()));
     }
     if let Some((asn, count)) = changes.prepend {
-        let prepend = vec![("asn".into(), Node::number(asn).plain()), ("count".into(), Node::number(count).plain())];
+        let prepend =
+            vec![("asn".into(), Node::number(asn).plain()), ("count".into(), Node::number(count).plain())];
         map.push(("prepend".into(), Node::Map(prepend).plain()));
     }
     if let Some(next_hop) = &changes.next_hop {
@@ -367,7 +393,8 @@ fn changed(changes: &Changes) -> Map {
 /// Says of filters and functions that nobody uses, and of code that no route gets to, that this is so.
 pub(super) fn unused(statements: &[Statement], ledger: &mut Ledger) {
     for statement in statements {
-        if matches!(statement.words().first(), Some(&("filter" | "function"))) && ledger.is_open(statement.id) {
+        if matches!(statement.words().first(), Some(&("filter" | "function"))) && ledger.is_open(statement.id)
+        {
             ledger.needless(statement.id, "no protocol uses it");
         }
     }

@@ -87,7 +87,9 @@ fn local(statement: &Statement, peer: &mut Peer<'_>) -> Outcome {
     match (values.is_empty(), keys.is_empty()) {
         (true, false) => Outcome::Keys(keys),
         (true, true) => Outcome::Noted,
-        (false, _) => Outcome::Dropped("has a value that is not understood: expected an address, `port` or `as`".into()),
+        (false, _) => {
+            Outcome::Dropped("has a value that is not understood: expected an address, `port` or `as`".into())
+        }
     }
 }
 
@@ -146,12 +148,24 @@ fn times(statement: &Statement, peer: &mut Peer<'_>) -> Option<Outcome> {
         ["min", "hold", "time", ..] => seconds(3, "min_hold_time"),
         ["send", "hold", "time", ..] => seconds(3, "send_hold_time"),
         ["connect", "retry", "time", ..] => seconds(3, "connect_retry"),
-        ["connect", "delay", "time", ..] => Outcome::Needless("linnetd dials at once, and then every `connect_retry` seconds"),
+        ["connect", "delay", "time", ..] => {
+            Outcome::Needless("linnetd dials at once, and then every `connect_retry` seconds")
+        }
         ["startup", "hold", "time", ..] => Outcome::Needless("an OPEN is waited for as RFC 4271 says"),
-        ["error", "wait", "time", ..] => Outcome::Needless("after an error linnetd waits by itself, longer if it happens again"),
-        ["error", "forget", "time", ..] => Outcome::Needless("errors are forgotten when a session has been up"),
-        ["min", "keepalive", "time", ..] => Outcome::Dropped("bounded how often keepalives are sent; the least hold time does: `min_hold_time`".into()),
-        ["disable", "after", ..] => unless_off(statement, 3, "kept the session down after an error; linnetd tries again, `linnet neighbor ADDR shutdown` keeps it down"),
+        ["error", "wait", "time", ..] => {
+            Outcome::Needless("after an error linnetd waits by itself, longer if it happens again")
+        }
+        ["error", "forget", "time", ..] => {
+            Outcome::Needless("errors are forgotten when a session has been up")
+        }
+        ["min", "keepalive", "time", ..] => Outcome::Dropped(
+            "bounded how often keepalives are sent; the least hold time does: `min_hold_time`".into(),
+        ),
+        ["disable", "after", ..] => unless_off(
+            statement,
+            3,
+            "kept the session down after an error; linnetd tries again, `linnet neighbor ADDR shutdown` keeps it down",
+        ),
         _ => return None,
     })
 }
@@ -184,7 +198,9 @@ fn session<'s>(statement: &'s Statement, peer: &mut Peer<'s>, book: &mut Book<'_
     Some(match words.as_slice() {
         ["direct"] => {
             peer.own.hops |= peer.whole.hops.take().is_some();
-            Outcome::Needless("an external neighbour is on the link unless `multihop` is set; an internal one may be anywhere")
+            Outcome::Needless(
+                "an external neighbour is on the link unless `multihop` is set; an internal one may be anywhere",
+            )
         }
         ["multihop", ..] => {
             let mut values = statement.after(1);
@@ -213,17 +229,36 @@ fn session<'s>(statement: &'s Statement, peer: &mut Peer<'s>, book: &mut Book<'_
             Outcome::Noted
         }
         ["setkey", ..] => Outcome::Needless("Linux takes the key from the process"),
-        ["authentication", ..] => Outcome::Dropped("named how segments are signed; that is `password_file` (TCP-MD5) or `tcp_ao`".into()),
+        ["authentication", ..] => Outcome::Dropped(
+            "named how segments are signed; that is `password_file` (TCP-MD5) or `tcp_ao`".into(),
+        ),
         ["passive", ..] => switched(statement, 1, "passive"),
         ["bfd", ..] => bfd::of_peer(statement, peer, book),
         ["rr", "client"] => Outcome::key("route_reflector_client", Node::bool(true)),
         ["rr", "cluster", "id", ..] => cluster(statement, peer),
-        ["rs", "client", ..] => Outcome::Dropped("made this node a route server, which leaves its AS out of paths; linnet is none".into()),
-        ["strict", "bind", ..] => unless_off(statement, 2, "listened at the local address only; name it in bgp.listen.addresses"),
-        ["free", "bind", ..] => unless_off(statement, 2, "bound to addresses that the node has not yet; bring the address up before linnetd"),
-        ["check", "link", ..] => unless_off(statement, 2, "ended the session when the link went down; `bfd: true` notices that, and more"),
-        ["enable", "route", "refresh", ..] | ["enable", "enhanced", "route", "refresh", ..] | ["enable", "as4", ..]
-        | ["enable", "extended", "messages", ..] | ["capabilities", ..] | ["advertise", "ipv4", ..] | ["interpret", "communities", ..] => {
+        ["rs", "client", ..] => Outcome::Dropped(
+            "made this node a route server, which leaves its AS out of paths; linnet is none".into(),
+        ),
+        ["strict", "bind", ..] => {
+            unless_off(statement, 2, "listened at the local address only; name it in bgp.listen.addresses")
+        }
+        ["free", "bind", ..] => unless_off(
+            statement,
+            2,
+            "bound to addresses that the node has not yet; bring the address up before linnetd",
+        ),
+        ["check", "link", ..] => unless_off(
+            statement,
+            2,
+            "ended the session when the link went down; `bfd: true` notices that, and more",
+        ),
+        ["enable", "route", "refresh", ..]
+        | ["enable", "enhanced", "route", "refresh", ..]
+        | ["enable", "as4", ..]
+        | ["enable", "extended", "messages", ..]
+        | ["capabilities", ..]
+        | ["advertise", "ipv4", ..]
+        | ["interpret", "communities", ..] => {
             let off = words.last().is_some_and(|word| matches!(*word, "off" | "no"));
             if off {
                 Outcome::Dropped("switched off what linnet always offers".into())
@@ -233,7 +268,11 @@ fn session<'s>(statement: &'s Statement, peer: &mut Peer<'s>, book: &mut Book<'_
         }
         ["advertise", "hostname", ..] => switched(statement, 2, "fqdn"),
         ["require", "roles", ..] => switched(statement, 2, "role_strict"),
-        ["require", ..] => unless_off(statement, words.len(), "refused neighbours without a capability; linnet shows in `linnet neighbor ADDR` what was agreed on"),
+        ["require", ..] => unless_off(
+            statement,
+            words.len(),
+            "refused neighbours without a capability; linnet shows in `linnet neighbor ADDR` what was agreed on",
+        ),
         ["tx", "size", "warning", ..] => Outcome::Needless("a slow neighbour costs no memory"),
         _ => return None,
     })
@@ -250,7 +289,9 @@ fn cluster(statement: &Statement, peer: &mut Peer<'_>) -> Outcome {
             peer.own.cluster = Some((id, statement.id));
             Outcome::Noted
         }
-        None => Outcome::Dropped("has a value that is not understood: expected an IPv4 address or a number".into()),
+        None => Outcome::Dropped(
+            "has a value that is not understood: expected an IPv4 address or a number".into(),
+        ),
     }
 }
 

@@ -29,7 +29,10 @@ impl<'d> Speakers<'d> {
             ["protocol", "kernel" | "static" | "direct" | "device", ..] => {}
             ["protocol", "bfd", ..] => bfd::protocol(statement, &mut self.speaker.bfd, book),
             ["protocol", kind, ..] => {
-                ledger.dropped(id, format!("ran `{kind}`, which linnet does not: keep BIRD for it, without its BGP"));
+                ledger.dropped(
+                    id,
+                    format!("ran `{kind}`, which linnet does not: keep BIRD for it, without its BGP"),
+                );
             }
             ["template", ..] => ledger.needless(id, "no protocol for BGP takes from it"),
             ["router", "id", ..] => match statement.after(2).ip() {
@@ -37,7 +40,8 @@ impl<'d> Speakers<'d> {
                     self.speaker.router_id = Some((ip, id));
                     ledger.carried(id);
                 }
-                _ => ledger.dropped(id, "took the router id from an interface; linnet wants it said: bgp.router_id"),
+                _ => ledger
+                    .dropped(id, "took the router id from an interface; linnet wants it said: bgp.router_id"),
             },
             ["listen", "bgp", ..] => self.listen(statement, book),
             ["include", ..] => ledger.carried(id),
@@ -48,18 +52,32 @@ impl<'d> Speakers<'d> {
                     ledger.needless(id, "nothing uses the name");
                 }
             }
-            ["log" | "debug" | "mrtdump" | "timeformat" | "cli", ..] => ledger.needless(id, "the log goes to stderr or the journal, and its level is set with `RUST_LOG`"),
-            ["watchdog", ..] | ["threads", ..] | ["hostname", ..] | ["eval", ..] => ledger.needless(id, "linnetd has nothing of the kind to be set"),
-            ["graceful", "restart", "wait", ..] => ledger.needless(id, "linnetd waits until every neighbour has been heard, or 120 seconds"),
-            ["ipv4" | "ipv6" | "vpn4" | "vpn6" | "roa4" | "roa6" | "eth" | "flow4" | "flow6" | "mpls", ..] | ["table" | "roa", ..] => {
+            ["log" | "debug" | "mrtdump" | "timeformat" | "cli", ..] => ledger
+                .needless(id, "the log goes to stderr or the journal, and its level is set with `RUST_LOG`"),
+            ["watchdog", ..] | ["threads", ..] | ["hostname", ..] | ["eval", ..] => {
+                ledger.needless(id, "linnetd has nothing of the kind to be set")
+            }
+            ["graceful", "restart", "wait", ..] => {
+                ledger.needless(id, "linnetd waits until every neighbour has been heard, or 120 seconds")
+            }
+            [
+                "ipv4" | "ipv6" | "vpn4" | "vpn6" | "roa4" | "roa6" | "eth" | "flow4" | "flow6" | "mpls",
+                ..,
+            ]
+            | ["table" | "roa", ..] => {
                 let default = matches!(words.as_slice(), [_, "table", "master4" | "master6"]);
                 if default {
                     ledger.needless(id, "linnet has one table a family");
                 } else {
-                    ledger.dropped(id, "made a table of its own; linnet has one a family, and policies say what goes where");
+                    ledger.dropped(
+                        id,
+                        "made a table of its own; linnet has one a family, and policies say what goes where",
+                    );
                 }
             }
-            ["attribute", ..] => ledger.dropped(id, "made an attribute of the file's own; mark routes with a community"),
+            ["attribute", ..] => {
+                ledger.dropped(id, "made an attribute of the file's own; mark routes with a community")
+            }
             _ => {}
         }
     }
@@ -83,7 +101,10 @@ impl<'d> Speakers<'d> {
             self.speaker.listen = Some((addresses, port, statement.id));
             book.ledger.carried(statement.id);
         } else {
-            book.ledger.dropped(statement.id, "has a value that is not understood: expected `address`, `port`, `dual` or `v6only`");
+            book.ledger.dropped(
+                statement.id,
+                "has a value that is not understood: expected `address`, `port`, `dual` or `v6only`",
+            );
         }
     }
 }

@@ -27,12 +27,18 @@ impl<'s> Native<'s> {
             match words.as_slice() {
                 ["route", ..] => self.route(setting, book),
                 ["ipv4" | "ipv6", ..] => ledger.needless(id, "a prefix says its family by itself"),
-                ["import", "all"] | ["export", "none"] => ledger.needless(id, "what is in `native` is advertised where the policies let it"),
+                ["import", "all"] | ["export", "none"] => {
+                    ledger.needless(id, "what is in `native` is advertised where the policies let it")
+                }
                 ["check", "link", ..] | ["scan", "time", ..] | ["debug" | "mrtdump", ..] => {
                     ledger.needless(id, "linnet looks at the kernel's routes themselves");
                 }
-                ["igp", "table", ..] | ["table", ..] => ledger.dropped(id, "used a table of its own; linnet has one a family"),
-                ["preference", ..] => ledger.needless(id, "this node's own routes are preferred to all others"),
+                ["igp", "table", ..] | ["table", ..] => {
+                    ledger.dropped(id, "used a table of its own; linnet has one a family")
+                }
+                ["preference", ..] => {
+                    ledger.needless(id, "this node's own routes are preferred to all others")
+                }
                 _ => ledger.dropped(id, "is nothing of static routes that this conversion knows"),
             }
         }
@@ -44,7 +50,9 @@ impl<'s> Native<'s> {
         let Some(net) = values.net() else {
             return book.ledger.dropped(id, "is no route that is understood: expected a prefix");
         };
-        let kind = ["blackhole", "unreachable", "prohibit", "drop", "reject"].into_iter().find(|word| values.eat(word));
+        let kind = ["blackhole", "unreachable", "prohibit", "drop", "reject"]
+            .into_iter()
+            .find(|word| values.eat(word));
         match kind {
             Some("blackhole" | "drop") => {
                 let attributes = attributes(statement.code().unwrap_or_default(), book);
@@ -71,9 +79,15 @@ fn attributes(code: &[Code], book: &mut Book<'_>) -> Changes {
             Some(Ok(())) => {
                 let Changes { origin, next_hop, prepend, remove, .. } = &next;
                 let other = origin.is_some() || next_hop.is_some() || prepend.is_some() || !remove.is_empty();
-                let steps = [&next.local_pref, &next.med].into_iter().flatten().any(|value| value.starts_with(['+', '-']));
+                let steps = [&next.local_pref, &next.med]
+                    .into_iter()
+                    .flatten()
+                    .any(|value| value.starts_with(['+', '-']));
                 if other || steps {
-                    book.ledger.dropped(line.id, "sets what a prefix of `native` does not have; an export policy can set it");
+                    book.ledger.dropped(
+                        line.id,
+                        "sets what a prefix of `native` does not have; an export policy can set it",
+                    );
                 } else {
                     changes = next;
                     book.ledger.carried(line.id);

@@ -47,7 +47,8 @@ fn checked(yaml: &str) -> Config {
         None => line.to_owned(),
     };
     let yaml: Vec<String> = yaml.lines().map(line).collect();
-    Config::parse("linnet.yaml", &yaml.join("\n")).unwrap_or_else(|faults| panic!("{faults}\n{}", yaml.join("\n")))
+    Config::parse("linnet.yaml", &yaml.join("\n"))
+        .unwrap_or_else(|faults| panic!("{faults}\n{}", yaml.join("\n")))
 }
 
 /// `BLESS=1` writes the files anew; the difference is then for a person to judge.
@@ -135,7 +136,9 @@ fn ways_through_a_filter_are_statements() {
         let (policy, dropped) = policy_of(&format!("filter f {{ {code} }}"));
         let unnamed: Vec<&str> = policy.split("name: \"bird.cfg:1\" ").collect();
         let unnamed = unnamed.concat();
-        let unnamed = ["-2", "-3"].iter().fold(unnamed, |text, number| text.replace(&format!("name: \"bird.cfg:1{number}\" "), ""));
+        let unnamed = ["-2", "-3"]
+            .iter()
+            .fold(unnamed, |text, number| text.replace(&format!("name: \"bird.cfg:1{number}\" "), ""));
         let unnamed = unnamed.trim_start_matches("statements: - ").replace("name: end ", "");
         assert_eq!((unnamed.as_str(), dropped.len()), (expected, 0), "{code}: {dropped:?}");
     }
@@ -150,7 +153,11 @@ fn functions_stand_where_they_are_called() {
     );
     assert!(dropped.is_empty(), "{dropped:?}");
     assert!(policy.contains("[\"10.0.0.0/8 le 32\"] action: accept"), "{policy}");
-    assert!(policy.contains("[\"11.0.0.0/8 le 32\"] set: local_pref: 200 action: accept") && !policy.contains("300"), "{policy}");
+    assert!(
+        policy.contains("[\"11.0.0.0/8 le 32\"] set: local_pref: 200 action: accept")
+            && !policy.contains("300"),
+        "{policy}"
+    );
 }
 
 #[test]
@@ -162,7 +169,10 @@ fn what_cannot_be_said_is_named_and_the_rest_is_kept() {
         ("case net.len { 24: accept; else: reject; } accept;", "not carried over: expected"),
         ("if net ~ then reject; accept;", "expected a value, found `then`"),
         ("nobody(); accept;", "calls `nobody`"),
-        ("if (1,1) ~ bgp_community && (1,2) ~ bgp_community then reject; accept;", "two things of `communities` at once"),
+        (
+            "if (1,1) ~ bgp_community && (1,2) ~ bgp_community then reject; accept;",
+            "two things of `communities` at once",
+        ),
         ("bgp_community.add((1,1)); if (1,1) ~ bgp_community then reject; accept;", "after it was changed"),
     ] {
         let (_, dropped) = policy_of(&format!("filter f {{ {code} }}"));
@@ -177,7 +187,8 @@ fn what_cannot_be_said_is_named_and_the_rest_is_kept() {
 
 /// Every statement of the parsed text.
 fn statements(text: &str) -> Vec<String> {
-    let gathered = include::gather(Path::new("bird.cfg"), text, &Nowhere).unwrap_or_else(|_| panic!("{text}"));
+    let gathered =
+        include::gather(Path::new("bird.cfg"), text, &Nowhere).unwrap_or_else(|_| panic!("{text}"));
     let mut ledger = Ledger::default();
     tree::read(&gathered.tokens, &mut ledger).unwrap();
     ledger.close();
@@ -206,7 +217,11 @@ fn what_is_said_to_be_carried_over_changes_the_configuration() {
         let setting = line.trim();
         // A verdict may be that of the next line, too.
         let verdict = ["accept", "reject"].iter().any(|word| setting.starts_with(word));
-        let one = line.starts_with("  ") && !verdict && setting.ends_with(';') && setting.matches(';').count() == 1 && !setting.contains('}');
+        let one = line.starts_with("  ")
+            && !verdict
+            && setting.ends_with(';')
+            && setting.matches(';').count() == 1
+            && !setting.contains('}');
         let place = format!("peers.cfg:{}:", number + 1);
         let account = whole.account.iter().find(|account| account.place.starts_with(&place));
         if !one || account.is_none_or(|account| account.fate != Fate::Carried) {
@@ -229,7 +244,10 @@ fn setting() -> impl Strategy<Value = String> {
 }
 
 fn block() -> impl Strategy<Value = String> {
-    let settings = || prop::collection::vec(setting(), 0..6).prop_map(|list| list.iter().map(|one| format!("{one};\n")).collect::<String>());
+    let settings = || {
+        prop::collection::vec(setting(), 0..6)
+            .prop_map(|list| list.iter().map(|one| format!("{one};\n")).collect::<String>())
+    };
     let head = "(protocol bgp [a-c]|protocol bgp [a-c] from [t-u]|template bgp [t-u]|protocol static|protocol kernel|protocol direct|protocol device|protocol bfd|protocol ospf o)";
     let family = "(ipv4|ipv6|evpn|vpn4)";
     prop_oneof![

@@ -10,8 +10,8 @@ use ipnet::IpNet;
 
 use super::code::{self, Code};
 use super::cursor::Cursor;
-use super::lex::{Kind, Token};
 use super::ledger::{Id, Ledger};
+use super::lex::{Kind, Token};
 use super::place::{Fault, Place};
 
 /// A statement.
@@ -50,11 +50,7 @@ pub(super) fn read(tokens: &[Token], ledger: &mut Ledger) -> Result<Vec<Statemen
     }
 }
 
-fn statement(
-    cursor: &mut Cursor<'_>,
-    parent: Option<Id>,
-    ledger: &mut Ledger,
-) -> Result<Statement, Fault> {
+fn statement(cursor: &mut Cursor<'_>, parent: Option<Id>, ledger: &mut Ledger) -> Result<Statement, Fault> {
     let place = cursor.place();
     let id = ledger.enter(place, parent);
     let mut items: Vec<Item> = Vec::new();

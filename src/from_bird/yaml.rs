@@ -64,10 +64,13 @@ pub(super) fn host(net: IpNet) -> String {
 const WORDS: [&str; 9] = ["true", "false", "null", "yes", "no", "on", "off", "y", "n"];
 
 fn quoted(text: &str) -> String {
-    let plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '/' | '_' | '-' | '%');
+    let plain =
+        |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '/' | '_' | '-' | '%');
     let begins = text.starts_with(|letter: char| letter.is_ascii_alphanumeric() || letter == '/');
     let other = WORDS.contains(&text.to_ascii_lowercase().as_str()) || text.parse::<f64>().is_ok();
-    let numeric = text.starts_with(|letter: char| letter.is_ascii_digit()) && !text.contains(['/', '-']) && text.parse::<std::net::Ipv4Addr>().is_err();
+    let numeric = text.starts_with(|letter: char| letter.is_ascii_digit())
+        && !text.contains(['/', '-'])
+        && text.parse::<std::net::Ipv4Addr>().is_err();
     if begins && !other && !numeric && text.chars().all(plain) {
         return text.to_owned();
     }
@@ -156,7 +159,27 @@ mod tests {
 
     #[test]
     fn texts_stay_texts() {
-        for text in ["10.0.0.1", "10.0.0.0/8", "10.0.0.0/8 le 32", "fd00::1", "65000:1", "on", "1e5", "1_0", "0x1f", "-x", "a: b", "a # b", "é\u{7}\\\"", "", "65001", "+10", "*:*", "2026-01-01", "^65001_"] {
+        for text in [
+            "10.0.0.1",
+            "10.0.0.0/8",
+            "10.0.0.0/8 le 32",
+            "fd00::1",
+            "65000:1",
+            "on",
+            "1e5",
+            "1_0",
+            "0x1f",
+            "-x",
+            "a: b",
+            "a # b",
+            "é\u{7}\\\"",
+            "",
+            "65001",
+            "+10",
+            "*:*",
+            "2026-01-01",
+            "^65001_",
+        ] {
             let map = vec![("key".to_owned(), Node::text(text).with("x"))];
             let read: serde_yaml::Value = serde_yaml::from_str(&document(&map)).unwrap();
             assert_eq!(read["key"], serde_yaml::Value::from(text), "{}", document(&map));

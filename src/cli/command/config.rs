@@ -27,7 +27,9 @@ pub(super) fn from_bird(file: &Path, output: &mut Output<'_>) -> Result<()> {
         let line = format!("the password of {} belongs into the file {}", secret.place, secret.file);
         anstream::eprintln!("{}", text::printable(&line));
     }
-    let line = |(account, why): (&from_bird::Account, &str)| format!("{} {}: {why}", account.place, account.statement);
+    let line = |(account, why): (&from_bird::Account, &str)| {
+        format!("{} {}: {why}", account.place, account.statement)
+    };
     let dropped: Vec<String> = conversion.dropped().map(line).collect();
     match dropped.len() {
         0 => Ok(()),

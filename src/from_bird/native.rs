@@ -310,12 +310,19 @@ impl<'s> Native<'s> {
                 book.ledger.needless(id, "nothing of it was imported");
                 continue;
             }
-            book.ledger.carried(id);
             let source = match (self.of_calico, self.table) {
                 (true, _) => ("device", Node::text("cali*")),
                 (false, Some((table, _))) => ("table", Node::number(table)),
-                (false, None) => ("table", Node::text("main")),
+                // All of the main table would be more than BIRD took: the networks of links, too.
+                (false, None) => {
+                    book.ledger.dropped(
+                        id,
+                        "took routes that other programs put into the kernel; name their protocol or device in native.kernel: `{ device: \"cali*\" }`",
+                    );
+                    continue;
+                }
             };
+            book.ledger.carried(id);
             list.push((source.0, source.1, id));
         }
         for (device, id) in &self.direct {

@@ -294,3 +294,19 @@ proptest! {
         let _ = of_text(&words.join(" "));
     }
 }
+
+/// A block of the guide, by its language.
+fn block_of_the_guide(language: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/migrating-from-bird.md");
+    let guide = std::fs::read_to_string(path).unwrap();
+    let block = guide.split(&format!("```{language}\n")).nth(1).and_then(|rest| rest.split("```").next());
+    block.unwrap().to_owned()
+}
+
+#[test]
+fn the_guide_shows_what_comes_of_its_file() {
+    let conversion = converted(&block_of_the_guide("bird"));
+    assert_eq!(conversion.dropped().count(), 0, "{}", conversion.yaml);
+    let shown: serde_yaml::Value = serde_yaml::from_str(&block_of_the_guide("yaml")).unwrap();
+    assert_eq!(meaning(&conversion), shown, "{}", conversion.yaml);
+}

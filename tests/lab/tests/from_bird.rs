@@ -11,11 +11,11 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use hub::{BOUND, Hub};
-use lab::{Daemon, daemon, skip_if, wait_until};
+use lab::{Daemon, Node, daemon, skip_if, wait_until};
 use serde_json::{Value, json};
 
 /// Files of one node each that BIRD 2.0 takes, and what `linnet config from-bird` says of them by its exit code.
-const FILES: [(&str, i32); 4] = [("mesh", 0), ("peers", 1), ("reflector", 0), ("live", 0)];
+const FILES: [(&str, i32); 4] = [("mesh", 0), ("peers", 1), ("reflector", 1), ("live", 0)];
 
 /// FRR in AS 65001, where a top-of-rack switch would be: routes of each kind that the node's filter tells apart.
 const FRR: &str = "router bgp 65001
@@ -83,10 +83,10 @@ fn linnetd_takes_what_comes_of_them() -> Result<()> {
     Ok(())
 }
 
-/// Everything that FRR has of the node's routes, and every route by BGP or by configuration in the node's kernel.
-fn seen(hub: &Hub) -> Result<(Value, Value)> {
+/// Everything that FRR has of the node's routes.
+fn at_frr(hub: &Hub) -> Result<Value> {
     let shown = hub.linnet.vtysh_json("show bgp ipv4 unicast neighbors 10.1.1.1 routes json")?;
-    let mut at_frr = serde_json::Map::new();
+    let mut routes = serde_json::Map::new();
     for prefix in shown["routes"].as_object().into_iter().flatten().map(|(prefix, _)| prefix) {
         let detail = hub.linnet.vtysh_json(&format!("show bgp ipv4 unicast {prefix} json"))?;
         let path = &detail["paths"][0];
@@ -97,27 +97,43 @@ fn seen(hub: &Hub) -> Result<(Value, Value)> {
             "origin": path["origin"],
             "next_hop": path["nexthops"][0]["ip"],
         });
-        at_frr.insert(prefix.clone(), route);
+        routes.insert(prefix.clone(), route);
     }
-    let routes = hub.spoke(1)?.json(&["ip", "-json", "-4", "route", "show"])?;
-    let ours =
-        |route: &&Value| !["kernel", "boot", "static"].iter().any(|other| route["protocol"] == **other);
-    let line = |route: &Value| json!([route["dst"], route["type"], route["gateway"], route["dev"]]);
-    let mut in_kernel: Vec<Value> = routes.as_array().into_iter().flatten().filter(ours).map(line).collect();
-    in_kernel.sort_by_key(Value::to_string);
-    // A blackhole has no device; some versions of ip name one all the same.
-    in_kernel.iter_mut().filter(|route| route[1] == "blackhole").for_each(|route| route[3] = Value::Null);
-    Ok((Value::Object(at_frr), in_kernel.into()))
+    Ok(routes.into())
+}
+
+/// What the node took of FRR's routes: prefixes, each with its LOCAL_PREF.
+fn taken(node: &Node, daemon: Daemon) -> Result<Vec<(String, u64)>> {
+    let mut taken = Vec::new();
+    if daemon == Daemon::Bird {
+        for line in node.birdc("show route protocol tor all")?.lines() {
+            if let (Some(value), Some((_, preference))) =
+                (line.trim().strip_prefix("BGP.local_pref: "), taken.last_mut())
+            {
+                *preference = value.parse()?;
+            } else if line.starts_with(|letter: char| letter.is_ascii_digit()) && line.contains('/') {
+                taken.push((line.split_whitespace().next().unwrap_or_default().to_owned(), 0));
+            }
+        }
+    } else {
+        let rib = node.linnet("rib --neighbor 10.1.1.0")?;
+        for path in rib.as_array().into_iter().flatten() {
+            let prefix = path["nlri"].as_str().context("no prefix")?;
+            taken.push((prefix.to_owned(), path["local_pref"].as_u64().unwrap_or_default()));
+        }
+    }
+    taken.sort();
+    Ok(taken)
 }
 
 /// What is seen once both sides have all that they will have.
-fn settled(node: (Daemon, &str)) -> Result<(Value, Value)> {
-    let hub = Hub::around((Daemon::Frr, FRR), &[node])?.start()?;
-    wait_until(BOUND, "three routes at FRR and six in the node's kernel", || {
-        let (at_frr, in_kernel) = seen(&hub)?;
-        let counts = (at_frr.as_object().map(serde_json::Map::len), in_kernel.as_array().map(Vec::len));
-        ensure!(counts == (Some(3), Some(6)), "{at_frr:#}\n{in_kernel:#}\n{}", hub.spoke(1)?.log());
-        Ok((at_frr, in_kernel))
+fn settled(daemon: Daemon, configuration: &str) -> Result<(Value, Vec<(String, u64)>)> {
+    let hub = Hub::around((Daemon::Frr, FRR), &[(daemon, configuration)])?.start()?;
+    wait_until(BOUND, "three routes at FRR and four at the node", || {
+        let (at_frr, taken) = (at_frr(&hub)?, taken(hub.spoke(1)?, daemon)?);
+        let counts = (at_frr.as_object().map(serde_json::Map::len), taken.len());
+        ensure!(counts == (Some(3), 4), "{at_frr:#}\n{taken:?}\n{}", hub.spoke(1)?.log());
+        Ok((at_frr, taken))
     })
 }
 
@@ -127,9 +143,14 @@ fn a_neighbour_sees_no_difference() -> Result<()> {
     let bird = fs::read_to_string(file("live"))?;
     let (yaml, complaint, code) = converted("live")?;
     assert_eq!((code, complaint.as_str()), (0, ""));
-    let before = settled((Daemon::Bird, &bird))?;
-    let after = settled((Daemon::Linnet, &yaml))?;
+    let before = settled(Daemon::Bird, &bird)?;
+    let after = settled(Daemon::Linnet, &yaml)?;
     assert_eq!(before, after);
+    let preferences: Vec<_> =
+        after.1.iter().map(|(prefix, preference)| (prefix.as_str(), *preference)).collect();
+    let expected =
+        [("10.80.1.0/24", 200), ("10.80.2.16/28", 200), ("10.81.0.0/16", 100), ("10.96.7.0/24", 100)];
+    assert_eq!(preferences, expected);
     let pods = &after.0["10.65.1.0/26"];
     assert_eq!((&pods["communities"], &pods["path"]), (&json!("64512:100"), &json!("64512")), "{pods:#}");
     let service = &after.0["10.96.0.10/32"];

@@ -57,7 +57,11 @@ pub use graceful_restart::RestartSettings;
 pub use max_prefix::{LimitAction, PrefixLimits};
 pub use mesh::NodesValue;
 pub(crate) use native::is_for_no_host;
-pub use native::{Announcement, FileSource, KernelSource, NativeConfig, OwnAttrs, OwnPrefixes, PrefixKind};
+#[cfg(feature = "kubernetes")]
+pub(crate) use native::is_node_name;
+pub use native::{
+    Announcement, FileSource, KernelSource, KubernetesSource, NativeConfig, OwnAttrs, OwnPrefixes, PrefixKind,
+};
 pub use secret::Secret;
 
 /// Where the configuration is unless linnetd is told otherwise.

@@ -14,7 +14,7 @@ use fib::{KernelEvent, Op, RouteEvent};
 use ipnet::IpNet;
 
 use crate::config::diff::Change;
-use crate::config::{Authentication, Config, FileSource, NeighborConfig};
+use crate::config::{Authentication, Config, FileSource, KubernetesSource, NeighborConfig};
 
 use super::advertise::PrefixNews;
 use super::bfd::{BfdCommand, BfdLine, BfdNews};
@@ -150,6 +150,8 @@ pub enum Action {
     },
     /// Watch these files, and no others, and say what is in them ([`Event::Prefixes`]).
     WatchFiles(Vec<FileSource>),
+    /// Follow this Node in Kubernetes, or none, and say its pod CIDRs ([`Event::Prefixes`]).
+    FollowNode(Option<KubernetesSource>),
     /// Change the kernel.
     Kernel(Vec<Op>),
     /// Write a line into the log.

@@ -1,13 +1,11 @@
 //! A neighbour's session comes up and ends: who is told, and what becomes of the neighbour's routes.
 
-use std::net::IpAddr;
 use std::time::Instant;
 
 use bgp::export::{MemberSpec, Role};
 use bgp::rib::{Source, SourceKind};
 use bgp::session::{Down, Established, TransportFault};
 use bgp::types::{Asn, FamilySet, PeerId};
-use bgp::wire::NextHop;
 use bgp::wire::update::PeerKind;
 
 use crate::config::NeighborConfig;
@@ -93,10 +91,6 @@ pub(super) fn member_spec(agreed: &Established, config: &NeighborConfig, asn: As
             None => Role::Ebgp { local_as: asn, behind: None },
         },
     };
-    let next_hop = match agreed.local.ip() {
-        IpAddr::V4(address) => NextHop::Ipv4(address),
-        IpAddr::V6(address) => NextHop::Ipv6(address),
-    };
     let paths = config.add_path.send.map(|send| send.0).unwrap_or_default();
     let policy = config.export_policy.clone();
     let export = agreed.kind == PeerKind::Ibgp || config.ebgp_accept || policy.is_some();
@@ -106,7 +100,7 @@ pub(super) fn member_spec(agreed: &Established, config: &NeighborConfig, asn: As
     MemberSpec {
         role,
         bgp_role: agreed.role,
-        next_hop,
+        next_hop: agreed.next_hop,
         next_hop_mode,
         encoding,
         paths,

@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tracing::error;
 
-use crate::config::FileSource;
+use crate::config::{FileSource, KubernetesSource};
 use crate::core::{Action, Core, Event};
 
 use super::bfd::BfdOutlet;
@@ -40,6 +40,8 @@ pub(super) struct Outlets {
     pub(super) kernel: Option<mpsc::Sender<Vec<fib::Op>>>,
     /// To the task that watches files.
     pub(super) files: watch::Sender<Vec<FileSource>>,
+    /// To the task that follows a Node in Kubernetes.
+    pub(super) node: watch::Sender<Option<KubernetesSource>>,
     /// To the BFD sessions; gone when the daemon ends.
     pub(super) bfd: Option<BfdOutlet>,
 }
@@ -146,6 +148,10 @@ fn perform(action: Action, outlets: &mut Outlets) {
             }
         }
         Action::WatchFiles(sources) => _ = outlets.files.send_replace(sources),
+        Action::FollowNode(source) => {
+            // One that is followed already is not begun anew.
+            outlets.node.send_if_modified(|node| std::mem::replace(node, source) != *node);
+        }
         Action::Kernel(ops) => {
             let sent = outlets.kernel.as_ref().is_some_and(|kernel| kernel.try_send(ops).is_ok());
             if !sent {

@@ -12,6 +12,8 @@ mod host;
 mod keep;
 mod kernel;
 mod keys;
+#[cfg(feature = "kubernetes")]
+mod kubernetes;
 mod listen;
 mod log;
 mod peer;
@@ -100,6 +102,9 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
     }
     let (files, files_wanted) = watch::channel(Vec::new());
     tokio::spawn(files::watch(files_wanted, events.clone()));
+    let node = watch::Sender::new(None);
+    #[cfg(feature = "kubernetes")]
+    tokio::spawn(kubernetes::watch(node.subscribe(), events.clone()));
     let doors = Doors::default();
     let listening = listen::Listeners::start(&config.bgp.listen, Keys::of(&config.bgp), &doors, &events)?;
     let peers = PeerTasks::new(doors, listening, events, seed);
@@ -110,7 +115,7 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
     info!(version = env!("CARGO_PKG_VERSION"), router_id = %config.bgp.router_id, asn = %config.bgp.asn, "linnetd runs");
     let core = Core::new(Instant::now(), config, seed);
     let (bfd_news, bfd_inbox) = mpsc::channel(BFD_NEWS);
-    let outlets = Outlets { peers, kernel, files, bfd: Some(BfdOutlet::new(bfd_news)) };
+    let outlets = Outlets { peers, kernel, files, node, bfd: Some(BfdOutlet::new(bfd_news)) };
     let (stop, stopped) = mpsc::channel(1);
     let inlets = Inlets { events: inbox, bfd: bfd_inbox, requests: asked, stop: stopped, reloader };
     let mut running = tokio::spawn(async move { core::run(core, inlets, outlets).await });

@@ -75,8 +75,12 @@ impl Policy<'_> {
             Some(rule) => rule == NextHopRule::Own,
             None => self.family != Family::L2vpnEvpn && self.replaces_next_hop(source),
         };
-        let theirs = attrs.next_hop.beyond_its_link();
-        if own || theirs.address().is_unspecified() { self.to.next_hop } else { theirs }
+        let theirs = match self.family {
+            Family::L2vpnEvpn => Some(attrs.next_hop),
+            _ => attrs.next_hop.beyond_its_link(),
+        };
+        let theirs = theirs.filter(|next_hop| !own && !next_hop.address().is_unspecified());
+        theirs.unwrap_or(self.to.next_hop)
     }
 
     fn replaces_next_hop(&self, source: &Source) -> bool {
@@ -343,6 +347,11 @@ mod tests {
             p.rewrite(&attrs, &source(SourceKind::Ibgp, true), Fixed::default())
         });
         assert_eq!(sent.next_hop, NextHop::Ipv6(global));
+        let alone = Attrs::new(NextHop::Ipv6(local));
+        let sent = with(Role::Client, Family::Ipv6Unicast, |p| {
+            p.rewrite(&alone, &source(SourceKind::Ibgp, true), Fixed::default())
+        });
+        assert_eq!(sent.next_hop, SELF, "nobody else could use it");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Native mode: received unicast routes become the kernel's own, with no encapsulation. What of them goes into which
 //! table, and as whose.
 
+mod kubernetes;
 mod sources;
 
 use std::collections::{BTreeSet, HashSet};
@@ -15,6 +16,10 @@ use super::fault::Path;
 use super::file;
 use super::value::RangeValue;
 
+use kubernetes::KubernetesSection;
+pub use kubernetes::KubernetesSource;
+#[cfg(feature = "kubernetes")]
+pub(crate) use kubernetes::is_node_name;
 pub(crate) use sources::is_for_no_host;
 pub use sources::{Announcement, FileSource, KernelSource, OwnAttrs, OwnPrefixes, PrefixKind};
 use sources::{FileSection, KernelSection, PrefixValue};
@@ -57,6 +62,8 @@ pub struct NativeSection {
     pub files: Vec<FileSection>,
     /// Routes of the kernel whose prefixes this node announces.
     pub kernel: Vec<KernelSection>,
+    /// What Kubernetes says that this node announces.
+    pub kubernetes: Option<KubernetesSection>,
     /// Received routes within these prefixes do not go into the kernel.
     pub no_install: Vec<RangeValue>,
     /// Protocol ids of programs whose routes linnet's may take the place of, where both are to the same prefix: such as
@@ -78,6 +85,7 @@ impl Default for NativeSection {
             services: Vec::new(),
             files: Vec::new(),
             kernel: Vec::new(),
+            kubernetes: None,
             no_install: Vec::new(),
             take_over: Vec::new(),
         }

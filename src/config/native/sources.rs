@@ -1,5 +1,5 @@
 //! What this node announces in native mode, and where that is found: in the configuration itself, in files, in the
-//! kernel's routes.
+//! kernel's routes, in Kubernetes (beside this file).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -10,6 +10,7 @@ use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::kubernetes::KubernetesSource;
 use super::{NativeSection, TableValue};
 use crate::config::check::Checker;
 use crate::config::fault::Path;
@@ -169,6 +170,8 @@ pub struct OwnPrefixes {
     pub files: Vec<FileSource>,
     /// Routes of the kernel.
     pub kernel: Vec<KernelSource>,
+    /// The Node in Kubernetes.
+    pub kubernetes: Option<KubernetesSource>,
     /// What is not to be put into the kernel though nothing of it is announced.
     pub no_install: BTreeSet<IpNet>,
 }
@@ -224,6 +227,10 @@ impl Checker {
             fixed: fixed.into_values().map(|(announcement, _)| announcement).collect(),
             files: self.file_sources(&path.key("files"), &section.files),
             kernel: self.kernel_sources(&path.key("kernel"), &section.kernel),
+            kubernetes: section
+                .kubernetes
+                .as_ref()
+                .map(|section| self.kubernetes_source(&path.key("kubernetes"), section)),
             no_install: self.prefixes(&path.key("no_install"), &section.no_install),
         }
     }
@@ -252,7 +259,13 @@ impl Checker {
         Announcement { prefix, kind, attrs }
     }
 
-    fn own_attrs(&mut self, at: &Path, texts: &Texts, local_pref: Option<u32>, med: Option<u32>) -> OwnAttrs {
+    pub(super) fn own_attrs(
+        &mut self,
+        at: &Path,
+        texts: &Texts,
+        local_pref: Option<u32>,
+        med: Option<u32>,
+    ) -> OwnAttrs {
         let (mut communities, mut large) = (Vec::new(), Vec::new());
         for (i, text) in texts.list.iter().enumerate() {
             match (text.parse(), text.parse()) {

@@ -1,6 +1,6 @@
 //! What this node announces of its own in native mode: the prefixes of its pods and services.
 //!
-//! Prefixes come from sources: the configuration, watched files, routes of the kernel. Each source says its whole set
+//! Prefixes come from sources: the configuration, watched files, routes of the kernel, Kubernetes. Each source says its whole set
 //! whenever that changes ([`PrefixNews`]), and what became of the set before is found out here; so whoever knows a
 //! node's prefixes, inside this process or out of it, is a source with one message. A source that is at fault says
 //! so, and what it said before holds.
@@ -109,7 +109,9 @@ impl Advertiser {
         let mut fixed = take(CONFIGURATION.to_owned());
         (fixed.prefixes, fixed.heard) = (own.fixed.clone(), true);
         let files = own.files.iter().map(ToString::to_string);
-        let named: Vec<String> = files.chain(own.kernel.iter().map(ToString::to_string)).collect();
+        let kubernetes = own.kubernetes.iter().map(ToString::to_string);
+        let kernel = own.kernel.iter().map(ToString::to_string);
+        let named: Vec<String> = files.chain(kubernetes).chain(kernel).collect();
         self.sources = std::iter::once(fixed).chain(named.into_iter().map(&mut take)).collect();
         self.sources.extend(former.into_iter().filter(|source| !source.configured));
         self.kept_out.configure(&own.no_install);
@@ -257,6 +259,9 @@ impl Core {
         if !native.own.files.is_empty() {
             self.actions.push_back(Action::WatchFiles(native.own.files.clone()));
         }
+        if native.own.kubernetes.is_some() {
+            self.actions.push_back(Action::FollowNode(native.own.kubernetes.clone()));
+        }
     }
 
     /// Takes what a new configuration says of sources.
@@ -264,5 +269,6 @@ impl Core {
         let (Some(native), Some(advertiser)) = (&self.config.native, &mut self.advertiser) else { return };
         advertiser.configure(&native.own);
         self.actions.push_back(Action::WatchFiles(native.own.files.clone()));
+        self.actions.push_back(Action::FollowNode(native.own.kubernetes.clone()));
     }
 }

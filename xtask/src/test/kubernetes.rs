@@ -18,9 +18,9 @@ pub(super) fn folder() -> Result<PathBuf> {
     Ok(cargo::programs_folder()?.join("with-kubernetes"))
 }
 
-/// Builds it; its test programs.
+/// Builds it, and the programs of its tests: those of the crate, and of what linnet does with it.
 pub(super) fn build() -> Result<Vec<Built>> {
-    let programs = cargo::build(&["build", "--package", "linnet", "--bins", "--features", "kubernetes"])?;
+    let programs = cargo::build(&["build", "--package", "linnet", "--features", "kubernetes", "--bins"])?;
     let folder = folder()?;
     fs::create_dir_all(&folder)?;
     for program in programs {
@@ -29,8 +29,10 @@ pub(super) fn build() -> Result<Vec<Built>> {
         fs::copy(&program.program, &new)?;
         fs::rename(new, folder.join(&program.target))?;
     }
-    let mut tests =
-        cargo::build(&["test", "--package", "linnet-kubernetes", "--features", "client", "--no-run"])?;
+    let packages =
+        ["--package", "linnet", "--package", "linnet-kubernetes", "--features", "linnet/kubernetes"];
+    let targets = ["--lib", "--test", "kubernetes", "--test", "manifests"];
+    let mut tests = cargo::build(&[&["test", "--no-run"][..], &packages, &targets].concat())?;
     tests.retain(|program| program.is_test);
     Ok(tests)
 }

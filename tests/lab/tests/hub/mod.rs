@@ -43,13 +43,18 @@ impl Hub {
 
     /// Brings it up with these parts, and has everybody originate what is theirs.
     pub(crate) fn with(configuration: &str, parts: &[Router]) -> Result<Hub> {
-        let texts: Vec<String> = parts.iter().map(Router::configuration).collect();
-        let spokes: Vec<_> = parts.iter().zip(&texts).map(|(part, text)| (part.daemon(), &**text)).collect();
-        let hub = Hub::up(configuration, &spokes)?;
+        let hub = Hub::of(configuration, parts)?.start()?;
         for (spoke, part) in hub.spokes.iter().zip(parts) {
             spoke.originate(part.routes())?;
         }
         Ok(hub)
+    }
+
+    /// Lays it with these parts without starting a daemon.
+    pub(crate) fn of(configuration: &str, parts: &[Router]) -> Result<Hub> {
+        let texts: Vec<String> = parts.iter().map(Router::configuration).collect();
+        let spokes: Vec<_> = parts.iter().zip(&texts).map(|(part, text)| (part.daemon(), &**text)).collect();
+        Hub::laid(configuration, &spokes)
     }
 
     /// Starts the daemons. Returns when all answer.

@@ -112,6 +112,11 @@ pub(crate) const EXCEPTIONS: &[(&str, &[&str], &str)] = &[
         &["aggregator"],
         "it shows AS4_AGGREGATOR too (RFC 6793 section 4.2.3)",
     ),
+    (
+        "update/ipv4-repeated-large-communities",
+        &["large communities", "their first values", "their second values"],
+        "it shows what came; linnet what counts (RFC 8092 section 3)",
+    ),
 ];
 
 /// A value as linnet writes it: tshark adds spaces, and hexadecimal marks to numbers.

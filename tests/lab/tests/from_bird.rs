@@ -119,7 +119,8 @@ fn taken(node: &Node, daemon: Daemon) -> Result<Vec<(String, u64)>> {
         let rib = node.linnet("rib --neighbor 10.1.1.0")?;
         for path in rib.as_array().into_iter().flatten() {
             let prefix = path["nlri"].as_str().context("no prefix")?;
-            taken.push((prefix.to_owned(), path["local_pref"].as_u64().unwrap_or_default()));
+            // What a path does not have counts as 100 with both.
+            taken.push((prefix.to_owned(), path["local_pref"].as_u64().unwrap_or(100)));
         }
     }
     taken.sort();

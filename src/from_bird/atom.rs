@@ -139,7 +139,7 @@ impl Atom {
                 let mut ranges: Vec<Range> = Vec::new();
                 pairs.for_each(|range| {
                     if !ranges.contains(&range) {
-                        ranges.push(range)
+                        ranges.push(range);
                     }
                 });
                 some(ranges, Atom::Prefixes)

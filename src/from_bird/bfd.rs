@@ -109,7 +109,7 @@ pub(super) fn protocol(statement: &Statement, section: &mut Map, book: &mut Book
                 .ledger
                 .dropped(inner.id, "was for sessions on some links; set `bfd` at the neighbours there"),
             ["neighbor", ..] => {
-                book.ledger.dropped(inner.id, "watched an address without BGP; linnet watches neighbours")
+                book.ledger.dropped(inner.id, "watched an address without BGP; linnet watches neighbours");
             }
             ["accept", ..] | ["strict", "bind", ..] => {
                 book.ledger.needless(
@@ -118,7 +118,7 @@ pub(super) fn protocol(statement: &Statement, section: &mut Map, book: &mut Book
                 );
             }
             ["debug" | "mrtdump" | "disabled", ..] => {
-                book.ledger.needless(inner.id, "there is nothing of the kind to be done")
+                book.ledger.needless(inner.id, "there is nothing of the kind to be done");
             }
             _ => book.ledger.dropped(inner.id, "is nothing of BFD that this conversion knows"),
         }

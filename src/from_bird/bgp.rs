@@ -402,7 +402,7 @@ fn decide<'s>(
                 book.ledger.needless(
                     *id,
                     "an internal neighbour takes and is sent everything unless a policy says otherwise",
-                )
+                );
             });
             continue;
         }

@@ -62,7 +62,7 @@ impl Changes {
         }
         match (name, value) {
             ("bgp_local_pref", value) => {
-                self.local_pref = Some(number(name, value, self.local_pref.is_some())?)
+                self.local_pref = Some(number(name, value, self.local_pref.is_some())?);
             }
             ("bgp_med", value) => self.med = Some(number(name, value, self.med.is_some())?),
             ("bgp_origin", Expr::Name(word)) => {

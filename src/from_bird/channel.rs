@@ -80,7 +80,7 @@ pub(super) fn setting<'s>(
         ["cost", ..] | ["aigp", ..] => {
             Outcome::Dropped("linnet does not have it: LOCAL_PREF and MED prefer one path to another".into())
         }
-        ["validate", ..] => unless_off(statement, 1, "validated flow specifications".into()),
+        ["validate", ..] => unless_off(statement, 1, "validated flow specifications"),
         ["rpki", "reload", ..] | ["debug", ..] => {
             Outcome::Needless("there is nothing of the kind to be done")
         }

@@ -94,14 +94,14 @@ impl Scope<'_> {
             "net" | "source" | "proto" | "from" | "ifname" | "gw" | "scope" | "dest" | "preference" => {
                 Ok(Cond::Is(true))
             }
-            "bgp_path" | "bgp_origin" | "bgp_next_hop" => Ok(self.from_bgp()),
+            "bgp_path" | "bgp_origin" | "bgp_next_hop" => Ok(self.is_from_bgp()),
             "bgp_local_pref" if self.way == Way::Import => Ok(Cond::Is(true)),
             _ => Err(format!("asks whether a route has `{name}`; {NOT_ASKED}")),
         }
     }
 
     /// That the route came by BGP.
-    fn from_bgp(&self) -> Cond {
+    fn is_from_bgp(&self) -> Cond {
         match self.way {
             Way::Import => Cond::Is(true),
             Way::Export | Way::Kernel => not(local()),
@@ -140,7 +140,7 @@ impl Scope<'_> {
             "net" => prefixes(sign, value),
             "source" => self.sources(value),
             "proto" => self.protocols(sign, value),
-            "from" => Ok(neighbors(addresses(value).ok_or_else(|| odd(name))?)),
+            "from" => Ok(neighbors(&addresses(value).ok_or_else(|| odd(name))?)),
             "bgp_next_hop" | "gw" => {
                 Ok(Cond::Atom(Atom::NextHops(networks(value).ok_or_else(|| odd(name))?)))
             }
@@ -178,7 +178,7 @@ impl Scope<'_> {
         }
         Ok(match (bgp, own && self.way != Way::Import) {
             (true, true) => Cond::Is(true),
-            (true, false) => self.from_bgp(),
+            (true, false) => self.is_from_bgp(),
             (false, true) => local(),
             (false, false) => Cond::Is(false),
         })
@@ -189,7 +189,7 @@ impl Scope<'_> {
         match self.protocols.get(name) {
             Some(Origin::Local) if self.way == Way::Import => Ok(Cond::Is(false)),
             Some(Origin::Local) => Ok(local()),
-            Some(Origin::Neighbor(address)) => Ok(neighbors(vec![*address])),
+            Some(Origin::Neighbor(address)) => Ok(neighbors(&[*address])),
             None if sign == "~" => {
                 Err("asks for protocols by a pattern; name the neighbours in `neighbors`".into())
             }
@@ -233,7 +233,7 @@ fn families(name: &'static str) -> Cond {
     Cond::Atom(Atom::Families(vec![name]))
 }
 
-fn neighbors(list: Vec<IpAddr>) -> Cond {
+fn neighbors(list: &[IpAddr]) -> Cond {
     Cond::Atom(Atom::Neighbors(list.iter().map(IpAddr::to_string).collect()))
 }
 

@@ -136,9 +136,7 @@ impl Ledger {
             let parent =
                 entry.parent.and_then(|parent| self.get(parent)).and_then(|parent| parent.fate.clone());
             let fate = match parent {
-                None | Some(Fate::Carried) => Fate::Dropped(format!(
-                    "is nothing that this conversion knows; see what it did, and docs/migrating-from-bird.md for what linnet has like it"
-                )),
+                None | Some(Fate::Carried) => Fate::Dropped("is nothing that this conversion knows; see what it did, and docs/migrating-from-bird.md for what linnet has like it".to_string()),
                 Some(Fate::Needless(_) | Fate::Dropped(_) | Fate::WithParent) => Fate::WithParent,
             };
             if let Some(entry) = self.entries.get_mut(index) {

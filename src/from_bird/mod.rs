@@ -116,7 +116,7 @@ pub fn convert(name: &Path, text: &str, files: &dyn Files) -> Result<Conversion,
         fate: fate.clone(),
     });
     let mut conversion = Conversion { yaml: String::new(), account: account.collect(), secrets };
-    conversion.yaml = with_remarks(&names, yaml, &conversion);
+    conversion.yaml = with_remarks(&names, &yaml, &conversion);
     Ok(conversion)
 }
 
@@ -152,7 +152,7 @@ fn converted(
 }
 
 /// The document with a head, and with what was left out at its end.
-fn with_remarks(names: &Names, document: String, conversion: &Conversion) -> String {
+fn with_remarks(names: &Names, document: &str, conversion: &Conversion) -> String {
     let file = names.0.first().map_or("?", String::as_str);
     let mut text = format!(
         "# Made from {file} by `linnet config from-bird`; beside each key stands the statement that it came from.\n{document}"

@@ -84,7 +84,7 @@ impl<'s> Native<'s> {
                 ledger.needless(id, "nothing is taken from the kernel unless `native` says so");
             }
             ["import", "all"] => {
-                ledger.needless(id, "which of the kernel's routes are advertised is said in native.kernel")
+                ledger.needless(id, "which of the kernel's routes are advertised is said in native.kernel");
             }
             ["import", ..] => {
                 ledger.dropped(id, "chose among routes found in the kernel; say in native.kernel which are advertised: by device, protocol, `within`");
@@ -92,7 +92,7 @@ impl<'s> Native<'s> {
             ["learn", ..] => kernel.learn = Some(id),
             ["persist", ..] => ledger.needless(id, "routes stay in the kernel where graceful restart is on"),
             ["scan", "time", ..] => {
-                ledger.needless(id, "the kernel tells of each change; nothing is scanned")
+                ledger.needless(id, "the kernel tells of each change; nothing is scanned");
             }
             ["graceful", "restart", ..] => ledger.needless(
                 id,
@@ -111,7 +111,8 @@ impl<'s> Native<'s> {
                     ledger.carried(id);
                 }
                 _ => {
-                    ledger.dropped(id, "let each route have its own metric; linnet's have one, native.metric")
+                    ledger
+                        .dropped(id, "let each route have its own metric; linnet's have one, native.metric");
                 }
             },
             ["merge", "paths", ..] => self.merge_paths(statement, book),
@@ -119,14 +120,14 @@ impl<'s> Native<'s> {
                 ledger.needless(id, "linnet reads what it needs of the kernel by itself");
             }
             ["table", "master" | "master4" | "master6"] => {
-                ledger.needless(id, "linnet has one table a family")
+                ledger.needless(id, "linnet has one table a family");
             }
             ["preference", ..] => ledger.dropped(
                 id,
                 "preferred routes found in the kernel; linnet leaves that to the kernel's metrics",
             ),
             ["disabled", ..] => {
-                ledger.dropped(id, "had nothing put into the kernel; that is `native: { install: false }`")
+                ledger.dropped(id, "had nothing put into the kernel; that is `native: { install: false }`");
             }
             _ => ledger.dropped(id, "is nothing of the kernel's protocol that this conversion knows"),
         }
@@ -140,7 +141,8 @@ impl<'s> Native<'s> {
         let limit = if values.eat("limit") { values.number::<u16>() } else { Some(PATHS) };
         match limit {
             _ if off => {
-                book.ledger.needless(statement.id, "one next hop is used unless bgp.multipath says otherwise")
+                book.ledger
+                    .needless(statement.id, "one next hop is used unless bgp.multipath says otherwise");
             }
             Some(limit) if limit > 0 && values.is_empty() => {
                 self.multipath = Some((limit, statement.id));
@@ -172,7 +174,7 @@ impl<'s> Native<'s> {
                 }
                 ["ipv4" | "ipv6", ..] => ledger.needless(id, "a prefix says its family by itself"),
                 ["check", "link", ..] | ["debug" | "mrtdump", ..] => {
-                    ledger.needless(id, "linnet looks at the kernel's routes themselves")
+                    ledger.needless(id, "linnet looks at the kernel's routes themselves");
                 }
                 _ => ledger.dropped(id, "is nothing of direct routes that this conversion knows"),
             }

@@ -55,10 +55,10 @@ impl<'d> Speakers<'d> {
             ["log" | "debug" | "mrtdump" | "timeformat" | "cli", ..] => ledger
                 .needless(id, "the log goes to stderr or the journal, and its level is set with `RUST_LOG`"),
             ["watchdog", ..] | ["threads", ..] | ["hostname", ..] | ["eval", ..] => {
-                ledger.needless(id, "linnetd has nothing of the kind to be set")
+                ledger.needless(id, "linnetd has nothing of the kind to be set");
             }
             ["graceful", "restart", "wait", ..] => {
-                ledger.needless(id, "linnetd waits until every neighbour has been heard, or 120 seconds")
+                ledger.needless(id, "linnetd waits until every neighbour has been heard, or 120 seconds");
             }
             [
                 "ipv4" | "ipv6" | "vpn4" | "vpn6" | "roa4" | "roa6" | "eth" | "flow4" | "flow6" | "mpls",
@@ -76,7 +76,7 @@ impl<'d> Speakers<'d> {
                 }
             }
             ["attribute", ..] => {
-                ledger.dropped(id, "made an attribute of the file's own; mark routes with a community")
+                ledger.dropped(id, "made an attribute of the file's own; mark routes with a community");
             }
             _ => {}
         }

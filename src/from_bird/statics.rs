@@ -28,16 +28,16 @@ impl<'s> Native<'s> {
                 ["route", ..] => self.route(setting, book),
                 ["ipv4" | "ipv6", ..] => ledger.needless(id, "a prefix says its family by itself"),
                 ["import", "all"] | ["export", "none"] => {
-                    ledger.needless(id, "what is in `native` is advertised where the policies let it")
+                    ledger.needless(id, "what is in `native` is advertised where the policies let it");
                 }
                 ["check", "link", ..] | ["scan", "time", ..] | ["debug" | "mrtdump", ..] => {
                     ledger.needless(id, "linnet looks at the kernel's routes themselves");
                 }
                 ["igp", "table", ..] | ["table", ..] => {
-                    ledger.dropped(id, "used a table of its own; linnet has one a family")
+                    ledger.dropped(id, "used a table of its own; linnet has one a family");
                 }
                 ["preference", ..] => {
-                    ledger.needless(id, "this node's own routes are preferred to all others")
+                    ledger.needless(id, "this node's own routes are preferred to all others");
                 }
                 _ => ledger.dropped(id, "is nothing of static routes that this conversion knows"),
             }

@@ -122,14 +122,33 @@ fn text(items: &[Item]) -> String {
     super::ledger::line(tokens)
 }
 
+impl Item {
+    fn token(&self) -> Option<&Token> {
+        match self {
+            Item::Token(token) => Some(token),
+            _ => None,
+        }
+    }
+
+    fn word(&self) -> Option<&str> {
+        match &self.token()?.kind {
+            Kind::Word(word) => Some(word),
+            _ => None,
+        }
+    }
+
+    fn settings(&self) -> Option<&[Statement]> {
+        match self {
+            Item::Settings(statements) => Some(statements),
+            _ => None,
+        }
+    }
+}
+
 impl Statement {
     /// The words that it begins with.
     pub(super) fn words(&self) -> Vec<&str> {
-        let word = |item| match item {
-            &Item::Token(Token { kind: Kind::Word(ref word), .. }) => Some(word.as_str()),
-            _ => None,
-        };
-        self.items.iter().map_while(word).collect()
+        self.items.iter().map_while(Item::word).collect()
     }
 
     /// What stands behind so many items.
@@ -139,11 +158,7 @@ impl Statement {
 
     /// The statements in its first block.
     pub(super) fn settings(&self) -> &[Statement] {
-        let settings = |item| match item {
-            &Item::Settings(ref statements) => Some(statements.as_slice()),
-            _ => None,
-        };
-        self.items.iter().find_map(settings).unwrap_or_default()
+        self.items.iter().find_map(Item::settings).unwrap_or_default()
     }
 
     /// The code in its block, if it has one.
@@ -267,10 +282,6 @@ impl<'s> Values<'s> {
 
     /// The tokens up to the first block.
     pub(super) fn tokens(&self) -> Vec<Token> {
-        let token = |item| match item {
-            &Item::Token(ref token) => Some(token.clone()),
-            _ => None,
-        };
-        self.0.iter().map_while(token).collect()
+        self.0.iter().map_while(Item::token).cloned().collect()
     }
 }

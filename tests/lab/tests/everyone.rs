@@ -4,7 +4,7 @@
 
 mod hub;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use hub::{Hub, family, linnet};
 use lab::{Daemon, Family, Node, Router, skip_if};
 use serde_json::{Value, json};
@@ -62,24 +62,42 @@ fn clients_hear_each_other() -> Result<()> {
     Ok(())
 }
 
-/// The other role: two clients of the daemon under test hear each other through it, linnetd being one of them.
+/// The other role: linnetd and a BIRD are clients of the daemon under test, which has its sessions with both over
+/// linnetd's node; a second BIRD is linnetd's neighbour in another AS.
 #[test]
-fn others_reflect_to_linnetd() -> Result<()> {
-    skip_if!(hub::missing(&ALL));
+fn clients_of_others_hear_each_other() -> Result<()> {
+    skip_if!(hub::missing(&ALL).or_else(|| lab::daemon::missing_program("ip")));
+    let far = "10.244.3.0/24";
     for daemon in ALL {
-        // The BIRD beside it is in another AS, so that linnetd tells its client-to-be nothing of linnetd's own.
-        let far = beside().asn(65002);
-        let configuration = between(&["ebgp_default: accept"], "remote_as: 65000", "remote_as: 65002");
-        let hub = Hub::with(&configuration, &[part(daemon).reflects(), far])?;
-        for (prefix, (address, name)) in ITS.into_iter().zip(IT) {
-            let path = hub.wait_for_path(2, prefix, |_| true)?;
-            assert_eq!(path.as_path, "65000", "{daemon}: {path:#?}");
-            hub.wait_for_session(address, "routes", |shown| family(shown, name)["accepted"] == 1)?;
-        }
-        for prefix in OTHERS {
-            let path = hub.wait_for_path(1, prefix, |_| true)?;
-            assert_eq!(path.as_path, "65002", "{daemon}: {path:#?}");
-        }
+        let (its, others) = ([10, 1, 1, 1].into(), [10, 1, 2, 1].into());
+        let parts = [
+            Router::new(daemon, 1).speaks_with(others, false).reflects(),
+            Router::new(Daemon::Bird, 2).speaks_with(its, true).announces(&OTHERS[..1]),
+            Router::new(Daemon::Bird, 3).asn(65003).announces(&[far]),
+        ];
+        let neighbors = [
+            "address: 10.1.1.1, remote_as: 65000, next_hop_self: true",
+            "address: 10.1.3.1, remote_as: 65003",
+        ];
+        let hub = Hub::of(&linnet(&["ebgp_default: accept"], &neighbors), &parts)?;
+        hub.linnet.sh("echo 1 > /proc/sys/net/ipv4/ip_forward")?;
+        hub.spoke(1)?.sh("ip route add 10.1.2.0/31 via 10.1.1.0")?;
+        hub.spoke(2)?.sh("ip route add 10.1.0.0/16 via 10.1.2.0")?;
+        let hub = hub.start()?;
+        hub.wait_for_session("10.1.1.1", "BIRD's route", |shown| {
+            family(shown, "ipv4-unicast")["accepted"] == 1
+        })
+        .with_context(|| daemon.to_string())?;
+        let path = &hub.linnet.linnet("rib 10.244.2.0/24 --detail")?[0];
+        let marks = (&path["originator_id"], &path["cluster_list"], &path["next_hop"]);
+        assert_eq!(
+            marks,
+            (&json!("10.1.2.1"), &json!(["10.1.1.1"]), &json!("10.1.2.1")),
+            "{daemon}: {path:#}"
+        );
+        let path = hub.wait_for_path(2, far, |_| true)?;
+        let marks = (&*path.originator, &path.cluster_list[..], &*path.next_hop);
+        assert_eq!(marks, ("10.1.0.1", &["10.1.1.1".to_owned()][..], "10.1.1.0"), "{daemon}: {path:#?}");
     }
     Ok(())
 }

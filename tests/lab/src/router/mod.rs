@@ -107,6 +107,16 @@ impl Router {
         self
     }
 
+    /// With one session with somebody else than linnetd, or with one more beside the others.
+    #[must_use]
+    pub fn speaks_with(mut self, neighbor: Ipv4Addr, alone: bool) -> Router {
+        if alone {
+            self.sessions.clear();
+        }
+        self.sessions.push((neighbor.into(), vec![Family::Ipv4]));
+        self
+    }
+
     /// With one session, over IPv6, about these families.
     #[must_use]
     pub fn over_ipv6(self, families: &[Family]) -> Router {

@@ -5,7 +5,8 @@ use prost_types::field_descriptor_proto::Type;
 use prost_types::source_code_info::Location;
 use prost_types::{DescriptorProto, FileDescriptorProto};
 
-const FILES: [&str; 8] = ["rib", "neighbors", "policies", "bfd", "evpn", "fib", "system", "monitor"];
+const FILES: [&str; 9] =
+    ["rib", "neighbors", "policies", "bfd", "evpn", "fib", "native", "system", "monitor"];
 
 // Field numbers within descriptor.proto, of which a location's path is made.
 const MESSAGE: i32 = 4;
@@ -64,7 +65,7 @@ fn lists_are_paged() {
         assert_eq!(response.get(1).map(String::as_str), Some("next_page_token"), "{}", list.name());
         count += 1;
     }
-    assert_eq!(count, 9);
+    assert_eq!(count, 11);
 }
 
 #[test]

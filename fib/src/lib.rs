@@ -1,4 +1,4 @@
-//! Makes the Linux kernel agree with what EVPN wants, and tells EVPN what the kernel has seen of hosts.
+//! Makes the Linux kernel agree with what EVPN and BGP want, and tells EVPN what the kernel has seen of hosts.
 //!
 //! Two halves with a narrow border between them:
 //! - [`Fib`] is pure. It holds what is wanted and what the kernel was seen to have, compares the two, and says
@@ -11,18 +11,22 @@
 //! This is exact because the driver writes and listens on ONE netlink socket, so notifications, dumps and
 //! answers arrive in the order in which they happened.
 //!
-//! Beside them stands [`routes`]: the kernel's way to the next hops of BGP paths, which nothing here changes.
+//! Beside them stand [`Routes`] and [`netlink::RouteKernel`], which do the same for IP routes: what the kernel has of
+//! them says how the next hops of BGP paths resolve, too. Both reconcilers share their dumps, retries and flights, and
+//! one driver carries the ops of either.
 //!
-//! Not here: which route is best (`bgp`), which MAC is where (`evpn`), IP routes of pods, VLAN-aware bridges,
-//! and VXLAN devices that carry many VNIs (`external`).
+//! Not here: which route is best (`bgp`), which MAC is where (`evpn`), VLAN-aware bridges, and VXLAN devices that carry many VNIs (`external`).
 
 pub mod config;
+mod dumps;
 pub mod event;
 #[cfg(any(test, feature = "fake"))]
 pub mod fake;
+mod flight;
 pub mod netlink;
 pub mod op;
 pub mod reconcile;
+mod retry;
 pub mod routes;
 pub mod row;
 
@@ -30,5 +34,5 @@ pub use config::{FibConfig, ManagedVni};
 pub use event::{KernelEvent, Link, LinkKind};
 pub use op::{Action, Fault, Op, OpId};
 pub use reconcile::{CREDIT, Changed, Counters, Devices, Fib, FibRow, RowPlace, Status};
-pub use routes::{Resolution, RouteEvent, Routes};
+pub use routes::{Resolution, RouteEvent, RouteOp, Routes, RoutesConfig};
 pub use row::{IfIndex, Row};

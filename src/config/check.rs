@@ -1,28 +1,36 @@
 //! What the keys of the file mean together, and everything that contradicts in them.
 
 use std::collections::HashSet;
+use std::net::IpAddr;
+use std::time::Duration;
 
 use bgp::rib::DEFAULT_LOCAL_PREF;
 use bgp::types::RouterId;
 
 use super::fault::Path;
+use super::mesh::OwnAddresses;
 use super::neighbor::Context;
 use super::policy::{self, Policies};
 use super::secret::SecretFiles;
 use super::{BgpConfig, Config, NextHopTracking, file, groups};
 
+/// How long neighbours that go stay for those that come: a few tries to connect, with what these then have to say.
+const HANDOVER: Duration = Duration::from_secs(30);
+
 /// A fault of meaning, at a key; its place in the text is found later.
+#[derive(PartialEq)]
 pub(super) struct Finding {
     pub(super) path: Path,
     pub(super) message: String,
 }
 
-/// What the file means, and everything that is wrong with it.
-pub(super) fn check(file: file::File) -> (Config, Vec<Finding>) {
+/// What the file means on a machine of these addresses, and everything that is wrong with it.
+pub(super) fn check(file: file::File, host: &[IpAddr]) -> (Config, Vec<Finding>) {
     let mut findings = Vec::new();
     let policies = policy::check(&file.policy, file.bgp.asn.0, &mut findings);
     let mut checker = Checker { findings, policies, secrets: SecretFiles::default() };
-    let bgp = checker.bgp(file.bgp);
+    let native = file.native.map(|native| checker.native(&native, &file.bgp));
+    let bgp = checker.bgp(file.bgp, native.as_ref().is_some_and(|native| native.kernel.install), host);
     let evpn = file.evpn.map(|evpn| checker.evpn(evpn));
     if let Some(listen) = file.api.listen
         && !listen.ip().is_loopback()
@@ -31,7 +39,7 @@ pub(super) fn check(file: file::File) -> (Config, Vec<Finding>) {
             "only a loopback address: the API has no TLS yet, and whoever reaches it can change this speaker";
         checker.find(Path::from("api").key("listen"), message);
     }
-    let config = Config { bgp, evpn, api: file.api, warnings: checker.secrets.warnings };
+    let config = Config { bgp, evpn, native, api: file.api, warnings: checker.secrets.warnings };
     (config, checker.findings)
 }
 
@@ -46,7 +54,7 @@ impl Checker {
         self.findings.push(Finding { path, message: message.into() });
     }
 
-    fn bgp(&mut self, bgp: file::Bgp) -> BgpConfig {
+    fn bgp(&mut self, bgp: file::Bgp, installs: bool, host: &[IpAddr]) -> BgpConfig {
         let path = Path::from("bgp");
         if bgp.router_id.is_unspecified() {
             self.find(
@@ -56,7 +64,7 @@ impl Checker {
         }
         let decision = self.decision(&path, &bgp);
         let default_local_pref = bgp.default_local_pref.unwrap_or(DEFAULT_LOCAL_PREF);
-        let next_hop_tracking = self.next_hop_tracking(&path, &bgp);
+        let next_hop_tracking = self.next_hop_tracking(&path, &bgp, installs);
         let listen = self.listen(&path, bgp.listen);
         self.graceful_restart(&path, &bgp.graceful_restart);
         let groups = groups::resolve(self, &path.key("peer_groups"), &bgp.peer_groups);
@@ -84,6 +92,12 @@ impl Checker {
         }
         let places = (0..).map(|i| path.key("neighbors").index(i));
         self.signatures_on_links(&places.zip(&neighbors).collect::<Vec<_>>());
+        if let Some(mesh) = &bgp.mesh {
+            let listen: Vec<IpAddr> = listen.iter().map(|socket| socket.ip()).collect();
+            let own = OwnAddresses { router_id: bgp.router_id, listen: &listen, host };
+            let nodes = self.mesh(&path.key("mesh"), mesh, &own, &neighbors, &context);
+            neighbors.extend(nodes);
+        }
         let ranges = self.ranges(&path.key("dynamic_neighbors"), &bgp.dynamic_neighbors, &context);
         let router_id = RouterId(bgp.router_id);
         let cluster_id = bgp.cluster_id.unwrap_or(bgp.router_id);
@@ -98,16 +112,19 @@ impl Checker {
             listen,
             neighbors,
             ranges,
+            handover_time: bgp.handover_time.map_or(HANDOVER, |seconds| Duration::from_secs(seconds.into())),
             policies,
         }
     }
 
-    fn next_hop_tracking(&mut self, path: &Path, bgp: &file::Bgp) -> Option<NextHopTracking> {
-        if bgp.next_hop_via_default.is_some() && !bgp.next_hop_tracking {
+    /// Routes that go into the kernel (`installs`) are of no use while their next hops are not.
+    fn next_hop_tracking(&mut self, path: &Path, bgp: &file::Bgp, installs: bool) -> Option<NextHopTracking> {
+        let tracks = bgp.next_hop_tracking.unwrap_or(installs);
+        if bgp.next_hop_via_default.is_some() && !tracks && !installs {
             self.find(path.key("next_hop_via_default"), "says nothing without `next_hop_tracking: true`");
         }
         let via_default = bgp.next_hop_via_default.unwrap_or(true);
-        bgp.next_hop_tracking.then_some(NextHopTracking { via_default })
+        tracks.then_some(NextHopTracking { via_default })
     }
 
     fn listen(&mut self, path: &Path, listen: Option<file::Listen>) -> Vec<std::net::SocketAddr> {

@@ -93,9 +93,8 @@ macro_rules! neighbor_keys {
 neighbor_keys! {
     while_it_lasts: description, peer_group, shutdown, hold_time, keepalive, connect_retry, min_hold_time, max_prefix,
         send_hold_time, bfd, weight, import_policy, export_policy, keep_adj_in, ebgp_accept, authentication,
-        graceful_restart;
-    by_a_reset: local_as, between_clients, next_hop_mode, port, local_address, remote_as, families, passive,
-        route_reflector_client, extended_next_hop, role, admission, fqdn, software_version, add_path, local_pref, hops;
+        graceful_restart, between_clients, next_hop_mode, route_reflector_client;
+    by_a_reset: local_as, port, local_address, remote_as, families, passive, extended_next_hop, role, admission, fqdn, software_version, add_path, local_pref, hops;
 }
 
 /// What an operator calls a field.
@@ -170,7 +169,14 @@ fn neighbor_steps(
 fn speaker_keys(running: &Config, wanted: &Config) -> Vec<&'static str> {
     let (old, new) = (&running.bgp.decision, &wanted.bgp.decision);
     let same_rules = DecisionRules { multipath: old.multipath.clone(), ..new.clone() } == *old;
-    differing(&[("bgp.decision", same_rules), ("bgp.multipath", old.multipath == new.multipath)])
+    let native = running.native.as_ref().zip(wanted.native.as_ref());
+    differing(&[
+        ("bgp.decision", same_rules),
+        ("bgp.multipath", old.multipath == new.multipath),
+        ("native.accept", native.is_none_or(|(old, new)| old.accept == new.accept)),
+        ("native.advertise", native.is_none_or(|(old, new)| old.own == new.own)),
+        ("bgp.handover_time", running.bgp.handover_time == wanted.bgp.handover_time),
+    ])
 }
 
 fn range_changes(running: &[RangeConfig], wanted: &[RangeConfig]) -> Vec<Change> {
@@ -194,6 +200,7 @@ fn range_changes(running: &[RangeConfig], wanted: &[RangeConfig]) -> Vec<Change>
 
 fn restart_keys(running: &Config, wanted: &Config) -> Vec<&'static str> {
     let (old, new) = (&running.bgp, &wanted.bgp);
+    let native = running.native.as_ref().zip(wanted.native.as_ref());
     differing(&[
         ("bgp.asn", old.asn == new.asn),
         ("bgp.router_id", old.router_id == new.router_id),
@@ -202,9 +209,14 @@ fn restart_keys(running: &Config, wanted: &Config) -> Vec<&'static str> {
         ("bgp.next_hop_tracking, bgp.next_hop_via_default", old.next_hop_tracking == new.next_hop_tracking),
         ("bgp.listen", old.listen == new.listen),
         ("evpn", running.evpn == wanted.evpn),
+        ("native", running.native.is_some() == wanted.native.is_some()),
+        (NATIVE_KERNEL, native.is_none_or(|(old, new)| old.kernel == new.kernel)),
         ("api", running.api == wanted.api),
     ])
 }
+
+/// The keys of [`NativeKernel`](super::NativeKernel).
+const NATIVE_KERNEL: &str = "native.install, native.table, native.metric, native.protocol, native.take_over";
 
 fn differing(keys: &[(&'static str, bool)]) -> Vec<&'static str> {
     keys.iter().filter(|(_, same)| !same).map(|(key, _)| *key).collect()

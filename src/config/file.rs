@@ -12,11 +12,12 @@ use serde::Deserialize;
 use super::authentication::AoAlgorithm;
 use super::bfd::BfdSection;
 use super::decision::{DecisionSection, MultipathSection};
+use super::native::NativeSection;
 use super::value::{AsnValue, MtuValue, RdValue, RtValue};
 
 pub use super::graceful_restart::{GracefulRestart, LongLived};
 pub use super::policy::file::PolicySection;
-pub use super::settings::{DynamicNeighbors, Neighbor, PeerGroup, PeerSettings};
+pub use super::settings::{DynamicNeighbors, Mesh, Neighbor, PeerGroup, PeerSettings};
 
 /// The whole file.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -26,6 +27,8 @@ pub struct File {
     pub bgp: Bgp,
     /// EVPN over VXLAN. Without this section EVPN routes are kept and reflected, and the kernel is left alone.
     pub evpn: Option<Evpn>,
+    /// Native routing: unicast routes without encapsulation.
+    pub native: Option<NativeSection>,
     /// Policies, and the sets of prefixes, communities and AS paths that they use.
     #[serde(default)]
     pub policy: PolicySection,
@@ -54,9 +57,9 @@ pub struct Bgp {
     pub default_local_pref: Option<u32>,
     /// A path counts only while the kernel's main table has a route to its next hop, and of paths that are equal
     /// otherwise the one whose next hop has the route of the lowest metric is best. Not for a reflector whose node has
-    /// no routes to the next hops of others. Without it every next hop counts as reachable.
-    #[serde(default)]
-    pub next_hop_tracking: bool,
+    /// no routes to the next hops of others. Without it every next hop counts as reachable. Unless given it is true
+    /// where received routes go into the kernel (`native.install`), and else false.
+    pub next_hop_tracking: Option<bool>,
     /// With `next_hop_tracking`: a default route is a route to a next hop, too. True unless given, as in FRR's
     /// traditional profile.
     pub next_hop_via_default: Option<bool>,
@@ -72,6 +75,10 @@ pub struct Bgp {
     /// What becomes of routes while linnetd or a neighbour restarts.
     #[serde(default)]
     pub graceful_restart: GracefulRestart,
+    /// How long neighbours that a reload removes may keep their sessions until those that it adds have been heard,
+    /// seconds: no destination is lost on the way from a mesh to a reflector, or back. 30 unless given; 0: they go at
+    /// once.
+    pub handover_time: Option<u16>,
     /// How BFD sessions are held, where a neighbour's `bfd` does not say otherwise. Starts none by itself.
     #[serde(default)]
     pub bfd: BfdSection,
@@ -81,6 +88,8 @@ pub struct Bgp {
     /// The neighbours.
     #[serde(default)]
     pub neighbors: Vec<Neighbor>,
+    /// Nodes that each have a session with every other.
+    pub mesh: Option<Mesh>,
     /// Ranges of addresses from which neighbours may come that are not named.
     #[serde(default)]
     pub dynamic_neighbors: Vec<DynamicNeighbors>,

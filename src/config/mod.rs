@@ -14,10 +14,13 @@ pub mod fault;
 pub mod file;
 mod graceful_restart;
 mod groups;
+mod host;
 mod identity;
 mod locate;
 mod mask;
 mod max_prefix;
+mod mesh;
+mod native;
 mod neighbor;
 pub mod policy;
 mod protection;
@@ -33,6 +36,7 @@ mod vnis;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use std::{fmt, io};
 
 use bgp::export::NextHopMode;
@@ -51,6 +55,14 @@ pub use authentication::{AoAlgorithm, AoKey, Authentication, Hops};
 pub use fault::{Fault, Faults};
 pub use graceful_restart::RestartSettings;
 pub use max_prefix::{LimitAction, PrefixLimits};
+pub use mesh::NodesValue;
+pub(crate) use native::is_for_no_host;
+#[cfg(feature = "kubernetes")]
+pub(crate) use native::is_node_name;
+pub use native::{
+    Announcement, FileSource, KernelSource, KubernetesSource, NativeConfig, NativeKernel, OwnAttrs,
+    OwnPrefixes, PrefixKind,
+};
 pub use secret::Secret;
 
 /// Where the configuration is unless linnetd is told otherwise.
@@ -63,6 +75,8 @@ pub struct Config {
     pub bgp: BgpConfig,
     /// EVPN over VXLAN, where it is asked for.
     pub evpn: Option<EvpnConfig>,
+    /// Native routing, where it is asked for.
+    pub native: Option<NativeConfig>,
     /// Where the API is served.
     pub api: file::Api,
     /// What is allowed and yet should not be so: for the log.
@@ -90,6 +104,8 @@ pub struct BgpConfig {
     pub neighbors: Vec<NeighborConfig>,
     /// Where neighbours may come from that are not named.
     pub ranges: Vec<RangeConfig>,
+    /// How long neighbours that a reload removes stay at most, until those that it adds have been heard.
+    pub handover_time: Duration,
     /// The policies, in the order in which they are written.
     pub policies: Vec<Arc<Policy>>,
 }
@@ -234,7 +250,7 @@ impl BgpConfig {
     /// Whether some neighbour keeps routes of `family` while this speaker restarts.
     pub fn restarts_gracefully(&self, family: Family) -> bool {
         let keeps = |n: &NeighborConfig| n.graceful_restart.is_some() && n.families.contains(family);
-        self.neighbors.iter().any(keeps)
+        self.neighbors.iter().chain(self.ranges.iter().map(|range| &range.neighbor)).any(keeps)
     }
 }
 
@@ -270,7 +286,7 @@ impl Config {
     pub fn load(path: &Path) -> Result<Config, LoadError> {
         let unreadable = |error| LoadError::Unreadable(path.to_owned(), error);
         let text = std::fs::read_to_string(path).map_err(unreadable)?;
-        Config::parse(&path.display().to_string(), &text).map_err(LoadError::Faults)
+        Config::parse_on(&path.display().to_string(), &text, &host::addresses()).map_err(LoadError::Faults)
     }
 
     /// Reads a configuration; `name` is what its faults call the file.
@@ -278,11 +294,19 @@ impl Config {
     /// # Errors
     /// Every fault of the text, in the order of their places.
     pub fn parse(name: &str, text: &str) -> Result<Config, Faults> {
+        Config::parse_on(name, text, &[])
+    }
+
+    /// As [`Config::parse`], of a machine that has these addresses.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn parse_on(name: &str, text: &str, host: &[IpAddr]) -> Result<Config, Faults> {
         let mut read = read::read(text);
         let mut list = std::mem::take(&mut read.faults);
         let mut config = None;
         if let Some(file) = read.file.take() {
-            let (checked, findings) = check::check(file);
+            let (checked, findings) = check::check(file, host);
             list.extend(findings.into_iter().filter_map(|finding| placed(&read, text, finding)));
             config = Some(checked);
         }

@@ -198,7 +198,7 @@ fn stand_in(key: &str) -> Option<Value> {
         "action" => Some("next".into()),
         "algorithm" => Some("hmac-sha-1-96".into()),
         "secret_file" => Some("/dev/null".into()),
-        "keys" => Some(Value::Sequence(Vec::new())),
+        "keys" | "nodes" => Some(Value::Sequence(Vec::new())),
         _ => None,
     }
 }

@@ -14,6 +14,7 @@ use super::address::{AddressValue, InterfaceName};
 use super::bfd::BfdValue;
 use super::file::{AsSetWord, GracefulRestart, RemoteAs, TcpAo};
 use super::max_prefix::MaxPrefix;
+use super::mesh::NodesValue;
 use super::secret::Secret;
 use super::value::{FamilyValue, LocalAsValue, NextHopSelf, RangeValue, RoleValue, ShutdownValue, Texts};
 
@@ -66,6 +67,26 @@ macro_rules! peer_settings {
             /// A word for the operator.
             pub description: Option<String>,
             $($(#[doc = $doc])* pub $key: Option<$type>,)*
+        }
+
+        /// Nodes of which every two have a session. The list may be the same on all of them: each leaves itself out.
+        /// Of every two the one with the lower address connects.
+        #[derive(Debug, Deserialize, JsonSchema)]
+        #[serde(deny_unknown_fields)]
+        pub struct Mesh {
+            /// The nodes' addresses, one by one or as ranges such as `10.0.0.1-10.0.0.9`. This node is the one of the
+            /// mesh's local_address, of bgp.router_id, of an address in bgp.listen, or of its interfaces.
+            pub nodes: Vec<NodesValue>,
+            /// The group whose settings they take.
+            pub peer_group: Option<String>,
+            $($(#[doc = $doc])* pub $key: Option<$type>,)*
+        }
+
+        impl Mesh {
+            /// What is set for each of them.
+            pub fn settings(&self) -> PeerSettings {
+                PeerSettings { $($key: self.$key.clone(),)* }
+            }
         }
 
         impl DynamicNeighbors {

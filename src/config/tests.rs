@@ -136,7 +136,7 @@ evpn:
 t.yaml:3:14: bgp.router_id: invalid IPv4 address syntax
     3 |   router_id: 10.0.0
       |              ^
-t.yaml:4:3: bgp.neighbours: unknown key; expected one of `asn`, `router_id`, `listen`, `cluster_id`, `client_to_client_reflection`, `default_local_pref`, `next_hop_tracking`, `next_hop_via_default`, `decision`, `multipath`, `ebgp_default`, `graceful_restart`, `bfd`, `peer_groups`, `neighbors`, `dynamic_neighbors`
+t.yaml:4:3: bgp.neighbours: unknown key; expected one of `asn`, `router_id`, `listen`, `cluster_id`, `client_to_client_reflection`, `default_local_pref`, `next_hop_tracking`, `next_hop_via_default`, `decision`, `multipath`, `ebgp_default`, `graceful_restart`, `handover_time`, `bfd`, `peer_groups`, `neighbors`, `mesh`, `dynamic_neighbors`
     4 |   neighbours: []
       |   ^
 t.yaml:8:18: bgp.neighbors[0].hold_time: 0 (never), or at least 3 seconds (RFC 4271 section 4.2)
@@ -234,7 +234,7 @@ fn limits_of_routes() {
     assert_eq!((all.warning(1000), all.action), (750, LimitAction::Teardown(None)));
     let own = limits("max_prefix: { families: { l2vpn-evpn: 7 }, warn_percent: 50, action: restart }");
     assert_eq!(Family::ALL.map(|family| own.limit(family)), [None, None, Some(7)]);
-    let minute = std::time::Duration::from_secs(60);
+    let minute = Duration::from_secs(60);
     assert_eq!((own.warning(7), own.action), (4, LimitAction::Teardown(Some(minute))));
     for (settings, fault) in [
         ("max_prefix: {}", "limits nothing"),

@@ -61,7 +61,13 @@ impl Visitors {
     }
 
     /// A neighbour is one of another range from now on.
-    fn moved(&mut self, from: Option<IpNet>, to: Option<IpNet>) {
+    pub(super) fn moved(&mut self, from: Option<IpNet>, to: Option<IpNet>, id: PeerId) {
+        if from == to {
+            return;
+        }
+        if to.is_none() {
+            self.newcomers.retain(|(_, newcomer)| *newcomer != id);
+        }
         if let Some(count) = from.and_then(|range| self.by_range.get_mut(&range)) {
             count.here = count.here.saturating_sub(1);
         }
@@ -144,7 +150,6 @@ impl Core {
             match compare(&old, &new) {
                 (_, true) => self.remove_neighbor(id, StopReason::Reconfigured),
                 (_, false) => {
-                    self.visitors.moved(old.range, new.range);
                     former.extend(self.change_neighbor(id, new).map(|old| (id, old)));
                 }
             }
@@ -154,7 +159,7 @@ impl Core {
     }
 
     /// The range that an address is in: the one with the longest prefix.
-    fn range_of(&self, address: IpAddr) -> Option<&RangeConfig> {
+    pub(super) fn range_of(&self, address: IpAddr) -> Option<&RangeConfig> {
         let holding = self.config.bgp.ranges.iter().filter(|range| range.range.contains(&address));
         holding.max_by_key(|range| range.range.prefix_len())
     }

@@ -10,12 +10,14 @@ use bgp::session::{
 use bgp::types::{Family, PeerId};
 use bgp::wire::Fault;
 use evpn::Notice;
-use fib::{KernelEvent, Op, RouteEvent};
+use fib::routes::{RouteEvent, RouteOp};
+use fib::{KernelEvent, Op};
 use ipnet::IpNet;
 
 use crate::config::diff::Change;
-use crate::config::{Authentication, Config, NeighborConfig};
+use crate::config::{Authentication, Config, FileSource, KubernetesSource, NeighborConfig};
 
+use super::advertise::PrefixNews;
 use super::bfd::{BfdCommand, BfdLine, BfdNews};
 
 /// News for core.
@@ -46,10 +48,14 @@ pub enum Event {
     },
     /// From the kernel's task.
     Kernel(Vec<KernelEvent>),
-    /// From the task that watches the kernel's routes.
+    /// From the task of the kernel's routes.
     Routes(Vec<RouteEvent>),
+    /// A source of prefixes that this node announces says what it has.
+    Prefixes(PrefixNews),
     /// From the task of the BFD sessions.
     Bfd(Vec<BfdNews>),
+    /// What of this node's settings is in the way of what linnetd does, in words.
+    HostChecked(Vec<String>),
     /// The configuration file was read again, and is right.
     Reconfigure {
         /// What it says.
@@ -145,8 +151,14 @@ pub enum Action {
         /// What is wanted.
         command: BfdCommand,
     },
+    /// Watch these files, and no others, and say what is in them ([`Event::Prefixes`]).
+    WatchFiles(Vec<FileSource>),
+    /// Follow this Node in Kubernetes, or none, and say its pod CIDRs ([`Event::Prefixes`]).
+    FollowNode(Option<KubernetesSource>),
     /// Change the kernel.
     Kernel(Vec<Op>),
+    /// Change the kernel's routes.
+    Routes(Vec<RouteOp>),
     /// Write a line into the log.
     Log(LogLine),
 }
@@ -173,6 +185,9 @@ pub enum SessionCommand {
     TooManyPrefixes(PrefixLimit),
     /// Let it come up again.
     Enable,
+    /// Connect from this address from now on; `None`: from the one that the kernel chooses. A connection that stands
+    /// stays.
+    ConnectFrom(Option<IpAddr>),
     /// Hold it like this from now on, see [`bgp::session::Input::Configure`].
     Configure(Box<SessionConfig>),
     /// End it for good; the task ends with it.
@@ -219,20 +234,31 @@ pub enum LogLine {
     RefreshOverdue(PeerId, Family),
     /// A BFD session changed.
     Bfd(PeerId, BfdLine),
+    /// A neighbour is no longer configured, and stays until those that come in its place have been heard.
+    HandsOver(PeerId),
     /// EVPN noticed something.
     Evpn(Notice),
     /// A neighbour's routes of a family have been stale for their time: they go, or from now on are stale for long.
     KeptNoLonger(PeerId, Family, bool),
     /// A configuration was taken: what it changed.
     Reconfigured(Vec<Change>),
-    /// Rows that a former run left in the kernel may go now.
-    StaleReleased(ReleaseReason),
+    /// What a former run left in the kernel may go now.
+    StaleReleased(Leftover, ReleaseReason),
+}
+
+/// What a former run left in the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leftover {
+    /// EVPN's rows.
+    Rows,
+    /// Unicast routes.
+    Routes,
 }
 
 /// Why what a former run left in the kernel is no longer kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReleaseReason {
-    /// Every EVPN neighbour has sent all it had.
+    /// Every neighbour of the family has sent all it had.
     EndOfRib,
     /// Some have not, and it has been long enough.
     Deadline,

@@ -56,7 +56,11 @@ impl Core {
         let peer = self.peers.get(id)?;
         let new = &peer.config;
         let session = peer.session.as_ref()?;
-        let changed = new.export_policy != old.export_policy || new.ebgp_accept != old.ebgp_accept;
+        let changed = new.export_policy != old.export_policy
+            || new.ebgp_accept != old.ebgp_accept
+            || new.route_reflector_client != old.route_reflector_client
+            || new.between_clients != old.between_clients
+            || new.next_hop_mode != old.next_hop_mode;
         changed.then(|| member_spec(&session.agreed, new, self.config.bgp.asn))
     }
 

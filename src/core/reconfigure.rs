@@ -3,6 +3,8 @@
 //! What the difference is, [`Diff`] says; here it is carried out. Keys that are in force only after the next start
 //! keep their values, so that the next reload names them again.
 
+use std::time::Instant;
+
 use api::Query;
 use api::Request;
 
@@ -10,15 +12,14 @@ use super::Core;
 use super::answer::changes_answer;
 use super::event::{Action, LogLine, SessionCommand};
 use super::sessions::source;
-use crate::config::diff::{Diff, NeighborStep};
-use crate::config::{Config, NeighborConfig};
+use crate::config::diff::{Diff, NeighborStep, compare};
+use crate::config::{Config, NativeConfig, NeighborConfig, RangeConfig};
 use crate::peer::session_config;
-use bgp::session::StopReason;
-use bgp::types::PeerId;
+use bgp::types::{FamilySet, PeerId};
 
 impl Core {
     /// Takes a configuration, or only tells what it would change where `request` wants no more.
-    pub(super) fn reconfigure(&mut self, wanted: Config, request: Option<Request>) {
+    pub(super) fn reconfigure(&mut self, now: Instant, wanted: Config, request: Option<Request>) {
         let diff = Diff::between(&self.config, &wanted);
         let changes = diff.changes();
         let answer = changes_answer(&changes);
@@ -27,7 +28,7 @@ impl Core {
             Some(Request { query: Query::ReloadConfiguration(query), .. }) if query.dry_run
         );
         if !only_told {
-            self.apply(wanted, diff);
+            self.apply(now, wanted, diff);
             self.log(LogLine::Reconfigured(changes));
         }
         if let Some(request) = request {
@@ -35,32 +36,63 @@ impl Core {
         }
     }
 
-    fn apply(&mut self, wanted: Config, diff: Diff) {
+    fn apply(&mut self, now: Instant, wanted: Config, diff: Diff) {
+        let places = new_places(&self.config, &wanted);
         self.config = kept_until_restart(&self.config, wanted);
         self.rib.set_rules(self.config.bgp.decision.clone());
-        let mut former = Vec::new();
+        if let Some(native) = &mut self.native {
+            native.configure(&self.config, &mut self.rib);
+        }
+        self.renew_sources();
+        let (mut former, mut comers, mut leaving) = (Vec::new(), Vec::new(), Vec::new());
         for (address, step) in diff.neighbors {
             let id = self.peers.by_address(address).map(|peer| peer.id);
             match (step, id) {
-                (NeighborStep::Add(config), None) => {
-                    self.add_neighbor(*config);
-                }
-                (NeighborStep::Remove, Some(id)) => self.remove_neighbor(id, StopReason::Deconfigured),
-                (NeighborStep::Change { config, resets: true, .. }, Some(id)) => {
-                    self.replace_neighbor(id, *config);
+                (NeighborStep::Add(config), None) => comers.push(self.add_neighbor(*config)),
+                (NeighborStep::Remove, Some(id)) => match self.becomes_visitor(id) {
+                    Some(config) => former.extend(self.change_neighbor(id, config).map(|old| (id, old))),
+                    None => leaving.push(id),
+                },
+                (NeighborStep::Add(config) | NeighborStep::Change { config, resets: true, .. }, Some(id)) => {
+                    self.handover.forget(id);
+                    if self.goes_on_with(id, &config) {
+                        former.extend(self.change_neighbor(id, *config).map(|old| (id, old)));
+                    } else {
+                        self.replace_neighbor(id, *config);
+                    }
                 }
                 (NeighborStep::Change { config, .. }, Some(id)) => {
                     former.extend(self.change_neighbor(id, *config).map(|old| (id, old)));
                 }
-                (NeighborStep::Add(config), Some(id)) => self.replace_neighbor(id, *config),
                 (NeighborStep::Remove | NeighborStep::Change { .. }, None) => {}
             }
         }
+        self.hand_over(now, &leaving, &comers, places);
         if !diff.ranges.is_empty() {
             former.extend(self.rearrange_visitors());
         }
         self.renew_policies(&former);
         self.restore_admin_states();
+    }
+
+    /// Whether a session that is established goes on though it would not be begun like this: it is over the address
+    /// that connections are to be made from, and who connects does not matter to it any more.
+    fn goes_on_with(&self, id: PeerId, config: &NeighborConfig) -> bool {
+        let Some(peer) = self.peers.get(id) else { return false };
+        let Some(session) = &peer.session else { return false };
+        let local =
+            config.local_address.is_none_or(|local| local == session.agreed.local.ip().to_canonical());
+        let (passive, local_address) = (peer.config.passive, peer.config.local_address);
+        let alike = NeighborConfig { passive, local_address, ..config.clone() };
+        local && !compare(&peer.config, &alike).1
+    }
+
+    /// What is configured for a neighbour that is no longer named and comes from a range now, if its session can go on
+    /// as one of the range.
+    fn becomes_visitor(&self, id: PeerId) -> Option<NeighborConfig> {
+        let address = self.peers.get(id)?.config.address;
+        let config = self.range_of(address.ip()?)?.neighbor_at(address);
+        self.goes_on_with(id, &config).then_some(config)
     }
 
     /// Changes what a session can take over while it lasts; what was configured before.
@@ -70,13 +102,19 @@ impl Core {
         let limits_differ = peer.config.max_prefix != config.max_prefix;
         let sign =
             (peer.config.authentication != config.authentication).then(|| config.authentication.clone());
+        let connects_from =
+            (peer.config.local_address != config.local_address).then_some(config.local_address);
         let old = std::mem::replace(&mut peer.config, config);
+        self.visitors.moved(old.range, peer.config.range, id);
         if let Some(session) = &peer.session {
             self.rib.peer_up(id, source(&session.agreed, &peer.config));
         }
         if peer.begun {
             self.actions
                 .push_back(Action::Session { peer: id, command: SessionCommand::Configure(session.into()) });
+        }
+        if let Some(local) = connects_from {
+            self.command(id, SessionCommand::ConnectFrom(local));
         }
         if let Some(how) = sign {
             self.actions.push_back(Action::Sign { peer: id, how });
@@ -105,6 +143,13 @@ impl Core {
     }
 }
 
+/// The families of neighbours that may come from ranges that were not there.
+fn new_places(running: &Config, wanted: &Config) -> FamilySet {
+    let is_new = |new: &&RangeConfig| running.bgp.ranges.iter().all(|old| old.range != new.range);
+    let new = wanted.bgp.ranges.iter().filter(is_new);
+    new.flat_map(|range| range.neighbor.families.iter().collect::<Vec<_>>()).collect()
+}
+
 /// `wanted`, but for what only a restart brings into force.
 fn kept_until_restart(running: &Config, mut wanted: Config) -> Config {
     let (old, new) = (&running.bgp, &mut wanted.bgp);
@@ -114,13 +159,15 @@ fn kept_until_restart(running: &Config, mut wanted: Config) -> Config {
     new.next_hop_tracking = old.next_hop_tracking;
     wanted.api = running.api.clone();
     wanted.evpn.clone_from(&running.evpn);
+    wanted.native = match (&running.native, wanted.native) {
+        (Some(running), Some(wanted)) => Some(NativeConfig { kernel: running.kernel.clone(), ..wanted }),
+        (running, _) => running.clone(),
+    };
     wanted
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
-
     use bgp::rib::Budget;
     use bgp::types::Family;
 

@@ -131,9 +131,12 @@ impl Node {
             }
             Action::Batch { peer, .. } => self.peer(peer.0, PeerNews::Credit(1)),
             Action::StartPeer { start, .. } => self.begun = Some(start.restarted),
-            Action::StopPeer { .. }
+            Action::Routes(_)
+            | Action::StopPeer { .. }
             | Action::Sign { .. }
             | Action::SetRanges(_)
+            | Action::WatchFiles(_)
+            | Action::FollowNode(_)
             | Action::TurnAway { .. }
             | Action::Session { .. }
             | Action::Bfd { .. }
@@ -275,6 +278,7 @@ pub(super) fn agreed(peer: u32) -> Established {
         side: Side::Outgoing,
         local: "10.0.0.1:40000".parse().unwrap(),
         remote: (address, 179).into(),
+        next_hop: NextHop::Ipv4([10, 0, 0, 1].into()),
         kind: PeerKind::Ibgp,
         remote_asn: Asn(65000),
         remote_router_id: RouterId(address),

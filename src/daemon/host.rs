@@ -4,9 +4,14 @@ use std::fs;
 
 /// Host name and domain; the domain is empty where the kernel knows none. `None` where there is no name.
 pub(super) fn fqdn() -> Option<(String, String)> {
-    let name = fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
     let domain = fs::read_to_string("/proc/sys/kernel/domainname").unwrap_or_default();
-    split(name.trim(), domain.trim())
+    split(&name()?, domain.trim())
+}
+
+/// The host's name, with or without its domain.
+pub(super) fn name() -> Option<String> {
+    let name = fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
+    Some(name.trim().to_owned()).filter(|name| !name.is_empty())
 }
 
 /// A name with dots has its domain in itself; else the domain is what the kernel says, `(none)` being none.

@@ -153,6 +153,7 @@ impl<'m> Peer<'m> {
             Wake::Dialled(stream) => self.on_dialled(now, stream),
             Wake::Accepted(stream) => self.on_accepted(now, stream),
             Wake::Batch(session, batch) => self.driver.batch(session, &batch),
+            Wake::Command(Some(SessionCommand::ConnectFrom(local))) => self.route.local = local,
             Wake::Command(Some(command)) => self.driver.command(now, command),
             Wake::Timer => self.driver.timeout(now),
             Wake::Moved => self.on_moved(now),

@@ -1,10 +1,12 @@
 //! A TCP socket as the [`Stream`] that a neighbour's driver works with.
 
 use std::io::{self, IoSlice};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
+use nix::ifaddrs::getifaddrs;
+use nix::net::if_::if_indextoname;
 use tokio::io::{AsyncWriteExt, Interest, Ready};
 use tokio::net::TcpStream;
 
@@ -24,6 +26,18 @@ impl Stream for TcpStream {
 
     fn write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         self.try_write_vectored(slices)
+    }
+
+    fn global_address(&self) -> Option<Ipv6Addr> {
+        let Ok(SocketAddr::V6(local)) = self.local_addr() else { return None };
+        if !local.ip().is_unicast_link_local() {
+            return None;
+        }
+        let link = if_indextoname(local.scope_id()).ok()?;
+        let addresses = getifaddrs().ok()?.filter(|row| Some(&*row.interface_name) == link.to_str().ok());
+        let addresses = addresses.filter_map(|row| Some(row.address?.as_sockaddr_in6()?.ip()));
+        // The same one each time, whatever order the kernel lists them in.
+        addresses.filter(|address| !address.is_unicast_link_local()).min()
     }
 
     /// Why the connection ended is the session's to tell, so whether `rest` was taken matters to nobody.

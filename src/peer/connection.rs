@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
+use std::net::Ipv6Addr;
 
 use bgp::export::Segment;
 use bytes::{Buf, Bytes, BytesMut};
@@ -27,6 +28,11 @@ pub trait Stream {
     /// # Errors
     /// `WouldBlock` where there is no room; any other is the connection's end.
     fn write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize>;
+
+    /// A global IPv6 address of the link that it leads over, where our end has only a link-local one.
+    fn global_address(&self) -> Option<Ipv6Addr> {
+        None
+    }
 
     /// Closes, once `rest` has been sent, if the neighbour takes that soon.
     fn close(self, rest: Vec<Bytes>);

@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use bgp::export::Batch;
 use bgp::session::{self, AddPathOffer, Input, Session, SessionConfig, Side, StopReason, TransportFault};
 use bgp::types::PeerId;
+use bgp::wire::NextHop;
 use bytes::Bytes;
 
 use crate::config::{BgpConfig, NeighborConfig, RestartSettings};
@@ -141,6 +142,8 @@ impl<S: Stream> Driver<S> {
     /// Does what core wants.
     pub fn command(&mut self, now: Instant, command: SessionCommand) {
         let input = match command {
+            // Who makes the connections sees to it.
+            SessionCommand::ConnectFrom(_) => return,
             SessionCommand::Reset(text) => Input::Stop(StopReason::Reset(text)),
             SessionCommand::Shutdown(text) => Input::Stop(StopReason::Shutdown(text)),
             SessionCommand::TooManyPrefixes(limit) => Input::Stop(StopReason::TooManyPrefixes(limit)),
@@ -319,7 +322,11 @@ impl<S: Stream> Driver<S> {
         }
     }
 
-    fn up(&mut self, agreed: Box<session::Established>) {
+    fn up(&mut self, mut agreed: Box<session::Established>) {
+        let global = self.connection(agreed.side).and_then(|connection| connection.stream().global_address());
+        if let (Some(global), NextHop::Ipv6(local)) = (global, agreed.next_hop) {
+            agreed.next_hop = NextHop::Ipv6LinkLocal(global, local);
+        }
         self.number += 1;
         self.established = Some(agreed.side);
         self.news.push(PeerNews::Up { number: self.number, agreed });

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
-use crate::{bfd, rows};
+use crate::{bfd, native, routes, rows};
 
 /// How many rows a page has here: less than the lists have, so that pages follow pages.
 const PAGE: usize = 2;
@@ -110,6 +110,20 @@ fn answer(query: Query) -> Result<Answer, ApiError> {
         Query::ListFibEntries(request) => {
             let (fib_entries, next_page_token) = page(fib_entries(&request), &request.page_token);
             v1::ListFibEntriesResponse { fib_entries, next_page_token }.into()
+        }
+        Query::ListRoutes(request) => {
+            let (routes, next_page_token) = page(routes::asked_for(&request), &request.page_token);
+            v1::ListRoutesResponse { routes, next_page_token }.into()
+        }
+        Query::ListAdvertised(request) => {
+            let mut rows = native::advertised();
+            rows.retain(|row| request.states.is_empty() || request.states.contains(&row.state));
+            let (advertised, next_page_token) = page(rows, &request.page_token);
+            v1::ListAdvertisedResponse { advertised, next_page_token }.into()
+        }
+        Query::ListPrefixSources(request) => {
+            let (prefix_sources, next_page_token) = page(native::sources(), &request.page_token);
+            v1::ListPrefixSourcesResponse { prefix_sources, next_page_token }.into()
         }
         Query::GetStatus(_) => rows::status().into(),
         Query::ReloadConfiguration(request) => reload(request.dry_run)?.into(),

@@ -194,7 +194,7 @@ impl Node {
                 drop(net);
                 self.kernel.give(now, ops);
             }
-            Action::Bfd { .. } | Action::Log(_) => {}
+            Action::Bfd { .. } | Action::WatchFiles(_) | Action::FollowNode(_) | Action::Log(_) => {}
             Action::StartPeer { peer, start } => {
                 drop(net);
                 self.start_peer(peer, *start);
@@ -203,6 +203,7 @@ impl Node {
             | Action::SetRanges(_)
             | Action::TurnAway { .. }
             | Action::Sign { .. } => panic!("nobody configures anew here"),
+            Action::Routes(_) => panic!("no native routing here"),
         }
     }
 

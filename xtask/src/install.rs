@@ -25,6 +25,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("/usr/sbin/bgpctl", "openbgpd"),
     ("timeout", "coreutils"),
     ("ping", "iputils-ping"),
+    ("tshark", "tshark"),
 ];
 
 /// Tells Debian's packages whether they may start their services (/usr/share/doc/init-system-helpers).

@@ -11,6 +11,7 @@ mod demo;
 mod fuzz;
 mod inside;
 mod install;
+mod oracle;
 mod test;
 mod ui;
 

@@ -75,7 +75,12 @@ impl Policy<'_> {
             Some(rule) => rule == NextHopRule::Own,
             None => self.family != Family::L2vpnEvpn && self.replaces_next_hop(source),
         };
-        if own || attrs.next_hop.address().is_unspecified() { self.to.next_hop } else { attrs.next_hop }
+        let theirs = match self.family {
+            Family::L2vpnEvpn => Some(attrs.next_hop),
+            _ => attrs.next_hop.beyond_its_link(),
+        };
+        let theirs = theirs.filter(|next_hop| !own && !next_hop.address().is_unspecified());
+        theirs.unwrap_or(self.to.next_hop)
     }
 
     fn replaces_next_hop(&self, source: &Source) -> bool {
@@ -332,6 +337,21 @@ mod tests {
             assert_eq!(sent(BgpRole::Customer, family, &marked), None);
         }
         assert_eq!(sent(BgpRole::Customer, Family::L2vpnEvpn, &marked), Some(Some(Asn(7))), "not of EVPN");
+    }
+
+    #[test]
+    fn a_link_local_address_is_not_passed_on() {
+        let (global, local) = ("2001:db8::9".parse().unwrap(), "fe80::9".parse().unwrap());
+        let attrs = Attrs::new(NextHop::Ipv6LinkLocal(global, local));
+        let sent = with(Role::Client, Family::Ipv6Unicast, |p| {
+            p.rewrite(&attrs, &source(SourceKind::Ibgp, true), Fixed::default())
+        });
+        assert_eq!(sent.next_hop, NextHop::Ipv6(global));
+        let alone = Attrs::new(NextHop::Ipv6(local));
+        let sent = with(Role::Client, Family::Ipv6Unicast, |p| {
+            p.rewrite(&alone, &source(SourceKind::Ibgp, true), Fixed::default())
+        });
+        assert_eq!(sent.next_hop, SELF, "nobody else could use it");
     }
 
     #[test]

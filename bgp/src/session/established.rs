@@ -6,9 +6,9 @@ use std::time::Duration;
 use super::restart::PeerRestart;
 use super::words::Side;
 use crate::types::{Asn, BgpRole, Family, FamilySet, RouterId};
-use crate::wire::Capability;
 use crate::wire::message::MAX_MESSAGE;
 use crate::wire::update::{Encoding, PeerKind};
+use crate::wire::{Capability, NextHop};
 
 /// What holds for the life of an established session.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +19,9 @@ pub struct Established {
     pub local: SocketAddr,
     /// The peer's end.
     pub remote: SocketAddr,
+    /// What the peer is told as this speaker's own next hop: the address of our end. Where that is link-local, whoever
+    /// knows of a global one on its link puts it in front (RFC 2545 section 3).
+    pub next_hop: NextHop,
     /// Internal or external.
     pub kind: PeerKind,
     /// The peer's AS.

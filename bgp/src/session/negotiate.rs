@@ -42,6 +42,7 @@ impl OpenSent {
             side: self.side,
             local: self.local,
             remote: self.remote,
+            next_hop: self.local.ip().into(),
             kind,
             remote_asn: theirs.asn,
             remote_router_id: theirs.router_id,

@@ -12,6 +12,7 @@ use nom::number::complete::be_u32;
 use crate::types::{Family, Mac, PathId, Vni};
 
 use super::parse::{Flaw, Parsed};
+use super::verdicts::Condition;
 use super::{EvpnBody, EvpnKey, evpn, prefix};
 
 /// A route's identity within its family; tables are indexed by it.
@@ -171,28 +172,43 @@ pub(super) trait Decode: Nlri {
     /// About how many octets one takes, to size lists by the octets that are there.
     const TYPICAL_LEN: usize;
 
+    /// What is wrong with one that has no key.
+    const KEYLESS: Condition;
+
     /// Reads one. An error means that the extent of what stands there is unknown (RFC 7606 section 5.3).
     fn parse(input: &[u8]) -> Parsed<'_, Decoded<Self>>;
 }
 
 impl Decode for Ipv4Net {
     const TYPICAL_LEN: usize = 4;
+    const KEYLESS: Condition = Condition::Multicast;
 
     fn parse(input: &[u8]) -> Parsed<'_, Decoded<Self>> {
-        prefix::ipv4.map(|net| Ok((net, ()))).parse(input)
+        prefix::ipv4.map(|net| unicast(net, net.addr().is_multicast())).parse(input)
     }
 }
 
 impl Decode for Ipv6Net {
     const TYPICAL_LEN: usize = 9;
+    const KEYLESS: Condition = Condition::Multicast;
 
     fn parse(input: &[u8]) -> Parsed<'_, Decoded<Self>> {
-        prefix::ipv6.map(|net| Ok((net, ()))).parse(input)
+        prefix::ipv6.map(|net| unicast(net, net.addr().is_multicast())).parse(input)
+    }
+}
+
+/// RFC 4271 section 6.3: a prefix that cannot be meant is ignored.
+fn unicast<N: Nlri<Body = ()>>(net: N, is_multicast: bool) -> Decoded<N> {
+    if is_multicast {
+        Err(Flaw { key: None, what: "a network of multicast addresses" })
+    } else {
+        Ok((net, ()))
     }
 }
 
 impl Decode for EvpnKey {
     const TYPICAL_LEN: usize = 35;
+    const KEYLESS: Condition = Condition::UnknownRoute;
 
     fn parse(input: &[u8]) -> Parsed<'_, Decoded<Self>> {
         evpn::parse::nlri(input)

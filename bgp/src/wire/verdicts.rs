@@ -39,6 +39,8 @@ pub enum Condition {
     Route,
     /// It holds a route of a type that is not known, or so wrong that it cannot be told which one it is.
     UnknownRoute,
+    /// It holds a route to a network of multicast addresses, which no unicast route leads to.
+    Multicast,
     /// It holds routes of a family that was not negotiated.
     Family,
 }
@@ -98,13 +100,14 @@ const fn row(
 /// The table, in the order of the attributes' codes.
 #[rustfmt::skip]
 pub const RULES: &[Rule] = &[
-    row(ANY,                        Fields,       RESET,     1, "RFC 7606 section 3 a"),
+    row(ANY,                        Fields,       RESET,     1, "RFC 7606 section 3 b"),
     row(ANY,                        Overrun,      WITHDRAW,  1, "RFC 7606 section 4"),
     row(ANY,                        Repeated,     DISCARD,   1, "RFC 7606 section 3 g"),
     row(ANY,                        Unknown,      RESET,     2, "RFC 4271 section 6.3"),
     row(ANY,                        Routes,       RESET,    10, "RFC 7606 sections 3 j and 5.3"),
     row(ANY,                        Route,        WITHDRAW, 10, "RFC 7606 sections 2 and 5.4"),
     row(ANY,                        UnknownRoute, DISCARD,  10, "RFC 7606 section 5.4"),
+    row(ANY,                        Multicast,    DISCARD,  10, "RFC 4271 section 6.3"),
     row(ANY,                        Family,       DISCARD,   9, "RFC 4760 section 7"),
     row(code::ORIGIN,               Flags,        WITHDRAW,  4, "RFC 7606 section 3 c"),
     row(code::ORIGIN,               Length,       WITHDRAW,  5, "RFC 7606 section 7.1"),
@@ -160,7 +163,7 @@ pub const RULES: &[Rule] = &[
     row(code::PMSI_TUNNEL,          Flags,        WITHDRAW,  4, "RFC 7606 section 3 c"),
     row(code::PMSI_TUNNEL,          Length,       WITHDRAW,  5, "RFC 6514 section 5"),
     row(code::PMSI_TUNNEL,          Value,        WITHDRAW,  9, "RFC 6514 section 5"),
-    row(code::AIGP,                 Flags,        DISCARD,   4, "RFC 7311 section 3"),
+    row(code::AIGP,                 Flags,        DISCARD,   4, "RFC 7311 section 3.2"),
     row(code::LARGE_COMMUNITY,      Flags,        WITHDRAW,  4, "RFC 7606 section 3 c"),
     row(code::LARGE_COMMUNITY,      Length,       WITHDRAW,  5, "RFC 8092 section 6"),
     row(code::ONLY_TO_CUSTOMER,     Flags,        WITHDRAW,  4, "RFC 7606 section 3 c"),

@@ -11,7 +11,7 @@ use bgp::wire::{
     LargeCommunity, LongLivedFamily, NextHop, Nlri, Open, Origin, PmsiTunnel, Route, UnknownAttr,
 };
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
-use proptest::collection::{btree_map, vec};
+use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option::of;
 use proptest::prelude::*;
 
@@ -118,7 +118,7 @@ prop_compose! {
         next_hop in next_hop(family),
         communities in list(any::<u32>().prop_map(Community), 80),
         ext_communities in list(any::<[u8; 8]>().prop_map(ExtCommunity), 40),
-        large_communities in list(any::<[u32; 3]>().prop_map(LargeCommunity), 30),
+        large_communities in btree_set(any::<[u32; 3]>().prop_map(LargeCommunity), 0..30).prop_map(Box::from_iter),
         pmsi in of(pmsi()),
         only_to_customer in of(asn()),
         unknown in unknown(),
@@ -129,12 +129,16 @@ prop_compose! {
     }
 }
 
+/// A network of unicast addresses.
 pub(crate) fn ipv4_net() -> impl Strategy<Value = Ipv4Net> {
-    (any::<u32>(), 0..=32u8).prop_map(|(a, bits)| Ipv4Net::new(a.into(), bits).unwrap().trunc())
+    let net = (any::<u32>(), 0..=32u8).prop_map(|(a, bits)| Ipv4Net::new(a.into(), bits).unwrap().trunc());
+    net.prop_map(|net| if net.addr().is_multicast() { Ipv4Net::default() } else { net })
 }
 
+/// A network of unicast addresses.
 pub(crate) fn ipv6_net() -> impl Strategy<Value = Ipv6Net> {
-    (any::<u128>(), 0..=128u8).prop_map(|(a, bits)| Ipv6Net::new(a.into(), bits).unwrap().trunc())
+    let net = (any::<u128>(), 0..=128u8).prop_map(|(a, bits)| Ipv6Net::new(a.into(), bits).unwrap().trunc());
+    net.prop_map(|net| if net.addr().is_multicast() { Ipv6Net::default() } else { net })
 }
 
 fn vni() -> impl Strategy<Value = Vni> {

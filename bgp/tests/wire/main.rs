@@ -14,6 +14,9 @@ mod rfc7606;
 #[cfg(test)]
 mod round_trip;
 #[cfg(test)]
+#[path = "../vectors/mod.rs"]
+mod vector;
+#[cfg(test)]
 mod vectors;
 #[cfg(test)]
 mod verdicts;

@@ -1,28 +1,15 @@
 //! Messages put together by hand, right ones and wrong ones.
 
-use bgp::types::{Family, FamilySet};
 use bgp::wire::message::HEADER_LEN;
-use bgp::wire::{Encoding, PeerKind, Update, UpdateContext, WireError};
+use bgp::wire::{PeerKind, Update, WireError};
 
-/// Octets from hexadecimal digits; blanks do not matter.
-pub(crate) fn hex(text: &str) -> Vec<u8> {
-    let digits: Vec<char> = text.chars().filter(|c| !c.is_whitespace()).collect();
-    assert_eq!(digits.len() % 2, 0, "odd number of digits: {text}");
-    let octet = |pair: &[char]| u8::from_str_radix(&pair.iter().collect::<String>(), 16).unwrap();
-    digits.chunks(2).map(octet).collect()
-}
+pub(crate) use crate::vector::{context, hex};
 
 /// The body of an UPDATE. Parts are hexadecimal.
 pub(crate) fn body(withdrawn: &str, attributes: &str, nlri: &str) -> Vec<u8> {
     let (withdrawn, attributes, nlri) = (hex(withdrawn), hex(attributes), hex(nlri));
     let length = |part: &[u8]| u16::try_from(part.len()).unwrap().to_be_bytes();
     [&length(&withdrawn)[..], &withdrawn, &length(&attributes), &attributes, &nlri].concat()
-}
-
-/// A session on which everything is spoken.
-pub(crate) fn context(kind: PeerKind) -> UpdateContext {
-    let families: FamilySet = Family::ALL.into_iter().collect();
-    UpdateContext { encoding: Encoding::default(), kind, families }
 }
 
 /// What an internal peer's UPDATE says.

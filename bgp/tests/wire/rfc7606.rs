@@ -448,6 +448,15 @@ fn second_addresses_that_are_not_link_local_do_not_count() {
     assert_eq!(next_hop(&local), NextHop::Ipv6LinkLocal(global, "fe80::2".parse().unwrap()));
 }
 
+/// BIRD sends such where its link has no global address.
+#[test]
+fn a_link_local_address_may_stand_alone_behind_an_empty_place() {
+    let zeros = |count: usize| "00".repeat(count);
+    let mp = format!("800e26 000201 20 {} fe80{}02 00 00", zeros(16), zeros(13));
+    let update = internal("", &(base() + &mp), "").unwrap();
+    assert_eq!(update.reach[0].attrs.next_hop, NextHop::Ipv6("fe80::2".parse().unwrap()));
+}
+
 #[test]
 fn faults_kept_are_bounded() {
     let update = with(&"800404 00000001".repeat(500));

@@ -33,6 +33,7 @@ const CASES: &[Case] = &[
     (0,  Unknown,      Internal, "40630100"),
     (0,  Route,        Internal, "800e2b00194604 0a000001 00 0220 00010a000001000100000000000000000000000000003002000000005000 0064"),
     (0,  UnknownRoute, Internal, "800e0d00194604 0a000001 00 fe02abcd"),
+    (0,  Multicast,    Internal, "800e0b000101 04 0a000001 00 04e0"),
     (0,  Family,       Evpn,     ""),
     (1,  Flags,        Internal, "c0010100"),
     (1,  Length,       Internal, "4001020000"),

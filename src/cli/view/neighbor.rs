@@ -55,6 +55,9 @@ fn state(line: &Line) -> Cell<'_> {
     let exceeded = line.family.max_prefix_state() == v1::LimitState::Exceeded;
     let (name, tone) = match line.neighbor.state() {
         _ if line.neighbor.admin_state() == v1::AdminState::Shutdown => ("Shutdown", Tone::Waiting),
+        v1::NeighborState::Established if line.neighbor.leaves_within_seconds.is_some() => {
+            ("Established (leaves)", Tone::Waiting)
+        }
         v1::NeighborState::Idle if exceeded => ("Idle (PfxLimit)", Tone::Bad),
         v1::NeighborState::Established => ("Established", Tone::Good),
         state => (state_name(state), Tone::Bad),
@@ -166,6 +169,9 @@ fn session_state(neighbor: &v1::Neighbor) -> String {
     let name = state_name(neighbor.state());
     let admin =
         if neighbor.admin_state() == v1::AdminState::Shutdown { ", shut down by the operator" } else { "" };
+    let leaves = neighbor.leaves_within_seconds;
+    let leaves = leaves.map(|seconds| format!(", leaves once others have been heard, within {seconds} s"));
+    let admin = leaves.unwrap_or(admin.to_owned());
     match (neighbor.state(), neighbor.since_seconds) {
         (_, None) => format!("{name}, never established{admin}"),
         (v1::NeighborState::Established, Some(seconds)) => format!("{name} for {}{admin}", duration(seconds)),

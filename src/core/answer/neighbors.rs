@@ -140,6 +140,7 @@ impl Core {
             authentication: peer.config.authentication.name().to_owned(),
             ttl_security_hops: peer.config.hops.limit().unwrap_or_default().into(),
             bfd: bfd::row(now, peer),
+            leaves_within_seconds: self.handover.leaves(peer.id).map(|until| seconds_since(until, now)),
             ..v1::Neighbor::default()
         };
         row.rejected = self.rejected_rows(peer);

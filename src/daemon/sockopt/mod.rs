@@ -12,7 +12,7 @@ mod signing;
 mod storage;
 
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
 use socket2::Socket;
 use tokio::io::unix::AsyncFd;
@@ -22,11 +22,17 @@ pub(super) use hops::{set_hops, set_ttl};
 pub(super) use icmp::hear_only;
 pub(super) use signing::{End, sign};
 
-/// To wait for a socket that tokio has no type for. To be called within a runtime.
+/// What owns a descriptor that tokio has no type for, and gives the same one as long as it lives.
+pub(super) trait Owner: AsRawFd {}
+
+impl Owner for Socket {}
+impl Owner for OwnedFd {}
+
+/// To wait for what tokio has no type for. To be called within a runtime.
 #[expect(unsafe_code, reason = "tokio has the caller answer for the descriptor's staying open")]
-pub(super) fn waitable(socket: Socket) -> io::Result<AsyncFd<Socket>> {
-    // SAFETY: a `Socket` owns its descriptor, and gives the same one as long as it lives.
-    Ok(unsafe { AsyncFd::register(socket) }?)
+pub(super) fn waitable<T: Owner>(owner: T) -> io::Result<AsyncFd<T>> {
+    // SAFETY: an `Owner`'s descriptor stays open, and the same, as long as it lives.
+    Ok(unsafe { AsyncFd::register(owner) }?)
 }
 
 /// Sets an option that takes a `T`, one of the kernel's structures or a number.

@@ -17,14 +17,18 @@
 //! packet      ping, ARP, capture      speaker      tcp      wait, skip
 //! topology    the file
 //! node        a namespace with processes and commands in it
+//! router      a speaker's part in a test, in each daemon's words
 //! daemon      how each kind of daemon is run in a node, and asked
+//! seen        what it shows of a route, in words that all have in common
 //! lab         a topology brought up
+//! kubernetes  a small API server
 //! ```
 //!
 //! It knows nothing of linnet's insides: linnet is a daemon like the others here, run and asked from outside.
 
 pub mod daemon;
 mod kind;
+pub mod kubernetes;
 mod lab;
 pub mod netlink;
 mod netns;
@@ -32,6 +36,8 @@ mod node;
 mod nursery;
 pub mod packet;
 pub mod privilege;
+mod router;
+mod seen;
 pub mod skip;
 pub mod speaker;
 mod sys;
@@ -44,5 +50,7 @@ pub use lab::{Lab, cable};
 pub use netns::Netns;
 pub use node::Node;
 pub use nursery::{Nursery, Process};
+pub use router::{Family, Router};
+pub use seen::SeenPath;
 pub use topology::{Endpoint, LinkSpec, NodeSpec, Topology};
 pub use wait::wait_until;

@@ -6,9 +6,9 @@ mod hub;
 
 use std::collections::BTreeSet;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use hub::{BOUND, Hub};
-use lab::{Daemon, skip_if, wait_until};
+use lab::{Daemon, Family, Router, skip_if, wait_until};
 use serde_json::Value;
 
 /// FRR, which has two paths to its link: it is told to announce it, and to announce what is connected.
@@ -47,25 +47,7 @@ protocol bgp six from common { neighbor fd00:2::1 as 65000; ipv6 { import all; e
 
 /// GoBGP, whose two routes to the same destination are told to it later.
 fn gobgp() -> String {
-    let neighbor = |address: &str, family: &str| {
-        format!(
-            "[[neighbors]]
-[neighbors.config]
-neighbor-address = \"{address}\"
-peer-as = 65000
-[neighbors.timers.config]
-connect-retry = 1
-[[neighbors.afi-safis]]
-[neighbors.afi-safis.config]
-afi-safi-name = \"{family}\"
-[neighbors.afi-safis.add-paths.config]
-receive = true
-send-max = 8
-"
-        )
-    };
-    let global = "[global.config]\nas = 65000\nrouter-id = \"10.1.3.1\"\n";
-    global.to_owned() + &neighbor("10.1.3.0", "ipv4-unicast") + &neighbor("fd00:3::1", "ipv6-unicast")
+    Router::new(Daemon::Gobgp, 3).both().add_path().configuration()
 }
 
 /// linnetd, which reflects between the three.
@@ -199,6 +181,37 @@ fn all_paths_go_from_and_to_everyone() -> Result<()> {
     Ok(())
 }
 
+/// OpenBGPD takes both paths that BIRD has, of either family, and tells its own with an identifier.
+#[test]
+fn openbgpd_hears_of_all_paths() -> Result<()> {
+    skip_if!(hub::missing(&[Daemon::Openbgpd, Daemon::Bird]));
+    let openbgpd = Router::new(Daemon::Openbgpd, 1).both().announces(&["10.244.1.0/24"]).add_path();
+    let spokes = [(Daemon::Openbgpd, &*openbgpd.configuration()), (Daemon::Bird, BIRD)];
+    let hub = Hub::up(&linnet("all"), &spokes)?;
+    for (part, neighbor) in PARTS.iter().zip(["10.1.1.1", "fd00:1::2"]) {
+        wait_until(BOUND, "both paths in OpenBGPD", || {
+            let paths = hub.spoke(1)?.paths(part.shared)?;
+            let communities: BTreeSet<String> =
+                paths.iter().flat_map(|path| path.communities.clone()).collect();
+            ensure!(communities == ["1:1".to_owned(), "2:2".to_owned()].into(), "{paths:#?}");
+            Ok(())
+        })
+        .with_context(|| hub.linnet.log())?;
+        hub.wait_for_session(neighbor, "ADD-PATH both ways", |shown| {
+            let in_use = format!("add-path {}-unicast both", part.family);
+            shown["capabilities_agreed"].to_string().contains(&in_use)
+        })?;
+    }
+    let part = &PARTS[0];
+    let rows = wait_until(BOUND, "OpenBGPD's route", || {
+        let rows = at_linnet(&hub, part, "10.244.1.0/24", "")?;
+        ensure!(rows.len() == 1, "{rows:#?}");
+        Ok(rows)
+    })?;
+    assert!(ids(&rows).iter().all(|id| *id > 0), "{rows:#?}");
+    Ok(())
+}
+
 #[test]
 fn the_best_paths_alone_where_that_is_asked_for() -> Result<()> {
     skip_if!(hub::missing(&[Daemon::Frr, Daemon::Bird, Daemon::Gobgp]));
@@ -219,25 +232,9 @@ fn the_best_paths_alone_where_that_is_asked_for() -> Result<()> {
 #[test]
 fn paths_of_an_evpn_route_are_kept_apart() -> Result<()> {
     skip_if!(hub::missing(&[Daemon::Gobgp]));
-    let source = |number: u32| {
-        format!(
-            "[global.config]
-as = 65000
-router-id = \"10.1.{number}.1\"
-[[neighbors]]
-[neighbors.config]
-neighbor-address = \"10.1.{number}.0\"
-peer-as = 65000
-[neighbors.timers.config]
-connect-retry = 1
-[[neighbors.afi-safis]]
-[neighbors.afi-safis.config]
-afi-safi-name = \"l2vpn-evpn\"
-[neighbors.afi-safis.add-paths.config]
-receive = true
-send-max = 8
-"
-        )
+    let source = |number| {
+        let gobgp = Router::new(Daemon::Gobgp, number).about(&[Family::Evpn]);
+        gobgp.add_path().configuration()
     };
     let neighbor = "remote_as: 65000, families: [l2vpn-evpn], connect_retry: 1";
     let reflector = format!(

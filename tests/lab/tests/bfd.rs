@@ -313,15 +313,7 @@ fn a_flood_of_strangers_ends_no_session() -> Result<()> {
 /// ```
 #[test]
 fn neighbors_behind_a_router_are_watched_too() -> Result<()> {
-    skip_if!(missing(&[Daemon::Frr]).or_else(|| daemon::missing_program("ip")));
-    let nursery = Nursery::new()?;
-    let configuration = "bgp:
-  asn: 65000
-  router_id: 10.1.0.1
-  bfd: { transmit_interval_ms: 100, receive_interval_ms: 100 }
-  neighbors:
-    - { address: 10.1.2.0, remote_as: 65001, multihop: 2, connect_retry: 1, bfd: true }
-";
+    skip_if!(missing(&[Daemon::Frr, Daemon::Bird]).or_else(|| daemon::missing_program("ip")));
     let frr = "router bgp 65001
  bgp router-id 10.1.2.0
  neighbor 10.1.1.0 remote-as 65000
@@ -330,9 +322,35 @@ fn neighbors_behind_a_router_are_watched_too() -> Result<()> {
  neighbor 10.1.1.0 bfd
  neighbor 10.1.1.0 bfd 3 100 100
 ";
+    let bird = "router id 10.1.2.0;
+protocol device {}
+protocol bfd { multihop { interval 100 ms; multiplier 3; }; }
+protocol bgp linnet {
+  local 10.1.2.0 as 65001; neighbor 10.1.1.0 as 65000; multihop 2; bfd on;
+  connect delay time 1; connect retry time 1; ipv4 { import all; export all; };
+}
+";
+    // BIRD sends with the time to live that its system has for all packets.
+    for (daemon, bfd, theirs) in [(Daemon::Frr, "true", frr), (Daemon::Bird, "{ minimum_ttl: 63 }", bird)] {
+        is_watched_behind_a_router(daemon, bfd, theirs).with_context(|| daemon.to_string())?;
+    }
+    Ok(())
+}
+
+fn is_watched_behind_a_router(daemon: Daemon, bfd: &str, theirs: &str) -> Result<()> {
+    let nursery = Nursery::new()?;
+    let configuration = format!(
+        "bgp:
+  asn: 65000
+  router_id: 10.1.0.1
+  bfd: {{ transmit_interval_ms: 100, receive_interval_ms: 100 }}
+  neighbors:
+    - {{ address: 10.1.2.0, remote_as: 65001, multihop: 2, connect_retry: 1, bfd: {bfd} }}
+"
+    );
     let mut hub =
-        Hub { linnet: hub::node("linnet", Daemon::Linnet, configuration, &nursery)?, spokes: vec![] };
-    hub.spokes.push(hub::node("frr", Daemon::Frr, frr, &nursery)?);
+        Hub { linnet: hub::node("linnet", Daemon::Linnet, &configuration, &nursery)?, spokes: vec![] };
+    hub.spokes.push(hub::node("far", daemon, theirs, &nursery)?);
     let forwards = NodeSpec {
         sysctls: [("net.ipv4.ip_forward".to_owned(), "1".to_owned())].into(),
         ..NodeSpec::default()

@@ -141,8 +141,7 @@ fn a_peer_that_never_reads() -> Result<()> {
         .sh(&format!("sed -i 's/send_hold_time: 90/hold_time: 9, send_hold_time: 9/' {configuration}"))?;
     let mut watched = Watched::start(stage)?;
 
-    let mut deaf = watched.stage.connect(BAD)?;
-    deaf.establish(&open(BAD))?;
+    let deaf = watched.stage.establish(BAD)?;
     let fell_deaf = Instant::now();
     for number in 0..ROUTES {
         watched.bystander.speaker.send(&numbered(number).announcement())?;
@@ -175,8 +174,7 @@ const EXTENDED_MESSAGES: [u8; 2] = [6, 0];
 fn attribute_sets_of_4096_communities() -> Result<()> {
     skip_if!(stage::missing());
     let watched = Watched::up("passive: true, route_reflector_client: true")?;
-    let mut large = watched.stage.connect(BAD)?;
-    large.establish_with(&open(BAD).body_with(&EXTENDED_MESSAGES))?;
+    let mut large = watched.stage.establish_with(BAD, &open(BAD).body_with(&EXTENDED_MESSAGES))?;
     let mac = host(BAD);
     for set in 0..2000_u32 {
         let communities: Vec<u8> = (0..4096).flat_map(|n| (set << 12 | n).to_be_bytes()).collect();

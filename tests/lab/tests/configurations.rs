@@ -7,12 +7,18 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use lab::{daemon, skip_if};
 
-/// The files below `folder` that configure linnetd: `linnet.yaml` anywhere, and every YAML file of examples/.
+/// The files below `folder` that configure linnetd: `linnet.yaml` anywhere, and every YAML file of examples/. What is
+/// there about Kubernetes needs another linnetd, see kubernetes.rs.
 fn configurations(folder: &Path, every: bool) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let entries = fs::read_dir(folder).with_context(|| folder.display().to_string())?;
     for entry in entries {
         let path = entry?.path();
+        let is_about_kubernetes =
+            path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("kubernetes"));
+        if is_about_kubernetes {
+            continue;
+        }
         if path.is_dir() {
             found.extend(configurations(&path, every)?);
         } else if path.ends_with("linnet.yaml")

@@ -7,46 +7,15 @@ mod stage;
 
 use std::path::Path;
 
-use anyhow::{Result, bail, ensure};
-use hub::Hub;
+use anyhow::{Context, Result, bail, ensure};
+use hub::{Hub, family, linnet};
 use lab::speaker::Speaker;
 use lab::speaker::octets::{kind, message};
-use lab::{Daemon, skip_if, wait_until};
+use lab::{Daemon, Router, skip_if, wait_until};
 use serde_json::{Value, json};
 use stage::{BOUND, LEAF, Open, Stage};
 
-const FRR: &str = "router bgp 65000
- bgp router-id 10.1.1.1
- no bgp network import-check
- neighbor 10.1.1.0 remote-as 65000
- neighbor 10.1.1.0 timers connect 1
- address-family ipv4 unicast
-  network 10.244.1.0/24
- exit-address-family
-";
-
-const BIRD: &str = "router id 10.1.2.1;
-protocol device {}
-protocol static { ipv4; route 10.244.2.0/24 blackhole; }
-protocol bgp linnet {
-  local as 65002; neighbor 10.1.2.0 as 65000; connect delay time 1; connect retry time 1;
-  ipv4 { import all; export all; };
-}
-";
-
-const GOBGP: &str = "[global.config]
-as = 65000
-router-id = \"10.1.3.1\"
-[[neighbors]]
-[neighbors.config]
-neighbor-address = \"10.1.3.0\"
-peer-as = 65000
-[neighbors.timers.config]
-connect-retry = 1
-[[neighbors.afi-safis]]
-[neighbors.afi-safis.config]
-afi-safi-name = \"ipv4-unicast\"
-";
+const ALL: [Daemon; 4] = [Daemon::Frr, Daemon::Bird, Daemon::Gobgp, Daemon::Openbgpd];
 
 const LINNET: &str = "bgp:
   asn: 65000
@@ -81,8 +50,12 @@ fn ranges(status: &Value) -> Vec<(Value, Value)> {
 #[test]
 fn other_implementations_come_from_ranges() -> Result<()> {
     skip_if!(hub::missing(&[Daemon::Frr, Daemon::Bird, Daemon::Gobgp]));
-    let mut hub = Hub::up(LINNET, &[(Daemon::Frr, FRR), (Daemon::Bird, BIRD), (Daemon::Gobgp, GOBGP)])?;
-    hub.spoke(3)?.output(&["gobgp", "global", "rib", "add", "10.244.3.0/24"])?;
+    let parts = [
+        Router::new(Daemon::Frr, 1).announces(&["10.244.1.0/24"]),
+        Router::new(Daemon::Bird, 2).asn(65002).announces(&["10.244.2.0/24"]),
+        Router::new(Daemon::Gobgp, 3).announces(&["10.244.3.0/24"]),
+    ];
+    let mut hub = Hub::with(LINNET, &parts)?;
     for (address, client) in [("10.1.1.1", true), ("10.1.2.1", false), ("10.1.3.1", true)] {
         let shown = hub.wait_for_session(address, "session", |_| true)?;
         assert_eq!(
@@ -113,6 +86,65 @@ fn other_implementations_come_from_ranges() -> Result<()> {
     hub.wait_for_session("10.1.2.1", "session", |_| true)?;
     for address in ["10.1.1.1", "10.1.3.1"] {
         hub.wait_for_session(address, "session", |shown| shown["flaps"] == 0)?;
+    }
+    Ok(())
+}
+
+/// linnetd is the one that nobody named: it comes from a range that the other lets in.
+#[test]
+fn linnetd_comes_from_a_range() -> Result<()> {
+    skip_if!(hub::missing(&ALL));
+    for daemon in ALL {
+        let part = Router::new(daemon, 1).announces(&["10.244.1.0/24"]).lets_in("10.1.1.0/31");
+        let neighbors = ["address: 10.1.1.1, remote_as: 65000", "address: 10.1.2.1, remote_as: 65002"];
+        let other = Router::new(Daemon::Bird, 2).asn(65002).announces(&["10.244.2.0/24"]);
+        let hub = Hub::with(&linnet(&["ebgp_default: accept"], &neighbors), &[part, other])?;
+        hub.wait_for_session("10.1.1.1", "route", |shown| family(shown, "ipv4-unicast")["accepted"] == 1)
+            .with_context(|| daemon.to_string())?;
+        hub.wait_for_path(1, "10.244.2.0/24", |_| true)?;
+    }
+    Ok(())
+}
+
+/// Both families, each over its own transport, signed with this key.
+fn both(daemon: Daemon, key: &str) -> Router {
+    Router::new(daemon, 1).both().announces(&["10.244.1.0/24", "fd00:244:1::/64"]).password(key)
+}
+
+/// Signed sessions over both transports, with neighbours that are named and with such as come from a range.
+#[test]
+fn sessions_are_signed_from_a_range_too() -> Result<()> {
+    skip_if!(hub::missing(&ALL));
+    for daemon in ALL {
+        let configuration = "bgp:
+  asn: 65000
+  router_id: 10.1.0.1
+  listen: { addresses: [\"0.0.0.0\", \"::\"] }
+  dynamic_neighbors:
+    - { range: 10.1.0.0/16, remote_as: 65000, password: shared, families: [ipv4-unicast] }
+  neighbors:
+    - { address: \"fd00:1::2\", remote_as: 65000, password: shared, families: [ipv6-unicast], connect_retry: 1 }
+";
+        let hub = Hub::with(configuration, &[both(daemon, "shared")])?;
+        for (address, name) in [("10.1.1.1", "ipv4-unicast"), ("fd00:1::2", "ipv6-unicast")] {
+            let shown = hub
+                .wait_for_session(address, "signed session", |shown| family(shown, name)["accepted"] == 1)?;
+            assert_eq!(shown["authentication"], "tcp-md5", "{daemon}: {shown:#}");
+            assert_eq!(shown["dynamic"] == true, address == "10.1.1.1", "{daemon}: {shown:#}");
+        }
+        drop(hub);
+
+        // Another key: nothing gets in, neither from the range nor to the neighbour.
+        let hub = Hub::with(configuration, &[both(daemon, "another")])?;
+        wait_until(BOUND, "segments that are not taken", || {
+            let text = hub.linnet.sh("nstat -asz TcpExtTCPMD5Failure")?;
+            let count = text.split_whitespace().skip_while(|word| !word.ends_with("Failure")).nth(1);
+            ensure!(count.is_some_and(|count| count != "0"), "{text}");
+            Ok(())
+        })?;
+        let shown = hub.linnet.linnet("neighbor")?;
+        let up = shown.as_array().into_iter().flatten().filter(|shown| shown["state"] == "established");
+        assert_eq!(up.count(), 0, "{daemon}: {shown:#}");
     }
     Ok(())
 }

@@ -6,14 +6,13 @@
 mod fabric;
 mod hub;
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use fabric::host;
-use hub::{BOUND, Hub, family};
+use hub::{BOUND, Hub, family, linnet};
 use lab::packet::Pinger;
-use lab::{Daemon, Lab, Node, skip_if, wait_until};
+use lab::{Daemon, Lab, Node, Router, skip_if, wait_until};
 use serde_json::Value;
 
 /// A route that is announced before and after a restart, and one that is not announced again.
@@ -23,99 +22,15 @@ const RESTARTS: &str = "10.1.1.1";
 const OTHER: &str = "10.1.2.1";
 
 /// A spoke that restarts gracefully and originates these routes.
-fn configuration(daemon: Daemon, spoke: usize, routes: &[&str]) -> String {
-    match daemon {
-        Daemon::Frr => frr(spoke, routes),
-        Daemon::Gobgp => gobgp(spoke),
-        _ => bird(spoke, routes),
-    }
-}
-
-fn frr(spoke: usize, routes: &[&str]) -> String {
-    let networks: String = routes.iter().map(|route| format!("  network {route}\n")).collect();
-    format!(
-        "router bgp 65000
- bgp router-id 10.1.{spoke}.1
- bgp graceful-restart
- bgp graceful-restart preserve-fw-state
- no bgp network import-check
- neighbor 10.1.{spoke}.0 remote-as 65000
- neighbor 10.1.{spoke}.0 timers connect 1
- address-family ipv4 unicast
-{networks} exit-address-family
-"
-    )
-}
-
-fn bird(spoke: usize, routes: &[&str]) -> String {
-    let routes: String = routes.iter().map(|route| format!("route {route} blackhole; ")).collect();
-    format!(
-        "router id 10.1.{spoke}.1;
-timeformat route \"%s.%6f\";
-protocol device {{}}
-protocol static {{ ipv4; {routes}}}
-protocol bgp linnet {{
-  local as 65000; neighbor 10.1.{spoke}.0 as 65000; connect delay time 1; connect retry time 1;
-  graceful restart on; long lived graceful restart on;
-  ipv4 {{ import all; export all; }};
-}}
-"
-    )
-}
-
-fn gobgp(spoke: usize) -> String {
-    format!(
-        "[global.config]
-as = 65000
-router-id = \"10.1.{spoke}.1\"
-[[neighbors]]
-[neighbors.config]
-neighbor-address = \"10.1.{spoke}.0\"
-peer-as = 65000
-[neighbors.timers.config]
-connect-retry = 1
-[neighbors.graceful-restart.config]
-enabled = true
-restart-time = 120
-notification-enabled = true
-[[neighbors.afi-safis]]
-[neighbors.afi-safis.config]
-afi-safi-name = \"ipv4-unicast\"
-[neighbors.afi-safis.mp-graceful-restart.config]
-enabled = true
-"
-    )
+fn part(daemon: Daemon, spoke: u8, routes: &[&str]) -> Router {
+    Router::new(daemon, spoke).restarts_gracefully().announces(routes)
 }
 
 /// A reflector of the two spokes.
-fn linnet(settings: &str) -> String {
-    let neighbor = |address| {
-        format!(
-            "    - {{ address: {address}, remote_as: 65000, families: [ipv4-unicast], connect_retry: 1, \
-             route_reflector_client: true }}\n"
-        )
-    };
-    format!(
-        "bgp:
-  asn: 65000
-  router_id: 10.1.0.1
-  listen: {{ addresses: [\"0.0.0.0\"] }}
-  graceful_restart: {{ {settings} }}
-  neighbors:
-{}{}",
-        neighbor(RESTARTS),
-        neighbor(OTHER)
-    )
-}
-
-/// Has a spoke originate what its configuration cannot say.
-fn originate(node: &Node, routes: &[&str]) -> Result<()> {
-    if node.daemon() == Some(Daemon::Gobgp) {
-        for route in routes {
-            node.output(&["gobgp", "global", "rib", "add", route, "-a", "ipv4"])?;
-        }
-    }
-    Ok(())
+fn reflector(settings: &str) -> String {
+    let client = |address| format!("address: {address}, remote_as: 65000, route_reflector_client: true");
+    let restart = format!("graceful_restart: {{ {settings} }}");
+    linnet(&[&restart], &[&client(RESTARTS), &client(OTHER)])
 }
 
 /// Waits until linnetd shows such a family of the first spoke.
@@ -167,10 +82,8 @@ fn told_the_other(hub: &Hub) -> Result<u64> {
 fn a_neighbour_restarts(daemon: Daemon) -> Result<()> {
     skip_if!(hub::missing(&[daemon, Daemon::Bird]));
     let both = [KEPT, LEFT];
-    let spokes =
-        [(daemon, &*configuration(daemon, 1, &both)), (Daemon::Bird, &configuration(Daemon::Bird, 2, &[]))];
-    let mut hub = Hub::up(&linnet(""), &spokes)?;
-    originate(hub.spoke(1)?, &both)?;
+    let parts = [part(daemon, 1, &both), part(Daemon::Bird, 2, &[])];
+    let mut hub = Hub::with(&reflector(""), &parts)?;
     let up =
         wait_for(&hub, "two routes", |shown| shown["accepted"] == 2 && shown["end_of_rib_received"] == true)?;
     assert!(!up["graceful_restart"]["families"].to_string().is_empty(), "{up:#}");
@@ -197,13 +110,10 @@ fn a_neighbour_restarts(daemon: Daemon) -> Result<()> {
     }
 
     let spoke = hub.spokes.first_mut().context("no spoke")?;
-    let path = if daemon == Daemon::Frr { "/etc/frr/frr.conf" } else { "/etc/bird/bird.conf" };
-    if daemon != Daemon::Gobgp {
-        spoke.write_file(Path::new(path), configuration(daemon, 1, &[KEPT]).as_bytes())?;
-    }
+    hub::write_configuration(spoke, &part(daemon, 1, &[KEPT]).configuration())?;
     spoke.recover_daemon()?;
     spoke.wait_until_ready()?;
-    originate(spoke, &[KEPT])?;
+    spoke.originate(&[KEPT])?;
     wait_for(&hub, "its one route", |shown| shown["stale"] == 0 && shown["accepted"] == 1)?;
     wait_until(BOUND, "end of the other route", || {
         let routes = at_bird(hub.spoke(2)?)?;
@@ -245,11 +155,7 @@ fn held(node: &Node) -> Result<Option<(bool, f64)>> {
             let stale = first["stale"] == true;
             first.is_object().then(|| (stale, first["version"].as_f64().unwrap_or_default()))
         }
-        Some(Daemon::Gobgp) => {
-            let rib = node.gobgp("global rib -a ipv4")?;
-            let path = &rib[KEPT][0];
-            path.is_object().then(|| (path["stale"] == true, 0.0))
-        }
+        Some(Daemon::Gobgp | Daemon::Openbgpd) => node.paths(KEPT)?.first().map(|path| (path.stale, 0.0)),
         _ => at_bird(node)?.into_iter().find(|(prefix, _)| prefix == KEPT).map(|(_, since)| (false, since)),
     })
 }
@@ -257,9 +163,8 @@ fn held(node: &Node) -> Result<Option<(bool, f64)>> {
 /// linnetd goes, by force and by leave, and comes back: the helper has the route all the while. Twice in a row.
 fn linnetd_restarts(helper: Daemon) -> Result<()> {
     skip_if!(hub::missing(&[helper, Daemon::Bird]));
-    let spokes =
-        [(helper, &*configuration(helper, 1, &[])), (Daemon::Bird, &configuration(Daemon::Bird, 2, &[KEPT]))];
-    let mut hub = Hub::up(&linnet(""), &spokes)?;
+    let parts = [part(helper, 1, &[]), part(Daemon::Bird, 2, &[KEPT])];
+    let mut hub = Hub::with(&reflector(""), &parts)?;
     let before = wait_until(BOUND, "route at the helper", || held(hub.spoke(1)?)?.context("none"))?;
     hub.wait_for_session(RESTARTS, "End-of-RIB", |shown| family(shown, "ipv4-unicast")["in_sync"] == true)?;
     for by_force in [true, false, true, false] {
@@ -311,39 +216,9 @@ fn gobgp_waits_for_linnetd() -> Result<()> {
     linnetd_restarts(Daemon::Gobgp)
 }
 
-/// BIRD is away for longer than its restart time: its routes become a last resort, are told only to who knows what
-/// that means, and go when their time is over.
 #[test]
-fn a_neighbour_that_is_away_for_long_is_a_last_resort() -> Result<()> {
-    skip_if!(hub::missing(&[Daemon::Bird, Daemon::Gobgp]));
-    let short = configuration(Daemon::Bird, 1, &[KEPT])
-        .replace("graceful restart on;", "graceful restart on; graceful restart time 1;");
-    let observer = configuration(Daemon::Bird, 2, &[]);
-    let mut hub = Hub::up(
-        &linnet("long_lived: { enabled: true, stale_time: 4 }"),
-        &[(Daemon::Bird, &*short), (Daemon::Bird, &observer)],
-    )?;
-    wait_for(&hub, "its route", |shown| shown["accepted"] == 1 && shown["end_of_rib_received"] == true)?;
-    wait_until(BOUND, "route", || {
-        ensure!(prefixes(&at_bird(hub.spoke(2)?)?) == [KEPT]);
-        Ok(())
-    })?;
-    hub.spokes.first_mut().context("no spoke")?.kill_daemon()?;
-    wait_for(&hub, "long-lived stale routes", |shown| {
-        shown["stale"] == 1 && shown["stale_phase"] == "long_lived"
-    })?;
-    wait_until(BOUND, "LLGR_STALE at BIRD", || {
-        let shown = hub.spoke(2)?.birdc(&format!("show route {KEPT} all"))?;
-        // 65535:6 (RFC 9494 section 3).
-        ensure!(shown.contains("(65535,6)"), "{shown}");
-        Ok(())
-    })?;
-    wait_for(&hub, "end of its route", |shown| shown["accepted"] == 0)?;
-    wait_until(BOUND, "end of its route at BIRD", || {
-        let routes = at_bird(hub.spoke(2)?)?;
-        ensure!(routes.is_empty(), "{routes:?}");
-        Ok(())
-    })
+fn openbgpd_waits_for_linnetd() -> Result<()> {
+    linnetd_restarts(Daemon::Openbgpd)
 }
 
 /// Through restarts of a leaf and of the reflector, two in a row of each, not one packet of a ping is lost.

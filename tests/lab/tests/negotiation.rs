@@ -84,14 +84,13 @@ fn who_refuses_a_capability_is_met_without_it() -> Result<()> {
 fn long_optional_parameters_are_understood() -> Result<()> {
     skip_if!(stage::missing());
     let stage = Stage::up(1)?;
-    let mut speaker = stage.connect(1)?;
     // A capability nobody knows, with as much as fits, twice: more than the short form can hold.
     let unknown = [&[200, 255][..], &[7; 255]].concat();
     let capabilities = [&[1, 4, 0, 25, 0, 70, 65, 4, 0, 0, 0xfd, 0xe8], &unknown[..], &unknown[..]].concat();
     let length = (capabilities.len() as u16).to_be_bytes();
     let parameter = [&[2][..], &length, &capabilities].concat();
     let all = [&[255, 255][..], &(parameter.len() as u16).to_be_bytes(), &parameter].concat();
-    speaker.establish_with(&open(1).body_of(all))?;
+    let _speaker = stage.establish_with(1, &open(1).body_of(all))?;
     let shown = stage.wait_for_neighbor(1, "session", |shown| shown["state"] == "established")?;
     let received = shown["capabilities_received"].to_string();
     assert!(received.contains("capability 200 0707"), "{received}");
@@ -104,9 +103,8 @@ fn long_optional_parameters_are_understood() -> Result<()> {
 fn what_a_speaker_of_two_octets_tells_apart_is_put_together() -> Result<()> {
     skip_if!(stage::missing());
     let stage = Stage::up(1)?;
-    let mut speaker = stage.connect(1)?;
     let parameters = vec![10, 2, 8, 1, 4, 0, 25, 0, 70, 2, 0];
-    speaker.establish_with(&open(1).body_of(parameters))?;
+    let mut speaker = stage.establish_with(1, &open(1).body_of(parameters))?;
     let mut attributes = host(1).attributes();
     attributes.retain(|octets| octets.get(1) != Some(&2));
     attributes.push(attribute(0x40, 2, &[2, 3, 0x5b, 0xa0, 0x5b, 0xa0, 0xfd, 0xe9]));

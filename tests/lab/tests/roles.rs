@@ -1,49 +1,33 @@
-//! Roles and route leaks (RFC 9234) with BIRD, and which paths are refused unless an operator allows them.
+//! Roles and route leaks (RFC 9234) with BIRD, FRR and OpenBGPD, and which paths are refused unless an operator allows them.
 
 mod hub;
 
 use anyhow::{Result, ensure};
 use hub::{BOUND, Hub, family};
-use lab::{Daemon, skip_if, wait_until};
+use lab::{Daemon, Router, skip_if, wait_until};
 use serde_json::{Value, json};
 
 /// linnetd in AS 65000 between BIRD in AS 65001 and BIRD in AS 65002, each with these settings.
 fn linnet(first: &str, second: &str) -> String {
-    format!(
-        "bgp:
-  asn: 65000
-  router_id: 10.1.0.1
-  ebgp_default: accept
-  listen: {{ addresses: [\"0.0.0.0\"] }}
-  neighbors:
-    - {{ address: 10.1.1.1, remote_as: 65001, families: [ipv4-unicast], connect_retry: 1{first} }}
-    - {{ address: 10.1.2.1, remote_as: 65002, families: [ipv4-unicast], connect_retry: 1{second} }}
-"
-    )
+    let neighbors = [
+        format!("address: 10.1.1.1, remote_as: 65001{first}"),
+        format!("address: 10.1.2.1, remote_as: 65002{second}"),
+    ];
+    hub::linnet(&["ebgp_default: accept"], &neighbors.each_ref().map(String::as_str))
 }
 
 /// BIRD number `n` with a route of its own, these options of the session and this export filter.
-fn bird(n: u32, options: &str, export: &str) -> String {
-    format!(
-        "router id 10.1.{n}.1;
-protocol device {{}}
-protocol static {{ ipv4; route 10.244.{n}.0/24 blackhole; }}
-protocol bgp linnet {{
-  local as 6500{n};
-  neighbor 10.1.{n}.0 as 65000;
-  connect delay time 1; connect retry time 1; error wait time 1, 2;
-  {options}
-  ipv4 {{ import all; {export} }};
-}}
-"
-    )
+fn bird(n: u8, options: &str, export: &str) -> Router {
+    let route = format!("10.244.{n}.0/24");
+    let bird = Router::new(Daemon::Bird, n).asn(65000 + u32::from(n)).announces(&[&route]);
+    bird.session(options).family(export)
 }
 
 const ALL: &str = "export all;";
 
 fn up(settings: [&str; 2], options: [&str; 2], exports: [&str; 2]) -> Result<Hub> {
     let birds = [bird(1, options[0], exports[0]), bird(2, options[1], exports[1])];
-    Hub::up(&linnet(settings[0], settings[1]), &[(Daemon::Bird, &birds[0]), (Daemon::Bird, &birds[1])])
+    Hub::with(&linnet(settings[0], settings[1]), &birds)
 }
 
 fn accepted(shown: &Value) -> u64 {
@@ -92,6 +76,38 @@ fn a_route_from_above_only_goes_down() -> Result<()> {
             accepted(shown) == 1 && family(shown, "ipv4-unicast")["end_of_rib_sent"] == true
         })?;
         assert_eq!(family(&shown, "ipv4-unicast")["advertised"], 0, "{shown:#}");
+    }
+    Ok(())
+}
+
+/// FRR or OpenBGPD above linnetd and BIRD below it, and the other way round: the mark is set where a route goes down.
+#[test]
+fn others_are_provider_and_customer() -> Result<()> {
+    skip_if!(hub::missing(&[Daemon::Frr, Daemon::Openbgpd, Daemon::Bird]));
+    let speakers = [(Daemon::Frr, "local-role"), (Daemon::Openbgpd, "announce policy")];
+    for ((daemon, word), below) in
+        speakers.into_iter().flat_map(|speaker| [(speaker, true), (speaker, false)])
+    {
+        let (ours, theirs) = if below { ("customer", "provider") } else { ("provider", "customer") };
+        let first = Router::new(daemon, 1).asn(65001).announces(&["10.244.1.0/24"]);
+        let bird = Router::new(Daemon::Bird, 2).asn(65002).announces(&["10.244.2.0/24"]);
+        let bird = bird.session(if below { "local role customer;" } else { "" });
+        let role = if below { ", role: provider" } else { "" };
+        let configuration = linnet(&format!(", role: {ours}, role_strict: true"), role);
+        let hub = Hub::with(&configuration, &[first.session(&format!("{word} {theirs}")), bird])?;
+        let shown = hub.wait_for_session("10.1.1.1", "its route", |shown| accepted(shown) == 1)?;
+        assert_eq!(shown["remote_role"], theirs, "{daemon}: {shown:#}");
+        let from_it = path(&hub, "10.244.1.0/24")?["only_to_customer"].clone();
+        assert_eq!(from_it, if below { json!(65001) } else { Value::Null }, "{daemon}, {ours}");
+        hub.wait_for_path(2, "10.244.1.0/24", |_| true)?;
+        hub.wait_for_path(1, "10.244.2.0/24", |_| true)?;
+        let node = hub.spoke(1)?;
+        let shown = match daemon {
+            Daemon::Frr => node.vtysh("show bgp ipv4 unicast 10.244.2.0/24")?,
+            _ => node.bgpctl("show rib detail 10.244.2.0/24")?.to_string(),
+        };
+        let is_marked = ["otc", "only-to-customer"].iter().any(|word| shown.to_lowercase().contains(word));
+        assert_eq!(is_marked, !below, "{daemon}: {shown}");
     }
     Ok(())
 }

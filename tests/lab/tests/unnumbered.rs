@@ -134,6 +134,69 @@ fn frr_on_both_sides() -> Result<()> {
     Ok(())
 }
 
+/// Where the link has a global address of ours, it stands in front of the link-local one in what the neighbour is
+/// told (RFC 2545 section 3, RFC 8950 section 3); the neighbour's kernel uses the one on its link all the same.
+#[test]
+fn a_global_address_of_the_link_is_told_too() -> Result<()> {
+    skip_if!(missing(&[Daemon::Frr]));
+    let middle = linnet(1, false, "", &["eth1", "eth2"]);
+    let mut nodes = star(&[(Daemon::Linnet, &middle), (Daemon::Frr, &frr(2)), (Daemon::Frr, &frr(3))])?;
+    nodes[0].sh("ip address add 2001:db8:9::1/64 dev eth1 nodad")?;
+    start(&mut nodes)?;
+    let [leaf, near, bare] = &nodes[..] else { panic!("three nodes") };
+    for (node, other, global) in [(near, 3, Some("2001:db8:9::1")), (bare, 2, None)] {
+        for (family, prefix) in
+            [("ipv4", format!("10.244.{other}.0/24")), ("ipv6", format!("fd00:244:{other}::/64"))]
+        {
+            let hops = wait_until(BOUND, &format!("{prefix} at {}", node.name()), || {
+                let shown = node.vtysh_json(&format!("show bgp {family} unicast {prefix} json"))?;
+                let hops = shown["paths"][0]["nexthops"].as_array().cloned().unwrap_or_default();
+                ensure!(!hops.is_empty() && shown["paths"][0]["valid"] == true, "{shown:#}");
+                Ok(hops)
+            })
+            .with_context(|| leaf.log())?;
+            let of = |scope: &str| hops.iter().find(|hop| hop["scope"] == scope).map(|hop| hop["ip"].clone());
+            if let Some(global) = global {
+                assert_eq!(of("global"), Some(global.into()), "{hops:#?}");
+                assert!(of("link-local").is_some_and(|ip| ip.to_string().contains("fe80::")), "{hops:#?}");
+            } else {
+                assert!(hops.iter().all(|hop| hop["ip"].to_string().contains("fe80::")), "{hops:#?}");
+            }
+            let option = if family == "ipv4" { "" } else { "-6" };
+            wait_until(BOUND, &format!("{prefix} in the kernel"), || {
+                let route = node.sh(&format!("ip {option} route show {prefix}"))?;
+                ensure!(route.contains("fe80:") && route.contains("dev eth1"), "{route}");
+                Ok(())
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// BIRD says nothing of itself on its link: it is found because it spoke with this kernel, which knows it since.
+#[test]
+fn a_neighbour_that_does_not_advertise_itself_is_found() -> Result<()> {
+    skip_if!(missing(&[Daemon::Bird]));
+    let bird = "router id 10.0.0.2;
+protocol device {}
+protocol static { ipv6; route fd00:244:2::/64 blackhole; }
+protocol bgp linnet {
+  local fe80::2 as 65002; neighbor fe80::1%eth1 as 65001;
+  connect delay time 1; connect retry time 1; ipv6 { import all; export all; };
+}
+";
+    let mut nodes = star(&[(Daemon::Linnet, &linnet(1, false, "", &["eth1"])), (Daemon::Bird, bird)])?;
+    for (node, address) in [(&nodes[0], "fe80::1"), (&nodes[1], "fe80::2")] {
+        node.sh("ip address flush dev eth1 scope link")?;
+        node.sh(&format!("ip address add {address}/64 dev eth1 nodad"))?;
+    }
+    start(&mut nodes)?;
+    let shown =
+        wait_for_session(&nodes[0], "eth1", "route", |shown| family(shown, "ipv6-unicast")["accepted"] == 1)?;
+    assert_eq!(shown["remote_address"], "fe80::2", "{shown:#}");
+    Ok(())
+}
+
 /// Two linnetds that sign and watch each other by BFD; a link that goes down takes the session along, and a neighbour with another address is
 /// found again.
 #[test]

@@ -1,5 +1,6 @@
 //! `cargo xtask test`: installs what is missing, builds all tests, runs them section by section, and adds up.
 
+mod kubernetes;
 mod outcome;
 mod programs;
 
@@ -11,13 +12,13 @@ use anyhow::{Result, bail};
 use clap::Args;
 
 use crate::cargo::{self, Built};
-use crate::{fuzz, install, ui};
+use crate::{fuzz, install, oracle, ui};
 use outcome::{Outcome, Skip};
 use programs::Runner;
 
 #[derive(Args, Default)]
 pub(crate) struct Arguments {
-    /// Only these sections: unit, doc, fuzz, lab, or an integration test's name (comma-separated)
+    /// Only these sections: unit, doc, fuzz, oracle, kubernetes, lab, or an integration test's name (comma-separated)
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Only tests whose name contains this
@@ -27,31 +28,39 @@ pub(crate) struct Arguments {
 /// The section of the documentation's examples.
 const DOC: &str = "doc";
 
+/// The section of the comparison with another codec.
+const ORACLE: &str = "oracle";
+
 /// The section of the fuzz targets, and how long each is run there.
 const FUZZ: &str = "fuzz";
 const FUZZ_SECONDS: u64 = 2;
+
+/// Sections that are built apart from the others.
+const APART: [&str; 3] = [DOC, ORACLE, FUZZ];
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     ui::title("What the tests need");
     install::ensure_programs();
 
-    ui::title("Build");
-    // The lab and the CLI tests run the programs, which `cargo test` alone need not build.
-    cargo::build(&["build", "--workspace", "--bins"])?;
-    // Programs that tests run are built along with them.
-    let mut programs = cargo::build(&["test", "--workspace", "--no-run"])?;
-    programs.retain(|program| program.is_test);
-
-    let sections = sections(programs, &arguments.only);
+    let sections = match arguments.only.iter().all(|name| APART.contains(&name.as_str())) {
+        true if !arguments.only.is_empty() => Vec::new(),
+        _ => {
+            let (programs, with_kubernetes) = build(&arguments.only)?;
+            sections(programs, with_kubernetes, &arguments.only)
+        }
+    };
     let is_apart = |name| wants(&arguments.only, name);
-    if sections.is_empty() && !is_apart(DOC) && !is_apart(FUZZ) {
+    if sections.is_empty() && !APART.into_iter().any(is_apart) {
         bail!("no section is called {}", arguments.only.join(" or "));
     }
     let log = SkipLog::new()?;
-    let runner = Runner { filter: arguments.filter.as_deref(), skip_log: &log.0 };
+    let filter = arguments.filter.as_deref();
+    let runner = Runner { filter, skip_log: &log.0, linnet: &cargo::programs_folder()? };
+    let other_runner = Runner { filter, skip_log: &log.0, linnet: &kubernetes::folder()? };
     let mut total = Outcome::default();
     for (name, programs) in &sections {
         ui::title(&format!("Tests: {name}"));
+        let runner = if name == kubernetes::SECTION { &other_runner } else { &runner };
         for program in programs {
             total += runner.run(program, name == "lab")?;
         }
@@ -60,11 +69,32 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         ui::title("Tests: doc");
         total += runner.run_doc_tests()?;
     }
+    if wants(&arguments.only, ORACLE) {
+        ui::title("Tests: oracle");
+        for program in oracle::build()? {
+            total += runner.run(&program, false)?;
+        }
+    }
     if wants(&arguments.only, FUZZ) && arguments.filter.is_none() {
         ui::title("Tests: fuzz");
         total += fuzz_briefly()?;
     }
     close(total, log.read())
+}
+
+/// Builds the programs, and the tests of all sections but those apart; the second are those with Kubernetes.
+fn build(only: &[String]) -> Result<(Vec<Built>, Vec<Built>)> {
+    ui::title("Build");
+    let with_kubernetes = match wants(only, kubernetes::SECTION) {
+        true => kubernetes::build()?,
+        false => Vec::new(),
+    };
+    // The lab and the CLI tests run the programs, which `cargo test` alone need not build.
+    cargo::build(&["build", "--workspace", "--bins"])?;
+    // Programs that tests run are built along with them.
+    let mut programs = cargo::build(&["test", "--workspace", "--no-run"])?;
+    programs.retain(|program| program.is_test);
+    Ok((programs, with_kubernetes))
 }
 
 /// Runs each fuzz target for a moment, from its corpus on. `cargo xtask fuzz` takes its time.
@@ -85,10 +115,11 @@ fn fuzz_briefly() -> Result<Outcome> {
 }
 
 /// The programs to run by section, units first, the lab last.
-fn sections(programs: Vec<Built>, only: &[String]) -> Vec<(String, Vec<Built>)> {
+fn sections(programs: Vec<Built>, with_kubernetes: Vec<Built>, only: &[String]) -> Vec<(String, Vec<Built>)> {
     let mut sections: BTreeMap<(u8, String), Vec<Built>> = BTreeMap::new();
-    for program in programs {
-        let section = section(&program);
+    let with_kubernetes = with_kubernetes.into_iter().map(|program| (kubernetes_section(), program));
+    let others = programs.into_iter().map(|program| (section(&program), program));
+    for (section, program) in with_kubernetes.chain(others) {
         if wants(only, &section.1) {
             sections.entry(section).or_default().push(program);
         }
@@ -99,10 +130,15 @@ fn sections(programs: Vec<Built>, only: &[String]) -> Vec<(String, Vec<Built>)> 
 /// Where a test program belongs: a rank to sort by, and the section's name.
 fn section(program: &Built) -> (u8, String) {
     match program.kind.as_str() {
-        "test" if program.package == "linnet-lab" => (2, "lab".into()),
+        "test" if program.target == kubernetes::SECTION => kubernetes_section(),
+        "test" if program.package == "linnet-lab" => (3, "lab".into()),
         "test" => (1, program.target.clone()),
         _ => (0, "unit".into()),
     }
+}
+
+fn kubernetes_section() -> (u8, String) {
+    (2, kubernetes::SECTION.into())
 }
 
 fn wants(only: &[String], section: &str) -> bool {
@@ -164,13 +200,18 @@ mod tests {
     fn units_come_first_and_the_lab_last() {
         let programs = vec![
             program("linnet-lab", "pods", "test"),
+            program("linnet-lab", kubernetes::SECTION, "test"),
             program("linnet", "cli", "test"),
             program("linnet-bgp", "bgp", "lib"),
         ];
+        let with_kubernetes = vec![program("linnet", "linnet", "lib")];
         let names = |only: &[String]| -> Vec<String> {
-            sections(programs.clone(), only).into_iter().map(|(name, _)| name).collect()
+            sections(programs.clone(), with_kubernetes.clone(), only)
+                .into_iter()
+                .map(|(name, _)| name)
+                .collect()
         };
-        assert_eq!(names(&[]), ["unit", "cli", "lab"]);
+        assert_eq!(names(&[]), ["unit", "cli", "kubernetes", "lab"]);
         assert_eq!(names(&["lab".into(), "unit".into()]), ["unit", "lab"]);
     }
 }

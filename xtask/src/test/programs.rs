@@ -18,6 +18,8 @@ pub(super) struct Runner<'a> {
     pub(super) filter: Option<&'a str>,
     /// Where tests write that they skipped.
     pub(super) skip_log: &'a Path,
+    /// The folder of the linnetd that they run.
+    pub(super) linnet: &'a Path,
 }
 
 impl Runner<'_> {
@@ -43,7 +45,7 @@ impl Runner<'_> {
 
     fn read_along(&self, name: &str, mut command: Command, live: bool) -> Result<Outcome> {
         let start = Instant::now();
-        command.env(skip::LOG_VARIABLE, self.skip_log).env("LINNET_BIN_DIR", cargo::programs_folder()?);
+        command.env(skip::LOG_VARIABLE, self.skip_log).env("LINNET_BIN_DIR", self.linnet);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().with_context(|| format!("cannot run {name}"))?;
         let stderr = child.stderr.take().map(collect_lines);

@@ -178,12 +178,31 @@ impl Origin {
     }
 }
 
+impl From<IpAddr> for NextHop {
+    fn from(address: IpAddr) -> NextHop {
+        match address {
+            IpAddr::V4(a) => NextHop::Ipv4(a),
+            IpAddr::V6(a) => NextHop::Ipv6(a),
+        }
+    }
+}
+
 impl NextHop {
     /// The address to route towards: the global one where there are two.
     pub fn address(self) -> IpAddr {
         match self {
             NextHop::Ipv4(a) => a.into(),
             NextHop::Ipv6(a) | NextHop::Ipv6LinkLocal(a, _) => a.into(),
+        }
+    }
+
+    /// What a speaker passes on of an IP route's next hop that is not its own: a link-local address stays on its link
+    /// (RFC 2545 section 3). `None` where nothing is left.
+    pub fn beyond_its_link(self) -> Option<NextHop> {
+        match self {
+            NextHop::Ipv6(a) if a.is_unicast_link_local() => None,
+            NextHop::Ipv6LinkLocal(a, _) => Some(NextHop::Ipv6(a)),
+            other => Some(other),
         }
     }
 
@@ -237,10 +256,7 @@ mod tests {
             ("::1", false),
             ("ff02::1", false),
         ] {
-            let next_hop = match text.parse().unwrap() {
-                IpAddr::V4(a) => NextHop::Ipv4(a),
-                IpAddr::V6(a) => NextHop::Ipv6(a),
-            };
+            let next_hop = NextHop::from(text.parse::<IpAddr>().unwrap());
             assert_eq!(next_hop.is_host(), host, "{text}");
         }
     }

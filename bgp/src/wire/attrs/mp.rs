@@ -81,7 +81,11 @@ fn next_hop(family: Family, octets: &[u8]) -> Option<NextHop> {
         return Some(NextHop::Ipv6(global));
     }
     let second = Ipv6Addr::from(<[u8; 16]>::try_from(second).ok().filter(|_| family != Family::L2vpnEvpn)?);
-    // Some send a second address without having a link-local one: then the first is what counts.
-    let both = second.is_unicast_link_local();
-    Some(if both { NextHop::Ipv6LinkLocal(global, second) } else { NextHop::Ipv6(global) })
+    Some(match second.is_unicast_link_local() {
+        // Some have no global address and leave its place empty.
+        true if global.is_unspecified() => NextHop::Ipv6(second),
+        true => NextHop::Ipv6LinkLocal(global, second),
+        // Others send a second address without having a link-local one: then the first is what counts.
+        false => NextHop::Ipv6(global),
+    })
 }

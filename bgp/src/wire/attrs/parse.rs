@@ -1,8 +1,10 @@
 //! Path attributes from octets, the RFC 7606 way: whatever is wrong, go on as long as the rest can be
 //! trusted, so that the routes concerned are known.
 
+use std::hash::Hash;
 use std::net::Ipv4Addr;
 
+use hashbrown::HashSet;
 use nom::Parser;
 use nom::bytes::complete::take;
 use nom::combinator::consumed;
@@ -224,7 +226,10 @@ impl<'a> Found<'a> {
             code::AS4_AGGREGATOR => self.as4_aggregator = Some(aggregator(value, Width::Four)?),
             code::PMSI_TUNNEL => attrs.pmsi = Some(Box::new(PmsiTunnel::parse(value)?)),
             code::ONLY_TO_CUSTOMER => attrs.only_to_customer = Some(Asn(whole(be_u32, value)?)),
-            code::LARGE_COMMUNITY => attrs.large_communities = list(value, LargeCommunity::from_octets),
+            // RFC 8092 section 3: a receiver takes out what is redundant.
+            code::LARGE_COMMUNITY => {
+                attrs.large_communities = distinct(list(value, LargeCommunity::from_octets));
+            }
             _ => {}
         }
         Ok(())
@@ -296,4 +301,13 @@ fn aggregator(value: &[u8], width: Width) -> Result<Aggregator, Refusal> {
 /// A list of things of `N` octets; that the octets come out even was seen to before.
 fn list<T, const N: usize>(value: &[u8], make: impl Fn([u8; N]) -> T) -> Box<[T]> {
     value.as_chunks().0.iter().map(|chunk| make(*chunk)).collect()
+}
+
+/// Without what is there a second time.
+fn distinct<T: Copy + Eq + Hash>(list: Box<[T]>) -> Box<[T]> {
+    if list.len() < 2 {
+        return list;
+    }
+    let mut known = HashSet::with_capacity(list.len());
+    list.into_iter().filter(|one| known.insert(*one)).collect()
 }

@@ -278,7 +278,7 @@ impl Reader<'_> {
                     broken.push(Route { nlri, path_id, body: N::Body::default() });
                 }
                 Err(Flaw { key: None, what }) => {
-                    self.faults.note(place.attribute, Condition::UnknownRoute, octets, what)?;
+                    self.faults.note(place.attribute, N::KEYLESS, octets, what)?;
                 }
             }
             rest = next;

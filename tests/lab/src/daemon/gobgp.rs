@@ -3,6 +3,7 @@
 use anyhow::Result;
 use serde_json::Value;
 
+use crate::kind::Daemon;
 use crate::node::Node;
 
 /// Where GoBGP's own command line looks for it.
@@ -13,6 +14,18 @@ impl Node {
     pub fn gobgp(&self, command: &str) -> Result<Value> {
         let words: Vec<&str> = ["gobgp", "-j"].into_iter().chain(command.split_whitespace()).collect();
         self.json(&words)
+    }
+
+    /// Has GoBGP originate prefixes, which its configuration cannot say; other daemons do by theirs.
+    pub fn originate(&self, prefixes: &[impl AsRef<str>]) -> Result<()> {
+        if self.daemon() != Some(Daemon::Gobgp) {
+            return Ok(());
+        }
+        for prefix in prefixes.iter().map(AsRef::as_ref) {
+            let family = if prefix.contains(':') { "ipv6" } else { "ipv4" };
+            self.output(&["gobgp", "global", "rib", "add", prefix, "-a", family])?;
+        }
+        Ok(())
     }
 }
 

@@ -99,7 +99,8 @@ impl Shared {
     }
 
     fn empty_socket_into(&self, frames: &mut Vec<Frame>) -> io::Result<()> {
-        let mut buffer = [0; 2048];
+        // As large as a packet may be that the kernel has not cut yet.
+        let mut buffer = vec![0; 65536 + 14];
         loop {
             match (&self.socket).read(&mut buffer) {
                 Ok(_) if frames.len() == LIMIT => {

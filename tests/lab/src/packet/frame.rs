@@ -1,6 +1,6 @@
 //! What a captured frame is, also inside VXLAN.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use bgp::types::Mac;
 
@@ -52,11 +52,26 @@ pub enum Payload {
         destination: IpAddr,
     },
     /// BGP, by its TCP port 179.
-    Bgp,
+    Bgp(Segment),
     /// A frame inside VXLAN.
     Vxlan(Box<Inner>),
     /// Anything else.
     Other,
+}
+
+/// A part of a TCP connection's octets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Segment {
+    /// From.
+    pub source: SocketAddr,
+    /// To.
+    pub destination: SocketAddr,
+    /// Where in the stream the octets stand.
+    pub sequence: u32,
+    /// Whether the stream begins here (SYN).
+    pub begins: bool,
+    /// The octets.
+    pub octets: Vec<u8>,
 }
 
 /// A frame inside VXLAN.
@@ -142,10 +157,7 @@ fn transport(protocol: u8, source: IpAddr, destination: IpAddr, mut read: Reader
     match protocol {
         ICMP => Some(Payload::Icmp { source, destination }),
         ICMPV6 => neighbor_discovery(read).or(Some(Payload::Icmp { source, destination })),
-        TCP => {
-            let ports = [u16::from_be_bytes(read.array()?), u16::from_be_bytes(read.array()?)];
-            ports.contains(&179).then_some(Payload::Bgp)
-        }
+        TCP => bgp(source, destination, read).map(Payload::Bgp),
         UDP => {
             read.skip(2)?;
             (u16::from_be_bytes(read.array()?) == VXLAN_PORT).then_some(())?;
@@ -154,6 +166,26 @@ fn transport(protocol: u8, source: IpAddr, destination: IpAddr, mut read: Reader
         }
         _ => None,
     }
+}
+
+/// ```text
+/// ports 2 2 | sequence 4 | acknowledgement 4 | length in words of 4, flags 2 | window 2 | ... | octets
+/// ```
+fn bgp(source: IpAddr, destination: IpAddr, mut read: Reader<'_>) -> Option<Segment> {
+    let ports: [u16; 2] = [u16::from_be_bytes(read.array()?), u16::from_be_bytes(read.array()?)];
+    ports.contains(&179).then_some(())?;
+    let sequence = u32::from_be_bytes(read.array()?);
+    read.skip(4)?;
+    let [length, flags] = read.array()?;
+    // The header's other octets: window, checksum, urgent pointer and options.
+    read.skip((usize::from(length >> 4) * 4).checked_sub(14)?)?;
+    Some(Segment {
+        source: SocketAddr::new(source, ports[0]),
+        destination: SocketAddr::new(destination, ports[1]),
+        sequence,
+        begins: flags & 0x02 != 0,
+        octets: read.0.to_vec(),
+    })
 }
 
 fn neighbor_discovery(mut read: Reader<'_>) -> Option<Payload> {

@@ -4,11 +4,13 @@ mod arp;
 mod capture;
 mod frame;
 mod ping;
+mod stream;
 
 pub use arp::{ArpKind, announce, send_arp, send_as};
 pub use capture::Capture;
-pub use frame::{Frame, Inner, Payload};
+pub use frame::{Frame, Inner, Payload, Segment};
 pub use ping::{Ping, Pinger, Reply, ping};
+pub use stream::{Said, said};
 
 use std::io;
 

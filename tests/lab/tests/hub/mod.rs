@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use lab::netlink::Link;
-use lab::{Daemon, Node, NodeSpec, Nursery, cable, daemon, privilege, wait_until};
+use lab::{Daemon, Node, NodeSpec, Nursery, Router, SeenPath, cable, daemon, privilege, wait_until};
 use serde_json::Value;
 
 /// How long anything may take; generous, for machines under load.
@@ -41,6 +41,22 @@ impl Hub {
         Hub::laid(configuration, spokes)?.start()
     }
 
+    /// Brings it up with these parts, and has everybody originate what is theirs.
+    pub(crate) fn with(configuration: &str, parts: &[Router]) -> Result<Hub> {
+        let hub = Hub::of(configuration, parts)?.start()?;
+        for (spoke, part) in hub.spokes.iter().zip(parts) {
+            spoke.originate(part.routes())?;
+        }
+        Ok(hub)
+    }
+
+    /// Lays it with these parts without starting a daemon.
+    pub(crate) fn of(configuration: &str, parts: &[Router]) -> Result<Hub> {
+        let texts: Vec<String> = parts.iter().map(Router::configuration).collect();
+        let spokes: Vec<_> = parts.iter().zip(&texts).map(|(part, text)| (part.daemon(), &**text)).collect();
+        Hub::laid(configuration, &spokes)
+    }
+
     /// Starts the daemons. Returns when all answer.
     pub(crate) fn start(self) -> Result<Hub> {
         let mut hub = self;
@@ -53,9 +69,13 @@ impl Hub {
 
     /// Lays it without starting a daemon.
     pub(crate) fn laid(configuration: &str, spokes: &[(Daemon, &str)]) -> Result<Hub> {
+        Hub::around((Daemon::Linnet, configuration), spokes)
+    }
+
+    /// Lays it around another daemon, to see what stands in linnetd's place.
+    pub(crate) fn around(center: (Daemon, &str), spokes: &[(Daemon, &str)]) -> Result<Hub> {
         let nursery = Nursery::new()?;
-        let mut hub =
-            Hub { linnet: node("linnet", Daemon::Linnet, configuration, &nursery)?, spokes: vec![] };
+        let mut hub = Hub { linnet: node("linnet", center.0, center.1, &nursery)?, spokes: vec![] };
         for (number, (daemon, configuration)) in (1..).zip(spokes) {
             let spoke = node(&format!("spoke{number}"), *daemon, configuration, &nursery)?;
             hub.attach(&spoke, number).with_context(|| format!("cannot attach spoke {number}"))?;
@@ -88,6 +108,30 @@ impl Hub {
         self.spokes.get(number - 1).context("no such spoke")
     }
 
+    /// Waits until a spoke has learnt a path to a prefix that is such.
+    pub(crate) fn wait_for_path(
+        &self,
+        spoke: usize,
+        prefix: &str,
+        such: impl Fn(&SeenPath) -> bool,
+    ) -> Result<SeenPath> {
+        let node = self.spoke(spoke)?;
+        wait_until(BOUND, &format!("{prefix} at {}", node.name()), || {
+            let paths = node.paths(prefix)?;
+            let path = paths.iter().find(|path| path.learnt && such(path));
+            path.cloned().with_context(|| format!("{paths:#?}"))
+        })
+        .with_context(|| self.linnet.log())
+    }
+
+    /// Runs a command of `linnet` for what it does.
+    pub(crate) fn tell(&self, command: &str) -> Result<()> {
+        let program = daemon::linnet_cli()?;
+        let program = program.to_string_lossy();
+        let words: Vec<&str> = [&*program].into_iter().chain(command.split(' ')).collect();
+        self.linnet.output(&words).map(drop)
+    }
+
     /// Waits until linnetd's session with a neighbour is established, and what it shows is such.
     pub(crate) fn wait_for_session(
         &self,
@@ -107,19 +151,34 @@ impl Hub {
 pub(crate) fn node(name: &str, daemon: Daemon, configuration: &str, nursery: &Nursery) -> Result<Node> {
     let spec = NodeSpec { daemon: Some(daemon), ..NodeSpec::default() };
     let node = Node::new(name, &spec, nursery)?;
-    let path = match daemon {
+    write_configuration(&node, configuration)?;
+    if daemon == Daemon::Frr {
+        let bfdd = if configuration.contains(" bfd") { "bfdd=yes\n" } else { "" };
+        node.write_file(Path::new("/etc/frr/daemons"), format!("{bfdd}bgpd=yes\n").as_bytes())?;
+    }
+    Ok(node)
+}
+
+/// Gives a node's daemon this configuration, for when it starts or reads it again.
+pub(crate) fn write_configuration(node: &Node, configuration: &str) -> Result<()> {
+    let path = match node.daemon().context("no daemon")? {
         Daemon::Linnet => "/etc/linnet/linnet.yaml",
         Daemon::Frr => "/etc/frr/frr.conf",
         Daemon::Bird => "/etc/bird/bird.conf",
         Daemon::Gobgp => "/etc/gobgp/gobgp.toml",
         Daemon::Openbgpd => "/etc/bgpd/bgpd.conf",
     };
-    node.write_file(Path::new(path), configuration.as_bytes())?;
-    if daemon == Daemon::Frr {
-        let bfdd = if configuration.contains(" bfd") { "bfdd=yes\n" } else { "" };
-        node.write_file(Path::new("/etc/frr/daemons"), format!("{bfdd}bgpd=yes\n").as_bytes())?;
-    }
-    Ok(node)
+    node.write_file(Path::new(path), configuration.as_bytes())
+}
+
+/// linnetd in AS 65000, with these keys of `bgp`, each on a line of its own, and these neighbours.
+pub(crate) fn linnet(settings: &[&str], neighbors: &[&str]) -> String {
+    let mut text = "bgp:\n  asn: 65000\n  router_id: 10.1.0.1\n".to_owned();
+    text += "  listen: { addresses: [\"0.0.0.0\", \"::\"] }\n";
+    text.extend(settings.iter().map(|line| format!("  {line}\n")));
+    text += "  neighbors:\n";
+    text.extend(neighbors.iter().map(|keys| format!("    - {{ connect_retry: 1, {keys} }}\n")));
+    text
 }
 
 /// What a family of a neighbour shows.

@@ -52,8 +52,8 @@ pub(crate) struct Pulse {
 impl Pulse {
     /// Neighbour `number`, with a hold time of three seconds.
     pub(crate) fn start(stage: &Stage, number: u8) -> Result<Pulse> {
-        let mut speaker = stage.connect(number)?;
-        speaker.establish(&Open { hold_time: HOLD_TIME.as_secs() as u16, ..open(number) })?;
+        let open = Open { hold_time: HOLD_TIME.as_secs() as u16, ..open(number) };
+        let mut speaker = stage.establish_with(number, &open.body())?;
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
         let thread = thread::spawn(move || beat(&mut speaker, &stopped));

@@ -95,11 +95,17 @@ impl Stage {
         Ok(Speaker::connect(&self.outside, address(number).into(), LEAF.into())?)
     }
 
-    /// A session with neighbour `number`. Tried again while linnetd wants none: after an error it pauses.
+    /// A session with neighbour `number`.
     pub(crate) fn establish(&self, number: u8) -> Result<Speaker> {
+        self.establish_with(number, &open(number).body())
+    }
+
+    /// A session with neighbour `number` by an OPEN of this body. Tried again while linnetd wants none: after an
+    /// error it pauses, and until a neighbour's task has begun, a connection is closed without a word.
+    pub(crate) fn establish_with(&self, number: u8, open: &[u8]) -> Result<Speaker> {
         wait_until(BOUND, &format!("session with neighbour {number}"), || {
             let mut speaker = self.connect(number)?;
-            speaker.establish(&open(number))?;
+            speaker.establish_with(open)?;
             anyhow::Ok(speaker)
         })
     }

@@ -1,0 +1,29 @@
+//! `native`: what this node announces of its own, and where that is found.
+
+use anyhow::Result;
+use api::client::Client;
+use api::v1;
+
+use crate::cli::args::{AdvertisedFilter, Format, NativeArgs};
+use crate::cli::output::Output;
+
+pub(super) async fn run(
+    args: NativeArgs,
+    client: &Client,
+    format: Format,
+    output: &mut Output<'_>,
+) -> Result<()> {
+    if args.sources.is_some() {
+        return output.rows(client.list(v1::ListPrefixSourcesRequest::default()), format).await;
+    }
+    let state = |filter| match filter {
+        AdvertisedFilter::Advertised => v1::AdvertisedState::Advertised.into(),
+        AdvertisedFilter::Withheld => v1::AdvertisedState::Withheld.into(),
+    };
+    let request = v1::ListAdvertisedRequest {
+        source: args.source.unwrap_or_default(),
+        states: args.state.into_iter().map(state).collect(),
+        ..Default::default()
+    };
+    output.rows(client.list(request), format).await
+}

@@ -1,0 +1,271 @@
+//! What this node announces of its own in native mode: the prefixes of its pods and services.
+//!
+//! Prefixes come from sources: the configuration, watched files, routes of the kernel, Kubernetes. Each source says its whole set
+//! whenever that changes ([`PrefixNews`]), and what became of the set before is found out here; so whoever knows a
+//! node's prefixes, inside this process or out of it, is a source with one message. A source that is at fault says
+//! so, and what it said before holds.
+//!
+//! A prefix is announced while any source gives it, with the attributes that the first of them says; the first is the
+//! one that the configuration names first. What lies within a *block* is withheld, for the block is announced in its
+//! place. Routes are put into the Rib as this speaker's own (ORIGIN IGP, an empty AS_PATH, this speaker as next hop),
+//! and whatever decides on routes that are sent decides on them, too: RFC 8212 and export policies.
+
+mod kept_out;
+mod plan;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Range;
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::ops::Bound;
+use std::sync::Arc;
+
+use bgp::rib::Rib;
+use bgp::types::{PathId, PeerId};
+use bgp::wire::{Attrs, NextHop, Nlris, Route};
+use ipnet::IpNet;
+
+use super::{Action, Core};
+use crate::config::{Announcement, OwnAttrs, OwnPrefixes};
+
+use kept_out::KeptOut;
+pub(super) use plan::Row;
+
+/// What the configuration is called as a source.
+const CONFIGURATION: &str = "configuration";
+
+/// A source says what it has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PrefixNews {
+    /// What it is called, such as `file /etc/linnet/pods`.
+    pub source: Arc<str>,
+    /// Everything that it gives now.
+    pub prefixes: Vec<Announcement>,
+    /// What it could not give and why; empty where nothing is wrong. The part that is at fault is in `prefixes` as it
+    /// was before.
+    pub fault: String,
+}
+
+/// What is announced, and why.
+#[derive(Debug)]
+pub(super) struct Advertiser {
+    /// In the order of precedence.
+    sources: Vec<Source>,
+    /// What follows from the sources, by prefix.
+    rows: BTreeMap<IpNet, Row>,
+    /// What the Rib has.
+    originated: BTreeMap<IpNet, OwnAttrs>,
+    /// What received routes are not put into the kernel for: services, and what is configured so.
+    kept_out: KeptOut,
+    changed: bool,
+    effects: Effects,
+}
+
+/// What others have to look at again, because what is announced has changed.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Effects {
+    /// Prefixes for which the kernel is to have something else.
+    pub(super) prefixes: Vec<IpNet>,
+    /// Everything that was received.
+    pub(super) all: bool,
+}
+
+/// One source.
+#[derive(Debug)]
+pub(super) struct Source {
+    pub(super) name: Arc<str>,
+    pub(super) prefixes: Vec<Announcement>,
+    pub(super) fault: String,
+    /// It has said something.
+    pub(super) heard: bool,
+    /// The configuration names it.
+    configured: bool,
+}
+
+impl Advertiser {
+    /// With the sources that are configured.
+    pub(super) fn new(own: &OwnPrefixes) -> Advertiser {
+        let mut advertiser = Advertiser {
+            sources: Vec::new(),
+            rows: BTreeMap::new(),
+            originated: BTreeMap::new(),
+            kept_out: KeptOut::default(),
+            changed: true,
+            effects: Effects::default(),
+        };
+        advertiser.configure(own);
+        advertiser
+    }
+
+    /// These sources are configured from now on. One that is no longer gives nothing.
+    pub(super) fn configure(&mut self, own: &OwnPrefixes) {
+        let mut former = std::mem::take(&mut self.sources);
+        let mut take = |name: String| {
+            let known = former.iter().position(|source| *source.name == *name);
+            let source = known.map(|index| former.remove(index));
+            Source { configured: true, ..source.unwrap_or_else(|| Source::new(name.into())) }
+        };
+        let mut fixed = take(CONFIGURATION.to_owned());
+        (fixed.prefixes, fixed.heard) = (own.fixed.clone(), true);
+        let files = own.files.iter().map(ToString::to_string);
+        let kubernetes = own.kubernetes.iter().map(ToString::to_string);
+        let kernel = own.kernel.iter().map(ToString::to_string);
+        let named: Vec<String> = files.chain(kubernetes).chain(kernel).collect();
+        self.sources = std::iter::once(fixed).chain(named.into_iter().map(&mut take)).collect();
+        self.sources.extend(former.into_iter().filter(|source| !source.configured));
+        self.kept_out.configure(&own.no_install);
+        self.changed = true;
+    }
+
+    /// A source says what it has.
+    pub(super) fn news(&mut self, news: PrefixNews) {
+        let index = self.sources.iter().position(|source| source.name == news.source).unwrap_or_else(|| {
+            self.sources.push(Source::new(Arc::clone(&news.source)));
+            self.sources.len() - 1
+        });
+        let Some(source) = self.sources.get_mut(index) else { return };
+        self.changed |= source.prefixes != news.prefixes;
+        (source.prefixes, source.fault, source.heard) = (news.prefixes, news.fault, true);
+    }
+
+    /// Whether every source that is configured has said something.
+    pub(super) fn is_complete(&self) -> bool {
+        self.sources.iter().all(|source| source.heard)
+    }
+
+    /// Has the Rib announce what is to be announced now, and nothing else. `learned` is the time that it is dated by.
+    pub(super) fn settle(&mut self, learned: u32, rib: &mut Rib) {
+        if !std::mem::take(&mut self.changed) {
+            return;
+        }
+        let rows = plan::plan(&self.sources);
+        let former = std::mem::replace(&mut self.rows, rows);
+        self.note_effects(&former);
+        // What comes is announced before what goes is taken back: a block before what it stands for.
+        for (prefix, row) in self.rows.iter().filter(|(_, row)| row.withheld_by.is_none()) {
+            if self.originated.get(prefix) != Some(&row.attrs) {
+                self.originated.insert(*prefix, row.attrs.clone());
+                // Only a peer's route can be refused.
+                let _ = rib.announce(
+                    PeerId::LOCAL,
+                    learned,
+                    &Arc::new(attrs(*prefix, &row.attrs)),
+                    &route(*prefix),
+                );
+            }
+        }
+        let rows = &self.rows;
+        self.originated.retain(|prefix, _| {
+            let stays = rows.get(prefix).is_some_and(|row| row.withheld_by.is_none());
+            if !stays {
+                rib.withdraw(PeerId::LOCAL, &route(*prefix));
+            }
+            stays
+        });
+    }
+
+    /// What has to be looked at again since the last time.
+    pub(super) fn take_effects(&mut self) -> Effects {
+        std::mem::take(&mut self.effects)
+    }
+
+    /// Whether the kernel is to drop what is for nobody within this prefix, which is announced.
+    pub(super) fn is_blackhole(&self, prefix: IpNet) -> bool {
+        self.rows.get(&prefix).is_some_and(|row| row.is_blackhole(prefix))
+    }
+
+    /// The prefix that keeps received routes to this one out of the kernel, if any does.
+    pub(super) fn keeps_out(&self, prefix: IpNet) -> Option<IpNet> {
+        self.kept_out.covering(prefix)
+    }
+
+    /// The rows from a prefix on.
+    pub(super) fn rows_from(&self, from: Bound<IpNet>) -> Range<'_, IpNet, Row> {
+        self.rows.range((from, Bound::Unbounded))
+    }
+
+    /// What a prefix that is announced is like.
+    #[cfg(test)]
+    pub(super) fn row(&self, prefix: IpNet) -> Option<&Row> {
+        self.rows.get(&prefix)
+    }
+
+    /// The sources, in the order of precedence.
+    pub(super) fn sources(&self) -> &[Source] {
+        &self.sources
+    }
+
+    /// Finds out what others have to look at again, now that the rows are not the former ones.
+    fn note_effects(&mut self, former: &BTreeMap<IpNet, Row>) {
+        let blackholes = |rows: &BTreeMap<IpNet, Row>| -> Vec<IpNet> {
+            rows.iter()
+                .filter(|(prefix, row)| row.is_blackhole(**prefix))
+                .map(|(prefix, _)| *prefix)
+                .collect()
+        };
+        let (before, after) = (blackholes(former), blackholes(&self.rows));
+        let differ = |some: &[IpNet], others: &[IpNet]| -> Vec<IpNet> {
+            some.iter().filter(|prefix| others.binary_search(prefix).is_err()).copied().collect()
+        };
+        self.effects.prefixes.extend(differ(&before, &after));
+        self.effects.prefixes.extend(differ(&after, &before));
+        for prefix in self.kept_out.renew(&self.rows) {
+            // Which routes are within a prefix no table can tell but by going through them all.
+            match prefix.prefix_len() == prefix.max_prefix_len() {
+                true => self.effects.prefixes.push(prefix),
+                false => self.effects.all = true,
+            }
+        }
+    }
+}
+
+impl Source {
+    fn new(name: Arc<str>) -> Source {
+        Source { name, prefixes: Vec::new(), fault: String::new(), heard: false, configured: false }
+    }
+}
+
+/// What a prefix is announced with: everything that is not said here is the same for all that is this speaker's own.
+fn attrs(prefix: IpNet, own: &OwnAttrs) -> Attrs {
+    // Who sends it puts his end of the session there.
+    let next_hop = match prefix {
+        IpNet::V4(_) => NextHop::Ipv4(Ipv4Addr::UNSPECIFIED),
+        IpNet::V6(_) => NextHop::Ipv6(Ipv6Addr::UNSPECIFIED),
+    };
+    Attrs {
+        med: own.med,
+        local_pref: own.local_pref,
+        communities: own.communities.clone(),
+        large_communities: own.large_communities.clone(),
+        ..Attrs::new(next_hop)
+    }
+}
+
+fn route(prefix: IpNet) -> Nlris {
+    match prefix {
+        IpNet::V4(nlri) => Nlris::Ipv4(vec![Route { nlri, path_id: PathId(0), body: () }]),
+        IpNet::V6(nlri) => Nlris::Ipv6(vec![Route { nlri, path_id: PathId(0), body: () }]),
+    }
+}
+
+impl Core {
+    /// Has the sources watched that are not core's own.
+    pub(super) fn watch_sources(&mut self) {
+        let Some(native) = &self.config.native else { return };
+        if !native.own.files.is_empty() {
+            self.actions.push_back(Action::WatchFiles(native.own.files.clone()));
+        }
+        if native.own.kubernetes.is_some() {
+            self.actions.push_back(Action::FollowNode(native.own.kubernetes.clone()));
+        }
+    }
+
+    /// Takes what a new configuration says of sources.
+    pub(super) fn renew_sources(&mut self) {
+        let (Some(native), Some(advertiser)) = (&self.config.native, &mut self.advertiser) else { return };
+        advertiser.configure(&native.own);
+        self.actions.push_back(Action::WatchFiles(native.own.files.clone()));
+        self.actions.push_back(Action::FollowNode(native.own.kubernetes.clone()));
+    }
+}

@@ -39,6 +39,7 @@ async fn dispatch(command: Command, client: &Client, format: Format, output: &mu
         Command::Rib(args) => rib::run(args, client, format, output).await,
         Command::Evpn(command) => list::evpn(command, client, format, output).await,
         Command::Fib(args) => list::fib(args, client, format, output).await,
+        Command::Route(args) => list::routes(args, client, format, output).await,
         Command::Native(args) => native::run(args, client, format, output).await,
         Command::Monitor(args) => monitor::run(args, client, format, output).await,
         Command::Policy { name } => list::policies(name, client, format, output).await,

@@ -76,10 +76,11 @@ impl Routes {
 
     /// A route with our protocol is there.
     fn own_seen(&mut self, now: Instant, route: &Route, replaces: bool, listed: bool) {
-        if replaces && let Some(others) = self.tables.get_mut(&route.table) {
-            if others.supersede(&route.prefix, route.metric) {
-                self.route_changed(route.table, route.prefix);
-            }
+        if replaces
+            && let Some(others) = self.tables.get_mut(&route.table)
+            && others.supersede(&route.prefix, route.metric)
+        {
+            self.route_changed(route.table, route.prefix);
         }
         if !self.is_own_table(route.table) {
             return;

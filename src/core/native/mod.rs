@@ -182,6 +182,6 @@ fn routes_config(bgp: &BgpConfig, native: Option<&NativeConfig>) -> RoutesConfig
         let via_default = bgp.next_hop_tracking.is_none_or(|tracking| tracking.via_default);
         return RoutesConfig { via_default, install: false, ..RoutesConfig::default() };
     };
-    let NativeKernel { table, metric, protocol, via_default, .. } = *kernel;
-    RoutesConfig { table, protocol, metric, via_default, install: true }
+    let NativeKernel { table, metric, protocol, via_default, install: _, take_over } = kernel.clone();
+    RoutesConfig { table, protocol, metric, via_default, install: true, take_over }
 }

@@ -142,8 +142,8 @@ fn a_block_stands_for_what_is_in_it_wherever_that_is_found() -> Result<()> {
         &[(Daemon::Frr, FRR_CONF), (Daemon::Bird, BIRD_CONF)],
     )?;
     let kernel = |what: &str| hub.linnet.sh(what).map(drop);
-    kernel("ip link add cali1 type dummy && ip link set cali1 up")?;
-    kernel("ip link add other type dummy && ip link set other up")?;
+    kernel("ip link add cali1 type veth peer name pod1 && ip link set pod1 up && ip link set cali1 up")?;
+    kernel("ip link add other type veth peer name pod2 && ip link set pod2 up && ip link set other up")?;
     kernel("ip route add 10.244.1.4 dev cali1 && ip route add 10.244.2.4 dev cali1")?;
     kernel("ip route add 10.99.0.1 dev cali1 && ip route add 10.244.3.4 dev other")?;
     let hub = hub.start()?;

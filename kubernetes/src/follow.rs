@@ -131,7 +131,8 @@ impl Follower {
         let list = self.in_time(api.list(&parameters)).await?;
         let version = list.metadata.resource_version.filter(|version| !version.is_empty());
         let version = version.ok_or(Error::Versionless)?;
-        self.pod_cidrs = list.items.first().map(node::pod_cidrs).transpose()?.unwrap_or_default();
+        let own = list.items.iter().find(|node| self.is_own(node));
+        self.pod_cidrs = own.map(node::pod_cidrs).transpose()?.unwrap_or_default();
         self.publish();
         Ok(version)
     }
@@ -146,11 +147,15 @@ impl Follower {
         while let Some(event) = timeout(bound, events.next()).await.map_err(|_| Error::Silent(bound))? {
             let version = match event? {
                 WatchEvent::Added(node) | WatchEvent::Modified(node) => {
-                    self.pod_cidrs = node::pod_cidrs(&node)?;
+                    if self.is_own(&node) {
+                        self.pod_cidrs = node::pod_cidrs(&node)?;
+                    }
                     node.metadata.resource_version
                 }
                 WatchEvent::Deleted(node) => {
-                    self.pod_cidrs = Vec::new();
+                    if self.is_own(&node) {
+                        self.pod_cidrs = Vec::new();
+                    }
                     node.metadata.resource_version
                 }
                 WatchEvent::Bookmark(bookmark) => Some(bookmark.metadata.resource_version),
@@ -160,6 +165,11 @@ impl Follower {
             self.publish();
         }
         Ok(())
+    }
+
+    /// Whether it is the Node that was asked for; what stands between us and the server may know no selectors.
+    fn is_own(&self, node: &Node) -> bool {
+        node.metadata.name.as_ref() == Some(&self.settings.node)
     }
 
     fn selector(&self) -> String {

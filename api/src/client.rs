@@ -108,6 +108,8 @@ services! {
     evpn: v1::evpn_client::EvpnClient<Channel>;
     /// The kernel's state.
     fib: v1::fib_client::FibClient<Channel>;
+    /// The routes of native routing.
+    routes: v1::routes_client::RoutesClient<Channel>;
     /// What the node announces.
     native: v1::native_client::NativeClient<Channel>;
     /// The daemon.
@@ -185,6 +187,7 @@ lists! {
     ListArpsRequest: evpn.list_arps, arps of Arp;
     ListVtepsRequest: evpn.list_vteps, vteps of Vtep;
     ListFibEntriesRequest: fib.list_fib_entries, fib_entries of FibEntry;
+    ListRoutesRequest: routes.list_routes, routes of Route;
     ListAdvertisedRequest: native.list_advertised, advertised of Advertised;
     ListPrefixSourcesRequest: native.list_prefix_sources, prefix_sources of PrefixSource;
 }

@@ -182,6 +182,8 @@ border! {
     ListVteps(v1::ListVtepsRequest) -> v1::ListVtepsResponse;
     /// A page of kernel entries.
     ListFibEntries(v1::ListFibEntriesRequest) -> v1::ListFibEntriesResponse;
+    /// A page of native routing's routes.
+    ListRoutes(v1::ListRoutesRequest) -> v1::ListRoutesResponse;
     /// A page of prefixes that the node announces.
     ListAdvertised(v1::ListAdvertisedRequest) -> v1::ListAdvertisedResponse;
     /// A page of sources of such prefixes.

@@ -17,12 +17,15 @@
 //! and VXLAN devices that carry many VNIs (`external`).
 
 pub mod config;
+mod dumps;
 pub mod event;
 #[cfg(any(test, feature = "fake"))]
 pub mod fake;
+mod flight;
 pub mod netlink;
 pub mod op;
 pub mod reconcile;
+mod retry;
 pub mod routes;
 pub mod row;
 
@@ -30,5 +33,5 @@ pub use config::{FibConfig, ManagedVni};
 pub use event::{KernelEvent, Link, LinkKind};
 pub use op::{Action, Fault, Op, OpId};
 pub use reconcile::{CREDIT, Changed, Counters, Devices, Fib, FibRow, RowPlace, Status};
-pub use routes::{Resolution, RouteEvent, Routes};
+pub use routes::{Resolution, RouteEvent, RouteOp, Routes, RoutesConfig};
 pub use row::{IfIndex, Row};

@@ -24,6 +24,7 @@ Examples:
   linnet rib 10.244.1.0/24 --detail      every attribute of every path
   linnet evpn mac --vni 100              where each MAC is, and whether the kernel knows
   linnet fib diff                        where the kernel is not as it should be
+  linnet route 10.244.1.0/24             native routing: next hops, and what the kernel has
   linnet monitor neighbor rib            what changes, as it changes
   linnet -o json evpn vni | jq           for scripts";
 
@@ -114,6 +115,9 @@ pub enum Command {
     Evpn(EvpnCommand),
     /// The kernel's state: what is wanted beside what is there
     Fib(FibArgs),
+    /// Native routing: where prefixes lead, and what the kernel has of it
+    #[command(visible_alias = "routes")]
+    Route(RouteArgs),
     /// Native mode: the prefixes that this node announces, and their sources
     #[command(visible_alias = "advertised")]
     Native(NativeArgs),
@@ -186,6 +190,11 @@ pub enum ConfigCommand {
     Diff,
     /// Have linnetd read its file again; with a fault in it nothing changes
     Reload,
+    /// A configuration made from BIRD's; needs no linnetd. What has no counterpart is named, and the exit code is 1
+    FromBird {
+        /// BIRD's file; those that it includes are read, too
+        file: PathBuf,
+    },
 }
 
 /// Arguments of `rib`.
@@ -332,6 +341,40 @@ pub struct FibArgs {
     /// Only this network
     #[arg(long, value_parser = vni())]
     pub vni: Option<u32>,
+}
+
+/// Arguments of `route`.
+#[derive(Debug, Args)]
+pub struct RouteArgs {
+    /// `diff`: only routes that the kernel does not have, for whatever reason; or one prefix
+    #[arg(value_name = "WHAT")]
+    pub what: Option<RouteWhat>,
+    /// Only these families: ipv4, ipv6
+    #[arg(short = 'a', long = "family", value_name = "FAMILY", value_delimiter = ',', value_parser = family)]
+    pub families: Vec<Family>,
+}
+
+/// Which routes to show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RouteWhat {
+    /// Those that the kernel does not have.
+    Diff,
+    /// The one to this prefix.
+    Prefix(IpNet),
+}
+
+impl FromStr for RouteWhat {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "diff" => Ok(RouteWhat::Diff),
+            prefix => prefix
+                .parse()
+                .map(|prefix: IpNet| RouteWhat::Prefix(prefix.trunc()))
+                .map_err(|_| "expected diff, or a prefix such as 10.244.1.0/24"),
+        }
+    }
 }
 
 /// Arguments of `native`.

@@ -30,7 +30,7 @@ pub(super) fn check(file: file::File, host: &[IpAddr]) -> (Config, Vec<Finding>)
     let policies = policy::check(&file.policy, file.bgp.asn.0, &mut findings);
     let mut checker = Checker { findings, policies, secrets: SecretFiles::default() };
     let native = file.native.map(|native| checker.native(&native, &file.bgp));
-    let bgp = checker.bgp(file.bgp, native.as_ref().is_some_and(|native| native.install), host);
+    let bgp = checker.bgp(file.bgp, native.as_ref().is_some_and(|native| native.kernel.install), host);
     let evpn = file.evpn.map(|evpn| checker.evpn(evpn));
     if let Some(listen) = file.api.listen
         && !listen.ip().is_loopback()

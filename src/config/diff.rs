@@ -9,7 +9,7 @@ use std::fmt;
 
 use bgp::rib::DecisionRules;
 
-use super::{Config, NativeConfig, NeighborAddress, NeighborConfig, OwnPrefixes, RangeConfig};
+use super::{Config, NeighborAddress, NeighborConfig, RangeConfig};
 
 /// What is to be done.
 #[derive(Debug, Default)]
@@ -166,18 +166,15 @@ fn neighbor_steps(
     steps.into_iter().collect()
 }
 
-/// What a node with these announces; where native mode comes or goes, that is said itself.
-fn own(config: &Config) -> Option<&OwnPrefixes> {
-    config.native.as_ref().map(|native| &native.own)
-}
-
 fn speaker_keys(running: &Config, wanted: &Config) -> Vec<&'static str> {
     let (old, new) = (&running.bgp.decision, &wanted.bgp.decision);
     let same_rules = DecisionRules { multipath: old.multipath.clone(), ..new.clone() } == *old;
+    let native = running.native.as_ref().zip(wanted.native.as_ref());
     differing(&[
         ("bgp.decision", same_rules),
         ("bgp.multipath", old.multipath == new.multipath),
-        ("native.advertise", own(running) == own(wanted)),
+        ("native.accept", native.is_none_or(|(old, new)| old.accept == new.accept)),
+        ("native.advertise", native.is_none_or(|(old, new)| old.own == new.own)),
         ("bgp.handover_time", running.bgp.handover_time == wanted.bgp.handover_time),
     ])
 }
@@ -203,10 +200,7 @@ fn range_changes(running: &[RangeConfig], wanted: &[RangeConfig]) -> Vec<Change>
 
 fn restart_keys(running: &Config, wanted: &Config) -> Vec<&'static str> {
     let (old, new) = (&running.bgp, &wanted.bgp);
-    let same_native = match (&running.native, &wanted.native) {
-        (Some(old), Some(new)) => NativeConfig { own: old.own.clone(), ..new.clone() } == *old,
-        (old, new) => old.is_none() && new.is_none(),
-    };
+    let native = running.native.as_ref().zip(wanted.native.as_ref());
     differing(&[
         ("bgp.asn", old.asn == new.asn),
         ("bgp.router_id", old.router_id == new.router_id),
@@ -215,10 +209,14 @@ fn restart_keys(running: &Config, wanted: &Config) -> Vec<&'static str> {
         ("bgp.next_hop_tracking, bgp.next_hop_via_default", old.next_hop_tracking == new.next_hop_tracking),
         ("bgp.listen", old.listen == new.listen),
         ("evpn", running.evpn == wanted.evpn),
-        ("native", same_native),
+        ("native", running.native.is_some() == wanted.native.is_some()),
+        (NATIVE_KERNEL, native.is_none_or(|(old, new)| old.kernel == new.kernel)),
         ("api", running.api == wanted.api),
     ])
 }
+
+/// The keys of [`NativeKernel`](super::NativeKernel).
+const NATIVE_KERNEL: &str = "native.install, native.table, native.metric, native.protocol, native.take_over";
 
 fn differing(keys: &[(&'static str, bool)]) -> Vec<&'static str> {
     keys.iter().filter(|(_, same)| !same).map(|(key, _)| *key).collect()

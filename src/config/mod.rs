@@ -60,7 +60,8 @@ pub(crate) use native::is_for_no_host;
 #[cfg(feature = "kubernetes")]
 pub(crate) use native::is_node_name;
 pub use native::{
-    Announcement, FileSource, KernelSource, KubernetesSource, NativeConfig, OwnAttrs, OwnPrefixes, PrefixKind,
+    Announcement, FileSource, KernelSource, KubernetesSource, NativeConfig, NativeKernel, OwnAttrs,
+    OwnPrefixes, PrefixKind,
 };
 pub use secret::Secret;
 
@@ -249,7 +250,7 @@ impl BgpConfig {
     /// Whether some neighbour keeps routes of `family` while this speaker restarts.
     pub fn restarts_gracefully(&self, family: Family) -> bool {
         let keeps = |n: &NeighborConfig| n.graceful_restart.is_some() && n.families.contains(family);
-        self.neighbors.iter().any(keeps)
+        self.neighbors.iter().chain(self.ranges.iter().map(|range| &range.neighbor)).any(keeps)
     }
 }
 

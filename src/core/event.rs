@@ -10,7 +10,8 @@ use bgp::session::{
 use bgp::types::{Family, PeerId};
 use bgp::wire::Fault;
 use evpn::Notice;
-use fib::{KernelEvent, Op, RouteEvent};
+use fib::routes::{RouteEvent, RouteOp};
+use fib::{KernelEvent, Op};
 use ipnet::IpNet;
 
 use crate::config::diff::Change;
@@ -47,12 +48,14 @@ pub enum Event {
     },
     /// From the kernel's task.
     Kernel(Vec<KernelEvent>),
-    /// From the task that watches the kernel's routes.
+    /// From the task of the kernel's routes.
     Routes(Vec<RouteEvent>),
     /// A source of prefixes that this node announces says what it has.
     Prefixes(PrefixNews),
     /// From the task of the BFD sessions.
     Bfd(Vec<BfdNews>),
+    /// What of this node's settings is in the way of what linnetd does, in words.
+    HostChecked(Vec<String>),
     /// The configuration file was read again, and is right.
     Reconfigure {
         /// What it says.
@@ -154,6 +157,8 @@ pub enum Action {
     FollowNode(Option<KubernetesSource>),
     /// Change the kernel.
     Kernel(Vec<Op>),
+    /// Change the kernel's routes.
+    Routes(Vec<RouteOp>),
     /// Write a line into the log.
     Log(LogLine),
 }
@@ -237,14 +242,23 @@ pub enum LogLine {
     KeptNoLonger(PeerId, Family, bool),
     /// A configuration was taken: what it changed.
     Reconfigured(Vec<Change>),
-    /// Rows that a former run left in the kernel may go now.
-    StaleReleased(ReleaseReason),
+    /// What a former run left in the kernel may go now.
+    StaleReleased(Leftover, ReleaseReason),
+}
+
+/// What a former run left in the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leftover {
+    /// EVPN's rows.
+    Rows,
+    /// Unicast routes.
+    Routes,
 }
 
 /// Why what a former run left in the kernel is no longer kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReleaseReason {
-    /// Every EVPN neighbour has sent all it had.
+    /// Every neighbour of the family has sent all it had.
     EndOfRib,
     /// Some have not, and it has been long enough.
     Deadline,

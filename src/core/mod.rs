@@ -21,6 +21,7 @@ mod fault_log;
 mod forward;
 mod handover;
 mod limits;
+mod native;
 mod neighbors;
 mod next_hops;
 mod peer;
@@ -48,10 +49,10 @@ pub use self::advertise::PrefixNews;
 pub use self::bfd::{BfdCommand, BfdLine, BfdNews, BfdPicture, BfdTarget};
 use advertise::Advertiser;
 use dynamic::Visitors;
-pub use event::{Action, Event, LogLine, PeerNews, PeerStart, ReleaseReason, SessionCommand};
+pub use event::{Action, Event, Leftover, LogLine, PeerNews, PeerStart, ReleaseReason, SessionCommand};
 use forward::Forwarding;
 use handover::Handover;
-use next_hops::NextHopTracker;
+use native::{Given, Native};
 use peer::Peers;
 use refresh::Refreshes;
 use restart::Restarts;
@@ -74,12 +75,14 @@ pub struct Core {
     export: Export,
     /// EVPN and the kernel, where the configuration asks for them.
     forwarding: Option<Forwarding>,
-    next_hops: Option<NextHopTracker>,
+    /// The kernel's routes, where the configuration asks for them.
+    native: Option<Native>,
     /// What this node announces of its own.
     advertiser: Option<Advertiser>,
     watches: Watches,
     visitors: Visitors,
     refreshes: Refreshes,
+    host_warnings: Vec<String>,
     handover: Handover,
     actions: VecDeque<Action>,
 }
@@ -98,7 +101,7 @@ impl Core {
         rib.set_rules(bgp.decision.clone());
         rib.set_default_local_pref(bgp.default_local_pref);
         let forwarding = config.evpn.as_ref().map(|evpn| Forwarding::new(bgp, evpn, &mut rib, seed));
-        let next_hops = bgp.next_hop_tracking.map(|tracking| NextHopTracker::new(tracking, &mut rib));
+        let native = Native::new(&config, &mut rib, seed);
         let mut export = Export::default();
         Family::ALL.into_iter().for_each(|family| export.hold_end_of_rib(family, true));
         let advertiser = config.native.as_ref().map(|native| Advertiser::new(&native.own));
@@ -112,11 +115,12 @@ impl Core {
             rib,
             export,
             forwarding,
-            next_hops,
+            native,
             advertiser,
             watches: Watches::new(seed),
             visitors: Visitors::default(),
             refreshes: Refreshes::default(),
+            host_warnings: Vec::new(),
             handover: Handover::default(),
             actions: VecDeque::new(),
         };
@@ -144,8 +148,8 @@ impl Core {
                 }
             }
             Event::Routes(events) => {
-                if let Some(next_hops) = &mut self.next_hops {
-                    next_hops.kernel(events);
+                if let Some(native) = &mut self.native {
+                    native.kernel(now, events);
                 }
             }
             Event::Prefixes(news) => {
@@ -154,6 +158,7 @@ impl Core {
                 }
             }
             Event::Bfd(news) => self.bfd_news(news),
+            Event::HostChecked(warnings) => self.host_warnings = warnings,
             Event::Reconfigure { config, request } => {
                 self.begin_sessions(now, true);
                 self.reconfigure(now, *config, request);
@@ -167,12 +172,16 @@ impl Core {
     pub fn settle(&mut self, now: Instant, budget: &mut Budget) -> bool {
         self.expire_kept(now);
         self.end_overdue_refreshes(now);
-        if let Some(next_hops) = &mut self.next_hops {
-            next_hops.settle(&mut self.rib);
+        if let Some(native) = &mut self.native {
+            native.resolve(&mut self.rib);
         }
         let learned = self.clock(now);
         if let Some(advertiser) = &mut self.advertiser {
             advertiser.settle(learned, &mut self.rib);
+            let effects = advertiser.take_effects();
+            if let Some(native) = &mut self.native {
+                native.announces_otherwise(effects, &mut self.rib);
+            }
         }
         let mut more = self.rib.sweep(budget);
         self.reclaim_ids();
@@ -180,6 +189,10 @@ impl Core {
         more |= self.go_on_handing_over(now, budget);
         if let Some(forwarding) = &mut self.forwarding {
             more |= forwarding.settle(now, self.started, &mut self.rib, budget, &mut self.actions);
+        }
+        if let Some(native) = &mut self.native {
+            let given = Given { peers: &self.peers, advertiser: self.advertiser.as_ref() };
+            more |= native.settle(now, &mut self.rib, given, budget, &mut self.actions);
         }
         self.start_up(now);
         more |= self.export.pump(&mut self.rib, budget);
@@ -194,15 +207,19 @@ impl Core {
     /// Ends. The kernel keeps forwarding by what is ours where neighbours keep our routes until we are back, and is
     /// left without it where nobody does. The sessions are the caller's to close.
     pub fn end(&mut self) {
-        let keeps = self.config.bgp.restarts_gracefully(Family::L2vpnEvpn);
+        let keeps = |family| self.config.bgp.restarts_gracefully(family);
         if let Some(forwarding) = &mut self.forwarding {
-            forwarding.end(keeps);
+            forwarding.end(keeps(Family::L2vpnEvpn));
+        }
+        if let Some(native) = &mut self.native {
+            native.end(keeps(Family::Ipv4Unicast) || keeps(Family::Ipv6Unicast));
         }
     }
 
     /// Whether there is nothing left to be done after [`Core::end`].
     pub fn has_ended(&self) -> bool {
         self.forwarding.as_ref().is_none_or(Forwarding::has_ended)
+            && self.native.as_ref().is_none_or(Native::has_ended)
     }
 
     /// The next thing to do outside.
@@ -212,10 +229,12 @@ impl Core {
 
     /// When [`Core::settle`] is to be called though nothing happened.
     pub fn poll_timeout(&self, now: Instant) -> Option<Instant> {
-        let forwarding = self.forwarding.as_ref();
-        let keeps_stale = forwarding.is_some_and(Forwarding::keeps_stale);
+        let (forwarding, native) = (self.forwarding.as_ref(), self.native.as_ref());
+        let keeps_stale =
+            forwarding.is_some_and(Forwarding::keeps_stale) || native.is_some_and(Native::keeps_stale);
         let timers = [
             forwarding.and_then(Forwarding::poll_timeout),
+            native.and_then(Native::poll_timeout),
             self.startup.poll_timeout(now, &self.peers, keeps_stale),
             self.restarts.next_due(),
             self.refreshes.poll_timeout(),

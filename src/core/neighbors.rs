@@ -6,6 +6,7 @@
 use bgp::session::{Down, Reason, StopReason};
 use bgp::types::PeerId;
 
+use super::native::Native;
 use super::{Action, Core, LogLine, PeerStart, SessionCommand};
 use crate::config::NeighborConfig;
 use crate::peer::session_config;
@@ -23,6 +24,7 @@ impl Core {
         self.bfd_neighbor_ends(id);
         let Some(peer) = self.peers.retire(id) else { return };
         self.visitors.went(peer.config.range, id);
+        self.native.iter_mut().for_each(Native::neighbors_changed);
         self.export.leave(&mut self.rib, id);
         self.refreshes.forget(id);
         self.restarts.forget(id);
@@ -52,6 +54,7 @@ impl Core {
     fn take_in(&mut self, config: NeighborConfig) -> PeerId {
         let import_policy = config.import_policy.clone();
         self.visitors.came(config.range);
+        self.native.iter_mut().for_each(Native::neighbors_changed);
         let id = self.peers.add(config);
         self.rib.set_import_policy(id, import_policy);
         self.watches.neighbor_changed(id);

@@ -6,6 +6,7 @@ use std::time::Instant;
 use bgp::session::{Down, Established, Info, StateName};
 use bgp::types::{Family, FamilySet, PeerId};
 use bgp::wire::update::PeerKind;
+use fib::IfIndex;
 
 use super::bfd::Bfd;
 use crate::config::{NeighborAddress, NeighborConfig};
@@ -21,6 +22,8 @@ pub(super) struct Peer {
     /// Its task was begun; until then a former one of the same neighbour is waited for.
     pub(super) begun: bool,
     pub(super) session: Option<LiveSession>,
+    /// The link that it was reached on by a link-local address, this time or last time.
+    pub(super) link: Option<IfIndex>,
     /// The session task's newest picture.
     pub(super) info: Option<Box<Info>>,
     /// An operator shut it down.
@@ -67,6 +70,7 @@ impl Peer {
             config,
             begun: false,
             session: None,
+            link: None,
             info: None,
             down_since: None,
             last_down: None,

@@ -13,7 +13,7 @@ use super::answer::changes_answer;
 use super::event::{Action, LogLine, SessionCommand};
 use super::sessions::source;
 use crate::config::diff::{Diff, NeighborStep, compare};
-use crate::config::{Config, NeighborConfig, RangeConfig};
+use crate::config::{Config, NativeConfig, NeighborConfig, RangeConfig};
 use crate::peer::session_config;
 use bgp::types::{FamilySet, PeerId};
 
@@ -40,6 +40,9 @@ impl Core {
         let places = new_places(&self.config, &wanted);
         self.config = kept_until_restart(&self.config, wanted);
         self.rib.set_rules(self.config.bgp.decision.clone());
+        if let Some(native) = &mut self.native {
+            native.configure(&self.config, &mut self.rib);
+        }
         self.renew_sources();
         let (mut former, mut comers, mut leaving) = (Vec::new(), Vec::new(), Vec::new());
         for (address, step) in diff.neighbors {
@@ -156,11 +159,10 @@ fn kept_until_restart(running: &Config, mut wanted: Config) -> Config {
     new.next_hop_tracking = old.next_hop_tracking;
     wanted.api = running.api.clone();
     wanted.evpn.clone_from(&running.evpn);
-    let own = wanted.native.take().map(|native| native.own);
-    wanted.native.clone_from(&running.native);
-    if let (Some(native), Some(own)) = (&mut wanted.native, own) {
-        native.own = own;
-    }
+    wanted.native = match (&running.native, wanted.native) {
+        (Some(running), Some(wanted)) => Some(NativeConfig { kernel: running.kernel.clone(), ..wanted }),
+        (running, _) => running.clone(),
+    };
     wanted
 }
 

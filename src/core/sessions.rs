@@ -1,5 +1,6 @@
 //! A neighbour's session comes up and ends: who is told, and what becomes of the neighbour's routes.
 
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use bgp::export::{MemberSpec, Role};
@@ -7,9 +8,11 @@ use bgp::rib::{Source, SourceKind};
 use bgp::session::{Down, Established, TransportFault};
 use bgp::types::{Asn, FamilySet, PeerId};
 use bgp::wire::update::PeerKind;
+use fib::IfIndex;
 
 use crate::config::NeighborConfig;
 
+use super::native::Native;
 use super::peer::LiveSession;
 use super::{BATCH_CREDIT, Core, LogLine};
 
@@ -17,6 +20,8 @@ impl Core {
     pub(super) fn peer_up(&mut self, now: Instant, id: PeerId, number: u32, agreed: Box<Established>) {
         let Some(peer) = self.peers.get_mut(id) else { return };
         peer.limits.begin();
+        let link = link_of(agreed.remote);
+        let has_moved = std::mem::replace(&mut peer.link, link).is_some_and(|former| Some(former) != link);
         let settings = peer.config.graceful_restart;
         self.rib.peer_up(id, source(&agreed, &peer.config));
         let useless = self.restarts.returned(now, id, &agreed, settings.as_ref());
@@ -32,6 +37,12 @@ impl Core {
         // What is kept is what this session brings: nothing of a former one, even where its routes are still used.
         self.rib.keep_received(id, false);
         self.rib.keep_received(id, keeps_received);
+        if let Some(native) = &mut self.native {
+            native.neighbors_changed();
+            if has_moved {
+                native.look_at_everything(&mut self.rib);
+            }
+        }
         self.watches.neighbor_changed(id);
         self.bfd_session_up(id, agreed.local, agreed.remote);
         self.log(LogLine::Up(id, agreed));
@@ -47,6 +58,7 @@ impl Core {
         let kept = self.restarts.lost(now, id, &session.agreed, &down, settings.as_ref());
         self.export.leave(&mut self.rib, id);
         self.refreshes.forget(id);
+        self.native.iter_mut().for_each(Native::neighbors_changed);
         self.let_go(id, kept);
         self.watches.neighbor_changed(id);
         self.log(LogLine::Down(id, down));
@@ -60,6 +72,14 @@ impl Core {
             self.watches.neighbor_changed(id);
         }
         self.bfd_neighbor_begins_anew(id);
+    }
+}
+
+/// The link that an address is on, where the address says so: a link-local one.
+fn link_of(address: SocketAddr) -> Option<IfIndex> {
+    match address {
+        SocketAddr::V6(address) => Some(IfIndex(address.scope_id())).filter(|index| index.0 != 0),
+        SocketAddr::V4(_) => None,
     }
 }
 

@@ -21,8 +21,9 @@ use crate::config::{BgpConfig, NeighborConfig};
 
 use super::Core;
 use super::advertise::Advertiser;
-use super::event::{LogLine, ReleaseReason};
+use super::event::{Leftover, LogLine, ReleaseReason};
 use super::forward::Forwarding;
+use super::native::Native;
 use super::peer::{Peer, Peers};
 
 /// How long after the start neighbours are waited for that have not come or not said End-of-RIB: the restart time
@@ -37,6 +38,9 @@ pub(super) const WITHOUT_END_OF_RIB: Duration = Duration::from_secs(5);
 
 /// How long those may take to come who are not named in the configuration: a try or two to connect.
 const STRANGERS: Duration = Duration::from_secs(15);
+
+/// The families whose routes go into the kernel's routing table.
+const UNICAST: [Family; 2] = [Family::Ipv4Unicast, Family::Ipv6Unicast];
 
 /// The time from the start until everybody has been heard.
 #[derive(Debug)]
@@ -59,25 +63,12 @@ impl Startup {
     }
 
     /// Lets sessions begin, if that is due. Says whether it just became so.
-    fn begin(
-        &mut self,
-        now: Instant,
-        forwarding: Option<&Forwarding>,
-        advertiser: Option<&Advertiser>,
-        at_once: bool,
-    ) -> bool {
-        let is_known =
-            forwarding.is_none_or(Forwarding::is_synced) && advertiser.is_none_or(Advertiser::is_complete);
-        let is_ready = at_once || is_known || now >= self.started + FIRST_LOOK;
+    fn begin(&mut self, now: Instant, local: Local<'_>, at_once: bool) -> bool {
+        let is_ready = at_once || local.is_known() || now >= self.started + FIRST_LOOK;
         if self.restarted.is_some() || !is_ready {
             return false;
         }
-        // Unicast routes are passed on and not forwarded by, so nothing about them can have been lost.
-        let forwards = |family: &Family| match family {
-            Family::L2vpnEvpn => forwarding.is_none_or(Forwarding::has_found_rows),
-            Family::Ipv4Unicast | Family::Ipv6Unicast => true,
-        };
-        let preserved = Family::ALL.into_iter().filter(forwards).collect();
+        let preserved = Family::ALL.into_iter().filter(|family| local.has_forwarded(*family)).collect();
         self.restarted = Some(Restarted { at: self.started, preserved });
         true
     }
@@ -89,16 +80,15 @@ impl Startup {
         config: &BgpConfig,
         peers: &Peers,
         rib: &Rib,
-        forwarding: Option<&Forwarding>,
+        local: Local<'_>,
     ) -> Option<Family> {
         let is_late = now >= self.started + DEADLINE;
-        let is_read = |family| family != Family::L2vpnEvpn || forwarding.is_none_or(|f| f.is_current(rib));
         let strangers = !config.ranges.is_empty() && now < self.started + STRANGERS;
         let heard_out = |family: &Family| {
             let mut awaited = peers.iter().filter(|peer| is_passed_on(peer, *family, config, peers));
             is_late
                 || !strangers
-                    && is_read(*family)
+                    && local.is_current(*family, rib)
                     && !awaited.any(|peer| is_awaited(now, peer, *family, false))
         };
         let family = self.held.iter().find(heard_out)?;
@@ -106,16 +96,17 @@ impl Startup {
         Some(family)
     }
 
-    /// Why what a former run left in the kernel need be kept no longer, if that is so.
+    /// Why what a former run left in the kernel for these families need be kept no longer, if that is so.
     pub(super) fn may_release(
         &self,
         now: Instant,
+        families: &[Family],
         peers: &Peers,
         rib: &Rib,
-        forwarding: &Forwarding,
+        local: Local<'_>,
     ) -> Option<ReleaseReason> {
-        let awaited = || peers.iter().any(|peer| is_awaited(now, peer, Family::L2vpnEvpn, true));
-        if forwarding.is_current(rib) && !awaited() {
+        let is_awaited = |family| peers.iter().any(|peer| is_awaited(now, peer, family, true));
+        if families.iter().all(|family| local.is_current(*family, rib) && !is_awaited(*family)) {
             Some(ReleaseReason::EndOfRib)
         } else {
             (now >= self.started + DEADLINE).then_some(ReleaseReason::Deadline)
@@ -135,6 +126,45 @@ impl Startup {
             .chain(unmarked)
             .filter(|due| *due > now);
         first_look.into_iter().chain(deadlines).min()
+    }
+}
+
+/// What the start depends on of this node: what it announces, and the tables of its kernel that linnet fills.
+#[derive(Clone, Copy)]
+pub(super) struct Local<'a> {
+    /// The routes that it announces.
+    pub(super) advertiser: Option<&'a Advertiser>,
+    /// EVPN's tables.
+    pub(super) forwarding: Option<&'a Forwarding>,
+    /// The routing table.
+    pub(super) native: Option<&'a Native>,
+}
+
+impl Local<'_> {
+    /// It is known what there is to announce, and the kernel has been read in full.
+    fn is_known(self) -> bool {
+        self.advertiser.is_none_or(Advertiser::is_complete)
+            && self.forwarding.is_none_or(Forwarding::is_synced)
+            && self.native.is_none_or(Native::is_synced)
+    }
+
+    /// A former run has left in it what forwards a family's packets. Where nothing of the family goes into the kernel,
+    /// routes are passed on and not forwarded by, so nothing about them can have been lost.
+    fn has_forwarded(self, family: Family) -> bool {
+        match family {
+            Family::L2vpnEvpn => self.forwarding.is_none_or(Forwarding::has_found_rows),
+            Family::Ipv4Unicast | Family::Ipv6Unicast => self.native.is_none_or(Native::has_forwarded),
+        }
+    }
+
+    /// Everything of a family's table, and of the kernel, has been looked at.
+    fn is_current(self, family: Family, rib: &Rib) -> bool {
+        match family {
+            Family::L2vpnEvpn => self.forwarding.is_none_or(|forwarding| forwarding.is_current(rib)),
+            Family::Ipv4Unicast | Family::Ipv6Unicast => {
+                self.native.is_none_or(|native| native.is_current(family, rib))
+            }
+        }
     }
 }
 
@@ -178,7 +208,9 @@ fn is_plain_internal(neighbor: &NeighborConfig, config: &BgpConfig) -> bool {
 impl Core {
     /// Has the neighbours' tasks begun, once, as soon as that may be, or at once.
     pub(super) fn begin_sessions(&mut self, now: Instant, at_once: bool) {
-        if self.startup.begin(now, self.forwarding.as_ref(), self.advertiser.as_ref(), at_once) {
+        let Core { startup, advertiser, forwarding, native, .. } = self;
+        let (advertiser, forwarding) = (advertiser.as_ref(), forwarding.as_ref());
+        if startup.begin(now, Local { advertiser, forwarding, native: native.as_ref() }, at_once) {
             let all: Vec<PeerId> = self.peers.iter().map(|peer| peer.id).collect();
             all.into_iter().for_each(|id| self.start_peer(id));
         }
@@ -187,15 +219,28 @@ impl Core {
     /// What is to be done once after the start, as soon as it may be.
     pub(super) fn start_up(&mut self, now: Instant) {
         self.begin_sessions(now, false);
-        let Core { startup, config, peers, rib, export, forwarding, .. } = self;
-        while let Some(family) = startup.poll_heard_out(now, &config.bgp, peers, rib, forwarding.as_ref()) {
+        let Core { startup, config, peers, rib, export, advertiser, forwarding, native, .. } = self;
+        let (advertiser, forwarding) = (advertiser.as_ref(), forwarding.as_ref());
+        let local = Local { advertiser, forwarding, native: native.as_ref() };
+        while let Some(family) = startup.poll_heard_out(now, &config.bgp, peers, rib, local) {
             export.hold_end_of_rib(family, false);
         }
-        if let Some(forwarding) = forwarding.as_mut().filter(|forwarding| forwarding.keeps_stale())
-            && let Some(reason) = startup.may_release(now, peers, rib, forwarding)
-        {
+        let of_rows = local.forwarding.filter(|forwarding| forwarding.keeps_stale());
+        let rows = of_rows.and_then(|_| startup.may_release(now, &[Family::L2vpnEvpn], peers, rib, local));
+        let of_routes = local.native.filter(|native| native.keeps_stale());
+        let routes = of_routes.and_then(|_| startup.may_release(now, &UNICAST, peers, rib, local));
+        self.release(rows, routes);
+    }
+
+    /// Lets go what a former run left in the kernel, where there is a reason to.
+    fn release(&mut self, rows: Option<ReleaseReason>, routes: Option<ReleaseReason>) {
+        if let Some((forwarding, reason)) = self.forwarding.as_mut().zip(rows) {
             forwarding.release_stale();
-            self.log(LogLine::StaleReleased(reason));
+            self.log(LogLine::StaleReleased(Leftover::Rows, reason));
+        }
+        if let Some((native, reason)) = self.native.as_mut().zip(routes) {
+            native.release_stale();
+            self.log(LogLine::StaleReleased(Leftover::Routes, reason));
         }
     }
 }

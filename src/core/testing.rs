@@ -131,7 +131,8 @@ impl Node {
             }
             Action::Batch { peer, .. } => self.peer(peer.0, PeerNews::Credit(1)),
             Action::StartPeer { start, .. } => self.begun = Some(start.restarted),
-            Action::StopPeer { .. }
+            Action::Routes(_)
+            | Action::StopPeer { .. }
             | Action::Sign { .. }
             | Action::SetRanges(_)
             | Action::WatchFiles(_)

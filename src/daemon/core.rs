@@ -36,8 +36,10 @@ const ENDING: Duration = Duration::from_secs(10);
 pub(super) struct Outlets {
     /// The neighbours' tasks.
     pub(super) peers: PeerTasks,
-    /// To the kernel's task.
-    pub(super) kernel: Option<mpsc::Sender<Vec<fib::Op>>>,
+    /// To the task of EVPN's tables in the kernel.
+    pub(super) rows: Option<mpsc::Sender<Vec<fib::Op>>>,
+    /// To the task of the kernel's routes.
+    pub(super) routes: Option<mpsc::Sender<Vec<fib::routes::RouteOp>>>,
     /// To the task that watches files.
     pub(super) files: watch::Sender<Vec<FileSource>>,
     /// To the task that follows a Node in Kubernetes.
@@ -152,13 +154,16 @@ fn perform(action: Action, outlets: &mut Outlets) {
             // One that is followed already is not begun anew.
             outlets.node.send_if_modified(|node| std::mem::replace(node, source) != *node);
         }
-        Action::Kernel(ops) => {
-            let sent = outlets.kernel.as_ref().is_some_and(|kernel| kernel.try_send(ops).is_ok());
-            if !sent {
-                error!("the kernel's task takes no operations");
-            }
-        }
+        Action::Kernel(ops) => hand_over(outlets.rows.as_ref(), ops),
+        Action::Routes(ops) => hand_over(outlets.routes.as_ref(), ops),
         Action::Log(line) => log::write(line, |peer| outlets.peers.name(peer)),
+    }
+}
+
+fn hand_over<O>(kernel: Option<&mpsc::Sender<Vec<O>>>, ops: Vec<O>) {
+    let sent = kernel.is_some_and(|kernel| kernel.try_send(ops).is_ok());
+    if !sent {
+        error!("the kernel's task takes no operations");
     }
 }
 

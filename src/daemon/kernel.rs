@@ -1,9 +1,11 @@
-//! The kernel's task: carries operations to it and news from it.
+//! The tasks that speak with the kernel: one for EVPN's tables, one for routes. Each carries operations to it and news
+//! from it.
 
 use std::io;
 
-use fib::netlink::Kernel;
-use fib::{CREDIT, KernelEvent, Op};
+use fib::netlink::{Kernel, RouteKernel};
+use fib::routes::RouteOp;
+use fib::{CREDIT, Op};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -12,38 +14,52 @@ use crate::core::Event;
 /// News from the kernel that may wait to be passed on.
 const EVENTS: usize = 16;
 
-/// The way to the task, and the task.
-pub(super) struct KernelTask {
-    /// Operations for it.
-    pub(super) ops: mpsc::Sender<Vec<Op>>,
+/// The way to a task that speaks with the kernel, and the task. `O` is an operation.
+pub(super) struct KernelTask<O> {
+    ops: mpsc::Sender<Vec<O>>,
     running: Running,
 }
 
 /// A task that ends without an error only because nobody has operations for it any more.
 type Running = JoinHandle<io::Result<()>>;
 
-/// Opens the kernel's tables, where they are wanted, and starts the task.
+/// Opens the tables that EVPN fills, and starts the task that serves them.
 ///
 /// # Errors
 /// What keeps them from being opened, the lack of CAP_NET_ADMIN as a rule.
-pub(super) fn start(wanted: bool, core: &mpsc::Sender<Event>) -> io::Result<Option<KernelTask>> {
-    if !wanted {
-        return Ok(None);
-    }
+pub(super) fn start_rows(core: &mpsc::Sender<Event>) -> io::Result<KernelTask<Op>> {
     let kernel = Kernel::open()?;
-    // Every operation could come alone.
-    let (ops, ops_in) = mpsc::channel(CREDIT);
-    let (events, events_in) = mpsc::channel(EVENTS);
-    let running = tokio::spawn(async move { kernel.run(ops_in, events).await });
-    tokio::spawn(pass_on(events_in, core.clone()));
-    Ok(Some(KernelTask { ops, running }))
+    Ok(KernelTask::start(|ops, events| kernel.run(ops, events), Event::Kernel, core))
 }
 
-impl KernelTask {
+/// Opens the kernel's routes, and starts the task that serves them.
+///
+/// # Errors
+/// What keeps them from being opened.
+pub(super) fn start_routes(core: &mpsc::Sender<Event>) -> io::Result<KernelTask<RouteOp>> {
+    let kernel = RouteKernel::open()?;
+    Ok(KernelTask::start(|ops, events| kernel.run(ops, events), Event::Routes, core))
+}
+
+impl<O: Send + 'static> KernelTask<O> {
+    /// `serve` carries operations out and tells of events, which `wrap` makes news for core.
+    fn start<E: Send + 'static, S: Future<Output = io::Result<()>> + Send + 'static>(
+        serve: impl FnOnce(mpsc::Receiver<Vec<O>>, mpsc::Sender<Vec<E>>) -> S,
+        wrap: fn(Vec<E>) -> Event,
+        core: &mpsc::Sender<Event>,
+    ) -> KernelTask<O> {
+        // Every operation could come alone.
+        let (ops, ops_in) = mpsc::channel(CREDIT);
+        let (events, events_in) = mpsc::channel(EVENTS);
+        let running = tokio::spawn(serve(ops_in, events));
+        tokio::spawn(pass_on(events_in, wrap, core.clone()));
+        KernelTask { ops, running }
+    }
+
     /// The way to the task, and its failure: see [`failure`].
     pub(super) fn split(
-        task: Option<KernelTask>,
-    ) -> (Option<mpsc::Sender<Vec<Op>>>, impl Future<Output = io::Error>) {
+        task: Option<KernelTask<O>>,
+    ) -> (Option<mpsc::Sender<Vec<O>>>, impl Future<Output = io::Error>) {
         let (ops, running) = task.map(|task| (task.ops, task.running)).unzip();
         (ops, failure(running))
     }
@@ -62,9 +78,13 @@ async fn failure(running: Option<Running>) -> io::Error {
     }
 }
 
-async fn pass_on(mut events: mpsc::Receiver<Vec<KernelEvent>>, core: mpsc::Sender<Event>) {
+async fn pass_on<E>(
+    mut events: mpsc::Receiver<Vec<E>>,
+    wrap: fn(Vec<E>) -> Event,
+    core: mpsc::Sender<Event>,
+) {
     while let Some(news) = events.recv().await {
-        if core.send(Event::Kernel(news)).await.is_err() {
+        if core.send(wrap(news)).await.is_err() {
             return;
         }
     }

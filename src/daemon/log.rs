@@ -4,7 +4,7 @@ use bgp::types::PeerId;
 use tracing::{debug, info, warn};
 
 use crate::config::diff::Effect;
-use crate::core::{BfdLine, LogLine, ReleaseReason};
+use crate::core::{BfdLine, Leftover, LogLine, ReleaseReason};
 
 /// Writes a line; `name` tells a neighbour's address.
 pub(super) fn write<'n>(line: LogLine, name: impl Fn(PeerId) -> &'n str) {
@@ -56,12 +56,22 @@ pub(super) fn write<'n>(line: LogLine, name: impl Fn(PeerId) -> &'n str) {
         LogLine::KeptNoLonger(peer, family, false) => {
             warn!(neighbor = name(peer), %family, "what the neighbor has not announced again goes");
         }
-        LogLine::StaleReleased(ReleaseReason::EndOfRib) => {
-            info!("every EVPN neighbour has sent all it has: entries of a former run may go");
+        LogLine::StaleReleased(leftover, reason) => stale_released(leftover, reason),
+    }
+}
+
+fn stale_released(leftover: Leftover, reason: ReleaseReason) {
+    let (neighbors, what) = match leftover {
+        Leftover::Rows => ("EVPN neighbour", "entries"),
+        Leftover::Routes => ("neighbour of unicast routes", "routes"),
+    };
+    match reason {
+        ReleaseReason::EndOfRib => {
+            info!("every {neighbors} has sent all it has: {what} of a former run may go");
         }
-        LogLine::StaleReleased(ReleaseReason::Deadline) => {
+        ReleaseReason::Deadline => {
             warn!(
-                "not every EVPN neighbour has sent all it has, and it has been long: entries of a former run may go"
+                "not every {neighbors} has sent all it has, and it has been long: {what} of a former run may go"
             );
         }
     }

@@ -9,6 +9,7 @@ mod core;
 mod doors;
 mod files;
 mod host;
+mod host_checks;
 mod keep;
 mod kernel;
 mod keys;
@@ -19,7 +20,6 @@ mod log;
 mod peer;
 mod process;
 mod reload;
-mod routes;
 mod socket;
 mod sockopt;
 mod stream;
@@ -37,7 +37,7 @@ use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};
 
 use crate::config::{Authentication, Config};
-use crate::core::Core;
+use crate::core::{Core, Event};
 
 use self::bfd::BfdOutlet;
 use self::core::{Inlets, Outlets};
@@ -95,11 +95,13 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
     let reloader = Reloader::new(file, events.clone());
     let told_to_end = signals(reloader.clone())?;
     let seed = RandomState::new().hash_one(std::process::id());
-    let kernel = kernel::start(config.evpn.is_some(), &events).context("cannot open the kernel's tables")?;
-    let (kernel, kernel_failed) = KernelTask::split(kernel);
-    if config.bgp.next_hop_tracking.is_some() {
-        tokio::spawn(routes::watch(events.clone()));
-    }
+    let rows = config.evpn.as_ref().map(|_| kernel::start_rows(&events)).transpose();
+    let (rows, rows_failed) = KernelTask::split(rows.context("cannot open the kernel's tables")?);
+    let needs_routes = config.native.is_some() || config.bgp.next_hop_tracking.is_some();
+    let routes = needs_routes.then(|| kernel::start_routes(&events)).transpose();
+    let (routes, routes_failed) = KernelTask::split(routes.context("cannot open the kernel's routes")?);
+    let host_warnings = host_checks::warnings(&config);
+    host_warnings.iter().for_each(|warning| warn!("{warning}"));
     let (files, files_wanted) = watch::channel(Vec::new());
     tokio::spawn(files::watch(files_wanted, events.clone()));
     let node = watch::Sender::new(None);
@@ -113,16 +115,23 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
     let api = tokio::spawn(serve_api(listeners, requests, api_end));
 
     info!(version = env!("CARGO_PKG_VERSION"), router_id = %config.bgp.router_id, asn = %config.bgp.asn, "linnetd runs");
-    let core = Core::new(Instant::now(), config, seed);
+    let mut core = Core::new(Instant::now(), config, seed);
+    core.handle(Instant::now(), Event::HostChecked(host_warnings));
     let (bfd_news, bfd_inbox) = mpsc::channel(BFD_NEWS);
-    let outlets = Outlets { peers, kernel, files, node, bfd: Some(BfdOutlet::new(bfd_news)) };
+    let outlets = Outlets { peers, rows, routes, files, node, bfd: Some(BfdOutlet::new(bfd_news)) };
     let (stop, stopped) = mpsc::channel(1);
     let inlets = Inlets { events: inbox, bfd: bfd_inbox, requests: asked, stop: stopped, reloader };
     let mut running = tokio::spawn(async move { core::run(core, inlets, outlets).await });
+    let failed = async {
+        tokio::select! {
+            error = rows_failed => error,
+            error = routes_failed => error,
+        }
+    };
     tokio::select! {
         () = told_to_end => {}
         ended = &mut running => return ended.map(drop).context("core has died; the kernel keeps what it has"),
-        error = kernel_failed => {
+        error = failed => {
             return Err(error).context("the connection with the kernel has failed; it keeps what it has");
         }
     }

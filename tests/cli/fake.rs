@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
-use crate::{bfd, native, rows};
+use crate::{bfd, native, routes, rows};
 
 /// How many rows a page has here: less than the lists have, so that pages follow pages.
 const PAGE: usize = 2;
@@ -110,6 +110,10 @@ fn answer(query: Query) -> Result<Answer, ApiError> {
         Query::ListFibEntries(request) => {
             let (fib_entries, next_page_token) = page(fib_entries(&request), &request.page_token);
             v1::ListFibEntriesResponse { fib_entries, next_page_token }.into()
+        }
+        Query::ListRoutes(request) => {
+            let (routes, next_page_token) = page(routes::asked_for(&request), &request.page_token);
+            v1::ListRoutesResponse { routes, next_page_token }.into()
         }
         Query::ListAdvertised(request) => {
             let mut rows = native::advertised();

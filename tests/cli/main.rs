@@ -7,6 +7,7 @@
 mod bfd;
 mod fake;
 mod native;
+mod routes;
 mod rows;
 
 use std::fmt::Write as _;
@@ -57,7 +58,18 @@ fn bfd() {
 
 #[test]
 fn config() {
-    golden("config", &["config diff", "config diff -o jsonl", "config reload", "config check /no/such/file"]);
+    golden(
+        "config",
+        &[
+            "config diff",
+            "config diff -o jsonl",
+            "config reload",
+            "config check /no/such/file",
+            "config from-bird /no/such/file",
+            "config from-bird tests/from-bird/peers.cfg",
+            "config from-bird",
+        ],
+    );
 }
 
 #[test]
@@ -104,6 +116,22 @@ fn evpn() {
 #[test]
 fn fib_status_and_explain() {
     golden("system", &["fib", "fib diff", "status", "explain 02:00:00:00:00:50"]);
+}
+
+#[test]
+fn routes() {
+    golden(
+        "route",
+        &[
+            "route",
+            "route diff -o wide",
+            "route -a ipv6",
+            "routes 10.244.2.0/24",
+            "route 10.244.9.0/24",
+            "route 10.244.2",
+            "-o jsonl route 10.244.2.0/24",
+        ],
+    );
 }
 
 #[test]

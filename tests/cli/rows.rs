@@ -2,7 +2,7 @@
 
 use api::v1;
 
-use crate::bfd;
+use crate::{bfd, routes};
 
 pub(crate) const RD1: &str = "10.0.0.1:100";
 pub(crate) const RD2: &str = "10.0.0.2:100";
@@ -415,6 +415,8 @@ pub(crate) fn status() -> v1::Status {
             errors: 1,
             ..Default::default()
         }),
+        routes: Some(routes::status()),
+        host_warnings: vec![s("net.ipv4.ip_forward is 0: nothing is forwarded")],
         memory_bytes: 20_238_238,
         pid: 4242,
     }

@@ -203,6 +203,7 @@ impl Node {
             | Action::SetRanges(_)
             | Action::TurnAway { .. }
             | Action::Sign { .. } => panic!("nobody configures anew here"),
+            Action::Routes(_) => panic!("no native routing here"),
         }
     }
 

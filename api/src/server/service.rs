@@ -32,6 +32,7 @@ impl Service {
             .add_service(v1::bfd_server::BfdServer::new(self.clone()))
             .add_service(v1::evpn_server::EvpnServer::new(self.clone()))
             .add_service(v1::fib_server::FibServer::new(self.clone()))
+            .add_service(v1::routes_server::RoutesServer::new(self.clone()))
             .add_service(v1::native_server::NativeServer::new(self.clone()))
             .add_service(v1::system_server::SystemServer::new(self.clone()))
             .add_service(v1::monitor_server::MonitorServer::new(self))
@@ -83,6 +84,10 @@ forward!(v1::evpn_server::Evpn {
 
 forward!(v1::fib_server::Fib {
     list_fib_entries(ListFibEntriesRequest) -> ListFibEntriesResponse;
+});
+
+forward!(v1::routes_server::Routes {
+    list_routes(ListRoutesRequest) -> ListRoutesResponse;
 });
 
 forward!(v1::native_server::Native {

@@ -10,12 +10,10 @@ use netlink_sys::Socket;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc;
 
-use super::device::Devices;
+use super::dialect::{Dialect, Sort};
 use super::reader::Reader;
 use super::run::Run;
 use super::socket::{self, Borrowed};
-use crate::event::KernelEvent;
-use crate::op::{Action, Op};
 
 /// The time that the kernel's worker gets, after a full run of new rows, to let a VXLAN device's table grow.
 const BREATHER: Duration = Duration::from_micros(100);
@@ -35,30 +33,30 @@ impl From<io::Error> for End {
 }
 
 /// Both halves and what is between them.
-pub(super) struct Driver<'a> {
+pub(super) struct Driver<'a, D: Dialect> {
     socket: &'a Socket,
     readiness: AsyncFd<Borrowed<'a>>,
-    devices: &'a Devices,
-    events: mpsc::Sender<Vec<KernelEvent>>,
+    dialect: D,
+    events: mpsc::Sender<Vec<D::Event>>,
     run: Run,
     reader: Reader,
-    batch: Vec<KernelEvent>,
+    batch: Vec<D::Event>,
 }
 
-impl<'a> Driver<'a> {
+impl<'a, D: Dialect> Driver<'a, D> {
     /// To be called in the runtime that will drive it.
     pub(super) fn new(
         socket: &'a Socket,
-        devices: &'a Devices,
-        events: mpsc::Sender<Vec<KernelEvent>>,
-    ) -> io::Result<Driver<'a>> {
+        dialect: D,
+        events: mpsc::Sender<Vec<D::Event>>,
+    ) -> io::Result<Driver<'a, D>> {
         let readiness = socket::readiness(socket)?;
         let (run, reader, batch) = (Run::new(), Reader::new(), Vec::new());
-        Ok(Driver { socket, readiness, devices, events, run, reader, batch })
+        Ok(Driver { socket, readiness, dialect, events, run, reader, batch })
     }
 
     /// Serves until `ops` is closed.
-    pub(super) async fn serve(&mut self, mut ops: mpsc::Receiver<Vec<Op>>) -> Result<(), End> {
+    pub(super) async fn serve(&mut self, mut ops: mpsc::Receiver<Vec<D::Op>>) -> Result<(), End> {
         loop {
             tokio::select! {
                 batch = ops.recv() => match batch {
@@ -76,26 +74,18 @@ impl<'a> Driver<'a> {
         }
     }
 
-    async fn write(&mut self, ops: &[Op]) -> Result<(), End> {
+    async fn write(&mut self, ops: &[D::Op]) -> Result<(), End> {
         for op in ops {
-            if self.run.ends_before(&op.action) {
+            let sort = D::sort(op);
+            if self.run.ends_before(sort) {
                 self.flush().await?;
             }
-            if let Action::SetPort { .. } | Action::Create(_) | Action::Remove { .. } = op.action {
-                self.change_device(op).await;
+            if sort == Sort::Apart {
+                self.batch.extend(self.dialect.do_apart(op).await);
             }
-            self.run.put(op);
+            self.run.put::<D>(op);
         }
         Ok(())
-    }
-
-    /// Devices are the operator's to see: what we change of them is logged.
-    async fn change_device(&mut self, op: &Op) {
-        tracing::info!(action = ?op.action, "changing devices");
-        if let Err(fault) = self.devices.apply(&op.action).await {
-            tracing::warn!(action = ?op.action, %fault, "could not change devices");
-            self.batch.push(KernelEvent::Failed { id: op.id, fault });
-        }
     }
 
     /// Sends the run and reads what came of it.
@@ -118,7 +108,7 @@ impl<'a> Driver<'a> {
 
     /// Reads all that is there, handing over full batches.
     async fn read(&mut self) -> Result<(), End> {
-        while !self.reader.drain(self.socket, &mut self.batch)? {
+        while !self.reader.drain::<D>(self.socket, &mut self.batch)? {
             self.hand_over().await?;
         }
         Ok(())

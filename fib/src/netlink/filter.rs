@@ -5,8 +5,11 @@
 //! control plane's mark (FDB rows are not signed by who wrote them) and new neighbours that we wrote ourselves.
 //! Dumps, answers, rows that go away and rows that traffic or an operator changes all pass: taking a row over
 //! takes the mark from it.
+//!
+//! Of routes the kernel says who wrote and who deleted them, so both echoes are dropped.
 
 use super::neigh::{AF_BRIDGE, EXT_LEARNED, NEW};
+use super::route;
 
 // Offsets in the datagram: the message's header, then the row's.
 const TYPE: u32 = 4;
@@ -29,8 +32,8 @@ const RETURN: u16 = 0x06;
 const PASS: u32 = u32::MAX;
 const DROP: u32 = 0;
 
-/// The filter's program, for a socket with this port id.
-pub(super) fn program(port_id: u32) -> [libc::sock_filter; 12] {
+/// The program that drops the echo of rows, for a socket with this port id.
+pub(super) fn own_rows(port_id: u32) -> [libc::sock_filter; 12] {
     [
         /*  0 */ step(LOAD_HALF, TYPE),
         /*  1 */ jump(JUMP_IF_EQUAL, half(NEW), 0, 8),
@@ -44,6 +47,21 @@ pub(super) fn program(port_id: u32) -> [libc::sock_filter; 12] {
         /*  9 */ jump(JUMP_IF_EQUAL, port_id.to_be(), 1, 0),
         /* 10 */ step(RETURN, PASS),
         /* 11 */ step(RETURN, DROP),
+    ]
+}
+
+/// The program that drops the echo of routes, for a socket with this port id.
+pub(super) fn own_routes(port_id: u32) -> [libc::sock_filter; 9] {
+    [
+        /* 0 */ step(LOAD_HALF, TYPE),
+        /* 1 */ jump(JUMP_IF_EQUAL, half(route::NEW), 1, 0),
+        /* 2 */ jump(JUMP_IF_EQUAL, half(route::DELETE), 0, 4),
+        /* 3 */ step(LOAD_HALF, FLAGS),
+        /* 4 */ jump(JUMP_IF_ANY, half(MULTI), 2, 0),
+        /* 5 */ step(LOAD_WORD, PORT_ID),
+        /* 6 */ jump(JUMP_IF_EQUAL, port_id.to_be(), 1, 0),
+        /* 7 */ step(RETURN, PASS),
+        /* 8 */ step(RETURN, DROP),
     ]
 }
 
@@ -73,8 +91,7 @@ mod tests {
     }
 
     /// What the kernel makes of the program.
-    fn passes(datagram: &[u8]) -> bool {
-        let program = program(OWN);
+    fn runs(program: &[libc::sock_filter], datagram: &[u8]) -> bool {
         let (mut accumulator, mut next) = (0, 0);
         loop {
             let libc::sock_filter { code, jt, jf, k } = program[next];
@@ -90,6 +107,10 @@ mod tests {
                 _ => return k != DROP,
             }
         }
+    }
+
+    fn passes(datagram: &[u8]) -> bool {
+        runs(&own_rows(OWN), datagram)
     }
 
     fn row(kind: u16, flags: u16, port_id: u32, family: u8, row_flags: u8) -> Vec<u8> {
@@ -113,5 +134,18 @@ mod tests {
         assert!(passes(&row(NEW, 0, 0, INET, EXT_LEARNED)), "somebody else's neighbour");
         assert!(passes(&row(NEW, MULTI, OWN, INET, EXT_LEARNED)), "of a dump");
         assert!(passes(&row(16, 0, OWN, 0, EXT_LEARNED)), "a device");
+    }
+
+    #[test]
+    fn echoes_of_routes_are_dropped_and_nothing_else() {
+        let passes = |kind, flags, port| runs(&own_routes(OWN), &row(kind, flags, port, 2, 0));
+        for kind in [route::NEW, route::DELETE] {
+            assert!(!passes(kind, 0, OWN));
+            assert!(passes(kind, 0, 0), "the kernel's own doing");
+            assert!(passes(kind, 0, OWN + 1), "somebody else's");
+            assert!(passes(kind, MULTI, OWN), "of a dump");
+        }
+        assert!(passes(16, 0, OWN), "a device");
+        assert!(passes(2, 0, OWN), "an answer");
     }
 }

@@ -7,17 +7,22 @@
 //! for whoever else changes the network just then (one lock guards it all). No task of the daemon's shares that
 //! wait.
 //!
+//! Routes have a socket and a thread of their own, driven in the same way: [`RouteKernel`].
+//!
 //! Devices are made and changed through `rtnetlink`, on a connection of its own: rare, and full of options.
 //! What comes of it is seen on the one socket, like everybody else's changes.
 
 mod device;
+mod dialect;
 mod driver;
 mod filter;
+mod ip_address;
 mod link;
 mod neigh;
 mod reader;
 mod route;
-mod route_watch;
+mod routes;
+mod rows;
 mod run;
 mod socket;
 mod watch;
@@ -29,11 +34,13 @@ use netlink_sys::Socket;
 use tokio::sync::{mpsc, oneshot};
 
 use self::device::Devices;
+use self::dialect::Dialect;
 use self::driver::{Driver, End};
+use self::rows::Rows;
 use crate::event::KernelEvent;
 use crate::op::Op;
 
-pub use route_watch::RouteWatch;
+pub use routes::RouteKernel;
 pub use watch::{LINKS, LinkWatch};
 
 /// The kernel of the network namespace in which it was opened.
@@ -50,7 +57,10 @@ impl Kernel {
     /// # Errors
     /// The kernel's. Without `CAP_NET_ADMIN` it opens, and every op is refused.
     pub fn open() -> io::Result<Kernel> {
-        Ok(Kernel { socket: socket::open()?, devices: Devices::open()? })
+        Ok(Kernel {
+            socket: socket::open(&[socket::GROUP_LINK, socket::GROUP_NEIGH], filter::own_rows)?,
+            devices: Devices::open()?,
+        })
     }
 
     /// Serves until `ops` is closed, or nobody takes events any more. It waits where `events` is full; then
@@ -63,28 +73,32 @@ impl Kernel {
         ops: mpsc::Receiver<Vec<Op>>,
         events: mpsc::Sender<Vec<KernelEvent>>,
     ) -> io::Result<()> {
-        let (done, outcome) = oneshot::channel();
-        let work = move || {
-            // Nobody may be left to hear it.
-            let _ = done.send(self.run_here(ops, events));
-        };
-        thread::Builder::new().name("kernel".to_owned()).spawn(work)?;
-        outcome.await.unwrap_or_else(|_| Err(io::Error::other("the kernel thread died")))
+        on_a_thread("kernel", move || serve(&self.socket, Rows(&self.devices), ops, events)).await
     }
+}
 
-    fn run_here(
-        self,
-        ops: mpsc::Receiver<Vec<Op>>,
-        events: mpsc::Sender<Vec<KernelEvent>>,
-    ) -> io::Result<()> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
-        let end = runtime.block_on(async {
-            let mut driver = Driver::new(&self.socket, &self.devices, events)?;
-            driver.serve(ops).await
-        });
-        match end {
-            Ok(()) | Err(End::Deaf) => Ok(()),
-            Err(End::Socket(error)) => Err(error),
-        }
+/// Does the work on a thread of its own, and waits for its end.
+async fn on_a_thread(name: &str, work: impl FnOnce() -> io::Result<()> + Send + 'static) -> io::Result<()> {
+    let (done, outcome) = oneshot::channel();
+    let work = move || {
+        // Nobody may be left to hear it.
+        let _ = done.send(work());
+    };
+    thread::Builder::new().name(name.to_owned()).spawn(work)?;
+    outcome.await.unwrap_or_else(|_| Err(io::Error::other("the kernel thread died")))
+}
+
+/// Serves one reconciler, on this thread.
+fn serve<D: Dialect>(
+    socket: &Socket,
+    dialect: D,
+    ops: mpsc::Receiver<Vec<D::Op>>,
+    events: mpsc::Sender<Vec<D::Event>>,
+) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    let end = runtime.block_on(async { Driver::new(socket, dialect, events)?.serve(ops).await });
+    match end {
+        Ok(()) | Err(End::Deaf) => Ok(()),
+        Err(End::Socket(error)) => Err(error),
     }
 }

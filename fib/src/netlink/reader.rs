@@ -4,9 +4,8 @@ use std::io;
 
 use netlink_sys::Socket;
 
+use super::dialect::Dialect;
 use super::wire::{self, Message, attributes, messages, u32_at};
-use super::{link, neigh};
-use crate::event::KernelEvent;
 use crate::op::{Fault, OpId};
 
 /// The kernel fills datagrams of a dump up to the size that it is offered, at most this.
@@ -37,13 +36,17 @@ impl Reader {
     ///
     /// # Errors
     /// The socket's, except that it overflowed, which is news.
-    pub(super) fn drain(&mut self, socket: &Socket, batch: &mut Vec<KernelEvent>) -> io::Result<bool> {
+    pub(super) fn drain<D: Dialect>(
+        &mut self,
+        socket: &Socket,
+        batch: &mut Vec<D::Event>,
+    ) -> io::Result<bool> {
         while batch.len() < BATCH {
             self.datagram.clear();
             match socket.recv(&mut self.datagram, libc::MSG_DONTWAIT) {
-                Ok(_) => batch.extend(messages(&self.datagram).filter_map(event)),
+                Ok(_) => batch.extend(messages(&self.datagram).filter_map(event::<D>)),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    batch.extend(std::mem::take(&mut self.lost).then_some(KernelEvent::Overrun));
+                    batch.extend(std::mem::take(&mut self.lost).then(D::overrun));
                     return Ok(true);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -55,29 +58,33 @@ impl Reader {
     }
 }
 
+/// The kernel's answer to a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// Every op up to and including this one is over; those that did not fail were accepted.
+    Done(OpId),
+    /// This one was refused.
+    Failed { id: OpId, fault: Fault },
+    /// A dump is complete; not `intact`: its table changed meanwhile.
+    DumpEnd { id: OpId, intact: bool },
+}
+
 /// What a message says; `None` for what does not matter here.
-pub(super) fn event(message: Message<'_>) -> Option<KernelEvent> {
+pub(super) fn event<D: Dialect>(message: Message<'_>) -> Option<D::Event> {
     match message.kind {
-        neigh::NEW => neigh::parse(message.payload).map(KernelEvent::RowSeen),
-        neigh::DELETE => neigh::parse(message.payload).map(KernelEvent::RowGone),
-        link::NEW => link::parse(message.payload).map(|link| KernelEvent::LinkSeen(Box::new(link))),
-        link::DELETE => link::parse_gone(message.payload).map(KernelEvent::LinkGone),
-        wire::ERROR => answer(message),
-        wire::DONE => Some(dump_end(message)),
-        _ => None,
+        wire::ERROR => answer(message).map(Into::into),
+        wire::DONE => Some(dump_end(message).into()),
+        _ => D::event(message),
     }
 }
 
 /// An error, or the acknowledgement of the "nothing" that the writer puts behind a run of requests.
-fn answer(message: Message<'_>) -> Option<KernelEvent> {
+fn answer(message: Message<'_>) -> Option<Answer> {
     let id = OpId(message.sequence);
     let errno = u32_at(message.payload, 0)? as i32;
     match errno {
-        0 => Some(KernelEvent::Done(id)),
-        _ => Some(KernelEvent::Failed {
-            id,
-            fault: Fault { errno: errno.saturating_neg(), text: text(message) },
-        }),
+        0 => Some(Answer::Done(id)),
+        _ => Some(Answer::Failed { id, fault: Fault { errno: errno.saturating_neg(), text: text(message) } }),
     }
 }
 
@@ -94,24 +101,26 @@ fn text(message: Message<'_>) -> Option<Box<str>> {
 }
 
 /// A dump's end carries an error number where it broke off.
-fn dump_end(message: Message<'_>) -> KernelEvent {
+fn dump_end(message: Message<'_>) -> Answer {
     let id = OpId(message.sequence);
     match u32_at(message.payload, 0).map_or(0, |errno| errno as i32) {
         errno if errno < 0 => {
-            KernelEvent::Failed { id, fault: Fault { errno: errno.saturating_neg(), text: None } }
+            Answer::Failed { id, fault: Fault { errno: errno.saturating_neg(), text: None } }
         }
-        _ => KernelEvent::DumpEnd { id, intact: message.flags & wire::DUMP_INTERRUPTED == 0 },
+        _ => Answer::DumpEnd { id, intact: message.flags & wire::DUMP_INTERRUPTED == 0 },
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::rows;
     use super::super::wire::{put_attribute, put_message};
     use super::*;
+    use crate::event::KernelEvent;
     use proptest::prelude::*;
 
     fn events(bytes: &[u8]) -> Vec<KernelEvent> {
-        messages(bytes).filter_map(event).collect()
+        messages(bytes).filter_map(rows::event).collect()
     }
 
     #[test]

@@ -4,9 +4,9 @@
 //! a message that says nothing and asks to be acknowledged: its answer carries the last op's number and comes
 //! after everything that the run brought about.
 
+use super::dialect::{Dialect, Sort};
 use super::wire::{self, put_message};
-use super::{link, neigh};
-use crate::op::{Action, Half, Op, OpId, Table};
+use crate::op::OpId;
 
 /// New rows of a VXLAN device: its table grows in a worker of the kernel's, and a writer that gives it no time
 /// fills long chains meanwhile. Measured for 100,000 MACs: 0.42 s in such runs, 0.91 s in large ones.
@@ -23,50 +23,24 @@ pub(super) struct Run {
     owed: Option<OpId>,
 }
 
-/// Ops of one sort may share a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Sort {
-    /// Makes a VXLAN device's table grow.
-    Growing,
-    Plain,
-    /// Alone, and answered by its own end.
-    Dump,
-    /// Done apart: it only has its answer here.
-    Device,
-}
-
-impl Sort {
-    fn of(action: &Action) -> Sort {
-        match action {
-            Action::SetMac { half: Half::Both | Half::Tunnel, .. } => Sort::Growing,
-            Action::Dump(_) => Sort::Dump,
-            Action::SetPort { .. } | Action::Create(_) | Action::Remove { .. } => Sort::Device,
-            _ => Sort::Plain,
-        }
-    }
-}
-
 impl Run {
     pub(super) fn new() -> Run {
         Run { bytes: Vec::with_capacity(LARGE + SMALL), sort: Sort::Plain, owed: None }
     }
 
     /// Whether the run has to be sent before `next` can be part of one: it is full, or of another sort.
-    pub(super) fn ends_before(&self, next: &Action) -> bool {
+    pub(super) fn ends_before(&self, next: Sort) -> bool {
         let limit = if self.sort == Sort::Growing { SMALL } else { LARGE };
         let is_full = self.bytes.len() >= limit || self.sort == Sort::Dump;
         let is_empty = self.bytes.is_empty() && self.owed.is_none();
-        !is_empty && (is_full || self.sort != Sort::of(next))
+        !is_empty && (is_full || self.sort != next)
     }
 
     /// Adds an op.
-    pub(super) fn put(&mut self, op: &Op) {
-        self.sort = Sort::of(&op.action);
-        self.owed = (self.sort != Sort::Dump).then_some(op.id);
-        match &op.action {
-            Action::Dump(dump) if dump.table == Table::Links => link::put_dump(&mut self.bytes, op.id.0),
-            action => neigh::put_action(&mut self.bytes, op.id.0, action),
-        }
+    pub(super) fn put<D: Dialect>(&mut self, op: &D::Op) {
+        self.sort = D::sort(op);
+        self.owed = (self.sort != Sort::Dump).then_some(D::id(op));
+        D::put(op, &mut self.bytes);
     }
 
     /// The run with its end; empty if there is nothing to send.
@@ -87,9 +61,11 @@ impl Run {
 
 #[cfg(test)]
 mod tests {
+    use super::super::neigh;
+    use super::super::rows::Rows;
     use super::super::wire::messages;
     use super::*;
-    use crate::op::Dump;
+    use crate::op::{Action, Dump, Half, Op, Table};
     use crate::row::IfIndex;
     use bgp::types::Mac;
     use std::net::{IpAddr, Ipv4Addr};
@@ -115,10 +91,11 @@ mod tests {
             run.clear();
         };
         for (id, action) in (1..).map(OpId).zip(actions) {
-            if run.ends_before(action) {
+            let op = Op { id, action: action.clone() };
+            if run.ends_before(Rows::sort(&op)) {
                 send(&mut run);
             }
-            run.put(&Op { id, action: action.clone() });
+            run.put::<Rows<'_>>(&op);
         }
         send(&mut run);
         runs

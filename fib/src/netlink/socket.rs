@@ -8,8 +8,6 @@ use netlink_sys::{Socket, SocketAddr};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-use super::filter;
-
 /// Room for some tens of thousands of notifications: the kernel doubles it and accounts each with nearly 1 KiB.
 /// Only filled while nobody reads.
 const RECEIVE_BUFFER: libc::c_int = 16 << 20;
@@ -17,13 +15,17 @@ const RECEIVE_BUFFER: libc::c_int = 16 << 20;
 const MODEST_RECEIVE_BUFFER: libc::c_int = 208 << 10;
 
 pub(super) const GROUP_LINK: u32 = 1;
-const GROUP_NEIGH: u32 = 3;
+pub(super) const GROUP_NEIGH: u32 = 3;
 
-/// Opens the socket in the calling thread's network namespace.
+/// Opens a socket in the calling thread's network namespace. It hears of these `groups`, and of what a `filter` lets
+/// pass, whose program depends on the socket's port id.
 ///
 /// Strict checking makes the kernel honour the filters of dumps. Errors come with the kernel's own words, and
 /// without a copy of what they are about.
-pub(super) fn open() -> io::Result<Socket> {
+pub(super) fn open<const STEPS: usize>(
+    groups: &[u32],
+    filter: impl FnOnce(u32) -> [libc::sock_filter; STEPS],
+) -> io::Result<Socket> {
     let mut socket = Socket::new(NETLINK_ROUTE)?;
     make_room(&mut socket)?;
     socket.set_cap_ack(true)?;
@@ -31,14 +33,13 @@ pub(super) fn open() -> io::Result<Socket> {
     socket.set_netlink_get_strict_chk(true)?;
     let address = socket.bind_auto()?;
     socket.connect(&SocketAddr::new(0, 0))?;
-    drop_echoes(&socket, address.port_number())?;
-    socket.add_membership(GROUP_LINK)?;
-    socket.add_membership(GROUP_NEIGH)?;
+    attach(&socket, filter(address.port_number()))?;
+    groups.iter().try_for_each(|group| socket.add_membership(*group))?;
     Ok(socket)
 }
 
 /// Gives it room for what comes while nobody reads.
-pub(super) fn make_room(socket: &mut Socket) -> io::Result<()> {
+fn make_room(socket: &mut Socket) -> io::Result<()> {
     match set(socket, libc::SO_RCVBUFFORCE, &RECEIVE_BUFFER) {
         Ok(()) => Ok(()),
         Err(_) => socket.set_rx_buf_sz(MODEST_RECEIVE_BUFFER),
@@ -63,9 +64,8 @@ pub(super) fn readiness(socket: &Socket) -> io::Result<AsyncFd<Borrowed<'_>>> {
     Ok(registered?)
 }
 
-/// Attaches the filter.
-fn drop_echoes(socket: &Socket, port_id: u32) -> io::Result<()> {
-    let mut program = filter::program(port_id);
+/// Attaches a filter.
+fn attach<const STEPS: usize>(socket: &Socket, mut program: [libc::sock_filter; STEPS]) -> io::Result<()> {
     let whole = libc::sock_fprog { len: program.len() as libc::c_ushort, filter: program.as_mut_ptr() };
     set(socket, libc::SO_ATTACH_FILTER, &whole)
 }

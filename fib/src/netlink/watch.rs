@@ -9,7 +9,7 @@ use netlink_sys::protocols::NETLINK_ROUTE;
 use netlink_sys::{AsyncSocket, AsyncSocketExt, SocketAddr, TokioSocket};
 
 use super::wire::messages;
-use super::{link, neigh, reader, socket};
+use super::{link, neigh, rows, socket};
 use crate::event::KernelEvent;
 use crate::op::{Action, Dump, Table};
 use crate::row::IfIndex;
@@ -49,7 +49,7 @@ impl LinkWatch {
     /// The socket's, for good.
     pub async fn next(&mut self) -> io::Result<Vec<KernelEvent>> {
         match self.socket.recv_from_full().await {
-            Ok((datagram, _)) => Ok(messages(&datagram).filter_map(reader::event).collect()),
+            Ok((datagram, _)) => Ok(messages(&datagram).filter_map(rows::event).collect()),
             Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => {
                 self.ask_for_links()?;
                 Ok(vec![KernelEvent::Overrun])

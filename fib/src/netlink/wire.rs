@@ -104,6 +104,14 @@ pub(super) fn put_attribute(out: &mut Vec<u8>, kind: u16, value: &[u8]) {
     out.resize(aligned(out.len()), 0);
 }
 
+/// Writes the length of the attribute, or the like, that began at `start` and ends here.
+pub(super) fn set_length(out: &mut [u8], start: usize) {
+    let length = (out.len() - start) as u16;
+    if let Some(place) = out.get_mut(start..start + 2) {
+        place.copy_from_slice(&length.to_ne_bytes());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use bgp::types::Vni;
 
-use super::retry::backoff;
+use crate::retry::backoff;
 
 /// Something to do to the devices of a VNI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -6,9 +6,8 @@ use bgp::types::Vni;
 use evpn::dataplane::{Observation, WantedKey};
 
 use super::chore::Chore;
-use super::flight::Target;
 use super::place::Segment;
-use super::{Changed, Fib, place};
+use super::{Changed, Fib, Target, looks, place};
 use crate::event::Link;
 use crate::op::{Action, Create, Fault, Op};
 use crate::row::IfIndex;
@@ -77,7 +76,7 @@ impl Fib {
     /// Devices that are down have rows too, and a former run's may be among them.
     fn look_if_new(&mut self, kept: bool, segment: &Segment) {
         if !kept {
-            self.dumps.look_at(segment.bridge);
+            looks::look_at(&mut self.dumps, segment.bridge);
         }
     }
 
@@ -88,14 +87,14 @@ impl Fib {
         }
         // Without a carrier the kernel dropped the bridge's neighbours and the ports' rows.
         if new.carrier && old.is_some_and(|old| !old.carrier) {
-            self.dumps.look_at(new.bridge);
+            looks::look_at(&mut self.dumps, new.bridge);
         }
     }
 
     /// A VNI can be served (again): evpn hears of it and of the hosts in it, and its rows are looked at.
     fn open(&mut self, vni: Vni, segment: Segment) {
         self.news.push_back(served(vni, &segment));
-        self.dumps.look_at(segment.bridge);
+        looks::look_at(&mut self.dumps, segment.bridge);
         let Some(network) = self.networks.get(&vni) else { return };
         let Some(place) = place(network, &self.config, self.released) else { return };
         self.news.extend(network.locals(vni, &place));

@@ -13,17 +13,15 @@
 
 mod chore;
 mod devices;
-mod dumps;
 mod entry;
-mod flight;
 mod flood;
 mod links;
+mod looks;
 mod mac;
 mod neighbor;
 mod network;
 mod place;
 mod queue;
-mod retry;
 mod show;
 mod status;
 #[cfg(test)]
@@ -39,22 +37,40 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 use self::chore::{Chore, Chores};
-use self::dumps::{Dumps, Ended};
-use self::flight::{Flight, Flights, Target};
 use self::links::Links;
 use self::network::{Network, Seen, vni_of};
 use self::place::{Place, Step};
 use self::queue::Queue;
-use self::retry::Retries;
 pub use self::show::{Changed, Devices, RowPlace};
 pub use self::status::{Counters, FibRow, Status};
 use crate::config::FibConfig;
+use crate::dumps::{Dumps, Ended};
 use crate::event::KernelEvent;
+use crate::flight::Flights;
 use crate::op::{Action, Dump, Fault, Op, OpId, Table};
+use crate::retry::Retries;
 use crate::row::Row;
 
 /// How many ops may be in flight. A channel with room for as many batches never makes its sender wait.
 pub const CREDIT: usize = 4096;
+
+/// For whose sake an op was given out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Target {
+    /// A row of the tables.
+    Key(WantedKey),
+    /// A device.
+    Chore(Chore),
+    /// What we know of a table.
+    Dump,
+}
+
+/// An op that is under way.
+#[derive(Clone, Debug)]
+struct Flight {
+    target: Target,
+    action: Action,
+}
 
 /// The reconciler.
 #[derive(Debug)]
@@ -63,10 +79,10 @@ pub struct Fib {
     links: Links,
     networks: HashMap<Vni, Network, FixedState>,
     queue: Queue,
-    flights: Flights,
-    retries: Retries,
+    flights: Flights<Flight>,
+    retries: Retries<WantedKey>,
     chores: Chores,
-    dumps: Dumps,
+    dumps: Dumps<Dump>,
     news: VecDeque<Observation>,
     /// Everything was looked at once.
     synced: bool,
@@ -88,7 +104,7 @@ impl Fib {
             flights: Flights::default(),
             retries: Retries::default(),
             chores: Chores::default(),
-            dumps: Dumps::new(),
+            dumps: Dumps::new(looks::everything()),
             news: VecDeque::new(),
             synced: false,
             released: false,
@@ -321,7 +337,7 @@ impl Fib {
         let marks = network.marks(key).filter(|marks| marks.dirty)?;
         if let Some(place) = place.filter(|_| marks.crossed && !wanted) {
             // What the kernel has cannot be told, and to repeat an op that nobody wants any more would be wrong.
-            self.dumps.look_at(place.segment.bridge);
+            looks::look_at(&mut self.dumps, place.segment.bridge);
             self.queue.push(*key, wanted);
             return None;
         }
@@ -338,7 +354,8 @@ impl Fib {
 
     fn launch(&mut self, target: Target, action: Action) -> Op {
         self.counters.ops += 1;
-        self.flights.launch(target, action)
+        let id = self.flights.launch(Flight { target, action: action.clone() });
+        Op { id, action }
     }
 
     fn land(&mut self, now: Instant, id: OpId) {
@@ -435,7 +452,7 @@ impl Fib {
             let Some(network) = self.networks.get_mut(&vni) else { continue };
             let all = network.end_dump(vni, dump.table, &place);
             network.known |=
-                dump.table == Table::Neighbors6 && !self.dumps.will_look_at(place.segment.bridge);
+                dump.table == Table::Neighbors6 && !looks::will_look_at(&self.dumps, place.segment.bridge);
             all.into_iter().for_each(|seen| self.seen(now, seen, &place));
         }
     }

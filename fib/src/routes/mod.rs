@@ -1,245 +1,335 @@
-//! The kernel's way to the next hops of BGP paths.
+//! Routes: the kernel's way to the next hops of BGP paths, and the routes that BGP wants in the kernel.
 //!
-//! [`Routes`] holds the routes of the main table as the kernel tells of them ([`RouteEvent`]), and the next hops
-//! that somebody wants to know about. [`Routes::poll`] says of each how it resolves, once at first and then
-//! whenever that has changed. A route that comes or goes has only the next hops within its prefix looked at again.
+//! [`Routes`] holds what the kernel has (others' routes by prefix, ours beside what is wanted) and what somebody wants
+//! to know or to have:
+//! - of each tracked next hop [`Routes::poll`] says how it resolves, once at first and then whenever that has changed;
+//! - [`Routes::poll_op`] says what is to be done so that the kernel has what is wanted;
+//! - [`Routes::poll_found`] says which routes of others are there that somebody looks for.
 //!
-//! It is pure; [`RouteWatch`](crate::netlink::RouteWatch) brings the events. Not here: routes that linnet itself
-//! would put into the kernel, other tables than main, and the rules that choose between tables.
+//! It is pure; [`RouteKernel`](crate::netlink::RouteKernel) carries its ops and brings the events, in the order in
+//! which things happened. As in [`Fib`](crate::Fib), a key is dirty, its two sides are compared, and the difference
+//! becomes an op; an accepted write counts as done unless news of the same prefix crossed it.
+//!
+//! **Next hops.** One on a link of this node is gone to directly, one behind a gateway through that gateway; all ways
+//! of a route with several are taken. Routes of ours never resolve a next hop, so none can resolve through itself; one
+//! that would come before the very route that leads to its next hop's gateway counts as unreachable
+//! (RFC 4271 section 9.1.2.1). Where some of several next hops resolve the route has those; where none does it is taken
+//! out of the kernel at once. When resolution changes, a hand goes round all routes and the sets that come to
+//! other ways are written anew: no index leads from a next hop to its routes, which keeps a route small.
+//!
+//! **Others' routes** to a prefix that is wanted are never replaced or deleted, and the conflict shows:
+//! - with our metric, theirs keeps ours out, which is put in when theirs goes;
+//! - with a lower metric, theirs is used and ours stands behind it, harmless and ready. Ours is not taken out for its
+//!   sake: a better route that comes and goes must not cost ours;
+//! - with a higher metric, ours comes before theirs. That is what the operator's choice of metrics means, and no
+//!   conflict. Only a link's own routes (`proto kernel`) are never hidden: IPv6 gives them a high metric.
+//!
+//! Only routes of protocols that are to be taken over ([`RoutesConfig::take_over`]) give way: ours is put in first, in
+//! their very place if need be, and what is left of theirs to that prefix is deleted then.
+//!
+//! **Ours** are those with our protocol in our table. A former run's are adopted, and what is not wanted of
+//! them is kept until [`Routes::release_stale`]; so are those with another metric, from an older configuration.
+//!
+//! **What the kernel does not see.** IPv6 looks for a router by all routes, ours among them, and refuses a route by one
+//! that ours lead to through another router, though it is on the link. It is then told that it is (`onlink`).
+//!
+//! **What the kernel does not say.** It drops routes with their device without a word for IPv4, so what goes with a
+//! device is worked out here and looked at afterwards. Linux 6.18 was tried.
+//!
+//! Not here: routes by type of service or source, the rules that choose between tables.
 
+mod apply;
+mod config;
+mod devices;
+mod entry;
+mod event;
+#[cfg(any(test, feature = "fake"))]
+pub mod fake;
+mod found;
+mod judge;
+mod looks;
+mod next_hops;
+mod settle;
+mod show;
+mod status;
 mod table;
+#[cfg(test)]
+mod tests;
+mod wanted;
+mod wants;
+mod ways;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
+use std::time::Instant;
 
+use evpn::Feed;
 use ipnet::IpNet;
-use smallvec::SmallVec;
 
-use crate::row::IfIndex;
+pub use self::config::{MAIN, RoutesConfig};
+pub use self::event::{Hop, Hops, Route, RouteAction, RouteDump, RouteEvent, RouteKey, RouteKind, RouteOp};
+pub use self::found::{FoundRoute, RouteFilter};
+pub use self::next_hops::Resolution;
+pub use self::status::{Conflict, RoutePlace, RouteRow, RouteStatus};
+pub use self::wanted::{WantedHop, WantedRoute};
+pub use self::ways::Ways;
 
-use table::Table;
+use self::devices::Devices;
+use self::entry::{Entry, Mark};
+use self::found::Found;
+use self::next_hops::{NextHops, Terrain};
+use self::settle::{Flight, Hand};
+use self::table::Table;
+use self::wants::Wants;
+use self::ways::Used;
+use crate::dumps::Dumps;
+use crate::flight::Flights;
+use crate::reconcile::{CREDIT, Counters};
+use crate::retry::Retries;
 
-/// A route of the main table.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Route {
-    /// Where it leads; no bit of a host's set.
-    pub prefix: IpNet,
-    /// Among routes to the same prefix the lowest is used. `ip route` calls it the metric.
-    pub priority: u32,
-    /// The ways that it has, side by side; never none.
-    pub hops: SmallVec<[Hop; 1]>,
-}
-
-/// One of a route's ways.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Hop {
-    /// What happens to packets that take it.
-    pub kind: HopKind,
-    /// The device that they leave by. `None` where the kernel names none.
-    pub device: Option<IfIndex>,
-    /// The router that they go to. `None` on a link.
-    pub gateway: Option<IpAddr>,
-}
-
-/// What happens to packets that take a route.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HopKind {
-    /// They are sent on, while the device is up.
-    Forwards,
-    /// They are dropped: a blackhole, unreachable, prohibit or throw route.
-    Refuses,
-    /// linnet made the route from what BGP says, so it proves nothing to BGP.
-    Ours,
-}
-
-/// News of the kernel's routes and of the devices that they lead over.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RouteEvent {
-    /// Every device and route is told of afresh from here on.
-    Begin,
-    /// All have been told of.
-    Complete,
-    /// A route is there.
-    Seen {
-        /// It.
-        route: Route,
-        /// It took the place of what had its prefix and priority; otherwise its ways are further ones.
-        replaces: bool,
-    },
-    /// A route, or some of its ways, is no longer there.
-    Gone(Route),
-    /// A device is such.
-    Device {
-        /// Which.
-        index: IfIndex,
-        /// It is there, is up and has a carrier.
-        up: bool,
-    },
-}
-
-/// How a next hop resolves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Resolution {
-    /// It is on a link of this node, or behind a gateway.
-    Resolved {
-        /// The priority of the route that says so.
-        metric: u32,
-    },
-    /// The kernel has no way to it.
-    Unresolved,
-}
-
-/// The kernel's routes, and the next hops that are tracked.
+/// The kernel's routes, what is wanted of them, and the next hops that are tracked.
 #[derive(Debug)]
 pub struct Routes {
-    via_default: bool,
-    /// What holds; `None` until the kernel's tables have been seen whole for the first time.
-    current: Option<Table>,
-    /// What has been told of since [`RouteEvent::Begin`].
-    fresh: Option<Table>,
-    /// Each with what was last said of it.
-    tracked: BTreeMap<IpAddr, Option<Resolution>>,
-    /// Those to be looked at.
-    dirty: BTreeSet<IpAddr>,
+    config: RoutesConfig,
+    devices: Devices,
+    /// Others' routes, in the tables that matter.
+    tables: BTreeMap<u32, Table>,
+    next_hops: NextHops,
+    /// Routers on a link that the kernel does not find there, because a route of ours comes before the link's. It is told
+    /// that they are on the link.
+    hidden: BTreeSet<IpAddr>,
+    entries: evpn::table::Table<Entry>,
+    wants: Wants,
+    /// Ours that do not have the metric that ours are to have; `true`: seen since the running dump began.
+    strays: BTreeMap<RouteKey, bool>,
+    queue: VecDeque<u32>,
+    stray_queue: VecDeque<RouteKey>,
+    hand: Hand,
+    flights: Flights<Flight>,
+    retries: Retries<RouteKey>,
+    dumps: Dumps<RouteDump>,
+    /// What the kernel dropped in silence was worked out: it is to be looked at.
+    doubtful: bool,
+    /// Not before then.
+    look_due: Option<Instant>,
+    found: Found,
+    /// Everything was looked at once.
+    synced: bool,
+    /// A former run's routes may be deleted.
+    released: bool,
+    counters: Counters,
+    feed: Feed<IpNet>,
 }
 
 impl Routes {
-    /// Nothing is known yet. `via_default`: a default route is a way to a next hop, too.
-    pub fn new(via_default: bool) -> Routes {
-        Routes { via_default, current: None, fresh: None, tracked: BTreeMap::new(), dirty: BTreeSet::new() }
+    /// Nothing is known of the kernel yet: the first ops are dumps. The seed is for hash functions.
+    pub fn new(config: RoutesConfig, seed: u64) -> Routes {
+        let own = config.install.then_some(config.table);
+        let tables: BTreeMap<u32, Table> =
+            own.into_iter().chain([MAIN]).map(|table| (table, Table::default())).collect();
+        Routes {
+            dumps: Dumps::new(looks::everything(tables.keys())),
+            config,
+            devices: Devices::default(),
+            tables,
+            next_hops: NextHops::default(),
+            hidden: BTreeSet::new(),
+            entries: evpn::table::Table::default(),
+            wants: Wants::new(seed),
+            strays: BTreeMap::new(),
+            queue: VecDeque::new(),
+            stray_queue: VecDeque::new(),
+            hand: Hand::default(),
+            flights: Flights::default(),
+            retries: Retries::default(),
+            doubtful: false,
+            look_due: None,
+            found: Found::default(),
+            synced: false,
+            released: false,
+            counters: Counters::default(),
+            feed: Feed::default(),
+        }
     }
 
-    /// Takes news from the kernel.
-    pub fn handle(&mut self, event: RouteEvent) {
-        match event {
-            RouteEvent::Begin => self.fresh = Some(Table::default()),
-            RouteEvent::Complete => {
-                self.current = self.fresh.take().or(self.current.take());
-                self.dirty.extend(self.tracked.keys());
-            }
-            RouteEvent::Seen { route, replaces } => {
-                self.route_changes(route.prefix, |table| table.put(route, replaces));
-            }
-            RouteEvent::Gone(route) => self.route_changes(route.prefix, |table| table.take(&route)),
-            RouteEvent::Device { index, up } => {
-                // At once in what holds, too: that a device is down is not to wait for a long table.
-                for table in self.current.iter_mut().chain(&mut self.fresh) {
-                    if table.set_device(index, up) {
-                        self.dirty.extend(self.tracked.keys());
-                    }
-                }
+    /// Wants a route to a prefix, or none any more. Where nothing is to be installed it is ignored.
+    pub fn want(&mut self, prefix: IpNet, wanted: Option<WantedRoute>) {
+        if !self.config.install {
+            return;
+        }
+        let prefix = prefix.trunc();
+        match wanted {
+            Some(wanted) => self.want_route(prefix, wanted),
+            None => self.want_none(prefix),
+        }
+    }
+
+    fn want_route(&mut self, prefix: IpNet, wanted: WantedRoute) {
+        let is_inward = wanted.hops().iter().any(|hop| prefix.contains(&hop.address));
+        let terrain = terrain(&self.config, &self.tables, &self.devices, &self.hidden);
+        let set = self.wants.add(wanted.normal(), &mut self.next_hops, terrain);
+        let place = self.entries.find_or_insert(prefix, || Entry::new(prefix));
+        let Some(entry) = self.entries.get_mut(place).filter(|entry| entry.wanted != Some(set)) else {
+            return;
+        };
+        entry.wanted = Some(set);
+        entry.set(Mark::Found, false);
+        entry.set(Mark::Inward, is_inward);
+        self.changed(place, prefix);
+        if self.wants.is_full() {
+            self.clear_away();
+        }
+    }
+
+    fn want_none(&mut self, prefix: IpNet) {
+        let Some(place) = self.entries.find(prefix) else { return };
+        let Some(entry) = self.entries.get_mut(place).filter(|entry| entry.wanted.is_some()) else { return };
+        entry.wanted = None;
+        self.changed(place, prefix);
+        self.tidy(place);
+    }
+
+    /// What is wanted under a prefix is something else.
+    fn changed(&mut self, place: u32, prefix: IpNet) {
+        self.feed.push(prefix);
+        self.retries.clear(&self.key(prefix));
+        self.mark_dirty(place);
+    }
+
+    /// Wants nothing any more, and keeps nothing of a former run: what is ours in the kernel is to go.
+    pub fn want_nothing(&mut self) {
+        for place in 0..self.entries.end() {
+            let wanted = self.entries.get(place).filter(|entry| entry.wanted.is_some());
+            if let Some(prefix) = wanted.map(|entry| entry.prefix) {
+                self.want_none(prefix);
             }
         }
+        self.release_stale();
+    }
+
+    /// A former run's routes that are not wanted may be deleted: routing has converged.
+    pub fn release_stale(&mut self) {
+        self.released = true;
+        for place in 0..self.entries.end() {
+            if self.entries.get(place).is_some_and(|entry| entry.wanted.is_none()) {
+                self.mark_dirty(place);
+            }
+        }
+        self.stray_queue = self.strays.keys().copied().collect();
+    }
+
+    /// The next op, while there is one and credit for it. Nothing is written before the kernel's tables have been
+    /// seen whole.
+    pub fn poll_op(&mut self, now: Instant) -> Option<RouteOp> {
+        if self.flights.len() >= CREDIT {
+            return None;
+        }
+        while let Some(key) = self.retries.pop_due(now) {
+            self.try_again(key);
+        }
+        if self.synced && self.dumps.is_idle() {
+            self.look_at_next_hops();
+            if let Some(op) = self.next_route(now).or_else(|| self.next_stray(now)) {
+                return Some(op);
+            }
+            self.look_at_doubtful(now);
+        }
+        self.next_dump(now)
+    }
+
+    /// When `poll_op` should be called again though nothing happened.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let look = self.look_due.filter(|_| self.doubtful && self.dumps.is_idle());
+        let timers = [self.retries.next_due(), self.dumps.next_due(), look, self.hand.rests];
+        timers.into_iter().flatten().min()
     }
 
     /// Says from now on how this next hop resolves.
     pub fn track(&mut self, address: IpAddr) {
-        self.tracked.insert(address, None);
-        self.dirty.insert(address);
+        self.next_hops.track(address);
     }
 
     /// No longer does.
     pub fn forget(&mut self, address: IpAddr) {
-        self.tracked.remove(&address);
-        self.dirty.remove(&address);
+        self.next_hops.forget(address);
     }
 
-    /// The next one of which there is something new to be said. Nothing is said before the kernel's tables have been
-    /// seen whole.
+    /// The next tracked next hop of which there is something new to be said. Nothing is said before the kernel's
+    /// tables have been seen whole, or while they are looked at again.
     pub fn poll(&mut self) -> Option<(IpAddr, Resolution)> {
-        let table = self.current.as_ref()?;
-        while let Some(address) = self.dirty.pop_first() {
-            let now = table.resolve(address, self.via_default);
-            let said = self.tracked.get_mut(&address).filter(|said| **said != Some(now));
-            if let Some(said) = said {
-                *said = Some(now);
-                return Some((address, now));
+        if !self.synced || !self.dumps.is_idle() {
+            return None;
+        }
+        self.next_hops.poll(terrain(&self.config, &self.tables, &self.devices, &self.hidden))
+    }
+
+    /// Looks for routes of others from now on, instead of those that were looked for.
+    pub fn look_for(&mut self, filters: Vec<RouteFilter>) {
+        self.found.look_for(filters);
+        let new: Vec<u32> = self.found.tables().filter(|table| !self.tables.contains_key(table)).collect();
+        for table in new {
+            self.tables.insert(table, Table::default());
+            if self.synced {
+                self.dumps.look_at(looks::of_table(table));
             }
         }
-        None
+        self.dumps.set_everything(looks::everything(self.tables.keys()));
+        if !self.synced {
+            self.dumps.retain(|_| false);
+            self.dumps.look_at(looks::everything(self.tables.keys()));
+        }
     }
 
-    /// While everything is told of afresh, what held before holds until that is complete.
-    fn route_changes(&mut self, prefix: IpNet, change: impl FnOnce(&mut Table)) {
-        if let Some(fresh) = &mut self.fresh {
-            change(fresh);
-        } else if let Some(current) = &mut self.current {
-            change(current);
-            let within = self.tracked.range(prefix.network()..=prefix.broadcast());
-            self.dirty.extend(within.map(|(address, _)| *address));
+    /// The next prefix that was found, or is found no longer. Nothing is said before the kernel's tables have been seen
+    /// whole, or while they are looked at again.
+    pub fn poll_found(&mut self) -> Option<FoundRoute> {
+        if !self.synced || !self.dumps.is_idle() {
+            return None;
         }
+        self.found.poll(&self.tables, &self.devices)
+    }
+
+    /// Nothing is left to do or to wait for, retries aside.
+    pub fn is_settled(&self) -> bool {
+        self.flights.is_empty()
+            && self.dumps.is_idle()
+            && self.queue.is_empty()
+            && self.stray_queue.is_empty()
+            && self.hand.is_done()
+            && self.next_hops.is_settled()
+            && !self.doubtful
+    }
+
+    /// The kernel's tables have been seen whole.
+    pub fn is_synced(&self) -> bool {
+        self.synced
+    }
+
+    /// What tells our route to a prefix from another.
+    fn key(&self, prefix: IpNet) -> RouteKey {
+        let RoutesConfig { table, protocol, .. } = self.config;
+        let metric = self.config.metric_of(matches!(prefix, IpNet::V4(_)));
+        RouteKey { prefix, table, metric, protocol }
+    }
+
+    /// Sets of next hops that no route uses any more go.
+    fn clear_away(&mut self) {
+        let (mut sets, mut ways) = (Used::default(), Used::default());
+        for (_, entry) in self.entries.iter_from(0) {
+            entry.wanted.into_iter().for_each(|id| sets.mark(id));
+            entry.seen.into_iter().for_each(|id| ways.mark(id));
+        }
+        self.flights.iter().filter_map(Flight::ways).for_each(|id| ways.mark(id));
+        let used = self.wants.keep(&sets, &mut ways);
+        self.next_hops.keep_targets(&used);
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::table::testing::{device_up, route};
-    use super::*;
-
-    fn said(routes: &mut Routes) -> Vec<String> {
-        std::iter::from_fn(|| routes.poll())
-            .map(|(address, resolution)| match resolution {
-                Resolution::Resolved { metric } => format!("{address} {metric}"),
-                Resolution::Unresolved => format!("{address} -"),
-            })
-            .collect()
-    }
-
-    fn seen(text: &str) -> RouteEvent {
-        RouteEvent::Seen { route: route(text), replaces: false }
-    }
-
-    fn gone(text: &str) -> RouteEvent {
-        RouteEvent::Gone(route(text))
-    }
-
-    /// With two next hops, and a look at the kernel that found these routes over device 1.
-    fn routes(found: &[&str]) -> Routes {
-        let mut routes = Routes::new(true);
-        ["10.0.0.1", "10.0.0.2"].iter().for_each(|address| routes.track(address.parse().unwrap()));
-        let found = found.iter().map(|text| seen(text));
-        let events = [RouteEvent::Begin, device_up(1)].into_iter().chain(found);
-        events.for_each(|event| routes.handle(event));
-        assert_eq!(said(&mut routes), [] as [&str; 0], "before all was seen");
-        routes.handle(RouteEvent::Complete);
-        routes
-    }
-
-    #[test]
-    fn what_changes_is_said_and_nothing_else() {
-        let mut routes = routes(&["10.0.0.0/24 1 20"]);
-        assert_eq!(said(&mut routes), ["10.0.0.1 20", "10.0.0.2 20"]);
-        routes.handle(seen("10.0.0.1/32 1 5"));
-        assert_eq!(said(&mut routes), ["10.0.0.1 5"]);
-        routes.handle(seen("10.9.0.0/16 1 5"));
-        assert_eq!(said(&mut routes), [] as [&str; 0]);
-        routes.handle(gone("10.0.0.0/24 1 20"));
-        assert_eq!(said(&mut routes), ["10.0.0.2 -"]);
-        routes.handle(RouteEvent::Device { index: IfIndex(1), up: false });
-        assert_eq!(said(&mut routes), ["10.0.0.1 -"]);
-    }
-
-    #[test]
-    fn a_look_afresh_replaces_all_at_once() {
-        let mut routes = routes(&["10.0.0.0/24 1 20"]);
-        said(&mut routes);
-        for event in [RouteEvent::Begin, device_up(1), seen("10.0.0.2/32 1 0")] {
-            routes.handle(event);
-            assert_eq!(said(&mut routes), [] as [&str; 0]);
-        }
-        routes.handle(RouteEvent::Complete);
-        assert_eq!(said(&mut routes), ["10.0.0.1 -", "10.0.0.2 0"]);
-    }
-
-    #[test]
-    fn one_that_comes_back_is_told_of_again() {
-        let mut routes = routes(&["10.0.0.0/24 1 20"]);
-        said(&mut routes);
-        let address = "10.0.0.1".parse().unwrap();
-        routes.forget(address);
-        routes.handle(seen("10.0.0.1/32 1 5"));
-        assert_eq!(said(&mut routes), [] as [&str; 0]);
-        routes.track(address);
-        assert_eq!(said(&mut routes), ["10.0.0.1 5"]);
-    }
+fn terrain<'a>(
+    config: &RoutesConfig,
+    tables: &'a BTreeMap<u32, Table>,
+    devices: &'a Devices,
+    hidden: &'a BTreeSet<IpAddr>,
+) -> Terrain<'a> {
+    Terrain { main: tables.get(&MAIN), devices, via_default: config.via_default, hidden }
 }

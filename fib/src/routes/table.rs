@@ -1,43 +1,59 @@
-//! Routes by prefix, the devices that are up, and what both say of an address.
+//! One of the kernel's tables, as others have filled it: routes by prefix, and what they say of an address. None of
+//! our own is in here, so ours neither resolve a next hop nor conflict with themselves.
 
 use std::net::IpAddr;
 
-use foldhash::fast::RandomState;
-use hashbrown::HashSet;
 use ipnet::IpNet;
 use prefix_trie::joint::JointPrefixMap;
 use smallvec::SmallVec;
 
-use super::{Hop, HopKind, Resolution, Route};
-use crate::row::IfIndex;
+use super::devices::Devices;
+use super::event::{Hop, Hops, Route, RouteKind};
 
-/// The main table, and the devices.
+/// To each prefix its routes, the lowest metric first.
 #[derive(Debug, Default)]
 pub(super) struct Table {
-    /// To each prefix its routes, the lowest priority first.
-    routes: JointPrefixMap<IpNet, SmallVec<[Alternative; 1]>>,
-    up: HashSet<IfIndex, RandomState>,
+    routes: JointPrefixMap<IpNet, Alternatives>,
 }
 
-/// One of the routes to a prefix. No other has its priority.
+type Alternatives = SmallVec<[Alternative; 1]>;
+
+/// One of the routes to a prefix. No other has its metric.
 #[derive(Debug)]
-struct Alternative {
-    priority: u32,
-    hops: SmallVec<[Hop; 1]>,
+pub(super) struct Alternative {
+    pub(super) metric: u32,
+    pub(super) protocol: u8,
+    pub(super) kind: RouteKind,
+    pub(super) hops: Hops,
+    /// Seen since the running dump began.
+    fresh: bool,
+}
+
+impl Alternative {
+    fn new(route: Route) -> Alternative {
+        let Route { metric, protocol, kind, hops, .. } = route;
+        Alternative { metric, protocol, kind, hops, fresh: true }
+    }
+}
+
+/// The route by which packets to an address go.
+#[derive(Debug)]
+pub(super) struct Covering<'a> {
+    pub(super) prefix: IpNet,
+    pub(super) route: &'a Alternative,
 }
 
 impl Table {
-    /// A route is there: instead of the one with its prefix and priority, or beside its ways.
+    /// A route is there: instead of the one with its prefix and metric, or beside its ways.
     pub(super) fn put(&mut self, route: Route, replaces: bool) {
         let alternatives = self.routes.entry(route.prefix).or_default();
-        match alternatives.binary_search_by_key(&route.priority, |a| a.priority) {
-            Err(place) => {
-                alternatives.insert(place, Alternative { priority: route.priority, hops: route.hops });
-            }
+        match alternatives.binary_search_by_key(&route.metric, |a| a.metric) {
+            Err(place) => alternatives.insert(place, Alternative::new(route)),
             Ok(place) => {
                 let Some(there) = alternatives.get_mut(place) else { return };
-                if replaces {
-                    there.hops.clear();
+                if replaces || !there.fresh {
+                    *there = Alternative::new(route);
+                    return;
                 }
                 for hop in route.hops {
                     if !there.hops.contains(&hop) {
@@ -50,136 +66,219 @@ impl Table {
 
     /// These ways of a route are there no more.
     pub(super) fn take(&mut self, route: &Route) {
-        let Some(alternatives) = self.routes.get_mut(&route.prefix) else { return };
-        for there in alternatives.iter_mut().filter(|there| there.priority == route.priority) {
-            there.hops.retain(|hop| !route.hops.contains(hop));
-        }
+        self.change(&route.prefix, |there| {
+            if there.metric == route.metric {
+                there.hops.retain(|hop| !route.hops.contains(hop));
+            }
+        });
+    }
+
+    /// There is nothing with this prefix and metric any more: ours took its place. Says whether there was.
+    pub(super) fn supersede(&mut self, prefix: &IpNet, metric: u32) -> bool {
+        let mut was_there = false;
+        self.change(prefix, |there| {
+            if there.metric == metric {
+                was_there = true;
+                there.hops.clear();
+            }
+        });
+        was_there
+    }
+
+    /// Changes the routes to a prefix; who has no ways any more goes.
+    fn change(&mut self, prefix: &IpNet, change: impl FnMut(&mut Alternative)) {
+        let Some(alternatives) = self.routes.get_mut(prefix) else { return };
+        alternatives.iter_mut().for_each(change);
         alternatives.retain(|there| !there.hops.is_empty());
         if alternatives.is_empty() {
-            self.routes.remove(&route.prefix);
+            self.routes.remove(prefix);
         }
     }
 
-    /// Says whether that is new.
-    pub(super) fn set_device(&mut self, device: IfIndex, up: bool) -> bool {
-        if up { self.up.insert(device) } else { self.up.remove(&device) }
+    /// As `change`, for all prefixes. Says which have lost a route.
+    fn change_all(&mut self, mut change: impl FnMut(&IpNet, &mut Alternative)) -> Vec<IpNet> {
+        let mut poorer = Vec::new();
+        for (prefix, alternatives) in self.routes.iter_mut() {
+            alternatives.iter_mut().for_each(|there| change(&prefix, there));
+            let count = alternatives.len();
+            alternatives.retain(|there| !there.hops.is_empty());
+            if alternatives.len() < count {
+                poorer.push(prefix);
+            }
+        }
+        for prefix in &poorer {
+            if self.routes.get(prefix).is_some_and(|left| left.is_empty()) {
+                self.routes.remove(prefix);
+            }
+        }
+        poorer
     }
 
-    /// What the longest prefix that has anything to say about an address says.
-    pub(super) fn resolve(&self, address: IpAddr, via_default: bool) -> Resolution {
+    /// The kernel drops, in silence, the routes all of whose ways are `dead`. Says which prefixes had such.
+    pub(super) fn flush(&mut self, dead: impl Fn(&IpNet, &Hops) -> bool) -> Vec<IpNet> {
+        self.change_all(|prefix, there| {
+            if there.kind == RouteKind::Unicast && dead(prefix, &there.hops) {
+                there.hops.clear();
+            }
+        })
+    }
+
+    /// The routes to exactly this prefix, the lowest metric first.
+    pub(super) fn at(&self, prefix: &IpNet) -> &[Alternative] {
+        self.routes.get(prefix).map_or(&[], |alternatives| alternatives.as_slice())
+    }
+
+    /// All prefixes with their routes.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (IpNet, &[Alternative])> {
+        self.routes.iter().map(|(prefix, alternatives)| (prefix, alternatives.as_slice()))
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.routes.is_empty()
+    }
+
+    /// Whether some route leads over such a device.
+    pub(super) fn uses(&self, device: impl Fn(&Hop) -> bool) -> bool {
+        self.routes.values().flatten().any(|there| there.hops.iter().any(&device))
+    }
+
+    /// A dump of the routes of a family begins.
+    pub(super) fn begin_dump(&mut self, is_ipv4: bool) {
+        for (prefix, alternatives) in self.routes.iter_mut() {
+            if is_of(&prefix, is_ipv4) {
+                alternatives.iter_mut().for_each(|there| there.fresh = false);
+            }
+        }
+    }
+
+    /// It is over: what it did not show is gone. Says which prefixes are concerned.
+    pub(super) fn end_dump(&mut self, is_ipv4: bool) -> Vec<IpNet> {
+        self.change_all(|prefix, there| {
+            if !there.fresh && is_of(prefix, is_ipv4) {
+                there.hops.clear();
+            }
+        })
+    }
+
+    /// What the longest prefix that has anything to say about an address says: `None` where no route leads there, or
+    /// one refuses.
+    pub(super) fn resolve(
+        &self,
+        address: IpAddr,
+        via_default: bool,
+        devices: &Devices,
+    ) -> Option<Covering<'_>> {
         // From the shortest prefix to the longest.
         let covering = self.routes.cover(&IpNet::from(address));
+        let counts = |route: &&Alternative| {
+            route.kind != RouteKind::Unicast || route.hops.iter().any(|hop| is_usable(hop, devices))
+        };
         covering
             .filter(|(prefix, _)| via_default || prefix.prefix_len() > 0)
-            .filter_map(|(_, alternatives)| alternatives.iter().find_map(|there| self.verdict(there)))
+            .filter_map(|(prefix, all)| Some(Covering { prefix, route: all.iter().find(counts)? }))
             .last()
-            .unwrap_or(Resolution::Unresolved)
-    }
-
-    /// `None` from a route that does not count: its devices are down, or it is ours.
-    fn verdict(&self, route: &Alternative) -> Option<Resolution> {
-        let is_up = |hop: &Hop| hop.device.is_none_or(|device| self.up.contains(&device));
-        let any =
-            |kind| route.hops.iter().any(|hop| hop.kind == kind && (kind != HopKind::Forwards || is_up(hop)));
-        if any(HopKind::Forwards) {
-            return Some(Resolution::Resolved { metric: route.priority });
-        }
-        any(HopKind::Refuses).then_some(Resolution::Unresolved)
+            .filter(|covering| covering.route.kind == RouteKind::Unicast)
     }
 }
 
-#[cfg(test)]
-pub(super) mod testing {
-    use super::super::RouteEvent;
-    use super::*;
+/// Whether packets can leave this way.
+pub(super) fn is_usable(hop: &Hop, devices: &Devices) -> bool {
+    hop.device.is_none_or(|device| devices.is_usable(device))
+}
 
-    /// `10.0.0.0/24 DEVICE PRIORITY [KIND]`, on the link.
-    pub(in crate::routes) fn route(text: &str) -> Route {
-        let words: Vec<&str> = text.split(' ').collect();
-        let kind = match words.get(3) {
-            None => HopKind::Forwards,
-            Some(&"blackhole") => HopKind::Refuses,
-            Some(&"ours") => HopKind::Ours,
-            Some(other) => panic!("{other}"),
-        };
-        let device = Some(IfIndex(words[1].parse().unwrap()));
-        let hops = [Hop { kind, device, gateway: None }].into_iter().collect();
-        Route { prefix: words[0].parse().unwrap(), priority: words[2].parse().unwrap(), hops }
-    }
-
-    pub(in crate::routes) fn device_up(index: u32) -> RouteEvent {
-        RouteEvent::Device { index: IfIndex(index), up: true }
-    }
+pub(super) fn is_of(prefix: &IpNet, is_ipv4: bool) -> bool {
+    matches!(prefix, IpNet::V4(_)) == is_ipv4
 }
 
 #[cfg(test)]
 mod tests {
-    use super::testing::route;
+    use super::super::tests::route;
     use super::*;
+    use crate::row::IfIndex;
     use proptest::prelude::*;
     use std::net::{Ipv4Addr, Ipv6Addr};
 
-    /// With devices 1 and 2, of which only 1 is up.
+    fn devices(up: &[u32]) -> Devices {
+        let mut devices = Devices::default();
+        for index in up {
+            devices.see(IfIndex(*index), "eth".into(), true, true);
+        }
+        devices
+    }
+
     fn table(routes: &[&str]) -> Table {
         let mut table = Table::default();
-        table.set_device(IfIndex(1), true);
         routes.iter().for_each(|text| table.put(route(text), false));
         table
     }
 
+    /// The metric of the route, with device 1 up.
+    fn resolve(table: &Table, address: &str, via_default: bool) -> Option<u32> {
+        let covering = table.resolve(address.parse().unwrap(), via_default, &devices(&[1]))?;
+        Some(covering.route.metric)
+    }
+
     #[test]
     fn which_routes_count() {
-        let resolved = |metric| Resolution::Resolved { metric };
-        let nowhere = Resolution::Unresolved;
         for (routes, via_default, expected) in [
-            (&[][..], true, nowhere),
-            (&["0.0.0.0/0 1 7"], true, resolved(7)),
-            (&["0.0.0.0/0 1 7"], false, nowhere),
-            (&["0.0.0.0/0 1 7", "10.0.0.0/8 1 9"], false, resolved(9)),
-            (&["10.0.0.0/8 1 9", "10.0.0.0/24 1 3", "10.0.1.0/24 1 1"], true, resolved(3)),
-            (&["10.0.0.0/8 1 9", "10.0.0.0/24 2 3"], true, resolved(9)),
-            (&["10.0.0.0/8 1 9", "10.0.0.0/24 1 3 ours"], true, resolved(9)),
-            (&["10.0.0.0/8 1 9", "10.0.0.0/24 2 3 blackhole"], true, nowhere),
-            (&["10.0.0.0/8 1 9", "10.0.0.0/8 1 3", "10.0.0.0/8 2 1"], true, resolved(3)),
-            (&["10.0.0.0/8 2 9", "10.0.0.0/8 1 9"], true, resolved(9)),
-            (&["10.0.0.0/8 1 9", "10.0.0.0/8 2 3 blackhole"], true, nowhere),
-            (&["fd00::/8 1 9"], true, nowhere),
+            (&[][..], true, None),
+            (&["0.0.0.0/0 dev 1 metric 7"], true, Some(7)),
+            (&["0.0.0.0/0 dev 1 metric 7"], false, None),
+            (&["0.0.0.0/0 dev 1 metric 7", "10.0.0.0/8 dev 1 metric 9"], false, Some(9)),
+            (
+                &["10.0.0.0/8 dev 1 metric 9", "10.0.0.0/24 dev 1 metric 3", "10.0.1.0/24 dev 1"],
+                true,
+                Some(3),
+            ),
+            (&["10.0.0.0/8 dev 1 metric 9", "10.0.0.0/24 dev 2 metric 3"], true, Some(9)),
+            (&["10.0.0.0/8 dev 1 metric 9", "10.0.0.0/24 blackhole"], true, None),
+            (
+                &["10.0.0.0/8 dev 1 metric 9", "10.0.0.0/8 dev 1 metric 3", "10.0.0.0/8 dev 2 metric 1"],
+                true,
+                Some(3),
+            ),
+            (&["10.0.0.0/8 dev 2 metric 9", "10.0.0.0/8 dev 1 metric 9"], true, Some(9)),
+            (&["10.0.0.0/8 dev 1 metric 9", "10.0.0.0/8 blackhole metric 3"], true, None),
+            (&["fd00::/8 dev 1 metric 9"], true, None),
         ] {
-            let table = table(routes);
-            assert_eq!(table.resolve([10, 0, 0, 1].into(), via_default), expected, "{routes:?}");
+            assert_eq!(resolve(&table(routes), "10.0.0.1", via_default), expected, "{routes:?}");
         }
     }
 
     #[test]
     fn ways_come_and_go_one_by_one() {
-        let mut table = table(&["fd00::/64 1 1024", "fd00::/64 2 1024"]);
-        let resolve = |table: &Table| table.resolve("fd00::1".parse().unwrap(), true);
-        table.take(&route("fd00::/64 2 1024"));
-        assert_eq!(resolve(&table), Resolution::Resolved { metric: 1024 });
-        table.put(route("fd00::/64 2 1024"), true);
-        assert_eq!(resolve(&table), Resolution::Unresolved);
-        table.take(&route("fd00::/64 2 1024"));
-        assert!(table.routes.is_empty());
+        let mut table = table(&["fd00::/64 dev 1 metric 1024", "fd00::/64 dev 2 metric 1024"]);
+        table.take(&route("fd00::/64 dev 2 metric 1024"));
+        assert_eq!(resolve(&table, "fd00::1", true), Some(1024));
+        table.put(route("fd00::/64 dev 2 metric 1024"), true);
+        assert_eq!(resolve(&table, "fd00::1", true), None);
+        table.take(&route("fd00::/64 dev 2 metric 1024"));
+        assert!(table.is_empty());
     }
 
-    /// What a walk through all routes says, the longest prefix first and then the lowest priority.
-    fn naive(routes: &[Route], up: &[u32], address: IpAddr, via_default: bool) -> Resolution {
+    #[test]
+    fn what_a_dump_does_not_show_is_gone() {
+        let mut table =
+            table(&["10.0.0.0/24 dev 1", "10.0.1.0/24 dev 1", "fd00::/64 dev 1", "fd00::/64 dev 2"]);
+        table.begin_dump(true);
+        table.put(route("10.0.1.0/24 dev 2"), false);
+        assert_eq!(table.end_dump(true), ["10.0.0.0/24".parse().unwrap()]);
+        assert_eq!(table.at(&"10.0.1.0/24".parse().unwrap())[0].hops, route("10.0.1.0/24 dev 2").hops);
+        table.begin_dump(false);
+        table.put(route("fd00::/64 dev 2"), false);
+        assert_eq!(table.end_dump(false), []);
+        assert_eq!(table.at(&"fd00::/64".parse().unwrap())[0].hops, route("fd00::/64 dev 2").hops);
+    }
+
+    /// What a walk through all routes says, the longest prefix first and then the lowest metric.
+    fn naive(routes: &[Route], up: &[u32], address: IpAddr, via_default: bool) -> Option<u32> {
         let mut covering: Vec<&Route> = routes
             .iter()
             .filter(|r| r.prefix.contains(&address) && (via_default || r.prefix.prefix_len() > 0))
+            .filter(|r| r.kind != RouteKind::Unicast || up.contains(&r.hops[0].device.unwrap().0))
             .collect();
-        covering.sort_by_key(|r| {
-            (std::cmp::Reverse(r.prefix.prefix_len()), r.priority, r.hops[0].kind != HopKind::Forwards)
-        });
-        let verdict = |r: &&Route| match r.hops[0].kind {
-            HopKind::Forwards => {
-                let IfIndex(device) = r.hops[0].device.unwrap();
-                up.contains(&device).then_some(Resolution::Resolved { metric: r.priority })
-            }
-            HopKind::Refuses => Some(Resolution::Unresolved),
-            HopKind::Ours => None,
-        };
-        covering.iter().find_map(verdict).unwrap_or(Resolution::Unresolved)
+        covering.sort_by_key(|r| (std::cmp::Reverse(r.prefix.prefix_len()), r.metric));
+        covering.first().filter(|r| r.kind == RouteKind::Unicast).map(|r| r.metric)
     }
 
     /// Few bits at each end of an address, so that prefixes meet.
@@ -193,11 +292,12 @@ mod tests {
     }
 
     prop_compose! {
-        fn any_route()(address in address(), bits in 0u8..=128, device in 1u32..4, priority in 0u32..3, kind in 0..4) -> Route {
+        fn any_route()(address in address(), bits in 0u8..=128, device in 1u32..4, metric in 0u32..3, kind in 0..3) -> Route {
             let bits = if address.is_ipv4() { bits % 33 } else { bits };
-            let kind = [HopKind::Forwards, HopKind::Forwards, HopKind::Refuses, HopKind::Ours][kind as usize];
+            let kind = [RouteKind::Unicast, RouteKind::Unicast, RouteKind::Refuses][kind as usize];
             let prefix = IpNet::new(address, bits).unwrap().trunc();
-            Route { prefix, priority, hops: [Hop { kind, device: Some(IfIndex(device)), gateway: None }].into_iter().collect() }
+            let hop = Hop { device: Some(IfIndex(device)), gateway: None, onlink: false, weight: 0 };
+            Route { table: 254, prefix, metric, protocol: 4, kind, hops: [hop].into_iter().collect() }
         }
     }
 
@@ -210,15 +310,11 @@ mod tests {
             via_default: bool,
         ) {
             let mut table = Table::default();
-            for device in [1, 3] {
-                table.set_device(IfIndex(device), true);
-            }
             let mut routes: Vec<Route> = Vec::new();
             for route in there {
-                if !routes.contains(&route) {
-                    routes.push(route.clone());
-                }
-                table.put(route, false);
+                routes.retain(|old| (old.prefix, old.metric) != (route.prefix, route.metric));
+                routes.push(route.clone());
+                table.put(route, true);
             }
             for index in gone {
                 if !routes.is_empty() {
@@ -226,7 +322,9 @@ mod tests {
                 }
             }
             for address in asked {
-                prop_assert_eq!(table.resolve(address, via_default), naive(&routes, &[1, 3], address, via_default));
+                let said = table.resolve(address, via_default, &devices(&[1, 3]));
+                let expected = naive(&routes, &[1, 3], address, via_default);
+                prop_assert_eq!(said.map(|covering| covering.route.metric), expected);
             }
         }
     }

@@ -14,7 +14,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
 /// Nothing here takes a tenth of it, even on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) fn vni() -> Vni {
     Vni::new(100).unwrap()
@@ -50,9 +50,26 @@ pub(crate) fn neighbor(mac: Mac) -> Option<WantedValue> {
 }
 
 /// Runs `test` in a fresh namespace with `br100` and `vxlan100`, both up, and a veth pair `p0` (a port of the
-/// bridge) and `p1`. Where the system cannot do that, the test says so and passes.
+/// bridge) and `p1`.
 pub(crate) fn in_namespace(test: impl FnOnce() + Send + 'static) {
-    let outcome = std::thread::spawn(move || match prepare() {
+    in_namespace_with(&BRIDGE, test);
+}
+
+const BRIDGE: [&str; 8] = [
+    "ip link add br100 type bridge",
+    "ip link add vxlan100 type vxlan id 100 dstport 4789 local 127.0.0.1 nolearning",
+    "ip link set vxlan100 master br100",
+    "ip link add p0 type veth peer name p1",
+    "ip link set p0 master br100",
+    "ip link set br100 up",
+    "ip link set vxlan100 up",
+    "ip link set p0 up",
+];
+
+/// Runs `test` in a fresh namespace that these commands have prepared. Where the system cannot do that, the test says so
+/// and passes.
+pub(crate) fn in_namespace_with(commands: &'static [&str], test: impl FnOnce() + Send + 'static) {
+    let outcome = std::thread::spawn(move || match prepare(commands) {
         Ok(()) => test(),
         // Not by `println`, which the test harness keeps to itself.
         Err(reason) => {
@@ -64,18 +81,10 @@ pub(crate) fn in_namespace(test: impl FnOnce() + Send + 'static) {
     }
 }
 
-fn prepare() -> Result<(), String> {
+fn prepare(commands: &[&str]) -> Result<(), String> {
     unshare().map_err(|error| format!("no network namespace of our own: {error}"))?;
     try_run("ip link set lo up")?;
-    try_run("ip link add br100 type bridge")?;
-    try_run("ip link add vxlan100 type vxlan id 100 dstport 4789 local 127.0.0.1 nolearning")?;
-    try_run("ip link set vxlan100 master br100")?;
-    try_run("ip link add p0 type veth peer name p1")?;
-    try_run("ip link set p0 master br100")?;
-    for device in ["br100", "vxlan100", "p0"] {
-        try_run(&format!("ip link set {device} up"))?;
-    }
-    Ok(())
+    commands.iter().try_for_each(|command| try_run(command).map(drop))
 }
 
 #[expect(unsafe_code, reason = "the standard library has no unshare")]
@@ -152,13 +161,63 @@ impl Drop for Host {
     }
 }
 
+/// A driver, as the daemon runs it.
+pub(crate) struct Driver<Op, Event> {
+    runtime: Runtime,
+    ops: Option<mpsc::Sender<Vec<Op>>>,
+    events: mpsc::Receiver<Vec<Event>>,
+    kernel: tokio::task::JoinHandle<io::Result<()>>,
+}
+
+impl<Op, Event> Driver<Op, Event> {
+    /// `open` opens it and says how it is run.
+    pub(crate) fn start<Run>(
+        open: impl FnOnce(mpsc::Receiver<Vec<Op>>, mpsc::Sender<Vec<Event>>) -> Run,
+    ) -> Self
+    where
+        Run: Future<Output = io::Result<()>> + Send + 'static,
+    {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (ops, ops_out) = mpsc::channel(CREDIT);
+        let (events_in, events) = mpsc::channel(16);
+        let kernel = {
+            let _inside = runtime.enter();
+            tokio::spawn(open(ops_out, events_in))
+        };
+        Driver { runtime, ops: Some(ops), events, kernel }
+    }
+
+    pub(crate) fn send(&self, batch: Vec<Op>) {
+        if !batch.is_empty() {
+            let sent = self.ops.as_ref().unwrap().try_send(batch);
+            assert!(sent.is_ok(), "credit makes room");
+        }
+    }
+
+    /// The next news, or none in time.
+    pub(crate) fn next(&mut self, wake: Instant) -> Vec<Event> {
+        let news = async { tokio::time::timeout_at(wake.into(), self.events.recv()).await };
+        match self.runtime.block_on(news) {
+            Ok(batch) => batch.expect("the kernel task has ended"),
+            Err(_) => Vec::new(),
+        }
+    }
+
+    /// Ends it as the daemon does: by closing the channel.
+    pub(crate) fn stop(mut self) {
+        self.ops = None;
+        let Driver { runtime, kernel, mut events, .. } = self;
+        runtime.block_on(async {
+            while events.recv().await.is_some() {}
+            tokio::time::timeout(PATIENCE, kernel).await.expect("it ends").unwrap().unwrap();
+        });
+    }
+}
+
 /// A `Fib` with a kernel.
 pub(crate) struct Lab {
     pub(crate) fib: Fib,
-    runtime: Runtime,
-    ops: Option<mpsc::Sender<Vec<Op>>>,
-    events: mpsc::Receiver<Vec<KernelEvent>>,
-    kernel: tokio::task::JoinHandle<io::Result<()>>,
+    driver: Driver<Op, KernelEvent>,
     /// All that was observed.
     pub(crate) observed: Vec<Observation>,
     /// All ops given out.
@@ -172,16 +231,8 @@ impl Lab {
     }
 
     pub(crate) fn with(config: FibConfig) -> Lab {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let (ops, ops_out) = mpsc::channel(CREDIT);
-        let (events_in, events) = mpsc::channel(16);
-        let kernel = {
-            let _inside = runtime.enter();
-            tokio::spawn(Kernel::open().unwrap().run(ops_out, events_in))
-        };
-        let (observed, log) = (Vec::new(), Vec::new());
-        let ops = Some(ops);
-        let mut lab = Lab { fib: Fib::new(config, 1), runtime, ops, events, kernel, observed, log };
+        let driver = Driver::start(|ops, events| Kernel::open().unwrap().run(ops, events));
+        let mut lab = Lab { fib: Fib::new(config, 1), driver, observed: Vec::new(), log: Vec::new() };
         lab.until("synced", |lab| lab.observed.contains(&Observation::Synced));
         lab.settle();
         lab
@@ -212,21 +263,16 @@ impl Lab {
                 self.observed.iter().rev().take(10).collect::<Vec<_>>()
             );
             let wake = self.fib.poll_timeout().unwrap_or(deadline).min(deadline).max(now);
-            let news = async { tokio::time::timeout_at(wake.into(), self.events.recv()).await };
-            if let Ok(batch) = self.runtime.block_on(news) {
-                let batch = batch.expect("the kernel task has ended");
-                batch.into_iter().for_each(|event| self.fib.handle(Instant::now(), event));
-            }
+            let news = self.driver.next(wake);
+            news.into_iter().for_each(|event| self.fib.handle(Instant::now(), event));
         }
     }
 
     fn send_ops(&mut self) {
         let now = Instant::now();
         let batch: Vec<Op> = std::iter::from_fn(|| self.fib.poll_op(now)).collect();
-        if !batch.is_empty() {
-            self.log.extend(batch.iter().cloned());
-            self.ops.as_ref().unwrap().try_send(batch).expect("credit makes room");
-        }
+        self.log.extend(batch.iter().cloned());
+        self.driver.send(batch);
     }
 
     /// Drives until nothing is left to do.
@@ -247,12 +293,7 @@ impl Lab {
     }
 
     /// Ends the run as the daemon does: by closing the channel.
-    pub(crate) fn stop(mut self) {
-        self.ops = None;
-        let Lab { runtime, kernel, mut events, .. } = self;
-        runtime.block_on(async {
-            while events.recv().await.is_some() {}
-            tokio::time::timeout(PATIENCE, kernel).await.expect("it ends").unwrap().unwrap();
-        });
+    pub(crate) fn stop(self) {
+        self.driver.stop();
     }
 }

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test states what must hold")]
 
 mod lab;
+mod route_lab;
+mod routes;
 
 use bgp::types::Vni;
 use evpn::dataplane::{Observation, WantedKey, WantedValue};

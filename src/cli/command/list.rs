@@ -1,4 +1,4 @@
-//! `policy`, `evpn` and `fib`: lists with filters.
+//! `policy`, `evpn`, `fib` and `route`: lists with filters.
 
 use std::net::IpAddr;
 
@@ -6,7 +6,7 @@ use anyhow::Result;
 use api::client::Client;
 use api::v1;
 
-use crate::cli::args::{EvpnCommand, FibArgs, FibKind, Format, HostArgs};
+use crate::cli::args::{EvpnCommand, FibArgs, FibKind, Format, HostArgs, RouteArgs, RouteWhat};
 use crate::cli::output::Output;
 
 /// `evpn vni`, `mac`, `arp`, `vtep`.
@@ -94,6 +94,26 @@ fn fib_kind(kind: FibKind) -> v1::FibKind {
         FibKind::Neighbor => v1::FibKind::Neighbor,
         FibKind::Route => v1::FibKind::Route,
     }
+}
+
+/// `route` and `route diff`.
+pub(super) async fn routes(
+    args: RouteArgs,
+    client: &Client,
+    format: Format,
+    output: &mut Output<'_>,
+) -> Result<()> {
+    let prefix = match args.what {
+        Some(RouteWhat::Prefix(prefix)) => prefix.to_string(),
+        Some(RouteWhat::Diff) | None => String::new(),
+    };
+    let request = v1::ListRoutesRequest {
+        families: args.families.iter().map(|family| family.name().to_owned()).collect(),
+        prefix,
+        diff: args.what == Some(RouteWhat::Diff),
+        ..Default::default()
+    };
+    output.rows(client.list(request), format).await
 }
 
 /// A filter in the API's form: empty if it is not set.

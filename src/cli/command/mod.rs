@@ -26,6 +26,7 @@ pub(super) async fn run(cli: Cli, mut output: Output<'_>) -> Result<()> {
         Command::Completion { shell } => return completion(shell, &mut output),
         Command::Version => return version(&global, &mut output).await,
         Command::Config(ConfigCommand::Check { file }) => return config::check(&file, &mut output),
+        Command::Config(ConfigCommand::FromBird { file }) => return config::from_bird(&file, &mut output),
         _ => {}
     }
     let client = connect(&global).await?;
@@ -39,6 +40,7 @@ async fn dispatch(command: Command, client: &Client, format: Format, output: &mu
         Command::Rib(args) => rib::run(args, client, format, output).await,
         Command::Evpn(command) => list::evpn(command, client, format, output).await,
         Command::Fib(args) => list::fib(args, client, format, output).await,
+        Command::Route(args) => list::routes(args, client, format, output).await,
         Command::Native(args) => native::run(args, client, format, output).await,
         Command::Monitor(args) => monitor::run(args, client, format, output).await,
         Command::Policy { name } => list::policies(name, client, format, output).await,

@@ -10,6 +10,7 @@ mod native;
 mod neighbor;
 mod path;
 mod policy;
+mod route;
 mod status;
 
 pub(crate) use bfd::show_bfd_session;
@@ -31,8 +32,8 @@ use super::text::printable;
 fn kernel(number: i32, reason: &str) -> Cell<'static> {
     Cell::from(because(v1::KernelState::word(number), reason)).tone(match v1::KernelState::try_from(number) {
         Ok(v1::KernelState::Programmed) => Tone::Good,
-        Ok(v1::KernelState::Pending) => Tone::Waiting,
-        Ok(v1::KernelState::Failed | v1::KernelState::Conflict) => Tone::Bad,
+        Ok(v1::KernelState::Pending | v1::KernelState::Refused) => Tone::Waiting,
+        Ok(v1::KernelState::Failed | v1::KernelState::Conflict | v1::KernelState::Unreachable) => Tone::Bad,
         _ => Tone::Plain,
     })
 }

@@ -33,6 +33,11 @@ pub(crate) fn show_status(output: &mut Output<'_>, status: &v1::Status) -> io::R
         field(out, "Kernel", &kernel(fib))?;
         field(out, "", &work(fib))?;
     }
+    if let Some(routes) = &status.routes {
+        field(out, "Routes", &in_kernel(routes))?;
+        field(out, "", &of_routes(routes))?;
+    }
+    status.host_warnings.iter().try_for_each(|warning| field(out, "Warning", warning))?;
     if status.tables.is_empty() {
         return Ok(());
     }
@@ -65,15 +70,35 @@ fn evpn(status: &v1::Status) -> String {
 }
 
 fn kernel(fib: &v1::FibStatus) -> String {
-    let mut text = format!("{} of {} entries programmed", fib.programmed, fib.wanted);
-    for (count, word) in [(fib.pending, "pending"), (fib.failed, "failed"), (fib.conflicts, "in conflict")] {
-        if count > 0 {
-            text.push_str(&format!(", {count} {word}"));
-        }
+    let counts = [(fib.pending, "pending"), (fib.failed, "failed"), (fib.conflicts, "in conflict")];
+    programmed(fib.programmed, fib.wanted, "entries", &counts, fib.synced)
+}
+
+fn in_kernel(routes: &v1::RouteStatus) -> String {
+    let counts = [
+        (routes.pending, "pending"),
+        (routes.failed, "failed"),
+        (routes.conflicts, "in conflict"),
+        (routes.unreachable, "unreachable"),
+        (routes.refused, "refused"),
+    ];
+    programmed(routes.programmed, routes.wanted, "routes", &counts, routes.synced)
+}
+
+/// `3 of 5 entries programmed, 1 pending`: what of much there is.
+fn programmed(done: u64, wanted: u64, things: &str, counts: &[(u64, &str)], synced: bool) -> String {
+    let mut text = format!("{done} of {wanted} {things} programmed");
+    for (count, word) in counts.iter().filter(|(count, _)| *count > 0) {
+        text.push_str(&format!(", {count} {word}"));
     }
-    text + if fib.synced { "" } else { ", not read in full yet" }
+    text + if synced { "" } else { ", not read in full yet" }
 }
 
 fn work(fib: &v1::FibStatus) -> String {
     format!("operations {}, errors {}, overruns {}", fib.operations, fib.errors, fib.overruns)
+}
+
+fn of_routes(routes: &v1::RouteStatus) -> String {
+    let v1::RouteStatus { operations, errors, overruns, repairs, .. } = routes;
+    format!("operations {operations}, errors {errors}, overruns {overruns}, repairs {repairs}")
 }

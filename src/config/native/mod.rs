@@ -99,9 +99,20 @@ pub struct TableValue(pub u32);
 /// What the section means.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NativeConfig {
+    /// Where routes go, for as long as linnetd runs.
+    pub kernel: NativeKernel,
+    /// Prefixes that are taken whatever they cover.
+    pub accept: BTreeSet<IpNet>,
+    /// What this node announces.
+    pub own: OwnPrefixes,
+}
+
+/// Which routes of the kernel are linnet's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NativeKernel {
     /// Received routes go into the kernel.
     pub install: bool,
-    /// The kernel's table that they go into.
+    /// The kernel's table that ours are in.
     pub table: u32,
     /// Their metric.
     pub metric: u32,
@@ -109,10 +120,6 @@ pub struct NativeConfig {
     pub protocol: u8,
     /// A default route is a way to their next hops, too.
     pub via_default: bool,
-    /// Prefixes that are taken whatever they cover.
-    pub accept: BTreeSet<IpNet>,
-    /// What this node announces.
-    pub own: OwnPrefixes,
     /// Protocol ids of programs whose routes ours may take the place of.
     pub take_over: BTreeSet<u8>,
 }
@@ -133,15 +140,18 @@ impl Checker {
             let message = "0 to 4 are the kernel's and the administrator's (`kernel`, `boot`, `static`); 108 is linnet's";
             self.find(path.key("protocol"), message);
         }
-        NativeConfig {
+        let kernel = NativeKernel {
             install: section.install,
             table,
             metric: section.metric,
             protocol: section.protocol,
             via_default: bgp.next_hop_via_default.unwrap_or(true),
+            take_over: self.take_over(&path.key("take_over"), section),
+        };
+        NativeConfig {
+            kernel,
             accept: self.prefixes(&path.key("accept"), &section.accept),
             own: self.own_prefixes(&path, section),
-            take_over: self.take_over(&path.key("take_over"), section),
         }
     }
 
@@ -216,6 +226,7 @@ impl JsonSchema for TableValue {
 
 #[cfg(test)]
 mod tests {
+    use super::NativeKernel;
     use crate::config::{Config, Faults, NextHopTracking};
 
     fn parse(rest: &str) -> Result<Config, Faults> {
@@ -225,8 +236,8 @@ mod tests {
     #[test]
     fn a_section_alone_installs_with_tracking() {
         let config = parse("native: {}\n").unwrap();
-        let native = config.native.unwrap();
-        assert_eq!((native.install, native.table, native.metric, native.protocol), (true, 254, 50, 108));
+        let NativeKernel { install, table, metric, protocol, .. } = config.native.unwrap().kernel;
+        assert_eq!((install, table, metric, protocol), (true, 254, 50, 108));
         let tracking = |rest| parse(rest).unwrap().bgp.next_hop_tracking;
         let via_default = Some(NextHopTracking { via_default: true });
         for (rest, expected) in [
@@ -242,8 +253,9 @@ mod tests {
 
     #[test]
     fn tables_have_numbers_and_one_a_name() {
-        let table =
-            |text: &str| parse(&format!("native: {{ table: {text} }}\n")).map(|c| c.native.unwrap().table);
+        let table = |text: &str| {
+            parse(&format!("native: {{ table: {text} }}\n")).map(|c| c.native.unwrap().kernel.table)
+        };
         assert_eq!((table("main").unwrap(), table("1000").unwrap()), (254, 1000));
         for wrong in ["mian", "255", "0", "-1", "4294967296"] {
             assert!(table(wrong).is_err(), "{wrong}");

@@ -166,19 +166,16 @@ impl Advertiser {
     }
 
     /// What has to be looked at again since the last time.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for what puts routes into the kernel"))]
     pub(super) fn take_effects(&mut self) -> Effects {
         std::mem::take(&mut self.effects)
     }
 
     /// Whether the kernel is to drop what is for nobody within this prefix, which is announced.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for what puts routes into the kernel"))]
     pub(super) fn is_blackhole(&self, prefix: IpNet) -> bool {
         self.rows.get(&prefix).is_some_and(|row| row.is_blackhole(prefix))
     }
 
     /// The prefix that keeps received routes to this one out of the kernel, if any does.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for what puts routes into the kernel"))]
     pub(super) fn keeps_out(&self, prefix: IpNet) -> Option<IpNet> {
         self.kept_out.covering(prefix)
     }

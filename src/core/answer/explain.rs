@@ -19,7 +19,7 @@ use crate::core::forward::Forwarding;
 
 use super::Answered;
 use super::describe::{AnyNlri, Describe};
-use super::fib::entry;
+use super::fib::{entry, route_entry};
 
 /// Explanations in one answer.
 const EXPLAINED: usize = 100;
@@ -100,14 +100,34 @@ impl Core {
         }
     }
 
-    fn explain_prefix<N: Describe>(&self, now: Instant, table: &Table<N>, key: N) -> Option<v1::Explanation> {
+    fn explain_prefix<N: Describe + Into<IpNet>>(
+        &self,
+        now: Instant,
+        table: &Table<N>,
+        key: N,
+    ) -> Option<v1::Explanation> {
         let explanation = self.explain_paths(now, table, key)?;
         let outcome = match table.get(key)?.1.best() {
-            None => UNREACHABLE,
-            Some(best) if best.source == PeerId::LOCAL => OURS,
-            Some(_) => "advertised to neighbors; the kernel's routes are not linnet's",
+            None => UNREACHABLE.to_owned(),
+            Some(best) if best.source == PeerId::LOCAL => OURS.to_owned(),
+            Some(_) => self.explain_route(key.into()),
         };
-        Some(v1::Explanation { outcome: outcome.to_owned(), ..explanation })
+        let routes = self.native.as_ref().map(|native| &native.routes);
+        let row = routes.and_then(|routes| Some((routes, routes.find_row(&key.into())?)));
+        let fib = row.map(|(routes, row)| route_entry(routes, &row)).into_iter().collect();
+        Some(v1::Explanation { outcome, fib, ..explanation })
+    }
+
+    /// What became of a received route in the kernel.
+    fn explain_route(&self, prefix: IpNet) -> String {
+        let Some(row) = self.route_row(prefix) else {
+            return "advertised to neighbors; the kernel's routes are not linnet's".to_owned();
+        };
+        match row.state() {
+            v1::KernelState::Refused => format!("kept out of the kernel: {}", row.reason),
+            v1::KernelState::Unreachable => format!("not in the kernel: {}", row.reason),
+            _ => format!("wanted in the kernel's table {} with metric {}", row.table, row.metric),
+        }
     }
 
     fn explain_evpn(&self, now: Instant, key: &EvpnKey) -> Option<v1::Explanation> {

@@ -14,6 +14,7 @@ mod neighbors;
 mod paths;
 mod policies;
 mod received;
+mod routes;
 mod row;
 mod status;
 
@@ -28,7 +29,7 @@ use super::Core;
 pub(super) use configuration::changes_answer;
 pub(super) use describe::Describe;
 pub(super) use evpn::{arp_row, mac_row, vni_row, vtep_row};
-pub(super) use fib::{entry as fib_entry, key as fib_key};
+pub(super) use fib::{entry as fib_entry, key as fib_key, route_entry};
 
 /// What answering gives.
 pub(super) type Answered<T> = Result<T, ApiError>;
@@ -61,6 +62,7 @@ impl Core {
             Query::ListArps(query) => self.list_arps(query)?.into(),
             Query::ListVteps(query) => self.list_vteps(query)?.into(),
             Query::ListFibEntries(query) => self.list_fib_entries(query)?.into(),
+            Query::ListRoutes(query) => self.list_routes(query)?.into(),
             Query::ListAdvertised(query) => self.list_advertised(query)?.into(),
             Query::ListPrefixSources(query) => self.list_prefix_sources(query)?.into(),
             Query::GetStatus(_) => self.status(now).into(),

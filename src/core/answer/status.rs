@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use ::fib::Status;
+use ::fib::routes::RouteStatus;
 use api::v1;
 use bgp::rib::Table;
 use bgp::wire::Nlri;
@@ -10,6 +11,7 @@ use bgp::wire::Nlri;
 use crate::config::RangeConfig;
 use crate::core::Core;
 use crate::core::forward::Forwarding;
+use crate::core::native::Native;
 
 use super::row::seconds_since;
 
@@ -27,10 +29,14 @@ impl Core {
             neighbors_established: self.peers.iter().filter(|peer| peer.session.is_some()).count() as u64,
             dynamic_ranges: self.config.bgp.ranges.iter().map(|range| self.range_row(range)).collect(),
             tables: vec![table(&rib.ipv4), table(&rib.ipv6), table(&rib.evpn)],
+            host_warnings: self.host_warnings.clone(),
             ..v1::Status::default()
         };
         if let Some(forwarding) = &self.forwarding {
             fill_in_forwarding(forwarding, &mut status);
+        }
+        if let Some(native) = self.native.as_ref().filter(|_| self.config.native.is_some()) {
+            status.routes = Some(route_status(native));
         }
         status
     }
@@ -71,6 +77,30 @@ fn fill_in_forwarding(forwarding: &Forwarding, status: &mut v1::Status) {
         }
     }
     status.fib = Some(fib);
+}
+
+fn route_status(native: &Native) -> v1::RouteStatus {
+    let (routes, counters) = (&native.routes, native.routes.counters());
+    let mut status = v1::RouteStatus {
+        synced: routes.is_synced(),
+        refused: native.refused() as u64,
+        operations: counters.ops,
+        errors: counters.failures,
+        overruns: counters.overruns,
+        repairs: counters.repairs,
+        ..v1::RouteStatus::default()
+    };
+    for state in routes.rows().map(|row| row.status) {
+        status.wanted += u64::from(state != RouteStatus::Stale);
+        match state {
+            RouteStatus::Programmed => status.programmed += 1,
+            RouteStatus::Pending | RouteStatus::Stale => status.pending += 1,
+            RouteStatus::Failed(_) => status.failed += 1,
+            RouteStatus::Conflict(_) => status.conflicts += 1,
+            RouteStatus::Unreachable => status.unreachable += 1,
+        }
+    }
+    status
 }
 
 fn table<N: Nlri>(table: &Table<N>) -> v1::TableStatus {

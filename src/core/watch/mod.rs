@@ -167,6 +167,9 @@ impl Core {
             forwarding.evpn.feed().set(fed);
             forwarding.fib.feed().set(fed);
         }
+        if let Some(native) = self.native.as_mut().filter(|_| fed != self.watches.is_fed) {
+            native.routes.feed().set(fed);
+        }
         self.watches.is_fed = fed;
     }
 
@@ -197,7 +200,13 @@ impl Core {
 
     /// The rows that the next change concerns.
     fn next_changed(&mut self) -> Option<[Option<RowKey>; 2]> {
-        let forwarding = self.forwarding.as_mut().filter(|_| self.watches.is_fed)?;
+        if !self.watches.is_fed {
+            return None;
+        }
+        if let Some(prefix) = self.native.as_mut().and_then(|native| native.routes.feed().poll()) {
+            return Some([Some(RowKey::Route(prefix)), None]);
+        }
+        let forwarding = self.forwarding.as_mut()?;
         if let Some(changed) = forwarding.evpn.feed().poll() {
             return Some([Some(key_of(changed)), None]);
         }
@@ -212,9 +221,17 @@ impl Core {
 
     /// What was lost on the way here is as good as forgotten.
     fn own_up_to_losses(&mut self) {
-        let Some(forwarding) = self.forwarding.as_mut().filter(|_| self.watches.is_fed) else { return };
-        if forwarding.evpn.feed().take_overrun() | forwarding.fib.feed().take_overrun() {
+        if !self.watches.is_fed {
+            return;
+        }
+        let native = self.native.as_mut().is_some_and(|native| native.routes.feed().take_overrun());
+        let evpn = self.forwarding.as_mut().is_some_and(|forwarding| {
+            forwarding.evpn.feed().take_overrun() | forwarding.fib.feed().take_overrun()
+        });
+        if evpn {
             self.watches.record.forget(Topic::Evpn);
+        }
+        if evpn || native {
             self.watches.record.forget(Topic::Fib);
         }
     }

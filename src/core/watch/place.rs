@@ -9,6 +9,7 @@ use api::query::ApiError;
 use bgp::types::{Family, Vni};
 use evpn::RowId;
 use fib::RowPlace;
+use fib::routes::RoutePlace;
 
 /// What can be followed on its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,6 +122,7 @@ pub(super) enum Walk {
     /// Behind this VTEP.
     Vteps(Vni, Option<IpAddr>),
     Fib(RowPlace),
+    Routes(RoutePlace),
 }
 
 impl Walk {
@@ -130,7 +132,7 @@ impl Walk {
         match self {
             Walk::Neighbors(_) => Topic::Neighbor,
             Walk::Vnis(_) | Walk::Macs(..) | Walk::Arps(..) | Walk::Vteps(..) => Topic::Evpn,
-            Walk::Fib(_) => Topic::Fib,
+            Walk::Fib(_) | Walk::Routes(_) => Topic::Fib,
         }
     }
 
@@ -143,7 +145,8 @@ impl Walk {
             Walk::Macs(..) => Walk::Arps(vni, row),
             Walk::Arps(..) => Walk::Vteps(vni, None),
             Walk::Vteps(..) => Walk::Fib(RowPlace::default()),
-            Walk::Fib(_) => return None,
+            Walk::Fib(_) => Walk::Routes(RoutePlace::default()),
+            Walk::Routes(_) => return None,
         })
     }
 }
@@ -217,6 +220,7 @@ impl Display for Walk {
             Walk::Vteps(vni, None) => write!(f, "vtep,{vni}"),
             Walk::Vteps(vni, Some(vtep)) => write!(f, "vtep,{vni},{vtep}"),
             Walk::Fib(RowPlace { vni, table, row }) => write!(f, "fib,{vni},{table},{row}"),
+            Walk::Routes(RoutePlace(route)) => write!(f, "route,{route}"),
         }
     }
 }
@@ -235,6 +239,7 @@ impl Walk {
             ["fib", of, table, row] => {
                 Walk::Fib(RowPlace { vni: vni(of)?, table: parsed(table)?, row: parsed(row)? })
             }
+            ["route", route] => Walk::Routes(RoutePlace(parsed(route)?)),
             _ => return None,
         })
     }
@@ -260,6 +265,7 @@ mod tests {
             Walk::Vteps(vni, None),
             Walk::Vteps(vni, "2001:db8::1".parse().ok()),
             Walk::Fib(RowPlace { vni, table: 2, row: 9 }),
+            Walk::Routes(RoutePlace(7)),
         ];
         let begun =
             walks.map(|walk| Place { stream: 5, scope: Scope(63), read, goal: Some(read), walk: Some(walk) });

@@ -8,12 +8,14 @@ use bgp::rib::{Table, Version};
 use bgp::types::{Family, Vni};
 use evpn::{Evpn, RowId};
 use fib::RowPlace;
+use fib::routes::RoutePlace;
 
 use super::place::{Place, Position, Scope, Topic, Walk};
 use super::record::RowKey;
 use crate::core::Core;
 use crate::core::answer::Describe;
 use crate::core::forward::Forwarding;
+use crate::core::native::Native;
 
 /// Places looked at for one page: some of the kernel's side show nothing, and not every change is followed.
 const SCANNED: usize = 8192;
@@ -138,13 +140,14 @@ impl Core {
     /// Adds the rows of one table from where the walk stands; says where it stopped, or with which table to go
     /// on, `None` after the last.
     fn walk(&self, scope: Scope, walk: Walk, page: &mut Page) -> Option<Walk> {
-        let stopped = match self.forwarding.as_ref() {
+        let stopped = match (walk, &self.forwarding, &self.native) {
             _ if !scope.has(walk.topic()) => None,
-            forwarding => match (walk, forwarding) {
-                (Walk::Neighbors(next), _) => self.walk_neighbors(next, page),
-                (_, None) => None,
-                (walk, Some(forwarding)) => self.walk_forwarding(forwarding, walk, page),
-            },
+            (Walk::Neighbors(next), _, _) => self.walk_neighbors(next, page),
+            (Walk::Routes(from), _, native) => {
+                native.as_ref().and_then(|native| self.walk_routes(native, from, page))
+            }
+            (walk, Some(forwarding), _) => self.walk_forwarding(forwarding, walk, page),
+            (_, None, _) => None,
         };
         stopped.or_else(|| walk.next_table())
     }
@@ -162,7 +165,7 @@ impl Core {
     fn walk_forwarding(&self, forwarding: &Forwarding, walk: Walk, page: &mut Page) -> Option<Walk> {
         let evpn = &forwarding.evpn;
         match walk {
-            Walk::Neighbors(_) => None,
+            Walk::Neighbors(_) | Walk::Routes(_) => None,
             Walk::Vnis(from) => {
                 let vnis = evpn.vnis().map(|row| row.vni).filter(|vni| *vni >= from);
                 self.put(vnis.map(|vni| (Walk::Vnis(vni), RowKey::Vni(vni))), page)
@@ -217,6 +220,20 @@ impl Core {
             }
         }
         (page.looks == 0).then_some(Walk::Fib(next))
+    }
+
+    fn walk_routes(&self, native: &Native, from: RoutePlace, page: &mut Page) -> Option<Walk> {
+        let mut next = from;
+        for (place, row) in native.routes.rows_from(from, page.looks) {
+            if page.room() == 0 {
+                return Some(Walk::Routes(place));
+            }
+            (page.looks, next) = (page.looks - 1, place.next());
+            if let Some(row) = row {
+                page.changes.push(self.change_of(page.now, RowKey::Route(row.prefix)));
+            }
+        }
+        (page.looks == 0).then_some(Walk::Routes(next))
     }
 }
 

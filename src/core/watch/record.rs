@@ -10,6 +10,7 @@ use std::net::IpAddr;
 use bgp::types::{Mac, Vni};
 use evpn::dataplane::WantedKey;
 use hashbrown::HashMap;
+use ipnet::IpNet;
 
 use super::place::{Scope, Topic};
 use crate::config::NeighborAddress;
@@ -26,6 +27,7 @@ pub(in crate::core) enum RowKey {
     Arp(Vni, IpAddr),
     Vtep(Vni, IpAddr),
     Fib(WantedKey),
+    Route(IpNet),
 }
 
 impl RowKey {
@@ -33,7 +35,7 @@ impl RowKey {
         match self {
             RowKey::Neighbor(_) => Topic::Neighbor,
             RowKey::Vni(_) | RowKey::Mac(..) | RowKey::Arp(..) | RowKey::Vtep(..) => Topic::Evpn,
-            RowKey::Fib(_) => Topic::Fib,
+            RowKey::Fib(_) | RowKey::Route(_) => Topic::Fib,
         }
     }
 }

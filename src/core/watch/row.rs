@@ -11,7 +11,7 @@ use prost::Message;
 
 use super::record::RowKey;
 use crate::core::Core;
-use crate::core::answer::{Describe, arp_row, fib_entry, fib_key, mac_row, vni_row, vtep_row};
+use crate::core::answer::{Describe, arp_row, fib_entry, fib_key, mac_row, route_entry, vni_row, vtep_row};
 use crate::core::forward::Forwarding;
 
 impl Core {
@@ -65,6 +65,10 @@ impl Core {
                 Row::Vtep(vtep_row(&forwarding?.fib, &forwarding?.evpn.vtep(vni, vtep)?))
             }
             RowKey::Fib(key) => Row::FibEntry(fib_entry(&forwarding?.fib, &forwarding?.fib.find_row(key)?)),
+            RowKey::Route(prefix) => {
+                let routes = &self.native.as_ref()?.routes;
+                Row::FibEntry(route_entry(routes, &routes.find_row(&prefix)?))
+            }
         })
     }
 
@@ -87,6 +91,10 @@ impl Core {
             RowKey::Fib(key) => {
                 let (kind, vni, key) = fib_key(&key);
                 Row::FibEntry(v1::FibEntry { kind: kind.into(), vni: Some(vni), key, ..Default::default() })
+            }
+            RowKey::Route(prefix) => {
+                let (kind, key) = (v1::FibKind::Route.into(), prefix.to_string());
+                Row::FibEntry(v1::FibEntry { kind, key, ..Default::default() })
             }
         }
     }

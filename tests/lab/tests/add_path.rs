@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context, Result, ensure};
 use hub::{BOUND, Hub};
-use lab::{Daemon, Router, skip_if, wait_until};
+use lab::{Daemon, Family, Router, skip_if, wait_until};
 use serde_json::Value;
 
 /// FRR, which has two paths to its link: it is told to announce it, and to announce what is connected.
@@ -47,25 +47,7 @@ protocol bgp six from common { neighbor fd00:2::1 as 65000; ipv6 { import all; e
 
 /// GoBGP, whose two routes to the same destination are told to it later.
 fn gobgp() -> String {
-    let neighbor = |address: &str, family: &str| {
-        format!(
-            "[[neighbors]]
-[neighbors.config]
-neighbor-address = \"{address}\"
-peer-as = 65000
-[neighbors.timers.config]
-connect-retry = 1
-[[neighbors.afi-safis]]
-[neighbors.afi-safis.config]
-afi-safi-name = \"{family}\"
-[neighbors.afi-safis.add-paths.config]
-receive = true
-send-max = 8
-"
-        )
-    };
-    let global = "[global.config]\nas = 65000\nrouter-id = \"10.1.3.1\"\n";
-    global.to_owned() + &neighbor("10.1.3.0", "ipv4-unicast") + &neighbor("fd00:3::1", "ipv6-unicast")
+    Router::new(Daemon::Gobgp, 3).both().add_path().configuration()
 }
 
 /// linnetd, which reflects between the three.
@@ -250,25 +232,9 @@ fn the_best_paths_alone_where_that_is_asked_for() -> Result<()> {
 #[test]
 fn paths_of_an_evpn_route_are_kept_apart() -> Result<()> {
     skip_if!(hub::missing(&[Daemon::Gobgp]));
-    let source = |number: u32| {
-        format!(
-            "[global.config]
-as = 65000
-router-id = \"10.1.{number}.1\"
-[[neighbors]]
-[neighbors.config]
-neighbor-address = \"10.1.{number}.0\"
-peer-as = 65000
-[neighbors.timers.config]
-connect-retry = 1
-[[neighbors.afi-safis]]
-[neighbors.afi-safis.config]
-afi-safi-name = \"l2vpn-evpn\"
-[neighbors.afi-safis.add-paths.config]
-receive = true
-send-max = 8
-"
-        )
+    let source = |number| {
+        let gobgp = Router::new(Daemon::Gobgp, number).about(&[Family::Evpn]);
+        gobgp.add_path().configuration()
     };
     let neighbor = "remote_as: 65000, families: [l2vpn-evpn], connect_retry: 1";
     let reflector = format!(

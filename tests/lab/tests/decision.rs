@@ -6,45 +6,22 @@ mod hub;
 
 use anyhow::{Result, ensure};
 use hub::{BOUND, Hub};
-use lab::{Daemon, skip_if, wait_until};
+use lab::{Daemon, Router, skip_if, wait_until};
 
 const PREFIX: &str = "10.244.0.0/24";
 const BIRDS: &str = "10.1.1.1";
 const GOBGPS: &str = "10.1.2.1";
 
-/// BIRD with a route that has a MED.
-const BIRD: &str = "router id 10.1.1.1;
-protocol device {}
-protocol static { ipv4; route 10.244.0.0/24 blackhole; }
-protocol bgp {
-  local as 65001; neighbor 10.1.1.0 as 65000; connect delay time 1; connect retry time 1;
-  ipv4 { import all; export filter { bgp_med = 20; accept; }; };
+/// BIRD with a route that has a MED, and GoBGP, which is told of one later.
+fn parts() -> [Router; 2] {
+    let bird = Router::new(Daemon::Bird, 1).asn(65001).announces(&[PREFIX]);
+    [bird.family("export filter { bgp_med = 20; accept; };"), Router::new(Daemon::Gobgp, 2).asn(65001)]
 }
-";
-
-const GOBGP: &str = "[global.config]
-as = 65001
-router-id = \"10.1.2.1\"
-[[neighbors]]
-[neighbors.config]
-neighbor-address = \"10.1.2.0\"
-peer-as = 65000
-[neighbors.timers.config]
-connect-retry = 1
-";
 
 fn linnet(settings: &str, of_bird: &str) -> String {
-    format!(
-        "bgp:
-  asn: 65000
-  router_id: 10.1.0.1
-  listen: {{ addresses: [\"0.0.0.0\"] }}
-  ebgp_default: accept
-{settings}  neighbors:
-    - {{ address: {BIRDS}, remote_as: 65001, connect_retry: 1{of_bird} }}
-    - {{ address: {GOBGPS}, remote_as: 65001, connect_retry: 1 }}
-"
-    )
+    let neighbor = |address, keys| format!("address: {address}, remote_as: 65001{keys}");
+    let neighbors = [neighbor(BIRDS, of_bird), neighbor(GOBGPS, "")];
+    hub::linnet(&["ebgp_default: accept", settings], &neighbors.each_ref().map(String::as_str))
 }
 
 /// A path as `linnet explain` shows it: from whom, its marks, and why it stands where it stands.
@@ -85,8 +62,8 @@ fn announce_by_gobgp(hub: &Hub, med: u32) -> Result<()> {
 #[test]
 fn equal_paths_are_used_side_by_side_until_a_med_tells_them_apart() -> Result<()> {
     skip_if!(hub::missing(&[Daemon::Bird, Daemon::Gobgp]));
-    let configuration = linnet("  multipath: { ebgp: 2 }\n", "");
-    let hub = Hub::up(&configuration, &[(Daemon::Bird, BIRD), (Daemon::Gobgp, GOBGP)])?;
+    let configuration = linnet("multipath: { ebgp: 2 }", "");
+    let hub = Hub::with(&configuration, &parts())?;
     announce_by_gobgp(&hub, 20)?;
     let equal = [shown(BIRDS, ">", "lower router ID"), shown(GOBGPS, "=", "higher router ID")];
     wait_for(&hub, "two paths side by side", &equal)?;
@@ -106,7 +83,7 @@ fn a_neighbour_may_be_preferred() -> Result<()> {
         (", weight: 5", ["higher weight", "lower weight"]),
         (", local_pref: 150", ["higher local preference", "lower local preference"]),
     ] {
-        let hub = Hub::up(&linnet("", of_bird), &[(Daemon::Bird, BIRD), (Daemon::Gobgp, GOBGP)])?;
+        let hub = Hub::with(&linnet("", of_bird), &parts())?;
         announce_by_gobgp(&hub, 10)?;
         wait_for(&hub, of_bird, &[shown(BIRDS, ">", reasons[0]), shown(GOBGPS, "", reasons[1])])?;
     }

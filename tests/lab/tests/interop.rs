@@ -6,40 +6,16 @@ mod hub;
 
 use anyhow::{Result, ensure};
 use hub::{BOUND, Hub, family};
-use lab::{Daemon, Node, skip_if, wait_until};
+use lab::{Daemon, Family, Node, Router, skip_if, wait_until};
 use serde_json::Value;
 
-/// BIRD with a route of each family, its sessions over the transport of their family.
-fn bird(asn: u32, linnet: u32) -> String {
-    format!(
-        "router id 10.1.1.1;
-protocol device {{}}
-protocol static {{ ipv4; route 10.244.1.0/24 blackhole; }}
-protocol static {{ ipv6; route fd00:244:1::/64 blackhole; }}
-template bgp common {{ local as {asn}; connect delay time 1; connect retry time 1; }}
-protocol bgp four from common {{ neighbor 10.1.1.0 as {linnet}; ipv4 {{ import all; export all; }}; }}
-protocol bgp six from common {{ neighbor fd00:1::1 as {linnet}; ipv6 {{ import all; export all; }}; }}
-"
-    )
-}
-
-fn gobgp(asn: u32, linnet: u32) -> String {
-    let neighbor = |address: &str, family: &str| {
-        format!(
-            "[[neighbors]]
-[neighbors.config]
-neighbor-address = \"{address}\"
-peer-as = {linnet}
-[neighbors.timers.config]
-connect-retry = 1
-[[neighbors.afi-safis]]
-[neighbors.afi-safis.config]
-afi-safi-name = \"{family}\"
-"
-        )
-    };
-    let global = format!("[global.config]\nas = {asn}\nrouter-id = \"10.1.2.1\"\n");
-    global + &neighbor("10.1.2.0", "ipv4-unicast") + &neighbor("fd00:2::1", "ipv6-unicast")
+/// BIRD and GoBGP with a route of each family, their sessions over the transport of their family.
+fn parts(asns: [u32; 2], linnet: u32) -> [Router; 2] {
+    let part = |daemon, number, asn| Router::new(daemon, number).asn(asn).remote_as(linnet).both();
+    [
+        part(Daemon::Bird, 1, asns[0]).announces(&["10.244.1.0/24", "fd00:244:1::/64"]),
+        part(Daemon::Gobgp, 2, asns[1]).announces(&["10.244.2.0/24", "fd00:244:2::/64"]),
+    ]
 }
 
 /// linnetd in `asn`, with the two spokes in these ASes over both transports.
@@ -81,13 +57,12 @@ fn attribute(path: &Value, number: u64) -> &Value {
     attributes.into_iter().find(|attribute| attribute["type"] == number).unwrap_or(&Value::Null)
 }
 
-/// Has GoBGP originate its route of each family, and waits until both spokes have the other's; what GoBGP and BIRD
+/// Waits until both spokes have the other's route of each family; what GoBGP and BIRD
 /// then show of them: first IPv4, then IPv6.
 fn exchange(hub: &Hub) -> Result<Vec<(Value, String)>> {
     let (bird, gobgp) = (hub.spoke(1)?, hub.spoke(2)?);
     let mut seen = Vec::new();
     for (birds, gobgps, family) in PREFIXES {
-        gobgp.output(&["gobgp", "global", "rib", "add", gobgps, "-a", family])?;
         let at_gobgp = wait_until(BOUND, &format!("{birds} in GoBGP"), || {
             let paths = gobgp_paths(gobgp, birds, family)?;
             ensure!(paths[0].is_object(), "{}", hub.linnet.log());
@@ -107,8 +82,7 @@ fn exchange(hub: &Hub) -> Result<Vec<(Value, String)>> {
 fn routes_are_reflected_between_bird_and_gobgp() -> Result<()> {
     skip_if!(hub::missing(&[Daemon::Bird, Daemon::Gobgp]));
     let configuration = linnet(65000, [65000; 2], "");
-    let spokes = [(Daemon::Bird, &*bird(65000, 65000)), (Daemon::Gobgp, &gobgp(65000, 65000))];
-    let hub = Hub::up(&configuration, &spokes)?;
+    let hub = Hub::with(&configuration, &parts([65000; 2], 65000))?;
     let seen = exchange(&hub)?;
     for (at_gobgp, at_bird) in &seen {
         // ORIGINATOR_ID and CLUSTER_LIST (RFC 4456 section 8): the routes of a client, reflected by 10.1.0.1.
@@ -147,8 +121,7 @@ fn routes_pass_between_ases_where_that_is_allowed() -> Result<()> {
     skip_if!(hub::missing(&[Daemon::Bird, Daemon::Gobgp]));
     let (here, far) = (4_200_000_000, 4_200_000_001);
     let configuration = linnet(here, [65001, far], "  ebgp_default: accept");
-    let spokes = [(Daemon::Bird, &*bird(65001, here)), (Daemon::Gobgp, &gobgp(far, here))];
-    let hub = Hub::up(&configuration, &spokes)?;
+    let hub = Hub::with(&configuration, &parts([65001, far], here))?;
     let seen = exchange(&hub)?;
     for (at_gobgp, at_bird) in &seen {
         let path = &attribute(at_gobgp, 2)["as_paths"][0]["asns"];
@@ -163,28 +136,6 @@ fn routes_pass_between_ases_where_that_is_allowed() -> Result<()> {
     assert!(four.1.contains("BGP.next_hop: 10.1.1.0"), "{}", four.1);
     assert_eq!(attribute(&six.0, 14)["nexthop"], "fd00:2::1", "{:#}", six.0);
     assert!(six.1.contains("BGP.next_hop: fd00:1::1"), "{}", six.1);
-    Ok(())
-}
-
-/// RFC 8212: without a policy an external neighbour is neither believed nor told anything.
-#[test]
-fn nothing_passes_between_ases_unless_that_is_said() -> Result<()> {
-    skip_if!(hub::missing(&[Daemon::Bird, Daemon::Gobgp]));
-    let configuration = linnet(65000, [65001, 65002], "");
-    let spokes = [(Daemon::Bird, &*bird(65001, 65000)), (Daemon::Gobgp, &gobgp(65002, 65000))];
-    let hub = Hub::up(&configuration, &spokes)?;
-    let gobgp = hub.spoke(2)?;
-    gobgp.output(&["gobgp", "global", "rib", "add", "10.244.2.0/24", "-a", "ipv4"])?;
-    for address in ["10.1.1.1", "10.1.2.1"] {
-        hub.wait_for_session(address, "refused route", |shown| {
-            shown["rejected"] == serde_json::json!([{"reason": "no-policy", "routes": 1}])
-        })?;
-        let shown = hub.wait_for_session(address, "End-of-RIB", |shown| {
-            family(shown, "ipv4-unicast")["end_of_rib_sent"] == true
-        })?;
-        assert_eq!(family(&shown, "ipv4-unicast")["advertised"], 0, "{shown:#}");
-    }
-    assert_eq!(gobgp_paths(gobgp, "10.244.1.0/24", "ipv4")?, Value::Null);
     Ok(())
 }
 
@@ -203,24 +154,8 @@ evpn:
   vtep: 10.1.1.0
   vnis: [{ vni: 100, create: true, mtu: 1450 }]
 ";
-    let gobgp = |number: u32| {
-        format!(
-            "[global.config]
-as = 65000
-router-id = \"10.1.{number}.1\"
-[[neighbors]]
-[neighbors.config]
-neighbor-address = \"10.1.{number}.0\"
-peer-as = 65000
-[neighbors.timers.config]
-connect-retry = 1
-[[neighbors.afi-safis]]
-[neighbors.afi-safis.config]
-afi-safi-name = \"l2vpn-evpn\"
-"
-        )
-    };
-    let hub = Hub::up(configuration, &[(Daemon::Gobgp, &gobgp(1)), (Daemon::Gobgp, &gobgp(2))])?;
+    let gobgp = |number| Router::new(Daemon::Gobgp, number).about(&[Family::Evpn]);
+    let hub = Hub::with(configuration, &[gobgp(1), gobgp(2)])?;
     let add = |route: &str| {
         let words = format!("gobgp global rib add -a evpn {route} rd 10.1.1.1:100 rt 65000:100 encap vxlan");
         hub.spoke(1)?.sh(&words)

@@ -4,7 +4,7 @@ mod hub;
 
 use anyhow::{Result, ensure};
 use hub::{BOUND, Hub, family};
-use lab::{Daemon, daemon, skip_if, wait_until};
+use lab::{Daemon, Router, daemon, skip_if, wait_until};
 use serde_json::{Value, json};
 
 const PEER: &str = "10.1.1.1";
@@ -22,34 +22,10 @@ fn linnet(limits: &str) -> String {
 }
 
 /// FRR with so many routes.
-fn frr(routes: u8) -> String {
-    let networks: String = (1..=routes).map(|n| format!("  network 10.244.{n}.0/24\n")).collect();
-    format!(
-        "router bgp 65000
- bgp router-id 10.1.1.1
- no bgp network import-check
- neighbor 10.1.1.0 remote-as 65000
- neighbor 10.1.1.0 timers connect 1
- address-family ipv4 unicast
-{networks} exit-address-family
-"
-    )
+fn frr(routes: u8) -> Router {
+    let routes: Vec<String> = (1..=routes).map(|n| format!("10.244.{n}.0/24")).collect();
+    Router::new(Daemon::Frr, 1).announces(&routes.iter().map(String::as_str).collect::<Vec<_>>())
 }
-
-const GOBGP: &str = "[global.config]
-as = 65000
-router-id = \"10.1.1.1\"
-[[neighbors]]
-[neighbors.config]
-neighbor-address = \"10.1.1.0\"
-peer-as = 65000
-[neighbors.timers.config]
-connect-retry = 1
-idle-hold-time-after-reset = 1
-[[neighbors.afi-safis]]
-[neighbors.afi-safis.config]
-afi-safi-name = \"ipv4-unicast\"
-";
 
 /// Waits until linnetd shows something of the neighbour.
 fn wait_for(hub: &Hub, what: &str, such: impl Fn(&Value) -> bool) -> Result<Value> {
@@ -68,7 +44,7 @@ fn is_over(shown: &Value) -> bool {
 #[test]
 fn one_route_too_many_ends_the_session_until_an_operator_resets_it() -> Result<()> {
     skip_if!(hub::missing(&[Daemon::Frr]));
-    let hub = Hub::up(&linnet("{ limit: 4 }"), &[(Daemon::Frr, &frr(5))])?;
+    let hub = Hub::with(&linnet("{ limit: 4 }"), &[frr(5)])?;
     let shown = wait_for(&hub, "end for too many routes", is_over)?;
     assert_eq!(shown["last_error"], "closed by us: more than 4 routes of ipv4-unicast", "{shown:#}");
     let at_frr = hub.spoke(1)?.vtysh_json("show bgp neighbors 10.1.1.0 json")?["10.1.1.0"].clone();
@@ -104,7 +80,7 @@ fn one_route_too_many_ends_the_session_until_an_operator_resets_it() -> Result<(
 fn with_a_restart_time_the_session_comes_back_by_itself() -> Result<()> {
     skip_if!(hub::missing(&[Daemon::Gobgp]));
     let limits = "{ limit: 2, action: restart, restart_after: 3 }";
-    let hub = Hub::up(&linnet(limits), &[(Daemon::Gobgp, GOBGP)])?;
+    let hub = Hub::with(&linnet(limits), &[Router::new(Daemon::Gobgp, 1)])?;
     let change = |verb: &str, n: u8| {
         hub.spoke(1)?.output(&["gobgp", "global", "rib", verb, &format!("10.244.{n}.0/24")])
     };
@@ -128,7 +104,7 @@ fn with_a_restart_time_the_session_comes_back_by_itself() -> Result<()> {
 fn a_limit_may_only_warn() -> Result<()> {
     skip_if!(hub::missing(&[Daemon::Frr]));
     let limits = "{ families: { ipv4-unicast: 2 }, action: warn }";
-    let hub = Hub::up(&linnet(limits), &[(Daemon::Frr, &frr(3))])?;
+    let hub = Hub::with(&linnet(limits), &[frr(3)])?;
     let shown = wait_for(&hub, "routes", |shown| {
         family(shown, "ipv4-unicast")["accepted"] == 3
             && family(shown, "ipv4-unicast")["max_prefix_state"] == "exceeded"

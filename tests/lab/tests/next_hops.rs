@@ -5,51 +5,19 @@
 mod hub;
 
 use anyhow::{Result, ensure};
-use hub::{BOUND, Hub};
-use lab::{Daemon, skip_if, wait_until};
-
-/// FRR in AS 65001, with a route.
-const FRR: &str = "router bgp 65001
- bgp router-id 10.1.1.1
- no bgp network import-check
- no bgp ebgp-requires-policy
- neighbor 10.1.1.0 remote-as 65000
- neighbor 10.1.1.0 timers connect 1
- address-family ipv4 unicast
-  network 10.244.1.0/24
- exit-address-family
-";
-
-fn bird(asn: u32) -> String {
-    format!(
-        "router id 10.1.2.1;
-protocol device {{}}
-protocol bgp linnet {{
-  local as {asn}; neighbor 10.1.2.0 as 65000; connect retry time 1; connect delay time 1;
-  ipv4 {{ import all; export none; gateway recursive; }};
-}}
-"
-    )
-}
-
-/// linnetd between FRR and BIRD, with these settings for BIRD.
-fn linnet(asn: u32, settings: &str) -> String {
-    format!(
-        "bgp:
-  asn: 65000
-  router_id: 10.1.0.1
-  listen: {{ addresses: [\"0.0.0.0\"] }}
-  ebgp_default: accept
-  neighbors:
-    - {{ address: 10.1.1.1, remote_as: 65001, connect_retry: 1 }}
-    - {{ address: 10.1.2.1, remote_as: {asn}, connect_retry: 1{settings} }}
-"
-    )
-}
+use hub::{BOUND, Hub, linnet};
+use lab::{Daemon, Router, skip_if, wait_until};
 
 /// The next hop that BIRD hears of for FRR's route.
 fn next_hop_at_bird(asn: u32, settings: &str) -> Result<String> {
-    let hub = Hub::up(&linnet(asn, settings), &[(Daemon::Frr, FRR), (Daemon::Bird, &bird(asn))])?;
+    let frr = Router::new(Daemon::Frr, 1).asn(65001).announces(&["10.244.1.0/24"]);
+    let bird = Router::new(Daemon::Bird, 2).asn(asn).family("export none; gateway recursive;");
+    let neighbors = [
+        "address: 10.1.1.1, remote_as: 65001".to_owned(),
+        format!("address: 10.1.2.1, remote_as: {asn}{settings}"),
+    ];
+    let configuration = linnet(&["ebgp_default: accept"], &neighbors.each_ref().map(String::as_str));
+    let hub = Hub::with(&configuration, &[frr, bird])?;
     wait_until(BOUND, "FRR's route in BIRD", || {
         let shown = hub.spoke(2)?.birdc("show route 10.244.1.0/24 all")?;
         let next_hop = shown.lines().find_map(|line| line.trim().strip_prefix("BGP.next_hop: "));

@@ -6,50 +6,22 @@ mod hub;
 
 use anyhow::{Result, ensure};
 use hub::{BOUND, Hub};
-use lab::{Daemon, Node, skip_if, wait_until};
+use lab::{Daemon, Node, Router, skip_if, wait_until};
 use serde_json::Value;
 
 /// FRR in `asn`, with linnetd in `linnet`; it has one route.
-fn frr(asn: u32, linnet: u32, lines: &str) -> String {
-    format!(
-        "router bgp {asn}
- bgp router-id 10.1.1.1
- no bgp network import-check
- no bgp ebgp-requires-policy
- neighbor 10.1.1.0 remote-as {linnet}
- neighbor 10.1.1.0 timers connect 1
- address-family ipv4 unicast
-  network 10.244.1.0/24
-{lines} exit-address-family
-"
-    )
+fn frr(asn: u32, linnet: u32) -> Router {
+    Router::new(Daemon::Frr, 1).asn(asn).remote_as(linnet).announces(&["10.244.1.0/24"])
 }
 
 /// BIRD in `asn`, on the second link, with linnetd in `linnet`; it has one route.
-fn bird(asn: u32, linnet: u32, lines: &str) -> String {
-    format!(
-        "router id 10.1.2.1;
-protocol device {{}}
-protocol static {{ ipv4; route 10.244.2.0/24 blackhole; }}
-protocol bgp linnet {{
-  local as {asn}; neighbor 10.1.2.0 as {linnet}; connect delay time 1; connect retry time 1;
-  {lines} ipv4 {{ import all; export all; }};
-}}
-"
-    )
+fn bird(asn: u32, linnet: u32) -> Router {
+    Router::new(Daemon::Bird, 2).asn(asn).remote_as(linnet).announces(&["10.244.2.0/24"])
 }
 
 fn linnet(bgp: &str, first: &str, second: &str) -> String {
-    format!(
-        "bgp:
-  asn: 65000
-  router_id: 10.1.0.1
-  listen: {{ addresses: [\"0.0.0.0\"] }}
-{bgp}  neighbors:
-    - {{ address: 10.1.1.1, connect_retry: 1, {first} }}
-    - {{ address: 10.1.2.1, connect_retry: 1, {second} }}
-"
-    )
+    let neighbors = [format!("address: 10.1.1.1, {first}"), format!("address: 10.1.2.1, {second}")];
+    hub::linnet(&[bgp], &neighbors.each_ref().map(String::as_str))
 }
 
 /// The path that FRR has to a prefix.
@@ -86,9 +58,9 @@ fn another_as_is_in_the_paths_as_the_neighbor_is_told() -> Result<()> {
         ("{ asn: 65010, no_prepend: true, replace_as: true }", "65010 65002", "65000 65001"),
     ] {
         let first = format!("remote_as: 65001, local_as: {local_as}");
-        let hub = Hub::up(
-            &linnet("  ebgp_default: accept\n", &first, "remote_as: 65002"),
-            &[(Daemon::Frr, &frr(65001, 65010, "")), (Daemon::Bird, &bird(65002, 65000, ""))],
+        let hub = Hub::with(
+            &linnet("ebgp_default: accept", &first, "remote_as: 65002"),
+            &[frr(65001, 65010), bird(65002, 65000)],
         )?;
         let shown = hub.wait_for_session("10.1.1.1", "session", |_| true)?;
         assert_eq!((&shown["local_as"], &shown["remote_as"]), (&65010.into(), &65001.into()), "{shown:#}");
@@ -108,17 +80,14 @@ fn clients_are_reflected_to_as_configured() -> Result<()> {
     skip_if!(hub::missing(&[Daemon::Frr, Daemon::Bird]));
     let client = "remote_as: internal, route_reflector_client: true";
     let other = "remote_as: internal";
-    let apart = "  client_to_client_reflection: false\n";
+    let apart = "client_to_client_reflection: false";
     for (what, bgp, first, second, passes) in [
         ("two clients", "", client, client, true),
         ("two clients that speak with each other", apart, client, client, false),
         ("a client and another", apart, client, other, true),
         ("two others", "", other, other, false),
     ] {
-        let hub = Hub::up(
-            &linnet(bgp, first, second),
-            &[(Daemon::Frr, &frr(65000, 65000, "")), (Daemon::Bird, &bird(65000, 65000, ""))],
-        )?;
+        let hub = Hub::with(&linnet(bgp, first, second), &[frr(65000, 65000), bird(65000, 65000)])?;
         for address in ["10.1.1.1", "10.1.2.1"] {
             hub.wait_for_session(address, "everything sent and received", |shown| {
                 let family = hub::family(shown, "ipv4-unicast");
@@ -145,12 +114,9 @@ fn clients_are_reflected_to_as_configured() -> Result<()> {
 #[test]
 fn what_others_reflect_is_taken_and_not_passed_on() -> Result<()> {
     skip_if!(hub::missing(&[Daemon::Frr, Daemon::Bird]));
-    let hub = Hub::up(
+    let hub = Hub::with(
         &linnet("", "remote_as: 65000", "remote_as: 65000"),
-        &[
-            (Daemon::Frr, &frr(65000, 65000, "  neighbor 10.1.1.0 route-reflector-client\n")),
-            (Daemon::Bird, &bird(65000, 65000, "rr client;")),
-        ],
+        &[frr(65000, 65000).reflects(), bird(65000, 65000).reflects()],
     )?;
     for address in ["10.1.1.1", "10.1.2.1"] {
         hub.wait_for_session(address, "its route", |shown| {

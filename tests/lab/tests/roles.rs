@@ -9,41 +9,25 @@ use serde_json::{Value, json};
 
 /// linnetd in AS 65000 between BIRD in AS 65001 and BIRD in AS 65002, each with these settings.
 fn linnet(first: &str, second: &str) -> String {
-    format!(
-        "bgp:
-  asn: 65000
-  router_id: 10.1.0.1
-  ebgp_default: accept
-  listen: {{ addresses: [\"0.0.0.0\"] }}
-  neighbors:
-    - {{ address: 10.1.1.1, remote_as: 65001, families: [ipv4-unicast], connect_retry: 1{first} }}
-    - {{ address: 10.1.2.1, remote_as: 65002, families: [ipv4-unicast], connect_retry: 1{second} }}
-"
-    )
+    let neighbors = [
+        format!("address: 10.1.1.1, remote_as: 65001{first}"),
+        format!("address: 10.1.2.1, remote_as: 65002{second}"),
+    ];
+    hub::linnet(&["ebgp_default: accept"], &neighbors.each_ref().map(String::as_str))
 }
 
 /// BIRD number `n` with a route of its own, these options of the session and this export filter.
-fn bird(n: u32, options: &str, export: &str) -> String {
-    format!(
-        "router id 10.1.{n}.1;
-protocol device {{}}
-protocol static {{ ipv4; route 10.244.{n}.0/24 blackhole; }}
-protocol bgp linnet {{
-  local as 6500{n};
-  neighbor 10.1.{n}.0 as 65000;
-  connect delay time 1; connect retry time 1; error wait time 1, 2;
-  {options}
-  ipv4 {{ import all; {export} }};
-}}
-"
-    )
+fn bird(n: u8, options: &str, export: &str) -> Router {
+    let route = format!("10.244.{n}.0/24");
+    let bird = Router::new(Daemon::Bird, n).asn(65000 + u32::from(n)).announces(&[&route]);
+    bird.session(options).family(export)
 }
 
 const ALL: &str = "export all;";
 
 fn up(settings: [&str; 2], options: [&str; 2], exports: [&str; 2]) -> Result<Hub> {
     let birds = [bird(1, options[0], exports[0]), bird(2, options[1], exports[1])];
-    Hub::up(&linnet(settings[0], settings[1]), &[(Daemon::Bird, &birds[0]), (Daemon::Bird, &birds[1])])
+    Hub::with(&linnet(settings[0], settings[1]), &birds)
 }
 
 fn accepted(shown: &Value) -> u64 {

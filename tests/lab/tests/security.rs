@@ -22,51 +22,9 @@ fn wait_for_drops(netns: &Netns, reason: &str) -> Result<()> {
     wait_until(BOUND, reason, || tcp::has_counted(netns, reason))
 }
 
-fn frr(key: &str) -> String {
-    let neighbor = |address: &str| {
-        format!(
-            " neighbor {address} remote-as 65000
- neighbor {address} password {key}
- neighbor {address} timers connect 1
-"
-        )
-    };
-    format!(
-        "router bgp 65001\n no bgp ebgp-requires-policy\n{}{}",
-        neighbor("10.1.1.0"),
-        neighbor("fd00:1::1")
-    )
-}
-
-fn bird(key: &str) -> String {
-    format!(
-        "router id 10.1.2.1;
-protocol device {{}}
-template bgp common {{ local as 65002; password \"{key}\"; connect delay time 1; connect retry time 1; }}
-protocol bgp four from common {{ neighbor 10.1.2.0 as 65000; ipv4 {{ import all; export all; }}; }}
-protocol bgp six from common {{ neighbor fd00:2::1 as 65000; ipv6 {{ import all; export all; }}; }}
-"
-    )
-}
-
-fn gobgp(key: &str) -> String {
-    let neighbor = |address: &str, family: &str| {
-        format!(
-            "[[neighbors]]
-[neighbors.config]
-neighbor-address = \"{address}\"
-peer-as = 65000
-auth-password = \"{key}\"
-[neighbors.timers.config]
-connect-retry = 1
-[[neighbors.afi-safis]]
-[neighbors.afi-safis.config]
-afi-safi-name = \"{family}\"
-"
-        )
-    };
-    let global = "[global.config]\nas = 65003\nrouter-id = \"10.1.3.1\"\n".to_owned();
-    global + &neighbor("10.1.3.0", "ipv4-unicast") + &neighbor("fd00:3::1", "ipv6-unicast")
+/// The spoke on link `number`, in an AS of its own: both families, each over its own transport, signed with this key.
+fn part(daemon: Daemon, number: u8, key: &str) -> Router {
+    Router::new(daemon, number).asn(65000 + u32::from(number)).both().password(key)
 }
 
 /// Sessions over both transports with everybody, each with a key of its own: in the file, in another file, of a group.
@@ -92,12 +50,9 @@ fn everybody_signs() -> Result<()> {
 "
     );
     // FRR is given another key first.
-    let spokes = [
-        (Daemon::Frr, &*frr("another")),
-        (Daemon::Bird, &bird(bird_key)),
-        (Daemon::Gobgp, &gobgp(gobgp_key)),
-    ];
-    let mut hub = Hub::laid(&configuration, &spokes)?;
+    let parts =
+        [part(Daemon::Frr, 1, "another"), part(Daemon::Bird, 2, bird_key), part(Daemon::Gobgp, 3, gobgp_key)];
+    let mut hub = Hub::of(&configuration, &parts)?;
     hub.linnet.netns().run(|| std::fs::write("/run/bird.key", format!("{bird_key}\n")))??;
     hub.linnet.start_daemon()?;
     hub.spokes.iter_mut().try_for_each(Node::start_daemon)?;
@@ -161,7 +116,10 @@ fn keys_change_while_sessions_go_on() -> Result<()> {
 ",
     );
     let far = linnet("10.1.1.1", "    - { address: 10.1.1.0, peer_group: all, password_file: /run/key }\n");
-    let mut hub = Hub::laid(&near, &[(Daemon::Linnet, &far), (Daemon::Bird, &bird("of-bird"))])?;
+    let mut hub = Hub::laid(
+        &near,
+        &[(Daemon::Linnet, &far), (Daemon::Bird, &part(Daemon::Bird, 2, "of-bird").configuration())],
+    )?;
     let set_key = |node: &Node, key: &str| node.sh(&format!("umask 077; echo {key} > /run/key"));
     set_key(&hub.linnet, "old")?;
     set_key(hub.spoke(1)?, "old")?;
@@ -311,10 +269,7 @@ fn neighbours_on_the_link_prove_it() -> Result<()> {
     - { address: 10.1.2.1, peer_group: near }
     - { address: 10.1.3.1, peer_group: near }
 ";
-    let bird = bird("")
-        .replace("password \"\";", "ttl security on;")
-        .replace("10.1.2.", "10.1.1.")
-        .replace("fd00:2", "fd00:1");
+    let bird = Router::new(Daemon::Bird, 1).asn(65002).both().session("ttl security on;").configuration();
     let gobgp = Router::new(Daemon::Gobgp, 2).asn(65003);
     let gobgp =
         gobgp.session("[neighbors.ttl-security.config]\nenabled = true\nttl-min = 255").configuration();

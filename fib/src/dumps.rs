@@ -1,4 +1,4 @@
-//! Looking at everything: at the start, after an overrun, and at one bridge when it comes (back) up.
+//! Looking at everything: at the start, after an overrun, and at a part of it whenever that is in doubt.
 //!
 //! The kernel walks its tables by position. A row that goes away behind the walk makes it skip one that is
 //! there, so a dump during which rows went away is repeated before anything is concluded from what it did not
@@ -7,8 +7,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use crate::op::{Dump, OpId, Table};
-use crate::row::IfIndex;
+use crate::op::OpId;
 
 /// Between the starts of two looks at everything: what is overrun again and again must get time to drain.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -16,16 +15,13 @@ const PAUSE: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(60);
 /// A disturbed dump is repeated so often; then it counts, since some tables never hold still.
 const TRIES: u8 = 3;
-/// With more bridges to look at, one look at everything is cheaper.
-const MANY: usize = 24;
-
-const ROWS: [Table; 3] = [Table::Fdb, Table::Neighbors4, Table::Neighbors6];
-
-/// The dumps to come and the one that runs.
+/// The dumps to come and the one that runs. `D` says what to dump.
 #[derive(Debug)]
-pub(super) struct Dumps {
-    waiting: VecDeque<Dump>,
-    running: Option<Running>,
+pub(crate) struct Dumps<D> {
+    /// A look at everything, in this order.
+    everything: Vec<D>,
+    waiting: VecDeque<D>,
+    running: Option<Running<D>>,
     not_before: Option<Instant>,
     /// When the last look at everything began.
     last: Option<Instant>,
@@ -36,9 +32,9 @@ pub(super) struct Dumps {
 }
 
 #[derive(Debug)]
-struct Running {
+struct Running<D> {
     id: OpId,
-    dump: Dump,
+    dump: D,
     since: Instant,
     /// Rows went away meanwhile.
     disturbed: bool,
@@ -48,18 +44,20 @@ struct Running {
 
 /// What a dump's end means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ended {
+pub(crate) enum Ended<D> {
     /// Nothing: it is not the one that runs, or it is repeated.
     Nothing,
     /// What it did not show is not there.
-    Complete(Dump),
+    Complete(D),
 }
 
-impl Dumps {
+impl<D: Copy + PartialEq> Dumps<D> {
     /// A look at everything is the first thing to do.
-    pub(super) fn new() -> Dumps {
+    pub(crate) fn new(everything: impl IntoIterator<Item = D>) -> Dumps<D> {
+        let everything: Vec<D> = everything.into_iter().collect();
         Dumps {
-            waiting: everything(),
+            waiting: everything.iter().copied().collect(),
+            everything,
             running: None,
             not_before: None,
             last: None,
@@ -69,8 +67,8 @@ impl Dumps {
     }
 
     /// News was lost: look at everything again.
-    pub(super) fn look_at_everything(&mut self, now: Instant) {
-        self.waiting = everything();
+    pub(crate) fn look_at_everything(&mut self, now: Instant) {
+        self.waiting = self.everything.iter().copied().collect();
         self.full = true;
         self.not_before = self.last.map(|last| last + PAUSE).filter(|due| *due > now);
         if let Some(running) = &mut self.running {
@@ -78,38 +76,39 @@ impl Dumps {
         }
     }
 
-    /// Looks at one bridge, its ports and its neighbours.
-    pub(super) fn look_at(&mut self, bridge: IfIndex) {
-        if self.will_look_at(bridge) {
-            return;
-        }
-        if self.waiting.len() >= MANY {
-            self.waiting.retain(|dump| dump.bridge.is_none());
-            self.waiting.extend(ROWS.map(|table| Dump { table, bridge: None }));
-        } else {
-            self.waiting.extend(ROWS.map(|table| Dump { table, bridge: Some(bridge) }));
-        }
+    /// Looks at these, too.
+    pub(crate) fn look_at(&mut self, parts: impl IntoIterator<Item = D>) {
+        self.waiting.extend(parts);
     }
 
-    /// Whether a look at this bridge is still to begin.
-    pub(super) fn will_look_at(&self, bridge: IfIndex) -> bool {
-        let covers = |dump: &Dump| dump.table == Table::Fdb && dump.bridge.is_none_or(|only| only == bridge);
-        self.waiting.iter().any(covers)
+    /// Everything is this from now on.
+    pub(crate) fn set_everything(&mut self, everything: impl IntoIterator<Item = D>) {
+        self.everything = everything.into_iter().collect();
+    }
+
+    /// What is still to be looked at.
+    pub(crate) fn waiting(&self) -> impl ExactSizeIterator<Item = &D> {
+        self.waiting.iter()
+    }
+
+    /// Does without those looks that are not `needed`.
+    pub(crate) fn retain(&mut self, needed: impl FnMut(&D) -> bool) {
+        self.waiting.retain(needed);
     }
 
     /// News was lost, and everything is looked at because of it (or for the first time).
-    pub(super) fn is_lossy(&self) -> bool {
+    pub(crate) fn is_lossy(&self) -> bool {
         self.full
     }
 
     /// Nothing to look at: rows may be written.
-    pub(super) fn is_idle(&self) -> bool {
+    pub(crate) fn is_idle(&self) -> bool {
         self.waiting.is_empty() && self.running.is_none()
     }
 
     /// The dump to start now. Ordinary ones wait until no op is in flight, so that our own deletions do not
     /// disturb them; after an overrun answers may be lost and there is nothing to wait for.
-    pub(super) fn next(&mut self, now: Instant, quiet: bool) -> Option<Dump> {
+    pub(crate) fn next(&mut self, now: Instant, quiet: bool) -> Option<D> {
         self.give_up(now);
         let due = self.not_before.is_none_or(|due| due <= now);
         let free = self.running.is_none() && due && (quiet || self.full);
@@ -117,23 +116,23 @@ impl Dumps {
     }
 
     /// Notes that the dump `next` gave has started.
-    pub(super) fn started(&mut self, now: Instant, id: OpId) {
+    pub(crate) fn started(&mut self, now: Instant, id: OpId) {
         let Some(dump) = self.waiting.pop_front() else { return };
-        if dump.table == Table::Links {
+        if self.everything.first() == Some(&dump) {
             self.last = Some(now);
         }
         self.running = Some(Running { id, dump, since: now, disturbed: false, void: false });
     }
 
     /// A row went away.
-    pub(super) fn disturb(&mut self) {
+    pub(crate) fn disturb(&mut self) {
         if let Some(running) = &mut self.running {
             running.disturbed = true;
         }
     }
 
     /// Takes the end of a dump.
-    pub(super) fn ended(&mut self, id: OpId, intact: bool) -> Ended {
+    pub(crate) fn ended(&mut self, id: OpId, intact: bool) -> Ended<D> {
         let Some(running) = self.running.take_if(|running| running.id == id) else { return Ended::Nothing };
         if running.void {
             return Ended::Nothing;
@@ -148,7 +147,7 @@ impl Dumps {
     }
 
     /// The kernel refused the dump, or its end was lost.
-    pub(super) fn failed(&mut self, now: Instant) {
+    pub(crate) fn failed(&mut self, now: Instant) {
         if let Some(running) = self.running.take().filter(|running| !running.void) {
             self.waiting.push_front(running.dump);
             self.not_before = Some(now + PAUSE);
@@ -156,13 +155,13 @@ impl Dumps {
     }
 
     /// Whether a look at everything has just become complete. Says so once.
-    pub(super) fn take_synced(&mut self) -> bool {
+    pub(crate) fn take_synced(&mut self) -> bool {
         let synced = self.full && self.is_idle();
         self.full &= !synced;
         synced
     }
 
-    pub(super) fn next_due(&self) -> Option<Instant> {
+    pub(crate) fn next_due(&self) -> Option<Instant> {
         let lost = self.running.as_ref().map(|running| running.since + LONGEST);
         let waits = self.not_before.filter(|_| self.running.is_none() && !self.waiting.is_empty());
         lost.or(waits)
@@ -178,23 +177,19 @@ impl Dumps {
     }
 }
 
-fn everything() -> VecDeque<Dump> {
-    [Table::Links].into_iter().chain(ROWS).map(|table| Dump { table, bridge: None }).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn run(dumps: &mut Dumps, now: Instant, id: u32) -> Option<Dump> {
+    fn run(dumps: &mut Dumps<char>, now: Instant, id: u32) -> Option<char> {
         let dump = dumps.next(now, true)?;
         dumps.started(now, OpId(id));
         Some(dump)
     }
 
-    fn synced(now: Instant) -> Dumps {
-        let mut dumps = Dumps::new();
-        for id in 0..4 {
+    fn synced(now: Instant) -> Dumps<char> {
+        let mut dumps = Dumps::new("abc".chars());
+        for id in 0..3 {
             let dump = run(&mut dumps, now, id).unwrap();
             assert!(!dumps.take_synced());
             assert_eq!(dumps.ended(OpId(id), true), Ended::Complete(dump));
@@ -208,7 +203,7 @@ mod tests {
     fn a_disturbed_dump_is_repeated_but_not_for_ever() {
         let now = Instant::now();
         let mut dumps = synced(now);
-        dumps.look_at(IfIndex(7));
+        dumps.look_at(['b']);
         for id in 10..10 + u32::from(TRIES) {
             assert!(run(&mut dumps, now, id).is_some());
             dumps.disturb();
@@ -223,33 +218,25 @@ mod tests {
     fn an_overrun_voids_the_dump_and_starts_over_after_a_pause() {
         let now = Instant::now();
         let mut dumps = synced(now);
-        dumps.look_at(IfIndex(7));
+        dumps.look_at(['b']);
         assert!(run(&mut dumps, now, 10).is_some());
         dumps.look_at_everything(now);
         assert_eq!(dumps.ended(OpId(10), true), Ended::Nothing);
         assert_eq!(run(&mut dumps, now, 11), None);
         assert_eq!(dumps.next_due(), Some(now + PAUSE));
-        assert_eq!(run(&mut dumps, now + PAUSE, 11).map(|dump| dump.table), Some(Table::Links));
-    }
-
-    #[test]
-    fn many_bridges_are_looked_at_in_one_go() {
-        let mut dumps = synced(Instant::now());
-        (0..100).for_each(|bridge| dumps.look_at(IfIndex(bridge)));
-        assert!(dumps.waiting.len() <= MANY + ROWS.len());
-        assert!((0..100).all(|bridge| dumps.will_look_at(IfIndex(bridge))));
+        assert_eq!(run(&mut dumps, now + PAUSE, 11), Some('a'));
     }
 
     #[test]
     fn a_dump_without_an_end_is_given_up_and_everything_looked_at() {
         let now = Instant::now();
         let mut dumps = synced(now);
-        dumps.look_at(IfIndex(7));
+        dumps.look_at(['b']);
         assert!(run(&mut dumps, now, 10).is_some());
         assert_eq!(run(&mut dumps, now, 11), None);
         assert_eq!(dumps.next_due(), Some(now + LONGEST));
         assert_eq!(run(&mut dumps, now + LONGEST, 11), None);
         let later = now + LONGEST + PAUSE;
-        assert_eq!(dumps.next(later, false), Some(Dump { table: Table::Links, bridge: None }));
+        assert_eq!(dumps.next(later, false), Some('a'));
     }
 }

@@ -5,9 +5,9 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::hash::Hash;
 use std::time::{Duration, Instant};
 
-use evpn::dataplane::WantedKey;
 use hashbrown::HashMap;
 
 use crate::op::Fault;
@@ -22,7 +22,7 @@ const REPAIRS: u8 = 4;
 const WHILE: Duration = Duration::from_secs(10);
 
 /// How long to wait after so many failures.
-pub(super) fn backoff(attempts: u8) -> Duration {
+pub(crate) fn backoff(attempts: u8) -> Duration {
     let doublings = u32::from(attempts.saturating_sub(1)).min(16);
     FIRST.saturating_mul(1 << doublings).min(LONGEST)
 }
@@ -35,25 +35,36 @@ struct Trouble {
 }
 
 /// The keys in trouble, and the times at which they are looked at again.
-#[derive(Debug, Default)]
-pub(super) struct Retries {
-    troubles: HashMap<WantedKey, Trouble>,
+#[derive(Debug)]
+pub(crate) struct Retries<K> {
+    troubles: HashMap<K, Trouble>,
     /// Also holds times that are no longer those of a trouble: such are skipped when they come.
-    times: BinaryHeap<Reverse<(Instant, WantedKey)>>,
+    times: BinaryHeap<Reverse<(Instant, K)>>,
     /// How often each key was put right since `while_ends` was set.
-    repairs: HashMap<WantedKey, u8>,
+    repairs: HashMap<K, u8>,
     while_ends: Option<Instant>,
 }
 
-impl Retries {
+impl<K> Default for Retries<K> {
+    fn default() -> Self {
+        Retries {
+            troubles: HashMap::default(),
+            times: BinaryHeap::default(),
+            repairs: HashMap::default(),
+            while_ends: None,
+        }
+    }
+}
+
+impl<K: Copy + Ord + Hash> Retries<K> {
     /// Notes a refusal.
-    pub(super) fn refused(&mut self, now: Instant, key: WantedKey, fault: Fault) {
+    pub(crate) fn refused(&mut self, now: Instant, key: K, fault: Fault) {
         let attempts = self.troubles.get(&key).map_or(1, |trouble| trouble.attempts.saturating_add(1));
         self.hold(key, Trouble { attempts, due: now + backoff(attempts), fault });
     }
 
     /// Notes that something else spoilt what was right. From then on the key may have to wait.
-    pub(super) fn spoilt(&mut self, now: Instant, key: WantedKey) {
+    pub(crate) fn spoilt(&mut self, now: Instant, key: K) {
         let ends = *self.while_ends.get_or_insert(now + WHILE);
         let repairs = self.repairs.entry(key).or_default();
         *repairs = repairs.saturating_add(1);
@@ -63,7 +74,7 @@ impl Retries {
         }
     }
 
-    fn hold(&mut self, key: WantedKey, trouble: Trouble) {
+    fn hold(&mut self, key: K, trouble: Trouble) {
         if self.troubles.get(&key).is_none_or(|old| old.due != trouble.due) {
             self.times.push(Reverse((trouble.due, key)));
         }
@@ -71,24 +82,24 @@ impl Retries {
     }
 
     /// Forgets a key's trouble: it is right, or something else is wanted.
-    pub(super) fn clear(&mut self, key: &WantedKey) {
+    pub(crate) fn clear(&mut self, key: &K) {
         if !self.troubles.is_empty() {
             self.troubles.remove(key);
         }
     }
 
     /// Whether a key has to wait.
-    pub(super) fn holds(&self, now: Instant, key: &WantedKey) -> bool {
+    pub(crate) fn holds(&self, now: Instant, key: &K) -> bool {
         !self.troubles.is_empty() && self.troubles.get(key).is_some_and(|trouble| now < trouble.due)
     }
 
     /// Why a key is in trouble.
-    pub(super) fn reason(&self, key: &WantedKey) -> Option<String> {
+    pub(crate) fn reason(&self, key: &K) -> Option<String> {
         self.troubles.get(key).map(|trouble| trouble.fault.to_string())
     }
 
     /// A key whose time has come. To be called until it is `None`.
-    pub(super) fn pop_due(&mut self, now: Instant) -> Option<WantedKey> {
+    pub(crate) fn pop_due(&mut self, now: Instant) -> Option<K> {
         if self.while_ends.is_some_and(|ends| ends <= now) {
             self.while_ends = None;
             self.repairs.clear();
@@ -102,7 +113,7 @@ impl Retries {
         None
     }
 
-    pub(super) fn next_due(&self) -> Option<Instant> {
+    pub(crate) fn next_due(&self) -> Option<Instant> {
         let retry = self.times.peek().map(|time| time.0.0);
         retry.into_iter().chain(self.while_ends).min()
     }
@@ -111,10 +122,9 @@ impl Retries {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bgp::types::{Mac, Vni};
 
-    fn key() -> WantedKey {
-        WantedKey::Mac { vni: Vni::default(), mac: Mac([2, 0, 0, 0, 0, 1]) }
+    fn key() -> u8 {
+        1
     }
 
     #[test]

@@ -1,0 +1,119 @@
+//! Looking at the kernel: what is dumped, and what follows from what a dump did not show.
+
+use std::time::{Duration, Instant};
+
+use super::Routes;
+use super::entry::Mark;
+use super::event::{RouteAction, RouteDump, RouteOp};
+use super::settle::Flight;
+use super::table::is_of;
+use crate::dumps::Ended;
+use crate::op::OpId;
+
+/// Between two looks at what is in doubt: on a node where devices come and go all the time each would cause one.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Devices come first, for routes lead nowhere without.
+pub(super) fn everything<'a>(tables: impl Iterator<Item = &'a u32>) -> impl Iterator<Item = RouteDump> {
+    [RouteDump::Devices, RouteDump::Addresses].into_iter().chain(tables.copied().flat_map(of_table))
+}
+
+/// A table's routes of both families.
+pub(super) fn of_table(table: u32) -> [RouteDump; 2] {
+    [true, false].map(|ipv4| RouteDump::Routes { ipv4, table })
+}
+
+impl Routes {
+    /// Looks at everything the kernel has once more, as after an overrun. While that lasts no route is written.
+    pub fn resync(&mut self, now: Instant) {
+        self.dumps.look_at_everything(now);
+    }
+
+    pub(super) fn overrun(&mut self, now: Instant) {
+        self.counters.overruns += 1;
+        self.resync(now);
+    }
+
+    /// Looks at the routes once there is nothing else to do, if something of them was worked out and not seen.
+    pub(super) fn look_at_doubtful(&mut self, now: Instant) {
+        let is_due = self.look_due.is_none_or(|due| due <= now);
+        if self.doubtful && is_due && self.flights.is_empty() {
+            self.doubtful = false;
+            self.look_due = Some(now + PAUSE);
+            self.dumps.look_at(self.tables.keys().copied().flat_map(of_table));
+        }
+    }
+
+    pub(super) fn next_dump(&mut self, now: Instant) -> Option<RouteOp> {
+        let dump = self.dumps.next(now, self.flights.is_empty())?;
+        self.counters.dumps += 1;
+        let id = self.flights.launch(Flight::Dump);
+        self.dumps.started(now, id);
+        match dump {
+            RouteDump::Devices => self.devices.begin_devices(),
+            RouteDump::Addresses => self.devices.begin_addresses(),
+            RouteDump::Routes { ipv4, table } => self.begin_routes(ipv4, table),
+        }
+        Some(RouteOp { id, action: RouteAction::Dump(dump) })
+    }
+
+    fn begin_routes(&mut self, ipv4: bool, table: u32) {
+        self.tables.get_mut(&table).into_iter().for_each(|table| table.begin_dump(ipv4));
+        if table != self.config.table {
+            return;
+        }
+        for place in 0..self.entries.end() {
+            let entry = self.entries.get_mut(place).filter(|entry| is_of(&entry.prefix, ipv4));
+            entry.into_iter().for_each(|entry| entry.set(Mark::Fresh, false));
+        }
+        let strays = self.strays.iter_mut().filter(|(key, _)| is_of(&key.prefix, ipv4));
+        strays.for_each(|(_, fresh)| *fresh = false);
+    }
+
+    pub(super) fn dump_ended(&mut self, now: Instant, id: OpId, intact: bool) {
+        let ended = self.dumps.ended(id, intact);
+        self.land(now, id);
+        match ended {
+            Ended::Nothing => {}
+            Ended::Complete(RouteDump::Devices) => {
+                self.devices.missed_devices().into_iter().for_each(|index| self.device_gone(index));
+            }
+            Ended::Complete(RouteDump::Addresses) => {
+                let missed = self.devices.missed_addresses();
+                missed.into_iter().for_each(|(index, address)| self.address_gone(index, address));
+            }
+            Ended::Complete(RouteDump::Routes { ipv4, table }) => self.end_routes(ipv4, table),
+        }
+        if self.dumps.take_synced() {
+            self.synced = true;
+            self.doubtful = false;
+            self.next_hops.all_changed();
+            self.entries.iter_from(0).for_each(|(_, entry)| self.feed.push(entry.prefix));
+        }
+    }
+
+    /// What a dump did not show is gone.
+    fn end_routes(&mut self, ipv4: bool, table: u32) {
+        let gone = self.tables.get_mut(&table).map(|table| table.end_dump(ipv4)).unwrap_or_default();
+        gone.into_iter().for_each(|prefix| self.route_changed(table, prefix));
+        if table != self.config.table {
+            return;
+        }
+        for place in 0..self.entries.end() {
+            let Some(entry) = self.entries.get_mut(place).filter(|entry| is_of(&entry.prefix, ipv4)) else {
+                continue;
+            };
+            if entry.is(Mark::Doubt) {
+                entry.set(Mark::Doubt, false);
+                self.feed.push(entry.prefix);
+            }
+            if entry.seen.is_some() && !entry.is(Mark::Fresh) {
+                entry.seen = None;
+                self.feed.push(entry.prefix);
+                self.mark_dirty(place);
+                self.tidy(place);
+            }
+        }
+        self.strays.retain(|key, fresh| *fresh || !is_of(&key.prefix, ipv4));
+    }
+}

@@ -1,8 +1,6 @@
 //! containerlab/native-mesh: pods of linnet's and BIRD's nodes speak with no encapsulation. On the live nodes then the
 //! way of peering changes, and BIRD gives way to linnetd, while pods ping each other.
 
-#![expect(clippy::indexing_slicing, reason = "JSON values index to null")]
-
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::time::Duration;

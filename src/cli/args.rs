@@ -190,6 +190,11 @@ pub enum ConfigCommand {
     Diff,
     /// Have linnetd read its file again; with a fault in it nothing changes
     Reload,
+    /// A configuration made from BIRD's; needs no linnetd. What has no counterpart is named, and the exit code is 1
+    FromBird {
+        /// BIRD's file; those that it includes are read, too
+        file: PathBuf,
+    },
 }
 
 /// Arguments of `rib`.

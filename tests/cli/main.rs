@@ -58,7 +58,18 @@ fn bfd() {
 
 #[test]
 fn config() {
-    golden("config", &["config diff", "config diff -o jsonl", "config reload", "config check /no/such/file"]);
+    golden(
+        "config",
+        &[
+            "config diff",
+            "config diff -o jsonl",
+            "config reload",
+            "config check /no/such/file",
+            "config from-bird /no/such/file",
+            "config from-bird tests/from-bird/peers.cfg",
+            "config from-bird",
+        ],
+    );
 }
 
 #[test]

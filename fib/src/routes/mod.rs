@@ -46,6 +46,7 @@ mod event;
 #[cfg(any(test, feature = "fake"))]
 pub mod fake;
 mod found;
+mod judge;
 mod looks;
 mod next_hops;
 mod settle;

@@ -1,8 +1,6 @@
 //! containerlab/native-tor: pods of linnet and BIRD nodes reach each other through a switch that runs FRR, with nothing
 //! around their packets.
 
-#![expect(clippy::indexing_slicing, reason = "JSON values index to null")]
-
 mod fabric;
 
 use std::net::{IpAddr, Ipv4Addr};

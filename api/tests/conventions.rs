@@ -6,7 +6,7 @@ use prost_types::source_code_info::Location;
 use prost_types::{DescriptorProto, FileDescriptorProto};
 
 const FILES: [&str; 9] =
-    ["rib", "neighbors", "policies", "bfd", "evpn", "fib", "native", "system", "monitor"];
+    ["rib", "neighbors", "policies", "bfd", "evpn", "fib", "native", "configuration", "system", "monitor"];
 
 // Field numbers within descriptor.proto, of which a location's path is made.
 const MESSAGE: i32 = 4;

@@ -5,11 +5,13 @@
 //! - [`peer`]: what is done for one neighbour: its session and its connections.
 //! - [`unnumbered`]: who is at the other end of a link.
 //! - [`daemon`]: the tasks and sockets around it.
+//! - [`from_bird`]: from BIRD's configuration to linnet's.
 //! - [`cli`]: the `linnet` command.
 
 pub mod cli;
 pub mod config;
 pub mod core;
 pub mod daemon;
+pub mod from_bird;
 pub mod peer;
 pub mod unnumbered;

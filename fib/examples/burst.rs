@@ -8,6 +8,9 @@
 //!   cargo run --profile bench -p linnet-fib --example burst -- 100000'
 //! ```
 
+#[path = "shared/cpu.rs"]
+mod cpu;
+
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Instant;
 
@@ -16,6 +19,8 @@ use evpn::dataplane::{Observation, WantedKey, WantedValue};
 use fib::netlink::Kernel;
 use fib::{CREDIT, Fib, FibConfig, KernelEvent, Op};
 use tokio::sync::mpsc;
+
+use cpu::{cpu, used};
 
 struct Daemon {
     fib: Fib,
@@ -56,28 +61,6 @@ fn hosts(count: u32, neighbors: bool) -> impl Iterator<Item = (WantedKey, Wanted
         let binding = (WantedKey::Neighbor { vni, ip }, WantedValue::Neighbor { mac, router: false });
         [Some(remote), neighbors.then_some(binding)].into_iter().flatten()
     })
-}
-
-/// The CPU time of each thread, in ticks of 10 ms: its name, in the process, in the kernel.
-fn cpu() -> Vec<(String, u64, u64)> {
-    let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
-    let stats = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("stat")).ok());
-    let thread = |stat: String| {
-        let (name, rest) = stat.split_once(") ")?;
-        let mut ticks = rest.split(' ').skip(11).filter_map(|word| word.parse().ok());
-        Some((name.split_once('(')?.1.to_owned(), ticks.next()?, ticks.next()?))
-    };
-    stats.filter_map(thread).collect()
-}
-
-/// What each thread that did anything has used since `before`.
-fn used(before: &[(String, u64, u64)]) -> String {
-    let since = cpu().into_iter().map(|(name, user, system)| {
-        let old = before.iter().find(|old| old.0 == name).map_or((0, 0), |old| (old.1, old.2));
-        (name, (user - old.0) * 10, (system - old.1) * 10)
-    });
-    let busy = since.filter(|(_, user, system)| user + system > 0);
-    busy.map(|(name, user, system)| format!("{name} {user}+{system} ms")).collect::<Vec<_>>().join(", ")
 }
 
 async fn measure(

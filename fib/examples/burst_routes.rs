@@ -7,6 +7,9 @@
 //!   cargo run --profile bench -p linnet-fib --example burst_routes -- 100000'
 //! ```
 
+#[path = "shared/cpu.rs"]
+mod cpu;
+
 use std::error::Error;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Instant;
@@ -18,6 +21,8 @@ use ipnet::IpNet;
 use netlink_sys::protocols::NETLINK_ROUTE;
 use netlink_sys::{Socket, SocketAddr};
 use tokio::sync::mpsc;
+
+use cpu::{cpu, used};
 
 struct Daemon {
     routes: Routes,
@@ -61,7 +66,7 @@ fn peak() -> String {
     format!("peak {:.1} MiB", kib as f64 / 1024.0)
 }
 
-/// The same with nothing but messages made beforehand, in sends of 64 KiB of which each asks for one answer.
+/// The same with nothing but messages made beforehand, in sends of 64 KiB without an answer.
 fn bare(count: u32, device: u32) -> Result<(), Box<dyn Error>> {
     let mut socket = Socket::new(NETLINK_ROUTE)?;
     socket.bind_auto()?;
@@ -99,19 +104,18 @@ fn bare(count: u32, device: u32) -> Result<(), Box<dyn Error>> {
             if is_full {
                 runs.push(Vec::new());
             }
-            let ack = 0;
             let Some(run) = runs.last_mut() else { continue };
             run.extend((16 + body.len() as u32).to_ne_bytes());
             run.extend(kind.to_ne_bytes());
-            run.extend((flags | ack).to_ne_bytes());
+            run.extend(flags.to_ne_bytes());
             run.extend([0; 8]);
             run.extend(body);
         }
-        let start = Instant::now();
+        let (start, before) = (Instant::now(), cpu());
         for run in &runs {
             socket.send(run, 0)?;
         }
-        println!("bare netlink, {what}: {:?}", start.elapsed());
+        println!("bare netlink, {what}: {:?}, CPU {}", start.elapsed(), used(&before));
     }
     Ok(())
 }
@@ -122,12 +126,11 @@ async fn measure(
     what: &str,
     wants: impl Iterator<Item = (IpNet, Option<WantedRoute>)>,
 ) -> Result<(), Box<dyn Error>> {
-    let start = Instant::now();
+    let (start, before) = (Instant::now(), cpu());
     wants.for_each(|(prefix, wanted)| daemon.routes.want(prefix, wanted));
     let wanted = start.elapsed();
     daemon.until(|routes| routes.is_settled()).await?;
-    let counters = daemon.routes.counters();
-    println!("{what}: {:?} (of it {wanted:?} to want), {}, {counters:?}", start.elapsed(), peak());
+    println!("{what}: {:?} (of it {wanted:?} to want), CPU {}, {}", start.elapsed(), used(&before), peak());
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! Makes the Linux kernel agree with what EVPN wants, and tells EVPN what the kernel has seen of hosts.
+//! Makes the Linux kernel agree with what EVPN and BGP want, and tells EVPN what the kernel has seen of hosts.
 //!
 //! Two halves with a narrow border between them:
 //! - [`Fib`] is pure. It holds what is wanted and what the kernel was seen to have, compares the two, and says
@@ -11,10 +11,11 @@
 //! This is exact because the driver writes and listens on ONE netlink socket, so notifications, dumps and
 //! answers arrive in the order in which they happened.
 //!
-//! Beside them stands [`routes`]: the kernel's way to the next hops of BGP paths, which nothing here changes.
+//! Beside them stand [`Routes`] and [`netlink::RouteKernel`], which do the same for IP routes: what the kernel has of
+//! them says how the next hops of BGP paths resolve, too. Both reconcilers share their dumps, retries and flights, and
+//! one driver carries the ops of either.
 //!
-//! Not here: which route is best (`bgp`), which MAC is where (`evpn`), IP routes of pods, VLAN-aware bridges,
-//! and VXLAN devices that carry many VNIs (`external`).
+//! Not here: which route is best (`bgp`), which MAC is where (`evpn`), VLAN-aware bridges, and VXLAN devices that carry many VNIs (`external`).
 
 pub mod config;
 mod dumps;

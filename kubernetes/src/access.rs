@@ -19,7 +19,7 @@ pub enum Access {
 /// A client, its credentials read just now.
 pub(crate) async fn connect(access: &Access) -> Result<kube::Client, Error> {
     let mut config = match access {
-        Access::InCluster => Config::incluster_env().map_err(|error| Error::Access(chain(&error)))?,
+        Access::InCluster => Config::incluster_env().map_err(|error| not_in_a_pod(&error))?,
         Access::Kubeconfig(file) => read(file.clone()).await.map_err(|error| Error::Access(chain(&error)))?,
     };
     // Whoever retries in silence hides from the operator that something is wrong.
@@ -27,6 +27,13 @@ pub(crate) async fn connect(access: &Access) -> Result<kube::Client, Error> {
     // A kubeconfig may name a program that gives the token, and the client waits for it.
     let client = tokio::task::spawn_blocking(|| kube::Client::try_from(config)).await;
     client.map_err(|error| Error::Access(error.to_string()))?.map_err(|error| Error::Access(chain(&error)))
+}
+
+fn not_in_a_pod(error: &(dyn std::error::Error + 'static)) -> Error {
+    Error::Access(format!(
+        "{}; outside of a pod a kubeconfig has to say what Kubernetes does not",
+        chain(error)
+    ))
 }
 
 async fn read(file: PathBuf) -> Result<Config, kube::config::KubeconfigError> {
@@ -58,6 +65,16 @@ mod tests {
         let access = Access::Kubeconfig("/nonexistent/kubeconfig".into());
         let error = connect(&access).await.err().map(|error| error.to_string()).unwrap_or_default();
         assert!(error.contains("/nonexistent/kubeconfig"), "{error}");
+    }
+
+    #[test]
+    fn outside_of_a_pod_a_kubeconfig_is_asked_for() {
+        let error = not_in_a_pod(&std::io::Error::other("no variable"));
+        assert!(
+            error
+                .to_string()
+                .ends_with("no variable; outside of a pod a kubeconfig has to say what Kubernetes does not")
+        );
     }
 
     #[test]

@@ -2,12 +2,13 @@
 //!
 //! A list gives a state and its version; a watch gives the changes after a version. A watch may end at any time, also
 //! in the midst of a line, and the next one begins after the last version that was heard: bookmarks move it where no
-//! Node changes. Only when the server no longer knows the version (410) the Nodes are listed anew.
+//! Node changes. Only when the server no longer knows the version (410) the Node is listed anew.
 //! See <https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes>.
 
 use std::time::{Duration, Instant};
 
 use futures_util::{Stream, StreamExt};
+use ipnet::IpNet;
 use k8s_openapi::api::core::v1::Node;
 use kube::api::{Api, ListParams, WatchEvent, WatchParams};
 use kube::core::Status;
@@ -15,12 +16,9 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use crate::access::{self, Access};
-use crate::node::{self, BadCidr, Facts};
+use crate::node::{self, BadCidr};
 use crate::pace::{Pace, Pauses};
-use crate::view::{Link, Nodes, View};
-
-/// How many Nodes are asked for at a time.
-const PAGE: u32 = 500;
+use crate::view::{Link, View};
 
 /// How much later than asked a server may end a watch before it counts as vanished.
 const GRACE: Duration = Duration::from_secs(5);
@@ -28,10 +26,8 @@ const GRACE: Duration = Duration::from_secs(5);
 /// What is to be followed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// The name of the own Node.
+    /// The name of the Node.
     pub node: String,
-    /// Watch the other Nodes as well, to know where they are.
-    pub others: bool,
     /// The way to the API server.
     pub access: Access,
     /// How patient to be.
@@ -77,7 +73,7 @@ fn refusal(status: &Status) -> String {
 /// Keeps `view` true, until nobody looks at it any more.
 pub async fn follow(settings: Settings, view: watch::Sender<View>) {
     let closed = view.clone();
-    let mut follower = Follower { nodes: Nodes::default(), version: None, settings, view };
+    let mut follower = Follower { pod_cidrs: Vec::new(), version: None, settings, view };
     tokio::select! {
         () = follower.run() => {}
         () = closed.closed() => {}
@@ -86,8 +82,9 @@ pub async fn follow(settings: Settings, view: watch::Sender<View>) {
 
 struct Follower {
     settings: Settings,
-    nodes: Nodes,
-    /// The version that `nodes` has; `None`: they are to be listed.
+    /// What the Node has.
+    pod_cidrs: Vec<IpNet>,
+    /// The version that this is the state of; `None`: it is to be listed.
     version: Option<String>,
     view: watch::Sender<View>,
 }
@@ -118,7 +115,7 @@ impl Follower {
         };
         let version = self.version.insert(version).clone();
         let parameters = WatchParams {
-            field_selector: self.selector(),
+            field_selector: Some(self.selector()),
             timeout: u32::try_from(self.settings.pace.watch.as_secs()).ok(),
             bookmarks: true,
             ..WatchParams::default()
@@ -128,23 +125,14 @@ impl Follower {
         self.hear(events).await
     }
 
-    /// Takes over all Nodes as they are; the version that they have.
+    /// Takes over what the Node is now; the version that this is the state of.
     async fn list(&mut self, api: &Api<Node>) -> Result<String, Error> {
-        let mut parameters =
-            ListParams { field_selector: self.selector(), limit: Some(PAGE), ..ListParams::default() };
-        let mut nodes = Vec::new();
-        let version = loop {
-            let page = self.in_time(api.list(&parameters)).await?;
-            for node in &page.items {
-                nodes.push((node::name(node), self.facts(node)?));
-            }
-            parameters.continue_token = page.metadata.continue_.filter(|token| !token.is_empty());
-            if parameters.continue_token.is_none() {
-                break page.metadata.resource_version;
-            }
-        };
-        let version = version.filter(|version| !version.is_empty()).ok_or(Error::Versionless)?;
-        self.nodes = nodes.into_iter().collect();
+        let parameters = ListParams { field_selector: Some(self.selector()), ..ListParams::default() };
+        let list = self.in_time(api.list(&parameters)).await?;
+        let version = list.metadata.resource_version.filter(|version| !version.is_empty());
+        let version = version.ok_or(Error::Versionless)?;
+        let own = list.items.iter().find(|node| self.is_own(node));
+        self.pod_cidrs = own.map(node::pod_cidrs).transpose()?.unwrap_or_default();
         self.publish();
         Ok(version)
     }
@@ -159,11 +147,15 @@ impl Follower {
         while let Some(event) = timeout(bound, events.next()).await.map_err(|_| Error::Silent(bound))? {
             let version = match event? {
                 WatchEvent::Added(node) | WatchEvent::Modified(node) => {
-                    self.nodes.insert(node::name(&node), self.facts(&node)?);
+                    if self.is_own(&node) {
+                        self.pod_cidrs = node::pod_cidrs(&node)?;
+                    }
                     node.metadata.resource_version
                 }
                 WatchEvent::Deleted(node) => {
-                    self.nodes.remove(&node::name(&node));
+                    if self.is_own(&node) {
+                        self.pod_cidrs = Vec::new();
+                    }
                     node.metadata.resource_version
                 }
                 WatchEvent::Bookmark(bookmark) => Some(bookmark.metadata.resource_version),
@@ -175,14 +167,13 @@ impl Follower {
         Ok(())
     }
 
-    /// What matters of a Node. The CIDRs of others do not, whatever is written there.
-    fn facts(&self, node: &Node) -> Result<Facts, BadCidr> {
-        let own = node::name(node) == self.settings.node;
-        if own { Facts::of(node) } else { Ok(Facts::elsewhere(node)) }
+    /// Whether it is the Node that was asked for; what stands between us and the server may know no selectors.
+    fn is_own(&self, node: &Node) -> bool {
+        node.metadata.name.as_ref() == Some(&self.settings.node)
     }
 
-    fn selector(&self) -> Option<String> {
-        (!self.settings.others).then(|| format!("metadata.name={}", self.settings.node))
+    fn selector(&self) -> String {
+        format!("metadata.name={}", self.settings.node)
     }
 
     async fn in_time<T>(&self, answer: impl Future<Output = kube::Result<T>>) -> Result<T, Error> {
@@ -192,18 +183,18 @@ impl Follower {
 
     /// Shows what is known, which is what the server says now.
     fn publish(&self) {
-        let own = &self.settings.node;
-        let others = if self.settings.others { self.nodes.others(own) } else { Default::default() };
-        self.show(View { pod_cidrs: Some(self.nodes.pod_cidrs(own)), others, link: Link::Following });
+        self.show(View { pod_cidrs: Some(self.pod_cidrs.clone()), link: Link::Following });
     }
 
     /// Shows that what is known may be old, and does what the error asks for.
     fn lose(&mut self, error: &Error, client: &mut Option<kube::Client>) {
         match error {
-            Error::Refused(status) if status.code == 401 => *client = None,
             Error::Refused(status) if status.code == 410 => self.version = None,
             // The next watch would bring the same again, and only then what has mended it.
             Error::Cidr(_) | Error::Failed(kube::Error::SerdeError(_)) => self.version = None,
+            // Token, certificates or the server's address may be others by now.
+            Error::Refused(status) if status.code == 401 => *client = None,
+            Error::Failed(_) => *client = None,
             _ => {}
         }
         let view = self.view.borrow().clone();

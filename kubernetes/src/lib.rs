@@ -1,9 +1,8 @@
 //! The pod CIDRs of a node, as the Kubernetes API tells them.
 //!
 //! The controller manager of a cluster gives every Node a block of addresses for its pods and writes it into
-//! `spec.podCIDRs`. [`follow`] lists and watches the Nodes that are asked for and keeps a [`View`]: what the own Node
-//! was given, and where the other nodes are. Only the newest view is kept for its reader, so a slow reader costs
-//! nothing and misses nothing that still holds.
+//! `spec.podCIDRs`. [`follow`] lists and watches one Node and keeps a [`View`] of what it was given. Only the newest
+//! view is kept for its reader, so a slow reader costs nothing and misses nothing that still holds.
 //!
 //! What it holds to, above all: a view only changes by the word of the API server. While nobody answers, while a token
 //! is refused or what is heard makes no sense, the last view stays and [`Link::Lost`] says why: a node does not lose
@@ -30,7 +29,6 @@ mod view;
 pub use {
     access::Access,
     follow::{Settings, follow},
-    node::BadCidr,
     pace::Pace,
     view::{Link, View},
 };

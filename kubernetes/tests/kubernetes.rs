@@ -44,7 +44,7 @@ impl Scene {
         let kubeconfig = folder.path().join("kubeconfig");
         std::fs::write(&kubeconfig, server.kubeconfig(user))?;
         let access = Access::Kubeconfig(kubeconfig);
-        let mut settings = Settings { node: "worker".into(), others: false, access, pace: PACE };
+        let mut settings = Settings { node: "worker".into(), access, pace: PACE };
         change(&mut settings);
         let (shown, view) = watch::channel(View::default());
         tokio::spawn(follow(settings, shown));
@@ -308,40 +308,12 @@ async fn a_server_that_ends_each_watch_at_once_is_not_hammered() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_other_nodes_are_followed_where_they_are_wanted() -> Result<()> {
-    let server = server()?;
-    server.set_page(2);
-    server.put("worker", &["10.244.1.0/24"], "10.0.0.1");
-    for number in 2..=6 {
-        server.put(&format!("worker-{number}"), &["nonsense"], &format!("10.0.0.{number}"));
-    }
-    let mut scene = Scene::before(server, "token: first", |settings| settings.others = true)?;
-    let addresses = |view: &View| view.others.values().map(ToString::to_string).collect::<Vec<_>>();
-    let all = ["10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5", "10.0.0.6"];
-    scene.until("five others", |view| addresses(view) == all).await?;
-    scene.until_set(&["10.244.1.0/24"]).await?;
-    ensure!(scene.lists() == 3, "pages: {:?}", scene.server.requests());
-    scene.server.delete("worker-3");
-    scene.server.put("worker-4", &[], "10.0.1.4");
-    scene
-        .until("three of them and one that moved", |view| {
-            addresses(view) == ["10.0.0.2", "10.0.1.4", "10.0.0.5", "10.0.0.6"]
-        })
-        .await?;
-    for request in scene.server.requests() {
-        ensure!(request.key("fieldSelector").is_none(), "{request:?}");
-    }
-    Ok(())
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn it_ends_when_nobody_looks_any_more() -> Result<()> {
     let server = server()?;
     let folder = tempfile::tempdir()?;
     let kubeconfig = folder.path().join("kubeconfig");
     std::fs::write(&kubeconfig, server.kubeconfig("token: first"))?;
-    let settings =
-        Settings { node: "worker".into(), others: false, access: Access::Kubeconfig(kubeconfig), pace: PACE };
+    let settings = Settings { node: "worker".into(), access: Access::Kubeconfig(kubeconfig), pace: PACE };
     let (shown, view) = watch::channel(View::default());
     let follower = tokio::spawn(follow(settings, shown));
     drop(view);

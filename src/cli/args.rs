@@ -267,6 +267,11 @@ pub enum ConfigCommand {
     Rollback,
     /// Have linnetd read its own file again; what was changed since is lost
     Reload,
+    /// A configuration made from BIRD's; needs no linnetd. What has no counterpart is named, and the exit code is 1
+    FromBird {
+        /// BIRD's file; those that it includes are read, too
+        file: PathBuf,
+    },
 }
 
 /// Arguments of `rib`.

@@ -63,9 +63,21 @@ fn config() {
         &[
             "config diff",
             "config diff -o jsonl",
-            "config diff examples/leaf.yaml",
             "config reload",
             "config check /no/such/file",
+            "config from-bird /no/such/file",
+            "config from-bird tests/from-bird/peers.cfg",
+            "config from-bird",
+        ],
+    );
+}
+
+#[test]
+fn transactions() {
+    golden(
+        "transaction",
+        &[
+            "config diff examples/leaf.yaml",
             "config show",
             "config show -o yaml",
             "config apply examples/leaf.yaml --confirm-within 2m",

@@ -7,7 +7,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use super::devices::Devices;
 use super::entry::{Entry, Mark};
 use super::event::{Hop, Hops, Route, RouteEvent, RouteKey};
-use super::settle::Step;
+use super::judge::Step;
 use super::ways::Ways;
 use super::{MAIN, Routes};
 use crate::row::IfIndex;

@@ -2,8 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use ipnet::IpNet;
-
 use super::Routes;
 use super::entry::Mark;
 use super::event::{RouteAction, RouteDump, RouteOp};
@@ -90,7 +88,7 @@ impl Routes {
             self.synced = true;
             self.doubtful = false;
             self.next_hops.all_changed();
-            self.hand.go_round(self.entries.end());
+            self.entries.iter_from(0).for_each(|(_, entry)| self.feed.push(entry.prefix));
         }
     }
 
@@ -105,11 +103,13 @@ impl Routes {
             let Some(entry) = self.entries.get_mut(place).filter(|entry| is_of(&entry.prefix, ipv4)) else {
                 continue;
             };
-            entry.set(Mark::Doubt, false);
+            if entry.is(Mark::Doubt) {
+                entry.set(Mark::Doubt, false);
+                self.feed.push(entry.prefix);
+            }
             if entry.seen.is_some() && !entry.is(Mark::Fresh) {
                 entry.seen = None;
-                let prefix: IpNet = entry.prefix;
-                self.feed.push(prefix);
+                self.feed.push(entry.prefix);
                 self.mark_dirty(place);
                 self.tidy(place);
             }

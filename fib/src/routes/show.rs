@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use super::Routes;
 use super::entry::{Entry, Mark};
 use super::event::Hops;
-use super::settle::Step;
+use super::judge::Step;
 use super::status::{RoutePlace, RouteRow, RouteStatus};
 use super::ways::Ways;
 use crate::reconcile::Counters;

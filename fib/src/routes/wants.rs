@@ -18,6 +18,8 @@ pub(super) struct Wants {
     ways: Pool<Ways>,
     /// To each set its ways; `None` while no next hop of it resolves.
     resolved: HashMap<Id, Option<Id>, FixedState>,
+    /// The sets whose routes are to be looked at.
+    moved: Used,
 }
 
 impl Wants {
@@ -26,6 +28,7 @@ impl Wants {
             wanted: Pool::new(seed),
             ways: Pool::new(seed),
             resolved: HashMap::with_hasher(FixedState::with_seed(seed)),
+            moved: Used::default(),
         }
     }
 
@@ -71,8 +74,19 @@ impl Wants {
         for set in &concerned {
             let ways = self.resolve(*set, next_hops);
             self.resolved.insert(*set, ways);
+            self.moved.mark(*set);
         }
         !concerned.is_empty()
+    }
+
+    /// Whether the routes with this set are to be looked at, until all have been.
+    pub(super) fn has_moved(&self, set: Id) -> bool {
+        self.moved.has(set)
+    }
+
+    /// All have been looked at.
+    pub(super) fn settle(&mut self) {
+        self.moved = Used::default();
     }
 
     fn resolve(&mut self, set: Id, next_hops: &NextHops) -> Option<Id> {

@@ -297,6 +297,85 @@ fn others_routes_are_respected() {
     });
 }
 
+/// Another daemon has left its routes in the kernel: what is wanted of them becomes ours, and the rest is left.
+#[test]
+fn routes_are_taken_over() {
+    with_devices(|| {
+        run("ip route add 10.9.0.0/24 via 10.1.0.9 metric 32 proto bird");
+        run("ip route add 10.9.1.0/24 via 10.1.0.9 metric 50 proto bird");
+        run("ip route add 10.9.2.0/24 via 10.1.0.9 metric 32 proto bird");
+        run("ip -6 route add fd09::/64 metric 50 proto bird nexthop via fd01::9 nexthop via fd02::9");
+        let mut lab = RouteLab::with(RoutesConfig { take_over: [12].into(), ..config() });
+        lab.want("10.9.0.0/24", via(&["10.1.0.2"]));
+        lab.want("10.9.1.0/24", via(&["10.1.0.2"]));
+        lab.want("fd09::/64", via(&["fd01::2"]));
+        lab.settle();
+        assert_eq!(lab.routes.diff().next(), None);
+        assert_eq!(ours().len(), 3);
+        assert_eq!(
+            lines("ip -4 route", "proto bird"),
+            ["10.9.2.0/24 via 10.1.0.9 dev d1 proto bird metric 32"]
+        );
+        assert_eq!(
+            lines("ip -6 route", "fd09"),
+            ["fd09::/64 via fd01::2 dev d1 proto 108 metric 50 pref medium"]
+        );
+        lab.stop();
+    });
+}
+
+/// IPv4 lets several routes share prefix and metric: ours makes way for one that somebody puts beside it.
+#[test]
+fn a_route_that_is_put_beside_ours_is_respected() {
+    with_devices(|| {
+        let mut lab = RouteLab::start();
+        lab.want("10.9.0.0/24", via(&["10.1.0.2"]));
+        lab.settle();
+        run("ip route append 10.9.0.0/24 via 10.2.0.9 metric 50 proto static");
+        lab.until("shown", |lab| matches!(lab.status("10.9.0.0/24"), Some(RouteStatus::Conflict(_))));
+        lab.settle();
+        assert_eq!(lines("ip route", "10.9"), ["10.9.0.0/24 via 10.2.0.9 dev d2 proto static metric 50"]);
+        run("ip route del 10.9.0.0/24 proto static");
+        lab.until_status("10.9.0.0/24", &RouteStatus::Programmed);
+        assert_eq!(lines("ip route", "10.9"), ["10.9.0.0/24 via 10.1.0.2 dev d1 proto 108 metric 50"]);
+        lab.stop();
+    });
+}
+
+/// It comes back under the same name, with another index.
+#[test]
+fn a_device_is_removed_and_made_again() {
+    with_devices(|| {
+        let mut lab = RouteLab::start();
+        lab.want("10.9.0.0/24", via(&["10.2.0.2"]));
+        lab.want("10.9.1.0/24", via(&["10.1.0.2", "10.2.0.2"]));
+        lab.want("fd09::/64", via(&["fd01::2", "fd02::2"]));
+        lab.settle();
+        run("ip link del d2");
+        lab.until("left to the other", |_| {
+            ours()
+                == [
+                    "10.9.1.0/24 via 10.1.0.2 dev d1 proto 108 metric 50",
+                    "fd09::/64 via fd01::2 dev d1 proto 108 metric 50 pref medium",
+                ]
+        });
+        for command in [
+            "ip link add d2 type veth peer name e2",
+            "ip address add 10.2.0.1/24 dev d2",
+            "ip address add fd02::1/64 dev d2 nodad",
+            "ip link set d2 up",
+            "ip link set e2 up",
+        ] {
+            run(command);
+        }
+        lab.until("all there", |lab| lab.routes.diff().next().is_none());
+        lab.settle();
+        let all = [run("ip route show proto 108"), run("ip -6 route show proto 108")].concat();
+        assert_eq!((all.matches("nexthop").count(), all.matches("dev d2").count()), (4, 3), "{all}");
+        lab.stop();
+    });
+}
+
 /// A route with another metric, a table of our own, and nothing that is not installed.
 #[test]
 fn a_table_of_our_own() {

@@ -1,9 +1,10 @@
-//! `config`: a file is checked here; linnetd compares one with what is in force, takes it, and takes it back.
+//! `config`: a file is checked here, and made from BIRD's; linnetd compares one with what is in force, takes it, and
+//! takes it back.
 
 use std::io::Read;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use api::client::Client;
 use api::v1;
 
@@ -11,6 +12,7 @@ use crate::cli::args::{ConfigCommand, Format};
 use crate::cli::output::{Output, Ready};
 use crate::cli::text;
 use crate::config::Config;
+use crate::from_bird::{self, Disk};
 
 /// `config check`.
 pub(super) fn check(file: &Path, output: &mut Output<'_>) -> Result<()> {
@@ -18,7 +20,27 @@ pub(super) fn check(file: &Path, output: &mut Output<'_>) -> Result<()> {
     Ok(writeln!(output.out, "{}: the configuration is right", file.display())?)
 }
 
-/// The others.
+/// `config from-bird`: the configuration to the output; files to be made, and what was not carried over, beside it.
+pub(super) fn from_bird(file: &Path, output: &mut Output<'_>) -> Result<()> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let conversion = from_bird::convert(file, &text, &Disk)?;
+    write!(output.out, "{}", conversion.yaml)?;
+    for secret in &conversion.secrets {
+        let line = format!("the password of {} belongs into the file {}", secret.place, secret.file);
+        anstream::eprintln!("{}", text::printable(&line));
+    }
+    let line = |(account, why): (&from_bird::Account, &str)| {
+        format!("{} {}: {why}", account.place, account.statement)
+    };
+    let dropped: Vec<String> = conversion.dropped().map(line).collect();
+    match dropped.len() {
+        0 => Ok(()),
+        1 => bail!("1 statement is not carried over\n{}", dropped.join("\n")),
+        count => bail!("{count} statements are not carried over\n{}", dropped.join("\n")),
+    }
+}
+
+/// What takes linnetd.
 pub(super) async fn run(
     command: &ConfigCommand,
     client: &Client,
@@ -40,7 +62,9 @@ pub(super) async fn run(
             apply(file, false, confirm_within.unwrap_or(0), client).await?
         }
         ConfigCommand::Diff { file: None } => reload(true, client).await?,
-        ConfigCommand::Reload | ConfigCommand::Check { .. } => reload(false, client).await?,
+        ConfigCommand::Reload => reload(false, client).await?,
+        // Done without linnetd.
+        ConfigCommand::Check { .. } | ConfigCommand::FromBird { .. } => return Ok(()),
     };
     output.rows(Ready(Some(changes)), format).await
 }

@@ -51,7 +51,7 @@ async fn serve(source: Option<KubernetesSource>, memory: &mut Memory, core: &mps
     info!(node, "follows the pod CIDRs of this Node");
     let access = source.kubeconfig.clone().map_or(Access::InCluster, Access::Kubeconfig);
     let (shown, view) = watch::channel(View::default());
-    let settings = Settings { node, others: false, access, pace: Pace::default() };
+    let settings = Settings { node, access, pace: Pace::default() };
     tokio::select! {
         () = kubernetes::follow(settings, shown) => {}
         () = teller.relay(view) => {}

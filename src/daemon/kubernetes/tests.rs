@@ -3,7 +3,7 @@ use crate::config::{OwnAttrs, PrefixKind};
 
 fn following(cidrs: &[&str]) -> View {
     let pod_cidrs = Some(cidrs.iter().map(|cidr| cidr.parse().unwrap()).collect());
-    View { pod_cidrs, link: Link::Following, ..View::default() }
+    View { pod_cidrs, link: Link::Following }
 }
 
 fn lost(reason: &str) -> View {

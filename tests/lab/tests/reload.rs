@@ -136,15 +136,16 @@ fn what_a_reload_does_not_change_notices_nothing() -> Result<()> {
     assert_eq!(config(&hub, "reload")?, [] as [&str; 0]);
 
     // What it rests on.
-    write(&hub, &linnet(&[FRR, "10.1.2.1, description: bird, hold_time: 30, route_reflector_client: true"]))?;
-    assert_eq!(config(&hub, "reload")?, ["neighbor 10.1.2.1 reset [route_reflector_client]"]);
-    hub.wait_for_session(BIRD, "new session", |shown| {
-        shown["route_reflector_client"] == true && shown["hold_time_seconds"] == 30
-    })?;
+    let settings = "10.1.2.1, description: bird, hold_time: 30, extended_next_hop: false";
+    write(&hub, &linnet(&[FRR, settings]))?;
+    assert_eq!(config(&hub, "reload")?, ["neighbor 10.1.2.1 reset [extended_next_hop]"]);
+    hub.wait_for_session(BIRD, "new session", |shown| shown["hold_time_seconds"] == 30)?;
     assert_eq!(shown(&hub, BIRD)?["flaps"], 1);
     wait_for_bird(&hub, "Received: Other configuration change")?;
 
     // A client is passed what it was not before, over a session that goes on.
+    write(&hub, &linnet(&[FRR, &format!("{settings}, route_reflector_client: true")]))?;
+    assert_eq!(config(&hub, "reload")?, ["neighbor 10.1.2.1 changed [route_reflector_client]"]);
     wait_until(BOUND, "reflection", || {
         let shown = hub.spoke(2)?.birdc("show route 10.244.1.0/24")?;
         ensure!(shown.contains("10.244.1.0/24"), "{shown}");

@@ -20,7 +20,21 @@ pub(super) fn folder() -> Result<PathBuf> {
 
 /// Builds it, and the programs of its tests: those of the crate, and of what linnet does with it.
 pub(super) fn build() -> Result<Vec<Built>> {
-    let programs = cargo::build(&["build", "--package", "linnet", "--features", "kubernetes", "--bins"])?;
+    let packages =
+        ["--package", "linnet", "--package", "linnet-kubernetes", "--features", "linnet/kubernetes"];
+    // Along with the tests of the command line cargo builds linnetd, for which the client is not compiled once more.
+    let targets = ["--lib", "--test", "kubernetes", "--test", "manifests", "--test", "cli"];
+    let built = cargo::build(&[&["test", "--no-run"][..], &packages, &targets].concat())?;
+    let (mut tests, programs): (Vec<Built>, Vec<Built>) =
+        built.into_iter().partition(|program| program.is_test);
+    put_aside(&programs)?;
+    // They run without the feature.
+    tests.retain(|test| test.target != "cli");
+    Ok(tests)
+}
+
+/// Puts linnetd and its command line where nothing replaces them.
+fn put_aside(programs: &[Built]) -> Result<()> {
     let folder = folder()?;
     fs::create_dir_all(&folder)?;
     for program in programs {
@@ -29,10 +43,5 @@ pub(super) fn build() -> Result<Vec<Built>> {
         fs::copy(&program.program, &new)?;
         fs::rename(new, folder.join(&program.target))?;
     }
-    let packages =
-        ["--package", "linnet", "--package", "linnet-kubernetes", "--features", "linnet/kubernetes"];
-    let targets = ["--lib", "--test", "kubernetes", "--test", "manifests"];
-    let mut tests = cargo::build(&[&["test", "--no-run"][..], &packages, &targets].concat())?;
-    tests.retain(|program| program.is_test);
-    Ok(tests)
+    Ok(())
 }

@@ -50,6 +50,8 @@ pub(super) struct World {
     pub(super) kernel: FakeRoutes,
     pub(super) now: Instant,
     under_way: VecDeque<RouteOp>,
+    /// Each prefix as it was shown to somebody who follows the changes.
+    pub(super) shown: BTreeMap<IpNet, RouteStatus>,
     pub(super) ops: usize,
 }
 
@@ -65,8 +67,9 @@ impl World {
         while kernel.poll_event().is_some() {}
         kernel.yields = Some(BIRD);
         let config = RoutesConfig { take_over: [BIRD].into(), ..installing() };
-        let (routes, now) = (Routes::new(config, 1), Instant::now());
-        World { routes, kernel, now, under_way: VecDeque::new(), ops: 0 }
+        let (mut routes, now) = (Routes::new(config, 1), Instant::now());
+        routes.feed().set(true);
+        World { routes, kernel, now, under_way: VecDeque::new(), shown: BTreeMap::new(), ops: 0 }
     }
 
     /// With this in the kernel, which was there before.
@@ -103,6 +106,16 @@ impl World {
         self.ops += count;
         self.under_way.drain(..count).for_each(|op| self.kernel.apply(&op));
         count > 0
+    }
+
+    /// Somebody looks at what is said to have changed.
+    pub(super) fn look(&mut self) {
+        while let Some(prefix) = self.routes.feed().poll() {
+            match self.routes.status(&prefix) {
+                Some(status) => self.shown.insert(prefix, status),
+                None => self.shown.remove(&prefix),
+            };
+        }
     }
 
     /// Until nothing happens any more, whatever timers there are.

@@ -229,6 +229,14 @@ impl World {
         assert_eq!(there, expected);
     }
 
+    /// Who follows the changes knows how everything stands.
+    fn check_shown(&mut self) {
+        self.look();
+        let rows: BTreeMap<IpNet, RouteStatus> =
+            self.routes.rows().map(|row| (row.prefix, row.status)).collect();
+        assert_eq!(self.shown, rows);
+    }
+
     /// The ways to the next hops, worked out by a walk through all the kernel has.
     fn resolve(&self, wanted: &WantedRoute) -> Option<Ways> {
         let WantedRoute::Via(hops) = wanted else { return Some(Ways::Blackhole) };
@@ -307,11 +315,13 @@ proptest! {
         let count = happenings.len();
         for happening in &happenings {
             world.let_happen(happening);
+            world.look();
         }
         world.kernel.refusals.clear();
         world.routes.release_stale();
         world.rest();
         world.check();
+        world.check_shown();
         prop_assert_eq!(world.kernel.harmed, 0);
         prop_assert!(world.ops <= 60 + 12 * count, "{} ops for {count} happenings", world.ops);
         // Then all comes up.
@@ -320,6 +330,7 @@ proptest! {
         }
         world.rest();
         world.check();
+        world.check_shown();
         prop_assert_eq!(world.kernel.harmed, 0);
     }
 }

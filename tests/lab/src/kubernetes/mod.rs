@@ -1,6 +1,6 @@
 //! A small Kubernetes API server: Nodes, to be listed and watched, and to be made to misbehave.
 //!
-//! It speaks as much of the API as a client of Nodes hears: versions, field selectors by name, pages, bookmarks,
+//! It speaks as much of the API as a client of Nodes hears: versions, field selectors by name, bookmarks,
 //! bearer tokens, 410 for versions that it no longer knows. It writes down every request, so that a test can hold a
 //! client to what it asked. There is no TLS.
 //! See <https://kubernetes.io/docs/reference/using-api/api-concepts/>.
@@ -109,11 +109,6 @@ current-context: lab
         self.change(|state| state.token = Some(token.to_owned()));
     }
 
-    /// Lists are given in pages of so many.
-    pub fn set_page(&self, nodes: usize) {
-        self.change(|state| state.page = Some(nodes));
-    }
-
     /// All requests so far, those that were refused as well.
     pub fn requests(&self) -> Vec<Request> {
         self.lock().requests.clone()
@@ -161,7 +156,7 @@ fn serve(shared: &Shared, mut stream: TcpStream) -> Result<()> {
 }
 
 fn list(state: &State, request: &Request) -> Value {
-    let (nodes, next) = state.page(request);
-    let metadata = json!({ "resourceVersion": state.version.to_string(), "continue": next });
+    let nodes: Vec<&Value> = state.chosen(request).collect();
+    let metadata = json!({ "resourceVersion": state.version.to_string() });
     json!({ "kind": "NodeList", "apiVersion": "v1", "metadata": metadata, "items": nodes })
 }

@@ -59,7 +59,6 @@ pub(super) struct State {
     pub(super) cuts: Vec<Cut>,
     pub(super) mood: Mood,
     pub(super) token: Option<String>,
-    pub(super) page: Option<usize>,
     pub(super) requests: Vec<Request>,
 }
 
@@ -110,15 +109,9 @@ impl State {
         self.token.is_none() || self.token == request.token
     }
 
-    /// The Nodes that a list asks for, and what to continue with.
-    pub(super) fn page(&self, request: &Request) -> (Vec<&Value>, Option<String>) {
-        let chosen = self.nodes.iter().filter(|(name, _)| selects(request, name));
-        let begin = request.key("continue").and_then(|token| token.parse().ok()).unwrap_or(0);
-        let size = self.page.unwrap_or(usize::MAX);
-        let mut rest = chosen.skip(begin).map(|(_, node)| node);
-        let page: Vec<&Value> = rest.by_ref().take(size).collect();
-        let next = rest.next().map(|_| (begin + page.len()).to_string());
-        (page, next)
+    /// The Nodes that a list asks for.
+    pub(super) fn chosen(&self, request: &Request) -> impl Iterator<Item = &Value> {
+        self.nodes.iter().filter(|(name, _)| selects(request, name)).map(|(_, node)| node)
     }
 }
 

@@ -69,9 +69,13 @@ impl Hub {
 
     /// Lays it without starting a daemon.
     pub(crate) fn laid(configuration: &str, spokes: &[(Daemon, &str)]) -> Result<Hub> {
+        Hub::around((Daemon::Linnet, configuration), spokes)
+    }
+
+    /// Lays it around another daemon, to see what stands in linnetd's place.
+    pub(crate) fn around(center: (Daemon, &str), spokes: &[(Daemon, &str)]) -> Result<Hub> {
         let nursery = Nursery::new()?;
-        let mut hub =
-            Hub { linnet: node("linnet", Daemon::Linnet, configuration, &nursery)?, spokes: vec![] };
+        let mut hub = Hub { linnet: node("linnet", center.0, center.1, &nursery)?, spokes: vec![] };
         for (number, (daemon, configuration)) in (1..).zip(spokes) {
             let spoke = node(&format!("spoke{number}"), *daemon, configuration, &nursery)?;
             hub.attach(&spoke, number).with_context(|| format!("cannot attach spoke {number}"))?;

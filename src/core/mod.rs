@@ -177,6 +177,9 @@ impl Core {
         }
         let learned = self.clock(now);
         if let Some(advertiser) = &mut self.advertiser {
+            if let Some(native) = &mut self.native {
+                advertiser.hear_of_kernel(&mut native.routes);
+            }
             advertiser.settle(learned, &mut self.rib);
             let effects = advertiser.take_effects();
             if let Some(native) = &mut self.native {

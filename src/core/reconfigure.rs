@@ -38,12 +38,13 @@ impl Core {
 
     fn apply(&mut self, now: Instant, wanted: Config, diff: Diff) {
         let places = new_places(&self.config, &wanted);
+        let former_own = self.config.native.as_ref().map(|native| native.own.clone()).unwrap_or_default();
         self.config = kept_until_restart(&self.config, wanted);
         self.rib.set_rules(self.config.bgp.decision.clone());
         if let Some(native) = &mut self.native {
             native.configure(&self.config, &mut self.rib);
         }
-        self.renew_sources();
+        self.renew_sources(&former_own);
         let (mut former, mut comers, mut leaving) = (Vec::new(), Vec::new(), Vec::new());
         for (address, step) in diff.neighbors {
             let id = self.peers.by_address(address).map(|peer| peer.id);

@@ -257,7 +257,7 @@ impl Routes {
     /// The next tracked next hop of which there is something new to be said. Nothing is said before the kernel's
     /// tables have been seen whole, or while they are looked at again.
     pub fn poll(&mut self) -> Option<(IpAddr, Resolution)> {
-        if !self.synced || !self.dumps.is_idle() {
+        if !self.has_looked() {
             return None;
         }
         self.next_hops.poll(terrain(&self.config, &self.tables, &self.devices, &self.hidden))
@@ -283,7 +283,7 @@ impl Routes {
     /// The next prefix that was found, or is found no longer. Nothing is said before the kernel's tables have been seen
     /// whole, or while they are looked at again.
     pub fn poll_found(&mut self) -> Option<FoundRoute> {
-        if !self.synced || !self.dumps.is_idle() {
+        if !self.has_looked() {
             return None;
         }
         self.found.poll(&self.tables, &self.devices)
@@ -303,6 +303,11 @@ impl Routes {
     /// The kernel's tables have been seen whole.
     pub fn is_synced(&self) -> bool {
         self.synced
+    }
+
+    /// The kernel's tables have been seen whole, and are not being looked at again: what is not known is not there.
+    pub fn has_looked(&self) -> bool {
+        self.synced && self.dumps.is_idle()
     }
 
     /// What tells our route to a prefix from another.

@@ -11,6 +11,7 @@
 //! and whatever decides on routes that are sent decides on them, too: RFC 8212 and export policies.
 
 mod kept_out;
+mod kernel;
 mod plan;
 #[cfg(test)]
 mod tests;
@@ -30,6 +31,7 @@ use super::{Action, Core};
 use crate::config::{Announcement, OwnAttrs, OwnPrefixes};
 
 use kept_out::KeptOut;
+use kernel::KernelFinds;
 pub(super) use plan::Row;
 
 /// What the configuration is called as a source.
@@ -58,6 +60,8 @@ pub(super) struct Advertiser {
     originated: BTreeMap<IpNet, OwnAttrs>,
     /// What received routes are not put into the kernel for: services, and what is configured so.
     kept_out: KeptOut,
+    /// The sources in the kernel, in the order in which they are configured.
+    kernel: Vec<KernelFinds>,
     changed: bool,
     effects: Effects,
 }
@@ -91,6 +95,7 @@ impl Advertiser {
             rows: BTreeMap::new(),
             originated: BTreeMap::new(),
             kept_out: KeptOut::default(),
+            kernel: Vec::new(),
             changed: true,
             effects: Effects::default(),
         };
@@ -252,20 +257,22 @@ fn route(prefix: IpNet) -> Nlris {
 impl Core {
     /// Has the sources watched that are not core's own.
     pub(super) fn watch_sources(&mut self) {
-        let Some(native) = &self.config.native else { return };
-        if !native.own.files.is_empty() {
-            self.actions.push_back(Action::WatchFiles(native.own.files.clone()));
-        }
-        if native.own.kubernetes.is_some() {
-            self.actions.push_back(Action::FollowNode(native.own.kubernetes.clone()));
-        }
+        self.renew_sources(&OwnPrefixes::default());
     }
 
-    /// Takes what a new configuration says of sources.
-    pub(super) fn renew_sources(&mut self) {
-        let (Some(native), Some(advertiser)) = (&self.config.native, &mut self.advertiser) else { return };
-        advertiser.configure(&native.own);
-        self.actions.push_back(Action::WatchFiles(native.own.files.clone()));
-        self.actions.push_back(Action::FollowNode(native.own.kubernetes.clone()));
+    /// Takes what a new configuration says of sources; those before were the `former` ones.
+    pub(super) fn renew_sources(&mut self, former: &OwnPrefixes) {
+        let (Some(config), Some(advertiser)) = (&self.config.native, &mut self.advertiser) else { return };
+        let own = &config.own;
+        advertiser.configure(own);
+        if own.files != former.files {
+            self.actions.push_back(Action::WatchFiles(own.files.clone()));
+        }
+        if own.kubernetes != former.kubernetes {
+            self.actions.push_back(Action::FollowNode(own.kubernetes.clone()));
+        }
+        if let Some(native) = self.native.as_mut().filter(|_| own.kernel != former.kernel) {
+            advertiser.look_for(own, &mut native.routes);
+        }
     }
 }

@@ -52,6 +52,11 @@ impl Node {
         self.spec.daemon
     }
 
+    /// Has another daemon run in it from its next start on.
+    pub fn set_daemon(&mut self, daemon: Daemon) {
+        self.spec.daemon = Some(daemon);
+    }
+
     /// Ends its daemon's processes as the system would, the last started first.
     pub fn stop_daemon(&mut self) -> io::Result<()> {
         self.processes.iter_mut().rev().try_for_each(Process::terminate)?;

@@ -76,7 +76,7 @@ fn lists_are_paged() {
         assert_eq!(response.get(1).map(String::as_str), Some("next_page_token"), "{}", list.name());
         count += 1;
     }
-    assert_eq!(count, 11);
+    assert_eq!(count, 12);
 }
 
 #[test]

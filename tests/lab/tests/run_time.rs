@@ -1,8 +1,6 @@
 //! The configuration changed while linnetd runs, without its file: neighbours that come and go, and a change that is
 //! taken back because nobody confirms it.
 
-#![expect(clippy::indexing_slicing, reason = "JSON values index to null")]
-
 mod hub;
 mod stage;
 

@@ -10,8 +10,19 @@ use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorSet};
 
 const PROTO: &str = "../proto";
-const FILES: [&str; 10] =
-    ["rib", "neighbors", "policies", "bfd", "evpn", "fib", "routes", "native", "system", "monitor"];
+const FILES: [&str; 11] = [
+    "rib",
+    "neighbors",
+    "policies",
+    "bfd",
+    "evpn",
+    "fib",
+    "routes",
+    "native",
+    "configuration",
+    "system",
+    "monitor",
+];
 const OMIT_EMPTY: &str = r#"#[serde(skip_serializing_if = "String::is_empty")]"#;
 const OMIT_NONE: &str = r#"#[serde(skip_serializing_if = "Option::is_none")]"#;
 

@@ -114,6 +114,8 @@ services! {
     native: v1::native_client::NativeClient<Channel>;
     /// The daemon.
     system: v1::system_client::SystemClient<Channel>;
+    /// The running configuration.
+    configuration: v1::configuration_client::ConfigurationClient<Channel>;
     /// Live changes.
     monitor: v1::monitor_client::MonitorClient<Channel>;
 }

@@ -192,6 +192,18 @@ border! {
     GetStatus(v1::GetStatusRequest) -> v1::Status;
     /// Read the configuration file again; answered by who knows the file.
     ReloadConfiguration(v1::ReloadConfigurationRequest) -> v1::ReloadConfigurationResponse;
+    /// The running configuration.
+    GetConfiguration(v1::GetConfigurationRequest) -> v1::RunningConfiguration;
+    /// Take a configuration; read by who reads the file.
+    ApplyConfiguration(v1::ApplyConfigurationRequest) -> v1::ApplyConfigurationResponse;
+    /// Keep what waits to be confirmed.
+    ConfirmConfiguration(v1::ConfirmConfigurationRequest) -> v1::ConfirmConfigurationResponse;
+    /// Take back what waits to be confirmed.
+    RollBackConfiguration(v1::RollBackConfigurationRequest) -> v1::RollBackConfigurationResponse;
+    /// Add a neighbour; read by who reads the file.
+    AddNeighbor(v1::AddNeighborRequest) -> v1::AddNeighborResponse;
+    /// Remove a neighbour; the text that is left is read by who reads the file.
+    RemoveNeighbor(v1::RemoveNeighborRequest) -> v1::RemoveNeighborResponse;
     /// What changed: may be kept until something does. `Change.time` is left to the server.
     Changes(ChangesRequest) -> v1::WatchResponse;
 }

@@ -5,8 +5,19 @@ use prost_types::field_descriptor_proto::Type;
 use prost_types::source_code_info::Location;
 use prost_types::{DescriptorProto, FileDescriptorProto};
 
-const FILES: [&str; 9] =
-    ["rib", "neighbors", "policies", "bfd", "evpn", "fib", "native", "system", "monitor"];
+const FILES: [&str; 11] = [
+    "rib",
+    "neighbors",
+    "policies",
+    "bfd",
+    "evpn",
+    "fib",
+    "native",
+    "configuration",
+    "routes",
+    "system",
+    "monitor",
+];
 
 // Field numbers within descriptor.proto, of which a location's path is made.
 const MESSAGE: i32 = 4;
@@ -65,7 +76,7 @@ fn lists_are_paged() {
         assert_eq!(response.get(1).map(String::as_str), Some("next_page_token"), "{}", list.name());
         count += 1;
     }
-    assert_eq!(count, 11);
+    assert_eq!(count, 12);
 }
 
 #[test]

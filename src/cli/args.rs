@@ -125,7 +125,7 @@ pub enum Command {
     Monitor(MonitorArgs),
     /// The daemon at a glance
     Status,
-    /// The configuration file: check it, compare it, have it taken
+    /// The configuration: show what runs, check and compare files, have one taken, take it back
     #[command(subcommand)]
     Config(ConfigCommand),
     /// Versions of this program and of linnetd
@@ -139,7 +139,11 @@ pub enum Command {
 
 /// Arguments of `neighbor`.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct NeighborArgs {
+    /// A new one.
+    #[command(subcommand)]
+    pub command: Option<NeighborCommand>,
     /// Only this neighbor, in detail
     #[arg(value_name = "ADDR")]
     pub neighbor: Option<NeighborAddress>,
@@ -149,6 +153,60 @@ pub struct NeighborArgs {
     /// With reset or shutdown: tell the neighbor why (RFC 9003)
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true, requires = "action")]
     pub message: String,
+}
+
+/// Commands of `neighbor`.
+#[derive(Debug, Subcommand)]
+pub enum NeighborCommand {
+    /// Add a neighbor to the running configuration, until the file is read again
+    Add(AddNeighborArgs),
+}
+
+/// Arguments of `neighbor add`.
+#[derive(Debug, Args)]
+pub struct AddNeighborArgs {
+    /// Its address, or the interface that leads to it
+    #[arg(value_name = "ADDR")]
+    pub neighbor: NeighborAddress,
+    /// Its AS: a number, internal, external or any
+    #[arg(long, value_name = "AS")]
+    pub remote_as: Option<String>,
+    /// The group whose settings it takes
+    #[arg(long, value_name = "NAME")]
+    pub peer_group: Option<String>,
+    /// Families: evpn, ipv4, ipv6
+    #[arg(short = 'a', long = "family", value_name = "FAMILY", value_delimiter = ',', value_parser = family)]
+    pub families: Vec<Family>,
+    /// A word for the operator
+    #[arg(long, value_name = "TEXT")]
+    pub description: Option<String>,
+    /// Never connect, only be connected to
+    #[arg(long)]
+    pub passive: bool,
+    /// Any other key of a neighbor in the file, with its value in YAML
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<Setting>,
+    /// Take the place of the neighbor of this address
+    #[arg(long)]
+    pub replace: bool,
+}
+
+/// A key and its value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// The key.
+    pub key: String,
+    /// The value, in YAML.
+    pub value: String,
+}
+
+impl FromStr for Setting {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (key, value) = text.split_once('=').ok_or("expected KEY=VALUE, such as hold_time=9")?;
+        Ok(Setting { key: key.trim().to_owned(), value: value.trim().to_owned() })
+    }
 }
 
 /// Arguments of `bfd`.
@@ -175,6 +233,8 @@ pub enum NeighborAction {
     Shutdown,
     /// Let the session come up again
     Enable,
+    /// Take the neighbor out of the running configuration, until the file is read again
+    Remove,
 }
 
 /// Commands of `config`.
@@ -186,9 +246,26 @@ pub enum ConfigCommand {
         #[arg(default_value = crate::config::DEFAULT_FILE)]
         file: PathBuf,
     },
-    /// What linnetd would change if it read its file now
-    Diff,
-    /// Have linnetd read its file again; with a fault in it nothing changes
+    /// The running configuration, secrets covered
+    Show,
+    /// What linnetd would change if it took a file, and which sessions would end
+    Diff {
+        /// The file; linnetd's own unless given
+        file: Option<PathBuf>,
+    },
+    /// Have linnetd take a file in place of what runs; with a fault in it nothing changes
+    Apply {
+        /// The file; `-` reads standard input
+        file: PathBuf,
+        /// Take it back after this time unless it is confirmed: `60`, `60s`, `5m`, `1h`
+        #[arg(long, value_name = "TIME", value_parser = seconds)]
+        confirm_within: Option<u32>,
+    },
+    /// Keep the change that waits to be confirmed
+    Confirm,
+    /// Take back the change that waits to be confirmed
+    Rollback,
+    /// Have linnetd read its own file again; what was changed since is lost
     Reload,
     /// A configuration made from BIRD's; needs no linnetd. What has no counterpart is named, and the exit code is 1
     FromBird {
@@ -456,6 +533,19 @@ fn vni() -> impl clap::builder::TypedValueParser<Value = u32> {
     clap::value_parser!(u32).range(0..=0xff_ffff)
 }
 
+/// A time in seconds, or with its unit.
+fn seconds(text: &str) -> Result<u32, &'static str> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = match text.strip_prefix(digits) {
+        Some("" | "s") => Some(1),
+        Some("m") => Some(60),
+        Some("h") => Some(3600),
+        _ => None,
+    };
+    let time = digits.parse::<u32>().ok().zip(unit).and_then(|(number, unit)| number.checked_mul(unit));
+    time.filter(|time| *time > 0).ok_or("expected a time such as 60s, 5m or 1h")
+}
+
 /// The short names that every tool has, and the names of the configuration.
 fn family(text: &str) -> Result<Family, String> {
     match text {
@@ -490,6 +580,16 @@ mod tests {
         assert_eq!(endpoint(&[], &env[1..]), "env:1");
         assert_eq!(endpoint(&["--address", "opt:1"], &env), "opt:1");
         assert_eq!(endpoint(&["--socket", "/opt"], &env), "/opt");
+    }
+
+    #[test]
+    fn times() {
+        for (text, expected) in [("60", Some(60)), ("60s", Some(60)), ("5m", Some(300)), ("1h", Some(3600))] {
+            assert_eq!(seconds(text).ok(), expected, "{text}");
+        }
+        ["", "s", "0", "5d", "-1", "99999999h"]
+            .into_iter()
+            .for_each(|text| assert!(seconds(text).is_err(), "{text}"));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::mesh::OwnAddresses;
 use super::neighbor::Context;
 use super::policy::{self, Policies};
 use super::secret::SecretFiles;
-use super::{BgpConfig, Config, NextHopTracking, file, groups};
+use super::{BgpConfig, Config, NextHopTracking, Text, file, groups};
 
 /// How long neighbours that go stay for those that come: a few tries to connect, with what these then have to say.
 const HANDOVER: Duration = Duration::from_secs(30);
@@ -25,7 +25,7 @@ pub(super) struct Finding {
 }
 
 /// What the file means on a machine of these addresses, and everything that is wrong with it.
-pub(super) fn check(file: file::File, host: &[IpAddr]) -> (Config, Vec<Finding>) {
+pub(super) fn check(file: file::File, text: Text, host: &[IpAddr]) -> (Config, Vec<Finding>) {
     let mut findings = Vec::new();
     let policies = policy::check(&file.policy, file.bgp.asn.0, &mut findings);
     let mut checker = Checker { findings, policies, secrets: SecretFiles::default() };
@@ -39,7 +39,7 @@ pub(super) fn check(file: file::File, host: &[IpAddr]) -> (Config, Vec<Finding>)
             "only a loopback address: the API has no TLS yet, and whoever reaches it can change this speaker";
         checker.find(Path::from("api").key("listen"), message);
     }
-    let config = Config { bgp, evpn, native, api: file.api, warnings: checker.secrets.warnings };
+    let config = Config { bgp, evpn, native, api: file.api, warnings: checker.secrets.warnings, text };
     (config, checker.findings)
 }
 

@@ -30,6 +30,7 @@ mod secret;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod text;
 mod value;
 mod vnis;
 
@@ -64,6 +65,7 @@ pub use native::{
     OwnPrefixes, PrefixKind,
 };
 pub use secret::Secret;
+pub use text::{EditError, Text};
 
 /// Where the configuration is unless linnetd is told otherwise.
 pub const DEFAULT_FILE: &str = "/etc/linnet/linnet.yaml";
@@ -81,6 +83,8 @@ pub struct Config {
     pub api: file::Api,
     /// What is allowed and yet should not be so: for the log.
     pub warnings: Vec<String>,
+    /// What it was read from.
+    pub text: Text,
 }
 
 /// This speaker and its neighbours.
@@ -286,7 +290,15 @@ impl Config {
     pub fn load(path: &Path) -> Result<Config, LoadError> {
         let unreadable = |error| LoadError::Unreadable(path.to_owned(), error);
         let text = std::fs::read_to_string(path).map_err(unreadable)?;
-        Config::parse_on(&path.display().to_string(), &text, &host::addresses()).map_err(LoadError::Faults)
+        Config::parse_here(&path.display().to_string(), &text).map_err(LoadError::Faults)
+    }
+
+    /// As [`Config::parse`], of this machine.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn parse_here(name: &str, text: &str) -> Result<Config, Faults> {
+        Config::parse_on(name, text, &host::addresses())
     }
 
     /// Reads a configuration; `name` is what its faults call the file.
@@ -306,7 +318,7 @@ impl Config {
         let mut list = std::mem::take(&mut read.faults);
         let mut config = None;
         if let Some(file) = read.file.take() {
-            let (checked, findings) = check::check(file, host);
+            let (checked, findings) = check::check(file, Text::new(text), host);
             list.extend(findings.into_iter().filter_map(|finding| placed(&read, text, finding)));
             config = Some(checked);
         }

@@ -63,6 +63,15 @@ pub enum Event {
         /// Who asked for it, and waits to be told what changed. May ask for no more than that.
         request: Option<api::Request>,
     },
+    /// The running configuration was changed by a neighbour, and what came out is right.
+    Edited {
+        /// What it says.
+        config: Box<Config>,
+        /// The number of the configuration that was changed, see [`Core::running`](super::Core::running).
+        base: u64,
+        /// Who asked for it, and waits to be told what changed.
+        request: api::Request,
+    },
     /// From the API.
     Request(api::Request),
 }
@@ -242,6 +251,13 @@ pub enum LogLine {
     KeptNoLonger(PeerId, Family, bool),
     /// A configuration was taken: what it changed.
     Reconfigured(Vec<Change>),
+    /// A change was confirmed.
+    Confirmed,
+    /// A change that waited to be confirmed is taken back.
+    RolledBack {
+        /// By an operator; else because its time was over.
+        in_time: bool,
+    },
     /// What a former run left in the kernel may go now.
     StaleReleased(Leftover, ReleaseReason),
 }

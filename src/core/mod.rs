@@ -33,6 +33,7 @@ mod sessions;
 mod startup;
 #[cfg(test)]
 mod testing;
+mod transaction;
 mod watch;
 
 use std::collections::VecDeque;
@@ -57,6 +58,7 @@ use peer::Peers;
 use refresh::Refreshes;
 use restart::Restarts;
 use startup::Startup;
+use transaction::Running;
 use watch::Watches;
 
 /// Batches that a peer may have under way. Two keep the socket busy while the next is made; more only hold
@@ -84,6 +86,7 @@ pub struct Core {
     refreshes: Refreshes,
     host_warnings: Vec<String>,
     handover: Handover,
+    running: Running,
     actions: VecDeque<Action>,
 }
 
@@ -122,6 +125,7 @@ impl Core {
             refreshes: Refreshes::default(),
             host_warnings: Vec::new(),
             handover: Handover::default(),
+            running: Running::default(),
             actions: VecDeque::new(),
         };
         for neighbor in neighbors {
@@ -163,6 +167,10 @@ impl Core {
                 self.begin_sessions(now, true);
                 self.reconfigure(now, *config, request);
             }
+            Event::Edited { config, base, request } => {
+                self.begin_sessions(now, true);
+                self.reconfigure_from(now, base, *config, request);
+            }
             Event::Request(request) => self.request(now, request),
         }
     }
@@ -170,6 +178,7 @@ impl Core {
     /// Does what follows from the news, as much as the budget allows. Says whether there is more to do that
     /// waits for nothing from outside.
     pub fn settle(&mut self, now: Instant, budget: &mut Budget) -> bool {
+        self.roll_back_overdue(now);
         self.expire_kept(now);
         self.end_overdue_refreshes(now);
         if let Some(native) = &mut self.native {
@@ -243,6 +252,7 @@ impl Core {
             self.refreshes.poll_timeout(),
             self.patience_ends(),
             self.handover.poll_timeout(),
+            self.confirmation_ends(),
         ];
         timers.into_iter().flatten().min()
     }

@@ -5,12 +5,8 @@
 
 use std::time::Instant;
 
-use api::Query;
-use api::Request;
-
 use super::Core;
-use super::answer::changes_answer;
-use super::event::{Action, LogLine, SessionCommand};
+use super::event::{Action, SessionCommand};
 use super::sessions::source;
 use crate::config::diff::{Diff, NeighborStep, compare};
 use crate::config::{Config, NativeConfig, NeighborConfig, RangeConfig};
@@ -18,25 +14,9 @@ use crate::peer::session_config;
 use bgp::types::{FamilySet, PeerId};
 
 impl Core {
-    /// Takes a configuration, or only tells what it would change where `request` wants no more.
-    pub(super) fn reconfigure(&mut self, now: Instant, wanted: Config, request: Option<Request>) {
-        let diff = Diff::between(&self.config, &wanted);
-        let changes = diff.changes();
-        let answer = changes_answer(&changes);
-        let only_told = matches!(
-            &request,
-            Some(Request { query: Query::ReloadConfiguration(query), .. }) if query.dry_run
-        );
-        if !only_told {
-            self.apply(now, wanted, diff);
-            self.log(LogLine::Reconfigured(changes));
-        }
-        if let Some(request) = request {
-            request.answer(Ok(answer.into()));
-        }
-    }
-
-    fn apply(&mut self, now: Instant, wanted: Config, diff: Diff) {
+    /// Carries out a difference. With `admin_states` the configuration says again which neighbours are shut down,
+    /// whatever operators have said since it was last read; else it says so only of those that it changes.
+    pub(super) fn apply(&mut self, now: Instant, wanted: Config, diff: Diff, admin_states: bool) {
         let places = new_places(&self.config, &wanted);
         let former_own = self.config.native.as_ref().map(|native| native.own.clone()).unwrap_or_default();
         self.config = kept_until_restart(&self.config, wanted);
@@ -73,12 +53,13 @@ impl Core {
             former.extend(self.rearrange_visitors());
         }
         self.renew_policies(&former);
-        self.restore_admin_states();
+        let changed = |id: PeerId| former.iter().any(|(other, _)| *other == id);
+        self.restore_admin_states(|id| admin_states || changed(id));
     }
 
     /// Whether a session that is established goes on though it would not be begun like this: it is over the address
     /// that connections are to be made from, and who connects does not matter to it any more.
-    fn goes_on_with(&self, id: PeerId, config: &NeighborConfig) -> bool {
+    pub(super) fn goes_on_with(&self, id: PeerId, config: &NeighborConfig) -> bool {
         let Some(peer) = self.peers.get(id) else { return false };
         let Some(session) = &peer.session else { return false };
         let local =
@@ -90,7 +71,7 @@ impl Core {
 
     /// What is configured for a neighbour that is no longer named and comes from a range now, if its session can go on
     /// as one of the range.
-    fn becomes_visitor(&self, id: PeerId) -> Option<NeighborConfig> {
+    pub(super) fn becomes_visitor(&self, id: PeerId) -> Option<NeighborConfig> {
         let address = self.peers.get(id)?.config.address;
         let config = self.range_of(address.ip()?)?.neighbor_at(address);
         self.goes_on_with(id, &config).then_some(config)
@@ -128,9 +109,10 @@ impl Core {
         Some(old)
     }
 
-    /// The file says again which neighbours are shut down, whatever operators have said since it was last read.
-    fn restore_admin_states(&mut self) {
-        let differ = |peer: &&super::peer::Peer| peer.shut_down != peer.config.shutdown.is_some();
+    /// Those neighbours that are `meant` are shut down if the configuration says so, and only then.
+    fn restore_admin_states(&mut self, meant: impl Fn(PeerId) -> bool) {
+        let differ =
+            |peer: &&super::peer::Peer| peer.shut_down != peer.config.shutdown.is_some() && meant(peer.id);
         let changed: Vec<PeerId> = self.peers.iter().filter(differ).map(|peer| peer.id).collect();
         for id in changed {
             let Some(peer) = self.peers.get_mut(id) else { continue };

@@ -14,8 +14,10 @@ use bgp::types::{Asn, EthernetTag, Family, FamilySet, Mac, PathId, PeerId, Rd, R
 use bgp::wire::update::{Encoding, PeerKind};
 use bgp::wire::{Attrs, EvpnBody, EvpnKey, ExtCommunity, NextHop, Nlris, PmsiTunnel, Route, RouteTarget};
 use fib::fake::{FakeKernel, resolved_neighbor};
+use fib::routes::fake::FakeRoutes;
 use fib::row::{BridgeRow, BridgeRowKind, TunnelRow};
 use fib::{IfIndex, Row};
+use ipnet::IpNet;
 use tokio::sync::oneshot;
 
 use super::{Action, Core, Event, PeerNews};
@@ -67,6 +69,8 @@ pub(super) struct Node {
     /// With what sessions were let begin, once they were.
     pub(super) begun: Option<Restarted>,
     kernel: FakeKernel,
+    /// The kernel's routes, with the peers on a link of this node's.
+    pub(super) routes: FakeRoutes,
     segments: BTreeMap<Vni, Segment>,
     sessions: u32,
 }
@@ -93,7 +97,20 @@ impl Node {
         Node::configured(CONFIG, true)
     }
 
+    /// In native mode, with these keys; `former` routes have been left by a former run.
+    pub(super) fn native(keys: &str, former: &[&str]) -> Node {
+        let config = CONFIG.replace("evpn:", &format!("native: {{ {keys} }}\nevpn:"));
+        let mut routes = FakeRoutes::default();
+        routes.add_device(IfIndex(1), "eth1", &["10.0.1.254/24".parse().unwrap()]);
+        former.iter().for_each(|prefix| routes.put(former_route(prefix.parse().unwrap())));
+        Node::with_routes(&config, false, routes)
+    }
+
     fn configured(config: &str, former_rows: bool) -> Node {
+        Node::with_routes(config, former_rows, FakeRoutes::default())
+    }
+
+    fn with_routes(config: &str, former_rows: bool, routes: FakeRoutes) -> Node {
         let config = Config::parse("test", config).unwrap_or_else(|faults| panic!("{faults}"));
         let now = Instant::now();
         let mut kernel = FakeKernel::default();
@@ -105,7 +122,7 @@ impl Node {
             kernel.put(Row::Tunnel(row));
         }
         let core = Core::new(now, config, 1);
-        let mut node = Node { core, now, begun: None, kernel, segments, sessions: 0 };
+        let mut node = Node { core, now, begun: None, kernel, routes, segments, sessions: 0 };
         node.run();
         node
     }
@@ -131,8 +148,12 @@ impl Node {
             }
             Action::Batch { peer, .. } => self.peer(peer.0, PeerNews::Credit(1)),
             Action::StartPeer { start, .. } => self.begun = Some(start.restarted),
-            Action::Routes(_)
-            | Action::StopPeer { .. }
+            Action::Routes(ops) => {
+                ops.iter().for_each(|op| self.routes.apply(op));
+                let events = std::iter::from_fn(|| self.routes.poll_event()).collect();
+                self.core.handle(self.now, Event::Routes(events));
+            }
+            Action::StopPeer { .. }
             | Action::Sign { .. }
             | Action::SetRanges(_)
             | Action::WatchFiles(_)
@@ -293,6 +314,18 @@ pub(super) fn agreed(peer: u32) -> Established {
         restart: None,
         capabilities_sent: Vec::new(),
         capabilities_received: Vec::new(),
+    }
+}
+
+/// A route of ours by the first peer.
+fn former_route(prefix: IpNet) -> fib::routes::Route {
+    fib::routes::Route {
+        table: fib::routes::MAIN,
+        prefix,
+        metric: 50,
+        protocol: fib::config::PROTOCOL,
+        kind: fib::routes::RouteKind::Unicast,
+        hops: [fib::routes::Hop::via(IfIndex(1), Ipv4Addr::new(10, 0, 1, 1).into())].into_iter().collect(),
     }
 }
 

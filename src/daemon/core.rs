@@ -69,9 +69,10 @@ pub(super) async fn run(mut core: Core, mut inlets: Inlets, mut outlets: Outlets
     while deadline.is_none_or(|deadline| !core.has_ended() && Instant::now() < deadline) {
         let wake = core.poll_timeout(Instant::now()).into_iter().chain(deadline).min();
         match inlets.next(more, wake, deadline.is_some()).await {
-            Next::Event(Event::Request(request)) if is_reload(&request) => {
-                // The file is read elsewhere, and comes back as an event.
-                tokio::spawn(inlets.reloader.clone().reload(Some(request)));
+            Next::Event(Event::Request(request)) if changes_configuration(&request) => {
+                // It is read elsewhere, and comes back as an event.
+                let (text, number) = core.running();
+                tokio::spawn(inlets.reloader.clone().serve(request, text.clone(), number));
             }
             Next::Event(event) => core.handle(Instant::now(), event),
             Next::Time => {}
@@ -119,8 +120,12 @@ impl Inlets {
     }
 }
 
-fn is_reload(request: &api::Request) -> bool {
-    matches!(request.query, Query::ReloadConfiguration(_))
+fn changes_configuration(request: &api::Request) -> bool {
+    use Query::{AddNeighbor, ApplyConfiguration, ReloadConfiguration, RemoveNeighbor};
+    matches!(
+        request.query,
+        ReloadConfiguration(_) | ApplyConfiguration(_) | AddNeighbor(_) | RemoveNeighbor(_)
+    )
 }
 
 fn gather(core: &mut Core, events: &mut mpsc::Receiver<Event>) {

@@ -42,6 +42,11 @@ pub(super) fn write<'n>(line: LogLine, name: impl Fn(PeerId) -> &'n str) {
             Effect::NeedsRestart => warn!("configuration: {change}"),
             _ => info!("configuration: {change}"),
         }),
+        LogLine::Confirmed => info!("the change of the configuration is confirmed"),
+        LogLine::RolledBack { in_time: true } => info!("the change of the configuration is taken back"),
+        LogLine::RolledBack { in_time: false } => {
+            warn!("nobody has confirmed the change of the configuration in time: it is taken back");
+        }
         LogLine::Bfd(peer, line) => bfd(name(peer), line),
         LogLine::HandsOver(peer) => info!(
             neighbor = name(peer),

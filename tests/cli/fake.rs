@@ -127,6 +127,20 @@ fn answer(query: Query) -> Result<Answer, ApiError> {
         }
         Query::GetStatus(_) => rows::status().into(),
         Query::ReloadConfiguration(request) => reload(request.dry_run)?.into(),
+        Query::GetConfiguration(_) => running().into(),
+        Query::ApplyConfiguration(request) => apply(&request).into(),
+        Query::ConfirmConfiguration(_) => v1::ConfirmConfigurationResponse {}.into(),
+        Query::RollBackConfiguration(_) => {
+            return Err(ApiError::FailedPrecondition("no change waits to be confirmed".into()));
+        }
+        Query::AddNeighbor(request) => {
+            let changes =
+                vec![said(format!("{}{}", request.neighbor, if request.replace { "replace" } else { "" }))];
+            v1::AddNeighborResponse { changes }.into()
+        }
+        Query::RemoveNeighbor(request) => {
+            v1::RemoveNeighborResponse { changes: vec![said(format!("neighbor {}", request.address))] }.into()
+        }
         Query::Changes(request) => changes(&request.watch.resume_token)?.into(),
     })
 }
@@ -201,6 +215,29 @@ fn reload(dry_run: bool) -> Result<v1::ReloadConfigurationResponse, ApiError> {
             "1 fault in the configuration\nlinnet.yaml:3:8: bgp.asn: 1 to 4294967295".into(),
         )),
     }
+}
+
+fn running() -> v1::RunningConfiguration {
+    let status = v1::ConfigurationStatus {
+        origin: v1::ConfigurationOrigin::Api.into(),
+        revision: 3,
+        needs_restart: vec!["bgp.asn".into()],
+        confirm_within_seconds: Some(37),
+    };
+    v1::RunningConfiguration { text: "bgp:\n  asn: 65000\n".into(), status: Some(status) }
+}
+
+/// Says what it was asked.
+fn apply(request: &v1::ApplyConfigurationRequest) -> v1::ApplyConfigurationResponse {
+    let v1::ApplyConfigurationRequest { text, dry_run, confirm_within_seconds } = request;
+    let (lines, within) = (text.lines().count(), confirm_within_seconds);
+    v1::ApplyConfigurationResponse {
+        changes: vec![said(format!("{lines} lines, dry run {dry_run}, within {within}"))],
+    }
+}
+
+fn said(subject: String) -> v1::ConfigurationChange {
+    v1::ConfigurationChange { subject, ..v1::ConfigurationChange::default() }
 }
 
 /// The present state, a change, the end of the daemon.

@@ -73,6 +73,26 @@ fn config() {
 }
 
 #[test]
+fn transactions() {
+    golden(
+        "transaction",
+        &[
+            "config diff examples/leaf.yaml",
+            "config show",
+            "config show -o yaml",
+            "config apply examples/leaf.yaml --confirm-within 2m",
+            "config apply examples/leaf.yaml --confirm-within soon",
+            "config confirm",
+            "config rollback",
+            "neighbor add 10.0.1.9 --remote-as 65000 -a evpn,ipv4 --passive --set hold_time=9 --replace -o json",
+            "neighbor add eth0 --remote-as external -o json",
+            "neighbor add 10.0.1.9 --set hold_time",
+            "neighbor 10.0.1.9 remove",
+        ],
+    );
+}
+
+#[test]
 fn policies() {
     golden(
         "policy",

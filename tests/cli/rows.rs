@@ -417,6 +417,12 @@ pub(crate) fn status() -> v1::Status {
         }),
         routes: Some(routes::status()),
         host_warnings: vec![s("net.ipv4.ip_forward is 0: nothing is forwarded")],
+        configuration: Some(v1::ConfigurationStatus {
+            origin: v1::ConfigurationOrigin::Api.into(),
+            revision: 3,
+            needs_restart: vec![s("bgp.listen")],
+            confirm_within_seconds: Some(37),
+        }),
         memory_bytes: 20_238_238,
         pid: 4242,
     }
@@ -463,6 +469,7 @@ pub(crate) fn configuration_changes() -> Vec<v1::ConfigurationChange> {
         subject: subject.into(),
         effect: effect.into(),
         keys: keys.iter().map(ToString::to_string).collect(),
+        ends_session: effect == Reset,
     };
     vec![
         change("neighbor 10.0.1.1", Changed, &["description", "hold_time"]),

@@ -35,6 +35,7 @@ impl Service {
             .add_service(v1::routes_server::RoutesServer::new(self.clone()))
             .add_service(v1::native_server::NativeServer::new(self.clone()))
             .add_service(v1::system_server::SystemServer::new(self.clone()))
+            .add_service(v1::configuration_server::ConfigurationServer::new(self.clone()))
             .add_service(v1::monitor_server::MonitorServer::new(self))
     }
 }
@@ -93,6 +94,15 @@ forward!(v1::routes_server::Routes {
 forward!(v1::native_server::Native {
     list_advertised(ListAdvertisedRequest) -> ListAdvertisedResponse;
     list_prefix_sources(ListPrefixSourcesRequest) -> ListPrefixSourcesResponse;
+});
+
+forward!(v1::configuration_server::Configuration {
+    get_configuration(GetConfigurationRequest) -> RunningConfiguration;
+    apply_configuration(ApplyConfigurationRequest) -> ApplyConfigurationResponse;
+    confirm_configuration(ConfirmConfigurationRequest) -> ConfirmConfigurationResponse;
+    roll_back_configuration(RollBackConfigurationRequest) -> RollBackConfigurationResponse;
+    add_neighbor(AddNeighborRequest) -> AddNeighborResponse;
+    remove_neighbor(RemoveNeighborRequest) -> RemoveNeighborResponse;
 });
 
 forward!(v1::system_server::System {

@@ -1,5 +1,7 @@
-//! `config`: a file is checked here, and made from BIRD's; linnetd compares its own with what is in force, and takes it.
+//! `config`: a file is checked here, and made from BIRD's; linnetd compares one with what is in force, takes it, and
+//! takes it back.
 
+use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
@@ -38,14 +40,64 @@ pub(super) fn from_bird(file: &Path, output: &mut Output<'_>) -> Result<()> {
     }
 }
 
-/// The others.
+/// What takes linnetd.
 pub(super) async fn run(
     command: &ConfigCommand,
     client: &Client,
     format: Format,
     output: &mut Output<'_>,
 ) -> Result<()> {
-    let request = v1::ReloadConfigurationRequest { dry_run: matches!(command, ConfigCommand::Diff) };
-    let answer = client.system().reload_configuration(request).await?.into_inner();
-    output.rows(Ready(Some(answer.changes)), format).await
+    let changes = match command {
+        ConfigCommand::Show => return show(client, format, output).await,
+        ConfigCommand::Confirm => {
+            client.configuration().confirm_configuration(v1::ConfirmConfigurationRequest {}).await?;
+            return Ok(());
+        }
+        ConfigCommand::Rollback => {
+            let request = v1::RollBackConfigurationRequest {};
+            client.configuration().roll_back_configuration(request).await?.into_inner().changes
+        }
+        ConfigCommand::Diff { file: Some(file) } => apply(file, true, 0, client).await?,
+        ConfigCommand::Apply { file, confirm_within } => {
+            apply(file, false, confirm_within.unwrap_or(0), client).await?
+        }
+        ConfigCommand::Diff { file: None } => reload(true, client).await?,
+        ConfigCommand::Reload => reload(false, client).await?,
+        // Done without linnetd.
+        ConfigCommand::Check { .. } | ConfigCommand::FromBird { .. } => return Ok(()),
+    };
+    output.rows(Ready(Some(changes)), format).await
+}
+
+/// The text as it is in a table's place, so that it can be kept as a file.
+async fn show(client: &Client, format: Format, output: &mut Output<'_>) -> Result<()> {
+    let answer = client.configuration().get_configuration(v1::GetConfigurationRequest {}).await?.into_inner();
+    output.one(&answer, format, |output, answer| {
+        answer.text.lines().try_for_each(|line| writeln!(output.out, "{}", text::printable(line)))
+    })
+}
+
+async fn apply(
+    file: &Path,
+    dry_run: bool,
+    confirm_within_seconds: u32,
+    client: &Client,
+) -> Result<Vec<v1::ConfigurationChange>> {
+    let text = read(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let request = v1::ApplyConfigurationRequest { text, dry_run, confirm_within_seconds };
+    Ok(client.configuration().apply_configuration(request).await?.into_inner().changes)
+}
+
+fn read(file: &Path) -> std::io::Result<String> {
+    if file != Path::new("-") {
+        return std::fs::read_to_string(file);
+    }
+    let mut text = String::new();
+    std::io::stdin().read_to_string(&mut text)?;
+    Ok(text)
+}
+
+async fn reload(dry_run: bool, client: &Client) -> Result<Vec<v1::ConfigurationChange>> {
+    let request = v1::ReloadConfigurationRequest { dry_run };
+    Ok(client.system().reload_configuration(request).await?.into_inner().changes)
 }

@@ -11,6 +11,9 @@ impl Row for v1::ConfigurationChange {
     const COLUMNS: &'static [Column<v1::ConfigurationChange>] = &[
         Column::text("Subject", |change| (&change.subject).into()),
         Column::text("Effect", effect),
+        Column::text("Session", |change| {
+            if change.ends_session { Cell::from("ends").tone(Tone::Bad) } else { "".into() }
+        }),
         Column::text("Keys", |change| change.keys.join(", ").into()),
     ];
 

@@ -28,6 +28,9 @@ pub(crate) fn show_status(output: &mut Output<'_>, status: &v1::Status) -> io::R
         &format!("{} of {} established", status.neighbors_established, status.neighbors),
     )?;
     status.dynamic_ranges.iter().try_for_each(|range| field(out, "", &dynamic(range)))?;
+    if let Some(configuration) = &status.configuration {
+        field(out, "Configuration", &standing(configuration))?;
+    }
     field(out, "EVPN", &evpn(status))?;
     if let Some(fib) = &status.fib {
         field(out, "Kernel", &kernel(fib))?;
@@ -62,6 +65,17 @@ fn dynamic(range: &v1::DynamicRange) -> String {
     let v1::DynamicRange { range, limit, neighbors, refused } = range;
     let refused = if *refused == 0 { String::new() } else { format!(", {refused} refused") };
     format!("{neighbors} of at most {limit} from {range}{refused}")
+}
+
+/// How the running configuration stands to the file; empty where there is nothing to say.
+fn standing(configuration: &v1::ConfigurationStatus) -> String {
+    let changed = configuration.origin() == v1::ConfigurationOrigin::Api;
+    let changed = changed.then(|| "changed since the file was read".to_owned());
+    let waits = configuration.confirm_within_seconds;
+    let waits = waits.map(|seconds| format!("taken back in {seconds} s unless confirmed"));
+    let restart = Some(configuration.needs_restart.join(", ")).filter(|keys| !keys.is_empty());
+    let restart = restart.map(|keys| format!("in force after the next start only: {keys}"));
+    changed.into_iter().chain(waits).chain(restart).collect::<Vec<_>>().join("; ")
 }
 
 fn evpn(status: &v1::Status) -> String {

@@ -4,12 +4,12 @@ use api::v1;
 
 use crate::config::diff::{Change, Effect};
 
-/// The answer to a reload.
-pub(in crate::core) fn changes_answer(changes: &[Change]) -> v1::ReloadConfigurationResponse {
-    v1::ReloadConfigurationResponse { changes: changes.iter().map(row).collect() }
+/// Changes, line by line; by those whose subjects are `ending` a session ends.
+pub(in crate::core) fn change_rows(changes: &[Change], ending: &[String]) -> Vec<v1::ConfigurationChange> {
+    changes.iter().map(|change| row(change, ending.contains(&change.subject))).collect()
 }
 
-fn row(change: &Change) -> v1::ConfigurationChange {
+fn row(change: &Change, ends_session: bool) -> v1::ConfigurationChange {
     let effect = match change.effect {
         Effect::Added => v1::ConfigurationEffect::Added,
         Effect::Removed => v1::ConfigurationEffect::Removed,
@@ -21,5 +21,6 @@ fn row(change: &Change) -> v1::ConfigurationChange {
         subject: change.subject.clone(),
         effect: effect.into(),
         keys: change.keys.iter().map(ToString::to_string).collect(),
+        ends_session,
     }
 }

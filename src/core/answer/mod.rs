@@ -26,7 +26,7 @@ use api::query::ApiError;
 use api::{Answer, Query, Request};
 
 use super::Core;
-pub(super) use configuration::changes_answer;
+pub(super) use configuration::change_rows;
 pub(super) use describe::Describe;
 pub(super) use evpn::{arp_row, mac_row, vni_row, vtep_row};
 pub(super) use fib::{entry as fib_entry, key as fib_key, route_entry};
@@ -66,9 +66,15 @@ impl Core {
             Query::ListAdvertised(query) => self.list_advertised(query)?.into(),
             Query::ListPrefixSources(query) => self.list_prefix_sources(query)?.into(),
             Query::GetStatus(_) => self.status(now).into(),
-            // The file is the daemon's to read: see `Event::Reconfigure`.
-            Query::ReloadConfiguration(_) => {
-                return Err(ApiError::Unimplemented("there is no configuration file".to_owned()));
+            Query::GetConfiguration(_) => self.get_configuration(now).into(),
+            Query::ConfirmConfiguration(_) => self.confirm_configuration()?.into(),
+            Query::RollBackConfiguration(_) => self.roll_back_configuration(now)?.into(),
+            // Files and texts are the daemon's to read: see `Event::Reconfigure` and `Event::Edited`.
+            Query::ReloadConfiguration(_)
+            | Query::ApplyConfiguration(_)
+            | Query::AddNeighbor(_)
+            | Query::RemoveNeighbor(_) => {
+                return Err(ApiError::Unimplemented("there is nobody who reads configurations".to_owned()));
             }
             // Kept by `request`, which never hands it on.
             Query::Changes(_) => return Err(ApiError::InvalidArgument("a watch is no list".to_owned())),

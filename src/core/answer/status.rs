@@ -30,6 +30,7 @@ impl Core {
             dynamic_ranges: self.config.bgp.ranges.iter().map(|range| self.range_row(range)).collect(),
             tables: vec![table(&rib.ipv4), table(&rib.ipv6), table(&rib.evpn)],
             host_warnings: self.host_warnings.clone(),
+            configuration: Some(self.configuration_status(now)),
             ..v1::Status::default()
         };
         if let Some(forwarding) = &self.forwarding {

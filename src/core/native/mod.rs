@@ -7,6 +7,8 @@
 
 mod admission;
 mod import;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 use std::time::Instant;

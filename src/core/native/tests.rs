@@ -1,0 +1,102 @@
+//! Native mode without a kernel or a neighbour that is real: what the fake ones say becomes routes.
+
+use std::sync::Arc;
+
+use bgp::session::{PeerRestart, Received};
+use bgp::types::{Family, FamilySet, PathId};
+use bgp::wire::{Attrs, NextHop, Nlris, Route};
+
+use crate::core::PeerNews;
+use crate::core::testing::Node;
+
+const BLOCK: &str = "10.244.1.0/24";
+
+/// A peer announces an IPv4 prefix with itself as next hop, or takes it back.
+fn tell(node: &mut Node, peer: u32, prefix: &str, present: bool) {
+    let routes = Nlris::Ipv4(vec![Route { nlri: prefix.parse().unwrap(), path_id: PathId(0), body: () }]);
+    let attrs = Attrs::new(NextHop::Ipv4([10, 0, 1, 1 + peer as u8].into()));
+    let received = match present {
+        true => Received { reach: vec![(Arc::new(attrs), routes)], unreach: Vec::new() },
+        false => Received { reach: Vec::new(), unreach: vec![routes] },
+    };
+    node.peer(peer, PeerNews::Routes(received));
+    node.run();
+}
+
+/// The routes of ours that the kernel has: `10.244.1.0/24 via 10.0.1.1`.
+fn kernel(node: &Node) -> Vec<String> {
+    let ours = node.routes.routes().filter(|route| route.protocol == fib::config::PROTOCOL);
+    ours.map(|route| {
+        let hops: Vec<String> =
+            route.hops.iter().filter_map(|hop| hop.gateway).map(|router| router.to_string()).collect();
+        format!("{} via {}", route.prefix, hops.join(" "))
+    })
+    .collect()
+}
+
+fn says_end_of_rib() -> Option<PeerRestart> {
+    Some(PeerRestart {
+        restarting: false,
+        restart_time: std::time::Duration::from_secs(120),
+        notification: true,
+        families: FamilySet::EMPTY,
+        preserved: FamilySet::EMPTY,
+        long_lived: None,
+    })
+}
+
+#[test]
+fn what_is_announced_comes_and_goes() {
+    let mut node = Node::native("", &[]);
+    [0, 1].into_iter().for_each(|peer| node.up(peer));
+    tell(&mut node, 0, BLOCK, true);
+    assert_eq!(kernel(&node), ["10.244.1.0/24 via 10.0.1.1"]);
+    tell(&mut node, 1, BLOCK, true);
+    tell(&mut node, 0, BLOCK, false);
+    assert_eq!(kernel(&node), ["10.244.1.0/24 via 10.0.1.2"]);
+    node.down(1);
+    node.run();
+    assert_eq!(kernel(&node), [""; 0]);
+}
+
+#[test]
+fn what_would_cut_the_node_off_is_kept_out() {
+    let mut node = Node::native("accept: [10.0.0.0/8]", &[]);
+    node.up(0);
+    for prefix in ["0.0.0.0/0", "10.0.1.254/32", "10.0.1.2/32", "10.0.0.0/8", BLOCK] {
+        tell(&mut node, 0, prefix, true);
+    }
+    assert_eq!(kernel(&node), ["10.0.0.0/8 via 10.0.1.1", "10.244.1.0/24 via 10.0.1.1"]);
+    let native = node.core.native.as_ref().unwrap();
+    assert_eq!(native.refused(), 3);
+    tell(&mut node, 0, "0.0.0.0/0", false);
+    assert_eq!(node.core.native.as_ref().unwrap().refused(), 2);
+}
+
+#[test]
+fn services_stay_out_and_blocks_are_blackholes() {
+    let mut node = Node::native("services: [10.96.0.0/16], blocks: [10.244.1.0/24]", &[]);
+    node.up(0);
+    tell(&mut node, 0, "10.96.0.10/32", true);
+    tell(&mut node, 0, BLOCK, true);
+    assert_eq!(kernel(&node), ["10.244.1.0/24 via "], "no way, so a blackhole");
+    let reason = node.core.route_row("10.96.0.10/32".parse().unwrap()).unwrap().reason;
+    assert_eq!(reason, "within 10.96.0.0/16, whose routes stay out of the kernel");
+}
+
+#[test]
+fn a_former_runs_routes_wait_for_every_neighbor() {
+    let mut node = Node::native("", &[BLOCK, "10.244.9.0/24"]);
+    let begun = node.begun.unwrap();
+    assert!(begun.preserved.contains(Family::Ipv4Unicast), "they have been forwarding");
+    [0, 1].into_iter().for_each(|peer| node.up_with(peer, says_end_of_rib()));
+    tell(&mut node, 0, BLOCK, true);
+    node.peer(0, PeerNews::EndOfRib(Family::Ipv4Unicast));
+    node.run();
+    let both = ["10.244.1.0/24 via 10.0.1.1", "10.244.9.0/24 via 10.0.1.1"];
+    assert_eq!(kernel(&node), both, "the other may have more to say");
+    node.peer(1, PeerNews::EndOfRib(Family::Ipv4Unicast));
+    node.run();
+    assert_eq!(kernel(&node), both[..1]);
+    assert!(!Node::native("", &[]).begun.unwrap().preserved.contains(Family::Ipv4Unicast));
+}

@@ -140,7 +140,7 @@ mod tests {
     fn a_linnetd_that_cannot_says_so() {
         let faults = parse("node: worker-1").unwrap_err().to_string();
         let expected =
-            "t.yaml:5:3: native.kubernetes: this linnetd was built without the feature `kubernetes`";
+            "t.yaml:5:15: native.kubernetes: this linnetd was built without the feature `kubernetes`";
         assert!(faults.contains(expected), "{faults}");
     }
 

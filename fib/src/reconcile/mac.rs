@@ -79,6 +79,10 @@ impl MacEntry {
             return Step::Act(Action::DeleteMac { vxlan, mac, vtep: None, half: Half::Bridge });
         }
         let set = |half| Step::Act(Action::SetMac { vxlan, mac, vtep: wanted.vtep, half });
+        if self.marks.crossed {
+            // The kernel may have what an op said that is wanted no more, whatever was seen.
+            return set(Half::Both);
+        }
         match (self.tunnel_agrees(wanted), bridge.is_some_and(|row| row.external)) {
             (false, false) => set(Half::Both),
             (false, true) => set(Half::Tunnel),

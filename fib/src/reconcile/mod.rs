@@ -332,10 +332,10 @@ impl Fib {
     /// Looks at a dirty key: what is to be done about it now.
     fn settle(&mut self, now: Instant, key: &WantedKey) -> Option<Action> {
         let network = self.networks.get_mut(&vni_of(key))?;
-        let wanted = network.wanted(key).is_some();
+        let (wanted, is_pursued) = (network.wanted(key).is_some(), network.is_pursued(key));
         let place = place(network, &self.config, self.released);
         let marks = network.marks(key).filter(|marks| marks.dirty)?;
-        if let Some(place) = place.filter(|_| marks.crossed && !wanted) {
+        if let Some(place) = place.filter(|_| marks.crossed && !is_pursued) {
             // What the kernel has cannot be told, and to repeat an op that nobody wants any more would be wrong.
             looks::look_at(&mut self.dumps, place.segment.bridge);
             self.queue.push(*key, wanted);
@@ -395,7 +395,7 @@ impl Fib {
         }
         network.marks(&key).into_iter().for_each(|marks| marks.land(accepted, is_certain));
         match place.and_then(|place| network.step(&key, &place)) {
-            Some(_) if accepted && !is_certain && network.wanted(&key).is_none() => self.mark_dirty(key),
+            Some(_) if accepted && !is_certain && !network.is_pursued(&key) => self.mark_dirty(key),
             Some(Step::Act(next)) if next == *action && accepted && !is_certain => {
                 self.retries.spoilt(now, key);
                 self.mark_dirty(key);

@@ -91,7 +91,9 @@ impl NeighborEntry {
     fn install(&self, ip: IpAddr, mac: Mac, router: bool, place: &Place) -> Step {
         let router = router && ip.is_ipv6();
         let agrees = |seen: &SeenNeighbor| {
-            seen.is_ours(place.protocol)
+            // Else the kernel may have what an op said that is wanted no more, whatever was seen.
+            !self.marks.crossed
+                && seen.is_ours(place.protocol)
                 && seen.mac == Some(mac)
                 && seen.state == NeighborState::NoArp
                 && seen.router == router

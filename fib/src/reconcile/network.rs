@@ -141,6 +141,14 @@ impl Network {
         }
     }
 
+    /// Whether the kernel is still to be brought to something under a key: what nobody wants, or what has been handed
+    /// over to the kernel, is its own affair.
+    pub(super) fn is_pursued(&self, key: &WantedKey) -> bool {
+        let WantedKey::Neighbor { ip, .. } = *key else { return self.wanted(key).is_some() };
+        let wanted = self.neighbors.get(ip).and_then(|entry| entry.wanted);
+        wanted.is_some_and(|wanted| !matches!(wanted, WantedNeighbor::Local { settled: true, .. }))
+    }
+
     /// Drops what says nothing any more under a key.
     pub(super) fn tidy(&mut self, key: &WantedKey) {
         match *key {

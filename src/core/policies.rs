@@ -170,6 +170,18 @@ evpn:
         assert_eq!((sent(&node, 0), sent(&node, 1)), before);
     }
 
+    /// Nothing of its routes changes, but who may be told of them does.
+    #[test]
+    fn who_becomes_a_client_is_heard_by_the_others() {
+        let mut node = node();
+        tell(&mut node);
+        let before = sent(&node, 1);
+        reconfigure(&mut node, ", route_reflector_client: true", HOSTS);
+        assert_eq!(sent(&node, 1), before + 2);
+        reconfigure(&mut node, "", HOSTS);
+        assert_eq!(sent(&node, 1), before);
+    }
+
     #[test]
     fn what_policies_decided_is_told() {
         let mut node = node();

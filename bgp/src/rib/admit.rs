@@ -3,10 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::otc;
-use crate::types::{Asn, BgpRole, Family, RouterId};
+use crate::types::{Asn, Family, RouterId};
 use crate::wire::Attrs;
 
-use super::source::{Source, SourceKind};
+use super::source::{Admission, Source, SourceKind};
 
 /// Who this speaker is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,31 +19,6 @@ pub struct LocalIdentity {
     pub cluster_id: Ipv4Addr,
     /// Its own addresses, the VTEP included: no received route may point back at them.
     pub addresses: Box<[IpAddr]>,
-}
-
-/// What is taken from a source, as its operator decides.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Admission {
-    /// An external source's AS has to come first in AS_PATH. Route servers do not put theirs there.
-    pub enforce_first_as: bool,
-    /// How often AS_PATH may name this AS.
-    pub allow_as_in: u8,
-    /// AS_PATH may have sets in it, against RFC 9774.
-    pub as_sets: bool,
-    /// What this speaker is to it (RFC 9234); external sources only.
-    pub role: Option<BgpRole>,
-}
-
-impl Admission {
-    /// What RFCs ask for.
-    pub const DEFAULT: Admission =
-        Admission { enforce_first_as: true, allow_as_in: 0, as_sets: false, role: None };
-}
-
-impl Default for Admission {
-    fn default() -> Self {
-        Self::DEFAULT
-    }
 }
 
 /// Why a route is not used.
@@ -135,7 +110,7 @@ pub fn admit(attrs: &Attrs, family: Family, us: &LocalIdentity, source: &Source)
 mod tests {
     use super::super::testing::{attrs, identity, source};
     use super::*;
-    use crate::types::{LocalAs, PeerId};
+    use crate::types::{BgpRole, LocalAs, PeerId};
     use crate::wire::NextHop;
 
     const IBGP: PeerId = PeerId(0);

@@ -1,6 +1,6 @@
 //! Who reads a table's log, and how far each has come.
 
-use super::log::Version;
+use super::version::Version;
 
 /// A registered reader of one table. What it has not seen yet is kept for it, so it must advance, or be
 /// closed.

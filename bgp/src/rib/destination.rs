@@ -7,8 +7,8 @@ use smallvec::{SmallVec, smallvec};
 use crate::types::{PathId, PeerId};
 use crate::wire::{Attrs, Nlri};
 
-use super::log::Version;
 use super::marks::Marks;
+use super::version::Version;
 
 /// The small number of a destination in its table. It is the destination's for as long as the table knows it,
 /// that is until every reader of the log has seen it go; then another may get it.

@@ -7,10 +7,7 @@
 
 use super::chunked::Chunked;
 use super::destination::DestinationId;
-
-/// A table version: the number of a change. 0 is before the first.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Version(pub u64);
+use super::version::Version;
 
 /// Entries in order of version, in two runs: `..write` and `read..`. Between them is what the compaction that
 /// is under way has left behind; at rest both are 0, and the second run is everything.

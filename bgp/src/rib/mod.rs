@@ -44,19 +44,20 @@ mod table;
 mod tables;
 #[cfg(test)]
 pub(crate) mod testing;
+mod version;
 
 pub use adj_in::Held;
-pub use admit::{Admission, LocalIdentity, Rejected, RejectedCounts, admit};
+pub use admit::{LocalIdentity, Rejected, RejectedCounts, admit};
 pub use budget::Budget;
 pub use cursor::CursorId;
 pub use decision::{Explained, Reason};
 pub use destination::{Destination, DestinationId, Path};
-pub use log::Version;
 pub use next_hops::{NextHopNews, NextHops, Reachability};
 pub use received::Received;
 pub use rules::{Decision, DecisionRules, Multipath};
 pub(crate) use source::PeerMap;
-pub use source::{DEFAULT_LOCAL_PREF, Source, SourceKind, Sources};
+pub use source::{Admission, DEFAULT_LOCAL_PREF, Source, SourceKind, Sources};
 pub use sweep::PeerCounts;
 pub use table::{Change, Changes, Table};
 pub use tables::Rib;
+pub use version::Version;

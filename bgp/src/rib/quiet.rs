@@ -6,7 +6,8 @@
 //! that has its newest change, so that both together are read like one.
 
 use super::destination::DestinationId;
-use super::log::{Entry, Log, Version};
+use super::log::{Entry, Log};
+use super::version::Version;
 
 #[derive(Debug, Default)]
 pub(super) struct QuietLog {

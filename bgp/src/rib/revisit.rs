@@ -23,6 +23,9 @@ pub(super) enum Concern {
     NextHop(IpAddr),
     /// What is known of a source.
     Source(PeerId),
+    /// Whether a source is a client: who is told of its paths is another question now, even where none of them has
+    /// become better or worse.
+    Reflection(PeerId),
     /// The rules: everything is concerned.
     Rules,
 }
@@ -32,6 +35,8 @@ pub(super) enum Concern {
 pub(super) struct Revisit {
     next_hops: HashSet<IpAddr, FixedState>,
     sources: HashSet<PeerId, FixedState>,
+    /// Those of them whose best paths are to be told anew.
+    told_anew: HashSet<PeerId, FixedState>,
     everything: bool,
     hand: u32,
     /// Destinations that were there when the round began: those that came later are decided by what holds now.
@@ -49,6 +54,10 @@ impl Revisit {
         match concern {
             Concern::NextHop(address) => drop(self.next_hops.insert(address)),
             Concern::Source(peer) => drop(self.sources.insert(peer)),
+            Concern::Reflection(peer) => {
+                self.sources.insert(peer);
+                self.told_anew.insert(peer);
+            }
             Concern::Rules => self.everything = true,
         }
     }
@@ -59,6 +68,12 @@ impl Revisit {
         };
         self.everything || destination.paths().any(path)
     }
+
+    /// What of a destination counts as changed, whatever is decided.
+    fn touched<N: Nlri>(&self, destination: &Destination<N>) -> Touched {
+        let anew = destination.best().is_some_and(|best| self.told_anew.contains(&best.source));
+        if anew { Touched::First } else { Touched::Other }
+    }
 }
 
 impl<N: Nlri> Table<N> {
@@ -66,7 +81,7 @@ impl<N: Nlri> Table<N> {
     pub(super) fn decide_again(&mut self, concern: Concern) {
         let unused = match concern {
             Concern::NextHop(address) => !self.next_hop_uses.has(address),
-            Concern::Source(peer) => self.counts(peer).paths == 0,
+            Concern::Source(peer) | Concern::Reflection(peer) => self.counts(peer).paths == 0,
             Concern::Rules => false,
         };
         if !unused {
@@ -91,7 +106,8 @@ impl<N: Nlri> Table<N> {
         if let Some(destination) = destination.filter(|d| !d.is_empty() && self.revisit.concerns(d)) {
             // Under rules without multipath nobody looks at the marks that others have left.
             destination.paths_mut().for_each(|path| path.marks.set_multipath(false));
-            self.decide(decision, id, Touched::Other);
+            let touched = self.revisit.touched(destination);
+            self.decide(decision, id, touched);
         }
         if self.revisit.is_over() {
             self.revisit = Revisit { hand: self.revisit.hand, ..Revisit::default() };

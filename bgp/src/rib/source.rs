@@ -2,9 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::admit::Admission;
 use crate::policy::Context;
-use crate::types::{Asn, Family, LocalAs, PeerId, RouterId};
+use crate::types::{Asn, BgpRole, Family, LocalAs, PeerId, RouterId};
 
 /// LOCAL_PREF of a path that has none, unless an operator says otherwise; what every implementation takes.
 pub const DEFAULT_LOCAL_PREF: u32 = 100;
@@ -22,8 +21,8 @@ pub enum SourceKind {
 
 /// What is known of a source once its session is up.
 ///
-/// `kind` and `client` must not change while paths of the source are in a table: a neighbour that is
-/// configured anew in these gets a new [`PeerId`].
+/// `kind` must not change while paths of the source are in a table: a neighbour that is configured anew in it gets a
+/// new [`PeerId`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Source {
     /// How it stands to this speaker.
@@ -44,6 +43,31 @@ pub struct Source {
     pub admission: Admission,
     /// This speaker's AS towards it, where that is not its own.
     pub local_as: Option<LocalAs>,
+}
+
+/// What is taken from a source, as its operator decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Admission {
+    /// An external source's AS has to come first in AS_PATH. Route servers do not put theirs there.
+    pub enforce_first_as: bool,
+    /// How often AS_PATH may name this AS.
+    pub allow_as_in: u8,
+    /// AS_PATH may have sets in it, against RFC 9774.
+    pub as_sets: bool,
+    /// What this speaker is to it (RFC 9234); external sources only.
+    pub role: Option<BgpRole>,
+}
+
+impl Admission {
+    /// What RFCs ask for.
+    pub const DEFAULT: Admission =
+        Admission { enforce_first_as: true, allow_as_in: 0, as_sets: false, role: None };
+}
+
+impl Default for Admission {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
 }
 
 /// All sources, by [`PeerId`].

@@ -273,8 +273,8 @@ fn aged(attrs: &Arc<Attrs>) -> Option<Arc<Attrs>> {
 mod tests {
     use ipnet::Ipv4Net;
 
-    use super::super::log::Version;
     use super::super::testing::{attrs, decision, key, route, variant};
+    use super::super::version::Version;
     use super::*;
 
     const A: PeerId = PeerId(3);

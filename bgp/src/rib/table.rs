@@ -13,13 +13,14 @@ use super::cursor::{CursorId, Cursors, Interest};
 use super::decision::{self, Explained};
 use super::destination::{Destination, DestinationId, Path};
 use super::index::Index;
-use super::log::{Entry, Log, Version};
+use super::log::{Entry, Log};
 use super::marks::Marks;
 use super::next_hops::NextHopUses;
 use super::quiet::QuietLog;
 use super::revisit::Revisit;
 use super::rules::Decision;
 use super::sweep::Generations;
+use super::version::Version;
 
 /// All paths of one family, with the log of what changed.
 #[derive(Debug)]

@@ -67,8 +67,10 @@ impl Rib {
 
     /// Makes a peer known, or known anew. Must come before its first route.
     pub fn peer_up(&mut self, peer: PeerId, source: Source) {
+        let client = self.decision.sources.get(peer).client;
         if self.decision.sources.set(peer, source) {
-            self.decide_again(Concern::Source(peer));
+            let reflects = client != source.client;
+            self.decide_again(if reflects { Concern::Reflection(peer) } else { Concern::Source(peer) });
         }
     }
 

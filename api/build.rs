@@ -10,7 +10,7 @@ use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorSet};
 
 const PROTO: &str = "../proto";
-const FILES: [&str; 11] = [
+const FILES: [&str; 12] = [
     "rib",
     "neighbors",
     "policies",
@@ -20,6 +20,7 @@ const FILES: [&str; 11] = [
     "routes",
     "native",
     "configuration",
+    "injection",
     "system",
     "monitor",
 ];

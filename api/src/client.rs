@@ -116,6 +116,8 @@ services! {
     system: v1::system_client::SystemClient<Channel>;
     /// The running configuration.
     configuration: v1::configuration_client::ConfigurationClient<Channel>;
+    /// Routes put into the table.
+    injection: v1::injection_client::InjectionClient<Channel>;
     /// Live changes.
     monitor: v1::monitor_client::MonitorClient<Channel>;
 }

@@ -64,6 +64,20 @@ pub struct ChangesRequest {
     pub max: usize,
 }
 
+/// How many streams may inject routes at once.
+pub const MAX_INJECTIONS: usize = 16;
+
+/// What a stream of routes asks for, or that it has ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Injection {
+    /// Which stream; no two ever have the same number.
+    pub stream: u64,
+    /// What it asks for; nothing where it has ended.
+    pub request: Option<v1::InjectRequest>,
+    /// It has ended: all that it brought goes.
+    pub ended: bool,
+}
+
 /// Why a query was not answered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ApiError {
@@ -204,6 +218,8 @@ border! {
     AddNeighbor(v1::AddNeighborRequest) -> v1::AddNeighborResponse;
     /// Remove a neighbour; the text that is left is read by who reads the file.
     RemoveNeighbor(v1::RemoveNeighborRequest) -> v1::RemoveNeighborResponse;
+    /// Add and withdraw routes of a stream, or end them.
+    Inject(Injection) -> v1::InjectResponse;
     /// What changed: may be kept until something does. `Change.time` is left to the server.
     Changes(ChangesRequest) -> v1::WatchResponse;
 }

@@ -5,7 +5,7 @@ use prost_types::field_descriptor_proto::Type;
 use prost_types::source_code_info::Location;
 use prost_types::{DescriptorProto, FileDescriptorProto};
 
-const FILES: [&str; 11] = [
+const FILES: [&str; 12] = [
     "rib",
     "neighbors",
     "policies",
@@ -14,6 +14,7 @@ const FILES: [&str; 11] = [
     "fib",
     "native",
     "configuration",
+    "injection",
     "routes",
     "system",
     "monitor",

@@ -97,7 +97,7 @@ impl Handover {
             let kept = destination.paths().any(|path| {
                 let leaves = lost(path.source);
                 given |= leaves;
-                !leaves && (path.source == PeerId::LOCAL || peers.get(path.source).is_some())
+                !leaves && (path.source == PeerId::LOCAL || peers.has(path.source))
             });
             given && !kept
         };

@@ -20,6 +20,7 @@ mod event;
 mod fault_log;
 mod forward;
 mod handover;
+mod injection;
 mod limits;
 mod native;
 mod neighbors;
@@ -53,6 +54,7 @@ use dynamic::Visitors;
 pub use event::{Action, Event, Leftover, LogLine, PeerNews, PeerStart, ReleaseReason, SessionCommand};
 use forward::Forwarding;
 use handover::Handover;
+use injection::Injector;
 use native::{Given, Native};
 use peer::Peers;
 use refresh::Refreshes;
@@ -87,6 +89,7 @@ pub struct Core {
     host_warnings: Vec<String>,
     handover: Handover,
     running: Running,
+    injectors: Vec<Injector>,
     actions: VecDeque<Action>,
 }
 
@@ -126,6 +129,7 @@ impl Core {
             host_warnings: Vec::new(),
             handover: Handover::default(),
             running: Running::default(),
+            injectors: Vec::new(),
             actions: VecDeque::new(),
         };
         for neighbor in neighbors {
@@ -179,6 +183,7 @@ impl Core {
     /// waits for nothing from outside.
     pub fn settle(&mut self, now: Instant, budget: &mut Budget) -> bool {
         self.roll_back_overdue(now);
+        self.end_overdue_injectors(now);
         self.expire_kept(now);
         self.end_overdue_refreshes(now);
         if let Some(native) = &mut self.native {
@@ -253,6 +258,7 @@ impl Core {
             self.patience_ends(),
             self.handover.poll_timeout(),
             self.confirmation_ends(),
+            self.leases_end(),
         ];
         timers.into_iter().flatten().min()
     }

@@ -126,6 +126,10 @@ enum Place {
     Free,
     Taken(Box<Peer>),
     Leaving(Leaving),
+    /// It is no neighbour's, but of a source of routes that is called so.
+    Lent(Box<str>),
+    /// It was lent, and goes when nothing is left of its source.
+    Returned,
 }
 
 /// A neighbour that is no longer configured.
@@ -141,13 +145,45 @@ struct Leaving {
 impl Peers {
     /// Takes a neighbour in, in place of one of the same address.
     pub(super) fn add(&mut self, config: NeighborConfig) -> PeerId {
-        let id = self.free.pop().unwrap_or_else(|| {
-            self.places.push(Place::Free);
-            PeerId(self.places.len() as u32 - 1)
-        });
+        let id = self.free_place();
         self.by_address.insert(config.address, id);
         self.set(id, Place::Taken(Box::new(Peer::new(id, config))));
         id
+    }
+
+    /// Lends an id to a source of routes of this name.
+    pub(super) fn lend(&mut self, name: &str) -> PeerId {
+        let id = self.free_place();
+        self.set(id, Place::Lent(name.into()));
+        id
+    }
+
+    /// Takes back what was lent. The id is kept until [`Peers::reclaim`].
+    pub(super) fn give_back(&mut self, id: PeerId) {
+        if let Some(Place::Lent(_)) = self.places.get(id.0 as usize) {
+            self.leaving += 1;
+            self.set(id, Place::Returned);
+        }
+    }
+
+    /// Whether an id is a neighbour's, or lent.
+    pub(super) fn has(&self, id: PeerId) -> bool {
+        matches!(self.places.get(id.0 as usize), Some(Place::Taken(_) | Place::Lent(_)))
+    }
+
+    /// What the source is called that an id is lent to.
+    pub(super) fn lent_to(&self, id: PeerId) -> Option<&str> {
+        match self.places.get(id.0 as usize) {
+            Some(Place::Lent(name)) => Some(name),
+            _ => None,
+        }
+    }
+
+    fn free_place(&mut self) -> PeerId {
+        self.free.pop().unwrap_or_else(|| {
+            self.places.push(Place::Free);
+            PeerId(self.places.len() as u32 - 1)
+        })
     }
 
     /// Lets a neighbour go. Its id is kept until [`Peers::reclaim`].
@@ -182,7 +218,8 @@ impl Peers {
         }
         let has_left = |(index, place): (usize, &Place)| {
             let id = PeerId(index as u32);
-            matches!(place, Place::Leaving(Leaving { ended: true, .. }) if !is_left(id)).then_some(id)
+            let over = matches!(place, Place::Leaving(Leaving { ended: true, .. }) | Place::Returned);
+            (over && !is_left(id)).then_some(id)
         };
         let gone: Vec<PeerId> = self.places.iter().enumerate().filter_map(has_left).collect();
         gone.iter().for_each(|id| drop(self.set(*id, Place::Free)));
@@ -208,7 +245,7 @@ impl Peers {
     /// The address of a neighbour, be it one that leaves.
     pub(super) fn address(&self, id: PeerId) -> Option<NeighborAddress> {
         match self.places.get(id.0 as usize)? {
-            Place::Free => None,
+            Place::Free | Place::Lent(_) | Place::Returned => None,
             Place::Taken(peer) => Some(peer.config.address),
             Place::Leaving(leaving) => Some(leaving.address),
         }

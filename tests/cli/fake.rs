@@ -127,6 +127,10 @@ fn answer(query: Query) -> Result<Answer, ApiError> {
         }
         Query::GetStatus(_) => rows::status().into(),
         Query::ReloadConfiguration(request) => reload(request.dry_run)?.into(),
+        Query::Inject(injection) => {
+            v1::InjectResponse { paths: injection.request.map_or(0, |request| request.add.len()) as u64 }
+                .into()
+        }
         Query::GetConfiguration(_) => running().into(),
         Query::ApplyConfiguration(request) => apply(&request).into(),
         Query::ConfirmConfiguration(_) => v1::ConfirmConfigurationResponse {}.into(),

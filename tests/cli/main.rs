@@ -93,6 +93,20 @@ fn transactions() {
 }
 
 #[test]
+fn inject() {
+    golden(
+        "inject",
+        &[
+            "inject 10.7.0.0/16 --next-hop 10.0.0.1 --lease 1s",
+            "inject add evpn macip --rd 10.0.0.9:1 --mac 02:00:00:00:00:50 --ip 10.1.0.5 --vni 100 --next-hop 10.0.0.9 --lease 1s",
+            "inject evpn multicast --rd 10.0.0.9:1 --vni 100 --next-hop 10.0.0.9 --name pods --lease 1s",
+            "inject evpn macip --rd 10.0.0.9:1 --next-hop 10.0.0.9",
+            "inject evpn --next-hop 10.0.0.9 x",
+        ],
+    );
+}
+
+#[test]
 fn policies() {
     golden(
         "policy",

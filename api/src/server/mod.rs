@@ -5,6 +5,7 @@
 //! [`serve`] as a task. Nothing is remembered between requests but the number of open watch streams.
 
 mod asker;
+mod inject;
 mod listen;
 mod service;
 mod time;

@@ -1,6 +1,7 @@
 //! The services: each method forwards its request and returns the answer.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::{Semaphore, mpsc, watch as signal};
 use tokio_stream::wrappers::ReceiverStream;
@@ -8,8 +9,8 @@ use tonic::service::Routes;
 use tonic::{Response, Status, async_trait};
 
 use super::asker::Asker;
-use super::watch;
-use crate::query::{ApiError, MAX_WATCHES, Request};
+use super::{inject, watch};
+use crate::query::{ApiError, MAX_INJECTIONS, MAX_WATCHES, Request};
 use crate::v1;
 
 /// What every method needs; cheap to clone.
@@ -17,12 +18,21 @@ use crate::v1;
 pub(super) struct Service {
     asker: Asker,
     watches: Arc<Semaphore>,
+    injections: Arc<Semaphore>,
+    /// The number of the next stream that injects.
+    next_injection: Arc<AtomicU64>,
     ended: signal::Receiver<()>,
 }
 
 impl Service {
     pub(super) fn new(requests: mpsc::Sender<Request>, ended: signal::Receiver<()>) -> Service {
-        Service { asker: Asker::new(requests), watches: Arc::new(Semaphore::new(MAX_WATCHES)), ended }
+        Service {
+            asker: Asker::new(requests),
+            watches: Arc::new(Semaphore::new(MAX_WATCHES)),
+            injections: Arc::new(Semaphore::new(MAX_INJECTIONS)),
+            next_injection: Arc::default(),
+            ended,
+        }
     }
 
     pub(super) fn routes(self) -> Routes {
@@ -36,6 +46,7 @@ impl Service {
             .add_service(v1::native_server::NativeServer::new(self.clone()))
             .add_service(v1::system_server::SystemServer::new(self.clone()))
             .add_service(v1::configuration_server::ConfigurationServer::new(self.clone()))
+            .add_service(v1::injection_server::InjectionServer::new(self.clone()))
             .add_service(v1::monitor_server::MonitorServer::new(self))
     }
 }
@@ -124,6 +135,25 @@ impl v1::monitor_server::Monitor for Service {
         let (responses, stream) = mpsc::channel(1);
         let (asker, ended) = (self.asker.clone(), self.ended.clone());
         tokio::spawn(watch::run(asker, request.into_inner(), responses, ended, permit));
+        Ok(Response::new(ReceiverStream::new(stream)))
+    }
+}
+
+#[async_trait]
+impl v1::injection_server::Injection for Service {
+    type InjectStream = ReceiverStream<Result<v1::InjectResponse, Status>>;
+
+    async fn inject(
+        &self,
+        request: tonic::Request<tonic::Streaming<v1::InjectRequest>>,
+    ) -> Result<Response<Self::InjectStream>, Status> {
+        let permit = Arc::clone(&self.injections).try_acquire_owned().map_err(|_| {
+            Status::from(ApiError::Exhausted(format!("{MAX_INJECTIONS} streams inject already, no more may")))
+        })?;
+        let (responses, stream) = mpsc::channel(1);
+        let (asker, ended) = (self.asker.clone(), self.ended.clone());
+        let number = self.next_injection.fetch_add(1, Ordering::Relaxed);
+        tokio::spawn(inject::run(asker, number, request.into_inner(), responses, ended, permit));
         Ok(Response::new(ReceiverStream::new(stream)))
     }
 }

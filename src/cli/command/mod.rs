@@ -2,6 +2,7 @@
 
 mod bfd;
 mod config;
+mod inject;
 mod list;
 mod monitor;
 mod native;
@@ -42,6 +43,7 @@ async fn dispatch(command: Command, client: &Client, format: Format, output: &mu
         Command::Fib(args) => list::fib(args, client, format, output).await,
         Command::Route(args) => list::routes(args, client, format, output).await,
         Command::Native(args) => native::run(args, client, format, output).await,
+        Command::Inject(args) => inject::run(args, client, output).await,
         Command::Monitor(args) => monitor::run(args, client, format, output).await,
         Command::Policy { name } => list::policies(name, client, format, output).await,
         Command::Explain { key } => explain(key, client, format, output).await,

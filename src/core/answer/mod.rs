@@ -27,7 +27,7 @@ use api::{Answer, Query, Request};
 
 use super::Core;
 pub(super) use configuration::change_rows;
-pub(super) use describe::Describe;
+pub(super) use describe::{AnyNlri, Describe};
 pub(super) use evpn::{arp_row, mac_row, vni_row, vtep_row};
 pub(super) use fib::{entry as fib_entry, key as fib_key, route_entry};
 
@@ -66,6 +66,7 @@ impl Core {
             Query::ListAdvertised(query) => self.list_advertised(query)?.into(),
             Query::ListPrefixSources(query) => self.list_prefix_sources(query)?.into(),
             Query::GetStatus(_) => self.status(now).into(),
+            Query::Inject(injection) => self.inject(now, injection)?.into(),
             Query::GetConfiguration(_) => self.get_configuration(now).into(),
             Query::ConfirmConfiguration(_) => self.confirm_configuration()?.into(),
             Query::RollBackConfiguration(_) => self.roll_back_configuration(now)?.into(),

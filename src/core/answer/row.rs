@@ -34,9 +34,8 @@ pub(super) fn text<T: ToString>(value: Option<T>) -> String {
 impl Core {
     /// A path's source, as rows name it.
     pub(in crate::core) fn source_name(&self, source: PeerId) -> String {
-        match self.peers.address(source) {
-            Some(address) => address.to_string(),
-            None => "local".to_owned(),
-        }
+        let address = self.peers.address(source).map(|address| address.to_string());
+        let injector = || self.peers.lent_to(source).map(|name| format!("injected by {name}"));
+        address.or_else(injector).unwrap_or_else(|| "local".to_owned())
     }
 }

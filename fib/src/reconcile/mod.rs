@@ -386,10 +386,11 @@ impl Fib {
         let Some(network) = self.networks.get_mut(&vni_of(&key)) else { return };
         self.feed.push(Changed::Row(key));
         let place = place(network, &self.config, self.released);
+        let shows = place.is_some_and(|place| network.shows(action, place.segment.bridge));
         let Some(marks) = network.marks(&key) else { return };
         let accepted = fault.is_none();
         // Nothing about a row that goes away is kept from us.
-        let is_certain = accepted && (!action.makes_rows() || !is_lossy && !marks.touched);
+        let is_certain = accepted && (!action.makes_rows() || !is_lossy && (!marks.touched || shows));
         if let Some(place) = place.filter(|_| is_certain) {
             self.news.extend(network.assume(&key, action, &place));
         }

@@ -13,7 +13,7 @@ use super::neighbor::{NeighborEntry, WantedNeighbor};
 use super::place::{Place, Segment, Step};
 use super::show::RowPlace;
 use crate::op::{self, Action};
-use crate::row::Row;
+use crate::row::{IfIndex, Row};
 
 /// What is wanted in a VNI and what the kernel has.
 #[derive(Debug, Default)]
@@ -110,6 +110,25 @@ impl Network {
         let rows = action.rows(place.segment.bridge);
         let news = rows.map(|row| self.see(vni_of(key), &row, true, place).news);
         news.fold(None, |last, news| news.or(last)).filter(|_| place.segment.up)
+    }
+
+    /// Whether the kernel was seen to have the rows that an op makes: then it does not matter which came first, the op
+    /// or the news.
+    pub(super) fn shows(&self, action: &Action, bridge: IfIndex) -> bool {
+        action.rows(bridge).all(|row| match row {
+            Row::Tunnel(row) => self.macs.get(row.mac).and_then(|entry| entry.tunnel).is_some_and(|seen| {
+                (seen.vtep, seen.external, seen.firm) == (row.vtep, row.external, row.firm)
+            }),
+            Row::Bridge(row) => self.macs.get(row.mac).and_then(|entry| entry.bridge).is_some_and(|seen| {
+                (seen.port, seen.external, seen.sticky) == (row.port, row.external, row.sticky)
+            }),
+            Row::Neighbor(row) => {
+                self.neighbors.get(row.ip).and_then(|entry| entry.seen).is_some_and(|seen| {
+                    (seen.mac, seen.state, seen.external, seen.router, seen.protocol)
+                        == (row.mac, row.state, row.external, row.router, row.protocol)
+                })
+            }
+        })
     }
 
     /// What comes next for a key; `None` if there is nothing under it.

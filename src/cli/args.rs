@@ -510,7 +510,7 @@ pub enum FibKind {
 /// Arguments of `inject`.
 #[derive(Debug, Args)]
 pub struct InjectArgs {
-    /// A prefix; `evpn macip`; `evpn multicast`; or an EVPN key, such as [5]:[10.0.0.1:1]:[0]:[24]:[10.1.0.0]
+    /// A prefix; `evpn macip`; `evpn multicast`; or an EVPN key, such as `[5]:[10.0.0.1:1]:[0]:[24]:[10.1.0.0]`
     #[arg(value_name = "WHAT", required = true)]
     pub what: Vec<String>,
     /// Next hop; for EVPN the VTEP

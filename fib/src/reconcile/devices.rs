@@ -25,7 +25,7 @@ impl Fib {
 
     /// Finds the devices of a VNI anew.
     fn look_at_devices(&mut self, vni: Vni) {
-        self.feed.push(Changed::Devices(vni));
+        self.stirred.feed.push(Changed::Devices(vni));
         let old = self.networks.get(&vni).and_then(|network| network.segment);
         let new = self.links.pick(vni, old.as_ref(), &self.config);
         if old == new {
@@ -60,8 +60,8 @@ impl Fib {
     }
 
     fn rows_changed(&mut self, vni: Vni) {
-        if let Some(network) = self.networks.get(&vni).filter(|_| self.feed.is_on()) {
-            network.keys(vni).for_each(|key| self.feed.push(Changed::Row(key)));
+        if let Some(network) = self.networks.get(&vni) {
+            network.keys(vni).for_each(|key| self.stirred.note(key));
         }
     }
 

@@ -31,7 +31,6 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use bgp::types::Vni;
-use evpn::Feed;
 use evpn::dataplane::{Observation, WantedKey, WantedValue};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
@@ -50,6 +49,7 @@ use crate::flight::Flights;
 use crate::op::{Action, Dump, Fault, Op, OpId, Table};
 use crate::retry::Retries;
 use crate::row::Row;
+use crate::tally::Stirred;
 
 /// How many ops may be in flight. A channel with room for as many batches never makes its sender wait.
 pub const CREDIT: usize = 4096;
@@ -89,7 +89,7 @@ pub struct Fib {
     /// A former run's rows may be deleted.
     released: bool,
     counters: Counters,
-    feed: Feed<Changed>,
+    stirred: Stirred<Changed, WantedKey>,
 }
 
 impl Fib {
@@ -109,7 +109,7 @@ impl Fib {
             synced: false,
             released: false,
             counters: Counters::default(),
-            feed: Feed::default(),
+            stirred: Stirred::default(),
         }
     }
 
@@ -120,7 +120,7 @@ impl Fib {
     pub fn want(&mut self, key: WantedKey, value: Option<WantedValue>) {
         let network = self.network(vni_of(&key));
         if network.want(&key, value) {
-            self.feed.push(Changed::Row(key));
+            self.stirred.note(key);
             self.retries.clear(&key);
             self.conclude(&key, false);
             self.mark_dirty(key);
@@ -155,11 +155,13 @@ impl Fib {
     /// The next op, while there is one and credit for it.
     pub fn poll_op(&mut self, now: Instant) -> Option<Op> {
         if self.flights.len() >= CREDIT {
+            self.count_again();
             return None;
         }
         while let Some(key) = self.retries.pop_due(now) {
             self.mark_dirty(key);
         }
+        self.count_again();
         self.next_chore(now).or_else(|| self.next_row(now)).or_else(|| self.next_dump(now))
     }
 
@@ -180,7 +182,10 @@ impl Fib {
         self.released = true;
         let unwanted = self.rows().filter(|row| row.wanted.is_none());
         let keys: Vec<WantedKey> = unwanted.map(|row| row.key).collect();
-        keys.into_iter().for_each(|key| self.mark_dirty(key));
+        for key in keys {
+            self.stirred.note(key);
+            self.mark_dirty(key);
+        }
     }
 
     /// Looks at everything the kernel has once more, as after an overrun. While that lasts no row is written.
@@ -264,8 +269,8 @@ impl Fib {
     /// Draws the conclusions from a row.
     fn seen(&mut self, now: Instant, seen: Seen, place: &Place) {
         match seen.key {
-            key if seen.listed => self.feed.push(Changed::Row(key)),
-            WantedKey::Mac { vni, mac } => self.feed.push(Changed::Port(vni, mac)),
+            key if seen.listed => self.stirred.note(key),
+            WantedKey::Mac { vni, mac } => self.stirred.feed.push(Changed::Port(vni, mac)),
             _ => {}
         }
         if place.segment.up {
@@ -273,6 +278,7 @@ impl Fib {
         }
         if seen.spoilt {
             self.counters.repairs += 1;
+            self.stirred.feed.push(Changed::Spoilt(seen.key));
             self.retries.spoilt(now, seen.key);
         }
         if seen.queue {
@@ -384,7 +390,7 @@ impl Fib {
     fn row_over(&mut self, now: Instant, key: WantedKey, action: &Action, fault: Option<Fault>) {
         let is_lossy = self.dumps.is_lossy();
         let Some(network) = self.networks.get_mut(&vni_of(&key)) else { return };
-        self.feed.push(Changed::Row(key));
+        self.stirred.note(key);
         let place = place(network, &self.config, self.released);
         let shows = place.is_some_and(|place| network.shows(action, place.segment.bridge));
         let Some(marks) = network.marks(&key) else { return };

@@ -65,7 +65,7 @@ impl Routes {
             return;
         }
         if let Some(place) = self.entries.find(prefix) {
-            self.feed.push(prefix);
+            self.stirred.note(prefix);
             self.mark_dirty(place);
         }
     }
@@ -148,7 +148,7 @@ impl Routes {
             self.counters.repairs += 1;
             self.retries.spoilt(now, self.key(prefix));
         }
-        self.feed.push(prefix);
+        self.stirred.note(prefix);
         self.mark_dirty(place);
         self.tidy(place);
     }
@@ -229,7 +229,7 @@ impl Routes {
                 entry.seen = None;
                 entry.set(Mark::Touched, true);
                 let prefix = entry.prefix;
-                self.feed.push(prefix);
+                self.stirred.note(prefix);
                 self.mark_dirty(place);
                 self.tidy(place);
             }

@@ -88,7 +88,7 @@ impl Routes {
             self.synced = true;
             self.doubtful = false;
             self.next_hops.all_changed();
-            self.entries.iter_from(0).for_each(|(_, entry)| self.feed.push(entry.prefix));
+            self.entries.iter_from(0).for_each(|(_, entry)| self.stirred.note(entry.prefix));
         }
     }
 
@@ -105,11 +105,11 @@ impl Routes {
             };
             if entry.is(Mark::Doubt) {
                 entry.set(Mark::Doubt, false);
-                self.feed.push(entry.prefix);
+                self.stirred.note(entry.prefix);
             }
             if entry.seen.is_some() && !entry.is(Mark::Fresh) {
                 entry.seen = None;
-                self.feed.push(entry.prefix);
+                self.stirred.note(entry.prefix);
                 self.mark_dirty(place);
                 self.tidy(place);
             }

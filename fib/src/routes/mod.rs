@@ -63,7 +63,6 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::time::Instant;
 
-use evpn::Feed;
 use ipnet::IpNet;
 
 pub use self::config::{MAIN, RoutesConfig};
@@ -86,6 +85,7 @@ use crate::dumps::Dumps;
 use crate::flight::Flights;
 use crate::reconcile::{CREDIT, Counters};
 use crate::retry::Retries;
+use crate::tally::{Counts, Stirred};
 
 /// The kernel's routes, what is wanted of them, and the next hops that are tracked.
 #[derive(Debug)]
@@ -118,7 +118,8 @@ pub struct Routes {
     /// A former run's routes may be deleted.
     released: bool,
     counters: Counters,
-    feed: Feed<IpNet>,
+    stirred: Stirred<IpNet, IpNet>,
+    counts: Counts,
 }
 
 impl Routes {
@@ -148,7 +149,8 @@ impl Routes {
             synced: false,
             released: false,
             counters: Counters::default(),
-            feed: Feed::default(),
+            stirred: Stirred::default(),
+            counts: Counts::default(),
         }
     }
 
@@ -191,7 +193,7 @@ impl Routes {
 
     /// What is wanted under a prefix is something else.
     fn changed(&mut self, place: u32, prefix: IpNet) {
-        self.feed.push(prefix);
+        self.stirred.note(prefix);
         self.retries.clear(&self.key(prefix));
         self.mark_dirty(place);
     }
@@ -221,6 +223,7 @@ impl Routes {
     /// The next op, while there is one and credit for it. Nothing is written before the kernel's tables have been
     /// seen whole.
     pub fn poll_op(&mut self, now: Instant) -> Option<RouteOp> {
+        self.count_again();
         if self.flights.len() >= CREDIT {
             return None;
         }

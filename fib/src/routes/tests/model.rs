@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::routes::ways::Ways;
+use crate::tally::Counts;
 
 /// What may happen.
 #[derive(Clone, Debug)]
@@ -229,11 +230,23 @@ impl World {
         assert_eq!(there, expected);
     }
 
-    /// Who follows the changes knows how everything stands.
+    /// Who follows the changes knows how everything stands, and it is counted so.
     fn check_shown(&mut self) {
         self.look();
         let rows: BTreeMap<IpNet, RouteStatus> =
             self.routes.rows().map(|row| (row.prefix, row.status)).collect();
+        let mut walked = Counts::default();
+        for row in self.routes.rows() {
+            walked.wanted += usize::from(row.wanted.is_some());
+            *match row.status {
+                RouteStatus::Programmed => &mut walked.programmed,
+                RouteStatus::Pending | RouteStatus::Stale => &mut walked.pending,
+                RouteStatus::Failed(_) => &mut walked.failed,
+                RouteStatus::Conflict(_) => &mut walked.conflicts,
+                RouteStatus::Unreachable => &mut walked.unreachable,
+            } += 1;
+        }
+        assert_eq!(self.routes.counts(), walked);
         assert_eq!(self.shown, rows);
     }
 

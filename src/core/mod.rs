@@ -298,9 +298,11 @@ impl Core {
     fn routes(&mut self, now: Instant, id: PeerId, routes: &Received) {
         let learned = self.clock(now);
         let Some(peer) = self.peers.get_mut(id).filter(|peer| !peer.limits.is_stopped()) else { return };
+        let announced = routes.reach.iter().map(|(_, routes)| routes.len() as u64).sum::<u64>();
+        let withdrawn = routes.unreach.iter().map(|routes| routes.len() as u64).sum::<u64>();
+        peer.routes_received += announced + withdrawn;
         if !peer.imports() {
-            peer.refused_for_policy +=
-                routes.reach.iter().map(|(_, routes)| routes.len() as u64).sum::<u64>();
+            peer.refused_for_policy += announced;
             return;
         }
         routes.unreach.iter().for_each(|routes| self.rib.withdraw(id, routes));

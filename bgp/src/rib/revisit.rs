@@ -15,6 +15,7 @@ use crate::wire::Nlri;
 use super::destination::{Destination, DestinationId, Path};
 use super::rules::Decision;
 use super::table::{Table, Touched};
+use super::trail::Cause;
 
 /// What has changed.
 #[derive(Clone, Copy, Debug)]
@@ -107,7 +108,7 @@ impl<N: Nlri> Table<N> {
             // Under rules without multipath nobody looks at the marks that others have left.
             destination.paths_mut().for_each(|path| path.marks.set_multipath(false));
             let touched = self.revisit.touched(destination);
-            self.decide(decision, id, touched);
+            self.decide(decision, id, touched, Cause::Reconsidered);
         }
         if self.revisit.is_over() {
             self.revisit = Revisit { hand: self.revisit.hand, ..Revisit::default() };

@@ -17,6 +17,7 @@ use super::rules::{Decision, DecisionRules};
 use super::source::{PeerMap, Source, Sources};
 use super::sweep::PeerCounts;
 use super::table::Table;
+use super::trail::Cause;
 
 /// The tables of all families, and what the choice between their paths depends on.
 ///
@@ -154,7 +155,7 @@ impl Rib {
         routes: &Nlris,
     ) -> Result<(), Rejected> {
         if let Err(reason) = self.admit(peer, attrs, routes.family()) {
-            self.withdraw(peer, routes);
+            self.forget_routes(peer, routes, Cause::Refused(peer));
             self.rejected.slot(peer).add(reason, count(routes));
             return Err(reason);
         }
@@ -186,19 +187,30 @@ impl Rib {
 
     /// Takes routes back.
     pub fn withdraw(&mut self, peer: PeerId, routes: &Nlris) {
+        self.forget_routes(peer, routes, Cause::Withdrawn(peer));
+    }
+
+    /// From now on it is known what led to a change, see [`Table::cause`], or no more.
+    pub fn keep_causes(&mut self, keep: bool) {
+        self.ipv4.keep_causes(keep);
+        self.ipv6.keep_causes(keep);
+        self.evpn.keep_causes(keep);
+    }
+
+    fn forget_routes(&mut self, peer: PeerId, routes: &Nlris, cause: Cause) {
         if let Some(Some(adj_in)) = self.kept.get_mut(peer) {
             adj_in.withdraw(routes);
         }
-        self.take_out(peer, routes);
+        self.take_out(peer, routes, cause);
     }
 
     /// Takes routes out of the table.
-    pub(super) fn take_out(&mut self, peer: PeerId, routes: &Nlris) {
+    pub(super) fn take_out(&mut self, peer: PeerId, routes: &Nlris, cause: Cause) {
         let Rib { ipv4, ipv6, evpn, decision, .. } = self;
         match routes {
-            Nlris::Ipv4(routes) => ipv4.withdraw(decision, peer, routes),
-            Nlris::Ipv6(routes) => ipv6.withdraw(decision, peer, routes),
-            Nlris::Evpn(routes) => evpn.withdraw(decision, peer, routes),
+            Nlris::Ipv4(routes) => ipv4.take_out(decision, peer, routes, cause),
+            Nlris::Ipv6(routes) => ipv6.take_out(decision, peer, routes, cause),
+            Nlris::Evpn(routes) => evpn.take_out(decision, peer, routes, cause),
         }
     }
 

@@ -16,6 +16,7 @@ mod record;
 mod row;
 #[cfg(test)]
 mod tests;
+mod why;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::hash::{DefaultHasher, Hasher};
@@ -26,14 +27,17 @@ use api::query::{ApiError, ChangesRequest, MAX_PAGE_SIZE, MAX_WATCHES};
 use api::v1;
 use bgp::types::{Family, PeerId};
 use evpn::Changed;
+use hashbrown::HashMap;
 
 use lease::Leases;
 use place::{Place, Position, Scope, Topic, Walk};
 use read::Page;
 use record::{Record, RowKey};
+use why::Why;
 
 use super::Core;
 use super::answer::{Answered, parse};
+use crate::config::NeighborAddress;
 
 /// Rows told in one turn, to all readers: about two milliseconds.
 const TOLD: usize = 2000;
@@ -53,6 +57,8 @@ pub(super) struct Watches {
     record: Record,
     /// Neighbours that may have changed.
     neighbors: BTreeSet<PeerId>,
+    /// How each neighbour looked when it was last noted, while somebody follows them.
+    looked: HashMap<NeighborAddress, v1::Neighbor>,
     /// EVPN and the kernel are asked to say what changes.
     is_fed: bool,
 }
@@ -77,6 +83,7 @@ impl Watches {
             leases: Leases::default(),
             record: Record::default(),
             neighbors: BTreeSet::new(),
+            looked: HashMap::new(),
             is_fed: false,
         }
     }
@@ -109,7 +116,7 @@ impl Core {
             let error = format!("{MAX_WATCHES} streams watch already, no more may");
             return request.answer(Err(ApiError::Exhausted(error)));
         }
-        match self.place(&changes.watch) {
+        match self.place(now, &changes.watch) {
             Ok(place) => {
                 self.watches.leases.hold(&mut self.rib, &place);
                 let max = changes.max.clamp(1, MAX_PAGE_SIZE as usize);
@@ -125,17 +132,17 @@ impl Core {
             return false;
         }
         self.watches.leases.tend(now, &mut self.rib);
-        self.follow(self.watches.leases.scope());
+        self.follow(now, self.watches.leases.scope());
         self.watches.drop_abandoned(now);
         let more = self.note_changes(now);
         self.answer_waiting(now) | more
     }
 
     /// Where a request begins.
-    fn place(&mut self, watch: &v1::WatchRequest) -> Answered<Place> {
+    fn place(&mut self, now: Instant, watch: &v1::WatchRequest) -> Answered<Place> {
         let scope = scope(watch)?;
         if watch.resume_token.is_empty() {
-            self.follow(self.watches.leases.scope().and(scope));
+            self.follow(now, self.watches.leases.scope().and(scope));
             return Ok(self.new_place(scope, watch.changes_only));
         }
         let place = Place::parse(&watch.resume_token, self.watches.run)?;
@@ -159,7 +166,9 @@ impl Core {
     }
 
     /// Records the topics that somebody follows, and no others.
-    fn follow(&mut self, scope: Scope) {
+    fn follow(&mut self, now: Instant, scope: Scope) {
+        self.follow_neighbors(now, scope.has(Topic::Neighbor));
+        self.rib.keep_causes(Family::ALL.into_iter().any(|family| scope.has(Topic::Rib(family))));
         self.watches.record.set_topics(scope);
         // EVPN's rows show how the kernel stands to them.
         let fed = scope.has(Topic::Evpn) || scope.has(Topic::Fib);
@@ -173,16 +182,21 @@ impl Core {
         self.watches.is_fed = fed;
     }
 
-    fn note_changes(&mut self, now: Instant) -> bool {
-        while let Some(peer) = self.watches.neighbors.pop_first() {
-            if let Some(address) = self.peers.address(peer) {
-                self.note(now, RowKey::Neighbor(address));
-            }
+    /// How neighbours look is remembered while somebody follows them: what changes is told against that.
+    fn follow_neighbors(&mut self, now: Instant, on: bool) {
+        if on == self.watches.record.is_on(Topic::Neighbor) {
+            return;
         }
+        let looks = self.peers.iter().map(|peer| (peer.config.address, self.neighbor_row(now, peer)));
+        self.watches.looked = looks.filter(|_| on).collect();
+    }
+
+    fn note_changes(&mut self, now: Instant) -> bool {
+        self.note_neighbors(now);
         let mut noted = 0;
         while let Some(keys) = self.next_changed() {
             noted += 1;
-            keys.into_iter().flatten().for_each(|key| self.note(now, key));
+            keys.into_iter().flatten().for_each(|(key, why)| self.note(now, key, why));
             if noted == NOTED {
                 return true;
             }
@@ -191,31 +205,60 @@ impl Core {
         false
     }
 
-    fn note(&mut self, now: Instant, key: RowKey) {
+    fn note_neighbors(&mut self, now: Instant) {
+        while let Some(peer) = self.watches.neighbors.pop_first() {
+            if let Some(address) = self.peers.address(peer) {
+                let why = self.look_at_neighbor(now, address);
+                self.note(now, RowKey::Neighbor(address), why);
+            }
+        }
+    }
+
+    /// What of a neighbour is otherwise than when it was looked at last.
+    fn look_at_neighbor(&mut self, now: Instant, address: NeighborAddress) -> Why {
+        let row = self.peers.by_address(address).map(|peer| self.neighbor_row(now, peer));
+        let before = match &row {
+            Some(row) => self.watches.looked.insert(address, row.clone()),
+            None => self.watches.looked.remove(&address),
+        };
+        let text = before.zip(row).map(|(before, after)| why::what_changed(&before, &after));
+        text.filter(|text| !text.is_empty()).map_or(Why::Unknown, |text| Why::Said(text.into()))
+    }
+
+    fn note(&mut self, now: Instant, key: RowKey, why: Why) {
         if self.watches.record.is_on(key.topic()) {
             let digest = self.digest_of(now, key);
-            self.watches.record.note(key, digest);
+            self.watches.record.note(key, digest, why);
         }
     }
 
     /// The rows that the next change concerns.
-    fn next_changed(&mut self) -> Option<[Option<RowKey>; 2]> {
+    fn next_changed(&mut self) -> Option<[Option<(RowKey, Why)>; 2]> {
         if !self.watches.is_fed {
             return None;
         }
         if let Some(prefix) = self.native.as_mut().and_then(|native| native.routes.feed().poll()) {
-            return Some([Some(RowKey::Route(prefix)), None]);
+            return Some([Some((RowKey::Route(prefix), Why::Unknown)), None]);
         }
         let forwarding = self.forwarding.as_mut()?;
         if let Some(changed) = forwarding.evpn.feed().poll() {
             return Some([Some(key_of(changed)), None]);
         }
-        Some(match forwarding.fib.feed().poll()? {
-            fib::Changed::Row(key) => [Some(RowKey::Fib(key)), row::row_showing(forwarding, key)],
-            fib::Changed::Port(vni, mac) => {
-                [row::row_showing(forwarding, evpn::dataplane::WantedKey::Mac { vni, mac }), None]
+        let changed = forwarding.fib.feed().poll()?;
+        let why = match changed {
+            fib::Changed::Spoilt(_) => Why::Spoilt,
+            fib::Changed::Row(_) | fib::Changed::Port(..) | fib::Changed::Devices(_) => Why::Unknown,
+        };
+        let plain = |key| (key, Why::Unknown);
+        Some(match changed {
+            fib::Changed::Row(key) | fib::Changed::Spoilt(key) => {
+                [Some((RowKey::Fib(key), why)), row::row_showing(forwarding, key).map(plain)]
             }
-            fib::Changed::Devices(vni) => [forwarding.evpn.vni(vni).map(|_| RowKey::Vni(vni)), None],
+            fib::Changed::Port(vni, mac) => {
+                let key = evpn::dataplane::WantedKey::Mac { vni, mac };
+                [row::row_showing(forwarding, key).map(plain), None]
+            }
+            fib::Changed::Devices(vni) => [forwarding.evpn.vni(vni).map(|_| plain(RowKey::Vni(vni))), None],
         })
     }
 
@@ -279,12 +322,13 @@ impl Core {
     }
 }
 
-fn key_of(changed: Changed) -> RowKey {
+fn key_of(changed: Changed) -> (RowKey, Why) {
     match changed {
-        Changed::Vni(vni) => RowKey::Vni(vni),
-        Changed::Mac(vni, mac) => RowKey::Mac(vni, mac),
-        Changed::Neighbor(vni, ip) => RowKey::Arp(vni, ip),
-        Changed::Vtep(vni, vtep) => RowKey::Vtep(vni, vtep),
+        Changed::Vni(vni) => (RowKey::Vni(vni), Why::Unknown),
+        Changed::Mac(vni, mac) => (RowKey::Mac(vni, mac), Why::Unknown),
+        Changed::MacMoved(vni, mac, from) => (RowKey::Mac(vni, mac), Why::Moved(from)),
+        Changed::Neighbor(vni, ip) => (RowKey::Arp(vni, ip), Why::Unknown),
+        Changed::Vtep(vni, vtep) => (RowKey::Vtep(vni, vtep), Why::Unknown),
     }
 }
 

@@ -10,6 +10,7 @@ mod native;
 mod neighbor;
 mod rib;
 mod route;
+mod top;
 mod value;
 
 use std::path::PathBuf;
@@ -28,6 +29,7 @@ pub use native::{AdvertisedFilter, NativeArgs, Sources};
 pub use neighbor::{AddNeighborArgs, NeighborAction, NeighborArgs, NeighborCommand, Setting};
 pub use rib::{Adj, RibArgs, RibWhat};
 pub use route::{RouteArgs, RouteWhat};
+pub use top::TopArgs;
 
 /// Where linnetd listens unless its configuration says otherwise.
 pub const DEFAULT_SOCKET: &str = "/run/linnet/linnet.sock";
@@ -41,7 +43,8 @@ Examples:
   linnet evpn mac --vni 100              where each MAC is, and whether the kernel knows
   linnet fib diff                        where the kernel is not as it should be
   linnet route 10.244.1.0/24             native routing: next hops, and what the kernel has
-  linnet monitor neighbor rib            what changes, as it changes
+  linnet monitor neighbor rib            what changes, as it changes, and why
+  linnet top                             all of it live, on one screen
   linnet -o json evpn vni | jq           for scripts";
 
 /// Shows and steers linnetd.
@@ -141,6 +144,8 @@ pub enum Command {
     Inject(InjectArgs),
     /// Changes as they happen, after the present state
     Monitor(MonitorArgs),
+    /// The daemon live, on the whole terminal: sessions with rates, networks, the kernel, what happens
+    Top(TopArgs),
     /// The daemon at a glance
     Status,
     /// The configuration: show what runs, check and compare files, have one taken, take it back

@@ -1,6 +1,7 @@
 //! `top`: the daemon live, on the whole screen.
 //!
-//! - [`model`] is what is known and what is looked at: it takes inputs and says what they lead to; pure;
+//! - [`model`] is what is known and what is looked at: it takes an [`input`] and says what that leads to; pure;
+//! - [`order`] is how its lists are sorted;
 //! - [`meter`] makes rates of counters that are read again and again;
 //! - [`happenings`] picks out of everything that changes what an operator wants to be told;
 //! - [`draw`] makes a picture of the model; pure;
@@ -14,8 +15,10 @@
 
 mod draw;
 mod happenings;
+mod input;
 mod meter;
 mod model;
+mod order;
 mod screen;
 mod source;
 #[cfg(test)]
@@ -30,7 +33,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::MissedTickBehavior;
 
 use draw::Look;
-use model::{Input, Model, Outcome};
+use input::{Input, Outcome};
+use model::Model;
 use screen::Screen;
 
 /// Inputs that wait for the model. Whoever has one more waits himself.

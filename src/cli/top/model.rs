@@ -6,7 +6,9 @@ use std::time::Instant;
 use api::v1;
 
 use super::happenings::Happenings;
+use super::input::{Input, Key, Outcome};
 use super::meter::Meter;
+use super::order::{NEIGHBOR_ORDERS, Sort, VNI_ORDERS};
 
 /// What linnetd was asked for.
 #[derive(Clone, Debug, Default)]
@@ -24,46 +26,6 @@ pub(super) struct Hosts {
     pub(super) vni: u32,
     pub(super) macs: Vec<v1::Mac>,
     pub(super) vteps: Vec<v1::Vtep>,
-}
-
-/// What comes to the model.
-#[derive(Debug)]
-pub(super) enum Input {
-    Key(Key),
-    /// linnetd has answered.
-    Facts(Box<Facts>),
-    /// These rows have changed.
-    Changes(Vec<v1::Change>),
-    /// linnetd does not answer, for this reason.
-    Lost(String),
-    /// linnetd answers, but does not tell of changes, for this reason.
-    Unwatched(String),
-    /// Time has passed, or the terminal has another size.
-    Clock,
-}
-
-/// A key, or what stands for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Key {
-    Up,
-    Down,
-    PageUp,
-    PageDown,
-    Home,
-    End,
-    Enter,
-    Escape,
-    Tab,
-    BackTab,
-    Char(char),
-    Interrupt,
-}
-
-/// What an input led to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
-    Continue,
-    Quit,
 }
 
 /// What is drawn.
@@ -91,13 +53,6 @@ pub(super) enum Link {
     Up,
     /// Since then, for this reason.
     Lost(Instant, String),
-}
-
-/// By what a list is sorted: a column of it, or the other way round.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Sort {
-    pub(super) column: usize,
-    pub(super) reversed: bool,
 }
 
 /// Messages and routes, in and out.
@@ -287,65 +242,7 @@ impl Model {
         };
         self.change_sort(|sort| *sort = Sort { column: (sort.column + 1) % columns, reversed: false });
     }
-
-    /// The neighbors in the order that is asked for; those that are alike by address.
-    pub(super) fn sorted_neighbors(&self) -> Vec<&v1::Neighbor> {
-        let sort = self.sort(Pane::Neighbors);
-        let mut rows: Vec<_> = self.facts.neighbors.iter().collect();
-        match NEIGHBOR_ORDERS.get(sort.column).map(|(_, order)| order) {
-            Some(NeighborOrder::Given) | None => {}
-            Some(NeighborOrder::DownFirst) => {
-                rows.sort_by_key(|row| row.state() == v1::NeighborState::Established);
-            }
-            Some(NeighborOrder::Accepted) => rows.sort_by_key(|row| std::cmp::Reverse(accepted(row))),
-            Some(NeighborOrder::Rate(which)) => {
-                let rate = |row: &v1::Neighbor| self.neighbor_rates(&row.address).map_or(0.0, which);
-                rows.sort_by(|a, b| rate(b).total_cmp(&rate(a)));
-            }
-        }
-        reversed_if(rows, sort.reversed)
-    }
-
-    /// The networks in the order that is asked for; those that are alike by number.
-    pub(super) fn sorted_vnis(&self) -> Vec<&v1::Vni> {
-        let sort = self.sort(Pane::Vnis);
-        let mut rows: Vec<_> = self.facts.vnis.iter().collect();
-        if let Some((_, Some(key))) = VNI_ORDERS.get(sort.column) {
-            rows.sort_by_key(|row| std::cmp::Reverse(key(row)));
-        }
-        reversed_if(rows, sort.reversed)
-    }
 }
-
-/// How neighbors can be sorted.
-pub(super) enum NeighborOrder {
-    /// By address, as linnetd lists them.
-    Given,
-    DownFirst,
-    Accepted,
-    /// The highest rate first.
-    Rate(fn(NeighborRates) -> f64),
-}
-
-/// The orders of neighbors, by what they are called.
-pub(super) const NEIGHBOR_ORDERS: [(&str, NeighborOrder); 5] = [
-    ("address", NeighborOrder::Given),
-    ("state", NeighborOrder::DownFirst),
-    ("accepted", NeighborOrder::Accepted),
-    ("messages", NeighborOrder::Rate(|[received, sent, ..]| received + sent)),
-    ("routes", NeighborOrder::Rate(|[.., received, sent]| received + sent)),
-];
-
-/// What networks are sorted by, the highest first; by number where there is nothing.
-type VniKey = fn(&v1::Vni) -> u64;
-
-/// The orders of networks, by what they are called.
-pub(super) const VNI_ORDERS: [(&str, Option<VniKey>); 4] = [
-    ("number", None),
-    ("local", Some(|row| row.local_macs)),
-    ("remote", Some(|row| row.remote_macs)),
-    ("VTEPs", Some(|row| row.remote_vteps)),
-];
 
 /// Where a key leads from a place.
 fn moved(key: Key, place: usize, last: usize) -> usize {
@@ -359,13 +256,6 @@ fn moved(key: Key, place: usize, last: usize) -> usize {
         _ => place,
     };
     to.min(last)
-}
-
-fn reversed_if<T>(mut rows: Vec<T>, reversed: bool) -> Vec<T> {
-    if reversed {
-        rows.reverse();
-    }
-    rows
 }
 
 /// Routes of a neighbor that may be chosen, of all families.

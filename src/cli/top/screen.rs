@@ -7,7 +7,7 @@ use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, Ke
 use ratatui::{DefaultTerminal, Frame};
 use tokio::sync::mpsc;
 
-use super::model::{Input, Key};
+use super::input::{Input, Key};
 
 /// The terminal, as long as it is ours. A panic puts it back before it is told of.
 pub(super) struct Screen(DefaultTerminal);

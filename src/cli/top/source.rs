@@ -9,7 +9,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::MissedTickBehavior;
 use tonic::{Code, Status};
 
-use super::model::{Facts, Hosts, Input};
+use super::input::Input;
+use super::model::{Facts, Hosts};
 use crate::cli::explain;
 
 /// Between two attempts to reach linnetd.

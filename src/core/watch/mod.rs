@@ -10,6 +10,7 @@
 //! that wait, a bounded number of rows in one turn.
 
 mod lease;
+mod note;
 mod place;
 mod read;
 mod record;
@@ -26,14 +27,12 @@ use api::Request;
 use api::query::{ApiError, ChangesRequest, MAX_PAGE_SIZE, MAX_WATCHES};
 use api::v1;
 use bgp::types::{Family, PeerId};
-use evpn::Changed;
 use hashbrown::HashMap;
 
 use lease::Leases;
 use place::{Place, Position, Scope, Topic, Walk};
 use read::Page;
 use record::{Record, RowKey};
-use why::Why;
 
 use super::Core;
 use super::answer::{Answered, parse};
@@ -41,9 +40,6 @@ use crate::config::NeighborAddress;
 
 /// Rows told in one turn, to all readers: about two milliseconds.
 const TOLD: usize = 2000;
-
-/// Changes noted in one turn: as much again.
-const NOTED: usize = 2000;
 
 /// Everything about watches.
 #[derive(Debug)]
@@ -191,94 +187,6 @@ impl Core {
         self.watches.looked = looks.filter(|_| on).collect();
     }
 
-    fn note_changes(&mut self, now: Instant) -> bool {
-        self.note_neighbors(now);
-        let mut noted = 0;
-        while let Some(keys) = self.next_changed() {
-            noted += 1;
-            keys.into_iter().flatten().for_each(|(key, why)| self.note(now, key, why));
-            if noted == NOTED {
-                return true;
-            }
-        }
-        self.own_up_to_losses();
-        false
-    }
-
-    fn note_neighbors(&mut self, now: Instant) {
-        while let Some(peer) = self.watches.neighbors.pop_first() {
-            if let Some(address) = self.peers.address(peer) {
-                let why = self.look_at_neighbor(now, address);
-                self.note(now, RowKey::Neighbor(address), why);
-            }
-        }
-    }
-
-    /// What of a neighbour is otherwise than when it was looked at last.
-    fn look_at_neighbor(&mut self, now: Instant, address: NeighborAddress) -> Why {
-        let row = self.peers.by_address(address).map(|peer| self.neighbor_row(now, peer));
-        let before = match &row {
-            Some(row) => self.watches.looked.insert(address, row.clone()),
-            None => self.watches.looked.remove(&address),
-        };
-        let text = before.zip(row).map(|(before, after)| why::what_changed(&before, &after));
-        text.filter(|text| !text.is_empty()).map_or(Why::Unknown, |text| Why::Said(text.into()))
-    }
-
-    fn note(&mut self, now: Instant, key: RowKey, why: Why) {
-        if self.watches.record.is_on(key.topic()) {
-            let digest = self.digest_of(now, key);
-            self.watches.record.note(key, digest, why);
-        }
-    }
-
-    /// The rows that the next change concerns.
-    fn next_changed(&mut self) -> Option<[Option<(RowKey, Why)>; 2]> {
-        if !self.watches.is_fed {
-            return None;
-        }
-        if let Some(prefix) = self.native.as_mut().and_then(|native| native.routes.feed().poll()) {
-            return Some([Some((RowKey::Route(prefix), Why::Unknown)), None]);
-        }
-        let forwarding = self.forwarding.as_mut()?;
-        if let Some(changed) = forwarding.evpn.feed().poll() {
-            return Some([Some(key_of(changed)), None]);
-        }
-        let changed = forwarding.fib.feed().poll()?;
-        let why = match changed {
-            fib::Changed::Spoilt(_) => Why::Spoilt,
-            fib::Changed::Row(_) | fib::Changed::Port(..) | fib::Changed::Devices(_) => Why::Unknown,
-        };
-        let plain = |key| (key, Why::Unknown);
-        Some(match changed {
-            fib::Changed::Row(key) | fib::Changed::Spoilt(key) => {
-                [Some((RowKey::Fib(key), why)), row::row_showing(forwarding, key).map(plain)]
-            }
-            fib::Changed::Port(vni, mac) => {
-                let key = evpn::dataplane::WantedKey::Mac { vni, mac };
-                [row::row_showing(forwarding, key).map(plain), None]
-            }
-            fib::Changed::Devices(vni) => [forwarding.evpn.vni(vni).map(|_| plain(RowKey::Vni(vni))), None],
-        })
-    }
-
-    /// What was lost on the way here is as good as forgotten.
-    fn own_up_to_losses(&mut self) {
-        if !self.watches.is_fed {
-            return;
-        }
-        let native = self.native.as_mut().is_some_and(|native| native.routes.feed().take_overrun());
-        let evpn = self.forwarding.as_mut().is_some_and(|forwarding| {
-            forwarding.evpn.feed().take_overrun() | forwarding.fib.feed().take_overrun()
-        });
-        if evpn {
-            self.watches.record.forget(Topic::Evpn);
-        }
-        if evpn || native {
-            self.watches.record.forget(Topic::Fib);
-        }
-    }
-
     /// Looks at every request that waits, as long as there are rows to spend.
     fn answer_waiting(&mut self, now: Instant) -> bool {
         let (mut left, mut more) = (TOLD, false);
@@ -319,16 +227,6 @@ impl Core {
         let is_news = !page.changes.is_empty() || synced != was_synced;
         let resume_token = place.token(self.watches.run);
         is_news.then_some(Ok(v1::WatchResponse { changes: page.changes, synced, resume_token }))
-    }
-}
-
-fn key_of(changed: Changed) -> (RowKey, Why) {
-    match changed {
-        Changed::Vni(vni) => (RowKey::Vni(vni), Why::Unknown),
-        Changed::Mac(vni, mac) => (RowKey::Mac(vni, mac), Why::Unknown),
-        Changed::MacMoved(vni, mac, from) => (RowKey::Mac(vni, mac), Why::Moved(from)),
-        Changed::Neighbor(vni, ip) => (RowKey::Arp(vni, ip), Why::Unknown),
-        Changed::Vtep(vni, vtep) => (RowKey::Vtep(vni, vtep), Why::Unknown),
     }
 }
 

@@ -19,8 +19,7 @@ pub(super) fn lines(model: &Model, now: Instant, look: Look) -> Vec<Line<'static
         return lines;
     }
     let status = &model.facts.status;
-    let rates = model.daemon_rates().unwrap_or_default();
-    let [ipv4, ipv6, evpn, entries, routes] = rates;
+    let [ipv4, ipv6, evpn, entries, routes] = model.daemon_rates().unwrap_or_default();
     lines.push(sessions(model));
     lines.push(tables(status, [ipv4, ipv6, evpn]));
     lines.extend(status.fib.as_ref().map(|fib| kernel(fib, entries, look)));
@@ -77,10 +76,15 @@ fn sessions(model: &Model) -> Line<'static> {
 }
 
 /// Destinations and paths, and how many best paths change a second.
-fn tables(status: &v1::Status, rates: [f64; 3]) -> Line<'static> {
-    let shown = status.tables.iter().zip(rates).filter(|(table, _)| table.paths > 0 || table.version > 0);
-    let texts = shown.map(|(table, changes)| {
+fn tables(status: &v1::Status, [ipv4, ipv6, evpn]: [f64; 3]) -> Line<'static> {
+    let shown = status.tables.iter().filter(|table| table.paths > 0 || table.version > 0);
+    let texts = shown.map(|table| {
         let v1::TableStatus { family, destinations, paths, .. } = table;
+        let changes = match family.as_str() {
+            "ipv4-unicast" => ipv4,
+            "ipv6-unicast" => ipv6,
+            _ => evpn,
+        };
         format!("{family} {destinations}/{paths} {}/s", rate(changes))
     });
     let texts: Vec<String> = texts.collect();

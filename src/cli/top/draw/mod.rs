@@ -14,7 +14,8 @@ use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::Line;
 use ratatui::widgets::Paragraph;
 
-use super::model::{Model, NEIGHBOR_ORDERS, Pane, VNI_ORDERS, View};
+use super::model::{Model, Pane, View};
+use super::order::{NEIGHBOR_ORDERS, VNI_ORDERS};
 use crate::cli::table::Tone;
 
 /// How the picture may look.

@@ -88,11 +88,11 @@ fn titled(name: &str, shown: usize, all: u64) -> String {
 
 fn neighbor_columns<'a>() -> [Column<Neighbor<'a>>; 12] {
     [
-        text("Neighbor", 17, |(row, _)| plain(row.address.clone())),
+        text("Neighbor", 16, |(row, _)| plain(row.address.clone())),
         text("State", 11, |(row, _)| session(row)),
         number("For", 8, |(row, _)| plain(row.since_seconds.map_or("never".to_owned(), duration))),
-        number("Acc", 7, |(row, _)| plain(accepted(row).to_string())),
-        number("Adv", 7, |(row, _)| plain(advertised(row).to_string())),
+        number("Acc", 6, |(row, _)| plain(accepted(row).to_string())),
+        number("Adv", 6, |(row, _)| plain(advertised(row).to_string())),
         number("Rt/s in", 7, |(_, rates)| plain(one_of(*rates, |[.., routes, _]| routes))),
         number("out", 5, |(_, rates)| plain(one_of(*rates, |[.., routes]| routes))),
         number("Msg/s in", 8, |(_, rates)| plain(one_of(*rates, |[messages, ..]| messages))),

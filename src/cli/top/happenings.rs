@@ -11,6 +11,10 @@ use crate::cli::view;
 /// How many are kept.
 const KEPT: usize = 200;
 
+/// Among so many of the latest the same is shown once: a neighbor that fails again and again must not push all else
+/// away.
+const LATEST: usize = 20;
+
 /// One line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Happening {
@@ -21,6 +25,8 @@ pub(super) struct Happening {
     /// What happened, and why.
     pub(super) text: String,
     pub(super) tone: Tone,
+    /// What it is about, and why it happened. The same again takes the place of the one before.
+    about: String,
 }
 
 /// The last ones, the newest first.
@@ -35,7 +41,10 @@ impl Happenings {
         let Some((topic, tone)) = class(change) else { return };
         let (_, text) = view::describe_change(change);
         let time = view::second_of_day(&change.time).to_owned();
-        self.list.push_front(Happening { time, topic, text, tone });
+        let about = format!("{topic} {} {}", name(change), change.reason);
+        let before = self.list.iter().take(LATEST).position(|happening| happening.about == about);
+        before.map(|place| self.list.remove(place));
+        self.list.push_front(Happening { time, topic, text, tone, about });
         self.list.truncate(KEPT);
     }
 
@@ -71,4 +80,15 @@ fn class(change: &v1::Change) -> Option<(&'static str, Tone)> {
         },
         _ => return None,
     })
+}
+
+/// What identifies the row.
+fn name(change: &v1::Change) -> String {
+    match &change.row {
+        Some(Row::Neighbor(neighbor)) => neighbor.address.clone(),
+        Some(Row::Mac(mac)) => format!("{} {}", mac.vni, mac.mac),
+        Some(Row::Vni(vni)) => vni.vni.to_string(),
+        Some(Row::FibEntry(entry)) => format!("{} {} {}", entry.kind, entry.vni(), entry.key),
+        _ => String::new(),
+    }
 }

@@ -135,7 +135,8 @@ fn lines(terminal: &Terminal<TestBackend>) -> Vec<String> {
 #[test]
 fn the_overview_says_how_it_stands() {
     let mut world = World::new();
-    world.take(Input::Changes(vec![moved()]));
+    world.take(Input::Changes(vec![moved(); 2]));
+    assert_eq!(world.model.happenings.len(), 1, "told again when the kernel has it");
     assert!(world.line("linnetd 9.9.9").contains("AS 65000   10.0.0.1   up 00:00:00"));
     let sessions = "Sessions  1 of 2 up; in 10 msg/s, 1000 routes/s; out 0 msg/s, 0 routes/s";
     assert_eq!(world.line("Sessions"), sessions);
@@ -221,7 +222,8 @@ fn before_the_first_answer_it_says_what_it_waits_for() {
 #[test]
 fn every_size_can_be_drawn() {
     let mut world = World::new();
-    world.take(Input::Changes(vec![moved(); 300]));
+    let change = |n: u32| v1::Change { reason: n.to_string(), ..moved() };
+    world.take(Input::Changes((0..300).map(change).collect()));
     let views: [&[Key]; 5] = [
         &[],
         &[Key::Enter],

@@ -32,7 +32,7 @@ use hashbrown::HashMap;
 use lease::Leases;
 use place::{Place, Position, Scope, Topic, Walk};
 use read::Page;
-use record::{Record, RowKey};
+use record::Record;
 
 use super::Core;
 use super::answer::{Answered, parse};

@@ -54,7 +54,7 @@ impl Core {
     fn note(&mut self, now: Instant, key: RowKey, why: Why) {
         if self.watches.record.is_on(key.topic()) {
             let digest = self.digest_of(now, key);
-            self.watches.record.note(key, digest, why);
+            self.watches.record.note(now, key, digest, why);
         }
     }
 

@@ -7,7 +7,13 @@ use super::Why;
 
 /// Why a MAC is where it is.
 pub(super) fn of_mac(mac: &v1::Mac, is_gone: bool, why: &Why) -> String {
-    let Why::Moved(from) = why else { return mac.kernel_reason.clone() };
+    let moved = moved(mac, is_gone, why);
+    let said = [moved.as_str(), mac.kernel_reason.as_str()];
+    said.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("; ")
+}
+
+fn moved(mac: &v1::Mac, is_gone: bool, why: &Why) -> String {
+    let Why::Moved(from) = why else { return String::new() };
     let sequence = mac.local_sequence.max(mac.remote_sequence).filter(|sequence| *sequence > 0);
     let with = sequence.map(|sequence| format!(", with sequence {sequence}")).unwrap_or_default();
     let place = if is_gone { v1::HostType::Unspecified } else { mac.r#type() };

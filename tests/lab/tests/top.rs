@@ -2,13 +2,16 @@
 
 mod stage;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use lab::speaker::octets::{MacIp, flood};
 use lab::{Node, daemon, skip_if, wait_until};
 use stage::{BOUND, Stage, host};
 
 /// Where the terminal's keeper listens, in the node's own /run.
 const KEEPER: &str = "/run/tmux";
+
+/// Where the number of the process stands that draws, in the node's own /run.
+const PID: &str = "/run/top.pid";
 
 /// What the shell says when it waits.
 const PROMPT: &str = "ready>";
@@ -50,7 +53,9 @@ fn shows(node: &Node, what: &str, such: impl Fn(&str) -> bool) -> Result<String>
 
 /// Starts `top` and waits until linnetd has answered.
 fn start(node: &Node) -> Result<()> {
-    types(node, &[&format!("{} top --interval 1", daemon::linnet_cli()?.display()), "Enter"])?;
+    let program = daemon::linnet_cli()?;
+    let line = format!("sh -c 'echo $$ >{PID}; exec {} top --interval 1'", program.display());
+    types(node, &[&line, "Enter"])?;
     shows(node, "top", |screen| screen.contains("AS 65000") && screen.contains("q quit")).map(drop)
 }
 
@@ -62,13 +67,6 @@ fn wait_for_shell(node: &Node) -> Result<()> {
     let screen = shows(node, "settings", |screen| screen.contains("icanon") && screen.contains("echo"))?;
     ensure!(!screen.contains("-icanon") && !screen.contains("-echo "), "not put back: {screen}");
     types(node, &["clear", "Enter"])
-}
-
-/// The process that runs in the terminal's shell.
-fn on_terminal(node: &Node) -> Result<String> {
-    let shell = tmux(node, &["display-message", "-p", "#{pane_pid}"])?;
-    let children = node.sh(&format!("cat /proc/{0}/task/{0}/children", shell.trim()))?;
-    children.split_whitespace().next().map(ToOwned::to_owned).context("the shell runs nothing")
 }
 
 fn line_with<'a>(screen: &'a str, text: &str) -> Option<&'a str> {
@@ -117,7 +115,9 @@ fn it_shows_sessions_networks_and_moves_and_survives_linnetd() -> Result<()> {
     shows(leaf, "the move as a whole", |screen| screen.contains(&said))?;
     types(leaf, &["BTab", "Enter"])?;
     shows(leaf, "the neighbor", |screen| screen.contains("Rates") && screen.contains("Router ID"))?;
-    types(leaf, &["Escape", "?"])?;
+    types(leaf, &["Escape"])?;
+    shows(leaf, "the lists again", |screen| screen.contains("Tab next list"))?;
+    types(leaf, &["?"])?;
     shows(leaf, "help", |screen| screen.contains("Shift-Tab"))?;
     types(leaf, &["q"])?;
     tmux(leaf, &["resize-window", "-x", "40", "-y", "8"])?;
@@ -147,7 +147,7 @@ fn the_terminal_is_put_back_whatever_ends_it() -> Result<()> {
     wait_for_shell(leaf)?;
     for signal in ["TERM", "HUP"] {
         start(leaf)?;
-        leaf.sh(&format!("kill -{signal} {}", on_terminal(leaf)?))?;
+        leaf.sh(&format!("kill -{signal} $(cat {PID})"))?;
         wait_for_shell(leaf)?;
     }
     close(leaf)

@@ -8,8 +8,16 @@ use super::Why;
 /// Why a MAC is where it is.
 pub(super) fn of_mac(mac: &v1::Mac, is_gone: bool, why: &Why) -> String {
     let moved = moved(mac, is_gone, why);
-    let said = [moved.as_str(), mac.kernel_reason.as_str()];
+    let said = [moved.as_str(), fault(mac.kernel(), &mac.kernel_reason)];
     said.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("; ")
+}
+
+/// What is wrong with the kernel's side of a row; nothing while that is under way.
+fn fault(state: v1::KernelState, reason: &str) -> &str {
+    match state {
+        v1::KernelState::Failed | v1::KernelState::Conflict => reason,
+        _ => "",
+    }
 }
 
 fn moved(mac: &v1::Mac, is_gone: bool, why: &Why) -> String {
@@ -40,14 +48,18 @@ pub(in crate::core::watch) fn moved_from(mac: &v1::Mac, why: &Why) -> String {
 
 /// Why an address is, or is no longer, bound to a MAC.
 pub(super) fn of_arp(arp: &v1::Arp, is_gone: bool) -> String {
-    if is_gone { "nobody binds it any more".to_owned() } else { arp.kernel_reason.clone() }
+    if is_gone {
+        "nobody binds it any more".to_owned()
+    } else {
+        fault(arp.kernel(), &arp.kernel_reason).to_owned()
+    }
 }
 
 /// Why frames are, or are not, flooded to a VTEP.
 pub(super) fn of_vtep(vtep: &v1::Vtep, is_gone: bool) -> String {
     match vtep.flood {
         _ if is_gone => "none of its type 3 routes is imported any more".to_owned(),
-        _ if !vtep.kernel_reason.is_empty() => vtep.kernel_reason.clone(),
+        _ if !fault(vtep.kernel(), &vtep.kernel_reason).is_empty() => vtep.kernel_reason.clone(),
         true => "its type 3 route asks for copies".to_owned(),
         false => "its type 3 route asks for another kind of tunnel".to_owned(),
     }

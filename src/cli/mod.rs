@@ -2,6 +2,7 @@
 //!
 //! - `args` is what can be typed; `command` is what each command asks for;
 //! - `view` is how each kind of row looks as a table, and the few views that are not tables;
+//! - `topology` draws the fabric;
 //! - `output` brings rows out in the chosen format, page by page, so that a million of them need no memory.
 //!
 //! Nothing is computed here: rows, filters and reasons are the daemon's, and JSON is the API's own messages.
@@ -13,6 +14,7 @@ mod command;
 mod output;
 mod table;
 mod text;
+mod topology;
 mod view;
 
 use std::io::{self, BufWriter, ErrorKind, Write};

@@ -9,6 +9,7 @@ mod fake;
 mod native;
 mod routes;
 mod rows;
+mod topology;
 
 use std::fmt::Write as _;
 use std::io::Read;
@@ -20,7 +21,10 @@ use fake::Fake;
 
 /// Runs each command line and compares what all of them print with golden/`name`.txt.
 fn golden(name: &str, commands: &[&str]) {
-    let fake = Fake::start();
+    golden_of(&Fake::start(), name, commands);
+}
+
+fn golden_of(fake: &Fake, name: &str, commands: &[&str]) {
     let mut text = String::new();
     for arguments in commands {
         write_run(arguments, &fake.run(arguments), &mut text);
@@ -171,6 +175,22 @@ fn routes() {
 #[test]
 fn native() {
     golden("native", &["native", "advertised --state withheld", "native sources", "-o json native sources"]);
+}
+
+#[test]
+fn topology() {
+    let commands = [
+        "topology",
+        "topology -o wide",
+        "topology --format mermaid",
+        "topology --format dot",
+        "topology --format svg",
+        "-o json topology",
+        "-o yaml topology --vni 100",
+        "-o json topology --format svg",
+        "topology --format png",
+    ];
+    golden_of(&Fake::answering(topology::answer), "topology", &commands);
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod native;
 mod neighbor;
 mod rib;
 mod route;
+mod topology;
 mod value;
 
 use std::path::PathBuf;
@@ -28,6 +29,7 @@ pub use native::{AdvertisedFilter, NativeArgs, Sources};
 pub use neighbor::{AddNeighborArgs, NeighborAction, NeighborArgs, NeighborCommand, Setting};
 pub use rib::{Adj, RibArgs, RibWhat};
 pub use route::{RouteArgs, RouteWhat};
+pub use topology::{Drawing, TopologyArgs};
 
 /// Where linnetd listens unless its configuration says otherwise.
 pub const DEFAULT_SOCKET: &str = "/run/linnet/linnet.sock";
@@ -137,6 +139,8 @@ pub enum Command {
     /// Native mode: the prefixes that this node announces, and their sources
     #[command(visible_alias = "advertised")]
     Native(NativeArgs),
+    /// The fabric as this node sees it: neighbors, reflectors, VTEPs and their networks
+    Topology(TopologyArgs),
     /// Put a route into the table for as long as this command runs
     Inject(InjectArgs),
     /// Changes as they happen, after the present state

@@ -8,6 +8,7 @@ mod monitor;
 mod native;
 mod neighbor;
 mod rib;
+mod topology;
 
 use anyhow::Result;
 use api::client::Client;
@@ -43,6 +44,7 @@ async fn dispatch(command: Command, client: &Client, format: Format, output: &mu
         Command::Fib(args) => list::fib(args, client, format, output).await,
         Command::Route(args) => list::routes(args, client, format, output).await,
         Command::Native(args) => native::run(args, client, format, output).await,
+        Command::Topology(args) => topology::run(&args, client, format, output).await,
         Command::Inject(args) => inject::run(args, client, output).await,
         Command::Monitor(args) => monitor::run(args, client, format, output).await,
         Command::Policy { name } => list::policies(name, client, format, output).await,

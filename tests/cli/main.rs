@@ -5,8 +5,10 @@
 #![expect(clippy::unwrap_used, reason = "a test: there a panic is the report")]
 
 mod bfd;
+mod complete;
 mod fake;
 mod native;
+mod pager;
 mod routes;
 mod rows;
 mod topology;
@@ -353,12 +355,11 @@ fn versions_of_both() {
 }
 
 #[test]
-fn completions_need_no_daemon() {
-    for shell in ["bash", "zsh", "fish"] {
+fn completion_scripts_need_no_daemon() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let output =
             Fake::start().command().env("LINNET_SOCKET", "/nowhere").args(["completion", shell]).output();
         let script = String::from_utf8(output.unwrap().stdout).unwrap();
-        assert!(script.contains("softreset") || shell == "fish", "{shell}");
-        assert!(script.contains("monitor"), "{shell}");
+        assert!(script.contains("LINNET_COMPLETE") && script.contains("linnet"), "{shell}: {script}");
     }
 }

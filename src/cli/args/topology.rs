@@ -1,8 +1,10 @@
 //! `topology`.
 
 use clap::{Args, ValueEnum};
+use clap_complete::ArgValueCompleter;
 
 use super::value::vni;
+use crate::cli::complete;
 
 /// Arguments of `topology`.
 #[derive(Debug, Args)]
@@ -11,7 +13,7 @@ pub struct TopologyArgs {
     #[arg(long, value_name = "FORM", default_value = "table")]
     pub format: Drawing,
     /// Only VTEPs of this network
-    #[arg(long, value_parser = vni())]
+    #[arg(long, value_parser = vni(), add = ArgValueCompleter::new(complete::vnis))]
     pub vni: Option<u32>,
 }
 

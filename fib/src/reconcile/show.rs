@@ -92,7 +92,7 @@ impl Fib {
     /// Counts the rows again that may stand otherwise.
     pub(super) fn count_again(&mut self) {
         for key in self.stirred.take_uncounted() {
-            let counted = self.find_row(key).map(counted).unwrap_or_default();
+            let counted = self.find_row(key).as_ref().map(counted).unwrap_or_default();
             if let Some(network) = self.networks.get_mut(&vni_of(&key)) {
                 network.count(&key, counted);
             }
@@ -145,7 +145,7 @@ impl Fib {
     }
 }
 
-fn counted(row: FibRow) -> Counted {
+fn counted(row: &FibRow) -> Counted {
     let standing = match row.status {
         Status::Programmed => Standing::Programmed,
         Status::Pending | Status::Stale => Standing::Pending,

@@ -2,6 +2,7 @@
 
 mod bfd;
 mod config;
+mod doctor;
 mod evpn;
 mod fib;
 mod inject;
@@ -20,6 +21,7 @@ use clap_complete::Shell;
 
 pub use bfd::BfdArgs;
 pub use config::ConfigCommand;
+pub use doctor::DoctorArgs;
 pub use evpn::{EvpnArgs, EvpnCommand, HostArgs};
 pub use fib::{Diff, FibArgs, FibKind};
 pub use inject::InjectArgs;
@@ -42,6 +44,7 @@ Examples:
   linnet fib diff                        where the kernel is not as it should be
   linnet route 10.244.1.0/24             native routing: next hops, and what the kernel has
   linnet monitor neighbor rib            what changes, as it changes
+  linnet doctor                          why packets do not arrive
   linnet -o json evpn vni | jq           for scripts";
 
 /// Shows and steers linnetd.
@@ -143,6 +146,9 @@ pub enum Command {
     Monitor(MonitorArgs),
     /// The daemon at a glance
     Status,
+    /// What stands between this node and its peers: underlay, devices, sessions, rows, each looked at in turn.
+    /// To be run on the node, best as root; needs no linnetd
+    Doctor(DoctorArgs),
     /// The configuration: show what runs, check and compare files, have one taken, take it back
     #[command(subcommand)]
     Config(ConfigCommand),

@@ -26,7 +26,7 @@ pub(super) async fn run(cli: Cli, mut output: Output<'_>) -> Result<()> {
     match command {
         Command::Completion { shell } => return completion(shell, &mut output),
         Command::Version => return version(&global, &mut output).await,
-        Command::Doctor(args) => return doctor::run(args, &global, &mut output).await,
+        Command::Doctor(args) => return doctor::run(&args, &global, &mut output).await,
         Command::Config(ConfigCommand::Check { file }) => return config::check(&file, &mut output),
         Command::Config(ConfigCommand::FromBird { file }) => return config::from_bird(&file, &mut output),
         _ => {}

@@ -28,7 +28,7 @@ use report::Report;
 ///
 /// # Errors
 /// Something fails: a check, or the output.
-pub(super) async fn run(args: DoctorArgs, global: &Global, output: &mut Output<'_>) -> Result<()> {
+pub(super) async fn run(args: &DoctorArgs, global: &Global, output: &mut Output<'_>) -> Result<()> {
     let endpoint = global.endpoint(|name| std::env::var(name).ok());
     let report = Report::of(&Facts::gather(&endpoint, &args.config).await);
     let all = global.output == Format::Wide;

@@ -7,7 +7,7 @@ use crate::cli::doctor::finding::{Finding, Judged};
 pub(super) fn judge(facts: &Facts) -> Judged {
     facts.kernel()?;
     let mut findings = Vec::new();
-    for network in facts.networks() {
+    for network in facts.networks_or_none()? {
         let (Some((device, _)), Some(bridge)) = (network.vxlan, network.bridge) else { continue };
         let mut faults = device.port.map(|port| of_port(device, port)).unwrap_or_default();
         if bridge.bridge.is_some_and(|bridge| bridge.vlan_filtering) {

@@ -6,7 +6,7 @@ use crate::cli::doctor::finding::{Finding, Judged};
 
 pub(super) fn judge(facts: &Facts) -> Judged {
     let kernel = facts.kernel()?;
-    let networks = facts.networks();
+    let networks = facts.networks_or_none()?;
     let mut findings: Vec<Finding> =
         networks.iter().flat_map(|network| of_network(network, kernel)).collect();
     let tunnels = facts.ways.iter().filter(|way| way.udp_port.is_some());

@@ -9,7 +9,7 @@ use crate::cli::doctor::facts::{Facts, Offer, Sample};
 use crate::cli::doctor::finding::{Finding, Judged};
 
 pub(super) fn judge(facts: &Facts) -> Judged {
-    let evpn = facts.evpn_or_skip()?;
+    let evpn = facts.evpn_or_none()?;
     if evpn.offers.is_empty() {
         return Err(Finding::skipped("routes", "no EVPN route has come from anybody"));
     }

@@ -11,7 +11,7 @@ use crate::cli::doctor::finding::{Finding, Judged};
 
 pub(super) fn judge(facts: &Facts) -> Judged {
     let kernel = facts.kernel()?;
-    let none = || Finding::skipped("native", "native routing is not configured");
+    let none = || Finding::ok("native", "native routing is not configured");
     let routes = facts.daemon()?.routes.as_ref().ok_or_else(none)?;
     let protocol = facts.settings.protocol();
     let ours = kernel.routes.iter().filter(|route| route.protocol == protocol);
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn without_native_mode_it_is_skipped() {
-        assert_eq!(only(judge, |_| ()).verdict, Verdict::Skipped);
+    fn without_native_mode_nothing_is_wrong() {
+        assert_eq!(only(judge, |_| ()).found, "native routing is not configured");
     }
 }

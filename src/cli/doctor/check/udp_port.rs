@@ -6,6 +6,7 @@ use crate::cli::doctor::facts::{Answer, Facts, Way};
 use crate::cli::doctor::finding::{Finding, Judged};
 
 pub(super) fn judge(facts: &Facts) -> Judged {
+    facts.networks_or_none()?;
     let vteps = facts.ways.iter().filter_map(|way| Some((way, way.udp_port?)));
     let findings: Vec<Finding> = vteps.filter_map(|(way, port)| of_way(way, port)).collect();
     match findings.is_empty() {

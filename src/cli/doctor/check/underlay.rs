@@ -1,6 +1,6 @@
 //! Can each VTEP be reached, and each neighbour that there is no session with.
 
-use crate::cli::doctor::facts::kernel::{Kernel, Lookup};
+use crate::cli::doctor::facts::kernel::{Kernel, Lookup, Neighbor};
 use crate::cli::doctor::facts::{Answer, Facts, Way};
 use crate::cli::doctor::finding::{Finding, Judged};
 
@@ -44,11 +44,8 @@ fn of_way(way: &Way, kernel: &Kernel, bridges: &[u32]) -> Finding {
 fn of_echo(way: &Way, route: &Lookup, kernel: &Kernel, meaning: &str) -> Finding {
     let device = kernel.name(route.device);
     let next_hop = route.gateway.unwrap_or(way.to);
-    let is_next_hop = |row: &&_| -> bool {
-        let row: &crate::cli::doctor::facts::kernel::Neighbor = row;
-        row.ip == next_hop && row.device == route.device
-    };
-    let is_silent = kernel.tables.neighbors.iter().find(is_next_hop).is_some_and(|row| row.silent);
+    let is_next_hop = |row: &Neighbor| row.ip == next_hop && row.device == route.device;
+    let is_silent = kernel.tables.neighbors.iter().any(|row| is_next_hop(row) && row.silent);
     match &way.echo {
         Answer::Reached => Finding::ok(way.to, format!("answers, by {device}")),
         Answer::Silence | Answer::Refused { .. } if is_silent => {

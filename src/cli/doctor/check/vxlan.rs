@@ -7,10 +7,7 @@ use api::v1;
 
 pub(super) fn judge(facts: &Facts) -> Judged {
     let kernel = facts.kernel()?;
-    let networks = facts.networks();
-    if networks.is_empty() {
-        return Err(Finding::skipped("vxlan", "no network is served, and no VXLAN device is on a bridge"));
-    }
+    let networks = facts.networks_or_none()?;
     let ports = facts.settings.ports();
     Ok(networks
         .iter()

@@ -48,7 +48,10 @@ pub(crate) enum Answer {
 pub(super) fn echo(to: IpAddr, from: Option<IpAddr>, size: u32) -> Answer {
     match Echo::open(to, from) {
         Ok(echo) => echo.ask(size),
-        Err(error) => Answer::Unasked(format!("{error}; it takes root, or net.ipv4.ping_group_range")),
+        Err(error) if matches!(error.kind(), ErrorKind::PermissionDenied) => {
+            Answer::Unasked(format!("{error}; it takes root, or net.ipv4.ping_group_range"))
+        }
+        Err(error) => Answer::Unasked(error.to_string()),
     }
 }
 

@@ -119,7 +119,8 @@ impl Facts {
             evpn.entries = entries;
         }
         let now = self.differ();
-        self.differences.retain(|difference| now.contains(difference));
+        // They are in order.
+        self.differences.retain(|difference| now.binary_search(difference).is_ok());
     }
 
     fn take_tables(&mut self, tables: Option<Tables>) {
@@ -229,14 +230,31 @@ impl Facts {
         self.daemon.as_ref().map_err(|absence| Finding::skipped("linnetd", absence.why.as_str()))
     }
 
-    /// What linnetd says of EVPN, or that a check cannot be made without it.
-    pub(super) fn evpn_or_skip(&self) -> Result<&Evpn, Finding> {
+    /// What linnetd says of EVPN, or that there is nothing to be looked at.
+    pub(super) fn evpn_or_none(&self) -> Result<&Evpn, Finding> {
         self.daemon()?;
-        self.evpn().ok_or_else(|| Finding::skipped("evpn", "EVPN is not configured"))
+        self.evpn().ok_or_else(no_evpn)
+    }
+
+    /// The networks, or that there is nothing to be looked at.
+    pub(super) fn networks_or_none(&self) -> Result<Vec<Network<'_>>, Finding> {
+        let networks = self.networks();
+        match (networks.is_empty(), &self.daemon, self.evpn()) {
+            (false, ..) => Ok(networks),
+            (true, Ok(_), None) => Err(no_evpn()),
+            (true, ..) => {
+                Err(Finding::skipped("networks", "none is served, and no VXLAN device is on a bridge"))
+            }
+        }
     }
 }
 
 /// Whether there is a session.
 pub(super) fn is_established(neighbor: &v1::Neighbor) -> bool {
     neighbor.state() == v1::NeighborState::Established
+}
+
+/// What is not asked for cannot be wrong.
+fn no_evpn() -> Finding {
+    Finding::ok("evpn", "EVPN is not configured")
 }

@@ -146,8 +146,7 @@ pub enum Command {
     Monitor(MonitorArgs),
     /// The daemon at a glance
     Status,
-    /// What stands between this node and its peers: underlay, devices, sessions, rows, each looked at in turn.
-    /// To be run on the node, best as root; needs no linnetd
+    /// Why packets do not arrive: what an operator would look at, in turn; on the node, with or without linnetd
     Doctor(DoctorArgs),
     /// The configuration: show what runs, check and compare files, have one taken, take it back
     #[command(subcommand)]

@@ -144,6 +144,8 @@ fn fabric() -> Result<(Lab, Host)> {
     fabric::introduce(&lab, host1)?;
     fabric::introduce(&lab, host2)?;
     fabric::wait_until_known(leaf1, host2)?;
+    // The devices were made before there was a way to other nodes, whose MTU could have been theirs less the tunnel's.
+    leaf1.sh("ip link set vxlan100 mtu 1450 && ip link set br100 mtu 1450")?;
     // It has an address on the bridge, so it is a gateway.
     leaf1.sh("echo 1 > /proc/sys/net/ipv4/ip_forward")?;
     wait_until_well(leaf1)?;
@@ -227,6 +229,8 @@ fn a_peer_that_is_down_is_named() -> Result<()> {
     wait_for(lab.node("leaf1")?, &found("underlay", "ok", "answers, by eth1"))?;
     // Without the machine it is.
     lab.node("rr")?.sh("ip addr del 10.1.1.0/31 dev eth1")?;
+    // The kernel believes in a neighbour that it knows for half a minute, and more, without asking.
+    lab.node("leaf1")?.sh("ip neigh del 10.1.1.0 dev eth1")?;
     let words = "the next hop 10.1.1.0 on eth1 does not answer ARP or ND";
     wait_for(lab.node("leaf1")?, &found("underlay", "fail", words)).map(drop)
 }

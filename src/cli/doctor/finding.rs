@@ -1,5 +1,7 @@
 //! What a check found out.
 
+use std::fmt::Display;
+
 use serde::Serialize;
 
 /// How grave it is. The graver one is the greater.
@@ -46,28 +48,28 @@ pub(crate) struct Finding {
 }
 
 impl Finding {
-    fn new(verdict: Verdict, subject: impl ToString, found: impl Into<String>) -> Finding {
+    fn new(verdict: Verdict, subject: &(impl Display + ?Sized), found: impl Into<String>) -> Finding {
         let (subject, found) = (subject.to_string(), found.into());
         Finding { subject, verdict, found, meaning: String::new(), next: String::new() }
     }
 
     /// As it should be.
-    pub(super) fn ok(subject: impl ToString, found: impl Into<String>) -> Finding {
+    pub(super) fn ok(subject: &(impl Display + ?Sized), found: impl Into<String>) -> Finding {
         Finding::new(Verdict::Ok, subject, found)
     }
 
     /// Not looked at, and why.
-    pub(super) fn skipped(subject: impl ToString, why: impl Into<String>) -> Finding {
+    pub(super) fn skipped(subject: &(impl Display + ?Sized), why: impl Into<String>) -> Finding {
         Finding::new(Verdict::Skipped, subject, why)
     }
 
     /// Somebody should look at it.
-    pub(super) fn warn(subject: impl ToString, found: impl Into<String>) -> Finding {
+    pub(super) fn warn(subject: &(impl Display + ?Sized), found: impl Into<String>) -> Finding {
         Finding::new(Verdict::Warn, subject, found)
     }
 
     /// It does not work.
-    pub(super) fn fail(subject: impl ToString, found: impl Into<String>) -> Finding {
+    pub(super) fn fail(subject: &(impl Display + ?Sized), found: impl Into<String>) -> Finding {
         Finding::new(Verdict::Fail, subject, found)
     }
 

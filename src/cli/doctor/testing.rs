@@ -18,6 +18,9 @@ pub(super) const POD: u32 = 5;
 
 const MAC: Mac = Mac([2, 0, 0, 0, 0, 0x21]);
 
+/// What a test changes.
+pub(super) type Change<'c> = &'c dyn Fn(&mut Facts);
+
 /// What a check finds after a change.
 pub(super) fn all(judge: fn(&Facts) -> Judged, change: impl FnOnce(&mut Facts)) -> Vec<Finding> {
     let mut facts = healthy();
@@ -129,9 +132,9 @@ fn tables() -> Tables {
         device: UPLINK,
         ip: [10, 1, 1, 0].into(),
         mac: Some(Mac([2, 0, 0, 0, 1, 0])),
+        silent: false,
         external: false,
         protocol: 0,
-        ..host.clone()
     };
     Tables {
         fdb: vec![row(Mac::ZERO, false), row(MAC, false), row(MAC, true)],

@@ -76,7 +76,8 @@ mod tests {
 
     #[test]
     fn flags_of_a_port() {
-        let cases: [(Verdict, &str, &dyn Fn(&mut Port)); 5] = [
+        type Change<'c> = &'c dyn Fn(&mut Port);
+        let cases: [(Verdict, &str, Change<'_>); 5] = [
             (Verdict::Ok, "learning off, ARP and ND suppression on", &|_| ()),
             (Verdict::Fail, "the port learns MACs from traffic", &|port| port.learning = true),
             (Verdict::Warn, "ARP and ND suppression is off", &|port| port.suppress = false),

@@ -24,7 +24,7 @@ pub(super) fn judge(facts: &Facts) -> Judged {
         needed.flat_map(|(protocol, port)| of_port(firewall, protocol, port)).collect();
     match findings.is_empty() {
         true => Ok(vec![Finding::ok(
-            firewall.read.join(", "),
+            &firewall.read.join(", "),
             "no plain rule drops VXLAN or BGP (sets, jumps and marks are not followed)",
         )]),
         false => Ok(findings),
@@ -65,7 +65,7 @@ fn dropped(subject: &str, hit: &Hit) -> Finding {
         (false, hook) => ("is", hook != Hook::Unknown),
     };
     let found = format!("{some} dropped {direction}, by {}", hit.place);
-    let finding = if certain { Finding::fail(subject, found) } else { Finding::warn(subject, found) };
+    let finding = if certain { Finding::fail(&subject, found) } else { Finding::warn(&subject, found) };
     finding.means("Rules before it that let it pass are not seen here.").next(list(hit))
 }
 

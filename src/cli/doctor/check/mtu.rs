@@ -75,7 +75,7 @@ fn of_way(way: &Way, kernel: &Kernel, networks: &[Network<'_>]) -> Option<Findin
             format!("packets of up to {largest} octets are sent to it, and {room} pass by {}", out.name);
         let right = room.saturating_sub(overhead);
         return Some(
-            Finding::fail(way.to, found)
+            Finding::fail(&way.to, found)
                 .means(format!("VXLAN adds {overhead} octets to what {} takes. Large packets are cut in pieces, or lost.", widest.name))
                 .next(format!("ip link set {} mtu {right}", widest.name)),
         );
@@ -83,11 +83,11 @@ fn of_way(way: &Way, kernel: &Kernel, networks: &[Network<'_>]) -> Option<Findin
     let payload = largest.saturating_sub(if way.to.is_ipv4() { 28 } else { 48 });
     match &way.large_echo {
         Answer::Reached => {
-            Some(Finding::ok(way.to, format!("packets of {largest} octets pass, by {}", out.name)))
+            Some(Finding::ok(&way.to, format!("packets of {largest} octets pass, by {}", out.name)))
         }
         Answer::Silence | Answer::Refused { .. } => Some(
             Finding::fail(
-                way.to,
+                &way.to,
                 format!("packets of {largest} octets get lost on the path, small ones do not"),
             )
             .means("Connections come up and hang as soon as much is sent.")

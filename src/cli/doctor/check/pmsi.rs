@@ -29,21 +29,21 @@ fn of_route(path: &v1::Path) -> Option<Finding> {
     let explain = format!("linnet explain '{}'", path.nlri);
     let Some(pmsi) = &path.pmsi else {
         return Some(
-            Finding::warn(subject, "its type 3 route has no PMSI tunnel attribute")
+            Finding::warn(&subject, "its type 3 route has no PMSI tunnel attribute")
                 .means("Nothing is flooded to it: broadcasts, ARP for unknown hosts among them.")
                 .next(explain),
         );
     };
     if pmsi.r#type != REPLICATION {
         return Some(
-            Finding::warn(subject, format!("it asks for flooding by {}", pmsi.r#type))
+            Finding::warn(&subject, format!("it asks for flooding by {}", pmsi.r#type))
                 .means("linnetd floods by ingress replication only, and so not to it.")
                 .next(explain),
         );
     }
     (!pmsi.endpoint.is_empty() && pmsi.endpoint != path.ip).then(|| {
         let found = format!("its originator is {}, its PMSI endpoint {}", path.ip, pmsi.endpoint);
-        Finding::warn(subject, found)
+        Finding::warn(&subject, found)
             .means(
                 "Speakers do not agree which of them flooded frames go to: linnetd and FRR take the originator, BIRD \
                  the endpoint. Only one of them may be a VTEP.",

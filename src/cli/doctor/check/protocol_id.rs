@@ -24,7 +24,7 @@ pub(super) fn judge(facts: &Facts) -> Judged {
     findings.extend(neighbors(facts, kernel, protocol));
     if findings.is_empty() {
         findings.push(Finding::ok(
-            format!("id {protocol}"),
+            &format!("id {protocol}"),
             "nobody else uses it, or serves a bridge of linnetd's",
         ));
     }
@@ -34,7 +34,7 @@ pub(super) fn judge(facts: &Facts) -> Judged {
 fn named_otherwise(kernel: &Kernel, protocol: u8) -> Option<Finding> {
     let name = kernel.protocol_names.get(&protocol).filter(|name| *name != NAME)?;
     Some(
-        Finding::warn(format!("id {protocol}"), format!("this node's rt_protos calls it {name}"))
+        Finding::warn(&format!("id {protocol}"), format!("this node's rt_protos calls it {name}"))
             .means("If such a program runs here, it and linnetd take each other's routes for their own.")
             .next("ip route show table all proto linnet; set native.protocol to another id"),
     )
@@ -60,7 +60,7 @@ fn routes(facts: &Facts, kernel: &Kernel, protocol: u8) -> Option<Finding> {
             count(foreign.len(), "route"),
             some(&foreign)
         );
-        Finding::warn(format!("id {protocol}"), found)
+        Finding::warn(&format!("id {protocol}"), found)
             .means("Another program uses the id, or an earlier linnetd left them there.")
             .next(format!("ip route show table all proto {protocol}"))
     })
@@ -80,7 +80,7 @@ fn neighbors(facts: &Facts, kernel: &Kernel, protocol: u8) -> Vec<Finding> {
     }
     let of_owner = |(id, rows): (u8, Vec<String>)| {
         let found = format!("has written {}: {}", count(rows.len(), "neighbor"), some(&rows));
-        Finding::warn(name(kernel, id), found)
+        Finding::warn(&name(kernel, id), found)
             .means("Two control planes serve the same bridge. linnetd leaves what is not its own alone.")
             .next(format!("ip neigh show proto {id}"))
     };

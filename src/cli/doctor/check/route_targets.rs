@@ -68,13 +68,13 @@ fn of_offer(offer: &Offer, sample: &Sample, imports: &[Import<'_>]) -> Option<Fi
                  import_rt here, or the export target there.",
                 offer.vtep
             );
-            Some(Finding::fail(subject, found).means(meaning).next(explain))
+            Some(Finding::fail(&subject, found).means(meaning).next(explain))
         }
         (None, [taker, ..]) => {
             let label = offer.vni.map_or("no label".to_owned(), |vni| format!("the label {vni}"));
             let found = format!("{routes} with {label}, let into VNI {} by route target", taker.vni.vni);
             Some(
-                Finding::warn(subject, found)
+                Finding::warn(&subject, found)
                     .means("They are not used: this node sends only with its own VNI.")
                     .next(explain),
             )

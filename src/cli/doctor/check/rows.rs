@@ -52,7 +52,7 @@ fn different(vni: u32, kind: v1::FibKind, pending: bool, group: &[&Difference]) 
     let texts: Vec<String> = group.iter().map(|difference| difference.text()).collect();
     let found = format!("{} not as wanted: {}", count(group.len(), word), some(&texts));
     let subject = format!("VNI {vni}");
-    let finding = if pending { Finding::warn(subject, found) } else { Finding::fail(subject, found) };
+    let finding = if pending { Finding::warn(&subject, found) } else { Finding::fail(&subject, found) };
     finding.means(meaning).next(format!("linnet fib diff --vni {vni}"))
 }
 
@@ -90,11 +90,11 @@ fn left(facts: &Facts) -> Judged {
                 "{} agree with each other; linnetd cannot be asked what it wants",
                 count(rows, "row")
             );
-            findings.push(Finding::ok(subject, found));
+            findings.push(Finding::ok(&subject, found));
             continue;
         }
         findings.push(
-            Finding::fail(subject, format!("rows contradict each other: {}", some(&odd)))
+            Finding::fail(&subject, format!("rows contradict each other: {}", some(&odd)))
                 .means("Somebody has changed what linnetd wrote: frames are flooded or dropped. linnetd puts it right when it is back.")
                 .next(format!("bridge fdb show dev {}", vxlan.name)),
         );
@@ -123,7 +123,9 @@ mod tests {
 
     /// Takes a row away by its place in the table.
     fn without_row(place: usize) -> impl Fn(&mut Facts) {
-        move |facts| drop(facts.kernel.as_mut().unwrap().tables.fdb.remove(place))
+        move |facts| {
+            facts.kernel.as_mut().unwrap().tables.fdb.remove(place);
+        }
     }
 
     #[test]

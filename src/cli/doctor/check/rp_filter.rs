@@ -21,12 +21,15 @@ pub(super) fn judge(facts: &Facts) -> Judged {
     let strict: Vec<&str> = uplinks.iter().copied().filter(is_strict).collect();
     let all = uplinks.iter().copied().collect::<Vec<_>>().join(", ");
     Ok(vec![match (strict.as_slice(), uplinks.len()) {
-        ([], _) => Finding::ok(all, "not strict"),
+        ([], _) => Finding::ok(&all, "not strict"),
         // With a single way in and out nothing comes by another one.
-        (_, 1) => Finding::ok(all, "strict, which is right as long as it is the only uplink"),
-        (strict, _) => Finding::warn(strict.join(", "), "rp_filter is strict, and there are several uplinks")
-            .means("Packets that come by one uplink and would be answered by another are dropped without a word.")
-            .next("sysctl -w net.ipv4.conf.all.rp_filter=2"),
+        (_, 1) => Finding::ok(&all, "strict, which is right as long as it is the only uplink"),
+        (strict, _) => Finding::warn(
+            &strict.join(", "),
+            "rp_filter is strict, and there are several uplinks",
+        )
+        .means("Packets that come by one uplink and would be answered by another are dropped without a word.")
+        .next("sysctl -w net.ipv4.conf.all.rp_filter=2"),
     }])
 }
 

@@ -18,7 +18,7 @@ pub(super) fn judge(facts: &Facts) -> Judged {
 /// `None` where the way itself is at fault.
 fn of_way(way: &Way, port: u16) -> Option<Finding> {
     let refused = |found: String, next: String| {
-        Some(Finding::fail(way.to, found).means("Frames for hosts behind it are lost.").next(next))
+        Some(Finding::fail(&way.to, found).means("Frames for hosts behind it are lost.").next(next))
     };
     match &way.knock {
         Answer::Refused { kind: ErrorKind::ConnectionRefused, .. } => refused(
@@ -35,7 +35,7 @@ fn of_way(way: &Way, port: u16) -> Option<Finding> {
         ),
         // An open port says nothing; a firewall that drops says nothing either.
         Answer::Silence | Answer::Reached if way.echo == Answer::Reached => {
-            Some(Finding::ok(way.to, format!("UDP port {port} is not refused")))
+            Some(Finding::ok(&way.to, format!("UDP port {port} is not refused")))
         }
         _ => None,
     }

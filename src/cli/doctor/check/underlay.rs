@@ -22,7 +22,7 @@ fn of_way(way: &Way, kernel: &Kernel, bridges: &[u32]) -> Finding {
     let route = match &way.route {
         Ok(route) => route,
         Err(words) => {
-            return Finding::fail(way.to, format!("no route: {words}")).means(meaning).next(route_get(way));
+            return Finding::fail(&way.to, format!("no route: {words}")).means(meaning).next(route_get(way));
         }
     };
     let device = kernel.name(route.device);
@@ -36,7 +36,7 @@ fn of_way(way: &Way, kernel: &Kernel, bridges: &[u32]) -> Finding {
         None
     };
     match wrong {
-        Some(found) => Finding::fail(way.to, found).means(meaning).next(route_get(way)),
+        Some(found) => Finding::fail(&way.to, found).means(meaning).next(route_get(way)),
         None => of_echo(way, route, kernel, meaning),
     }
 }
@@ -47,21 +47,23 @@ fn of_echo(way: &Way, route: &Lookup, kernel: &Kernel, meaning: &str) -> Finding
     let is_next_hop = |row: &Neighbor| row.ip == next_hop && row.device == route.device;
     let is_silent = kernel.tables.neighbors.iter().any(|row| is_next_hop(row) && row.silent);
     match &way.echo {
-        Answer::Reached => Finding::ok(way.to, format!("answers, by {device}")),
+        Answer::Reached => Finding::ok(&way.to, format!("answers, by {device}")),
         Answer::Silence | Answer::Refused { .. } if is_silent => {
             let found = format!("the next hop {next_hop} on {device} does not answer ARP or ND");
-            Finding::fail(way.to, found).means(meaning).next(format!("ip neigh show {next_hop} dev {device}"))
+            Finding::fail(&way.to, found)
+                .means(meaning)
+                .next(format!("ip neigh show {next_hop} dev {device}"))
         }
         Answer::Refused { words, .. } => {
-            Finding::fail(way.to, format!("a packet to it was refused: {words}"))
+            Finding::fail(&way.to, format!("a packet to it was refused: {words}"))
                 .means(meaning)
                 .next(route_get(way))
         }
-        Answer::Silence => Finding::warn(way.to, format!("has a route by {device}, but answers no echo"))
+        Answer::Silence => Finding::warn(&way.to, format!("has a route by {device}, but answers no echo"))
             .means(format!("It is not there, the way back is missing, or echo is filtered. {meaning}"))
             .next(format!("traceroute {}", way.to)),
         Answer::Unasked(why) => {
-            Finding::skipped(way.to, format!("has a route by {device}; no echo was sent: {why}"))
+            Finding::skipped(&way.to, format!("has a route by {device}; no echo was sent: {why}"))
         }
     }
 }
@@ -99,9 +101,9 @@ mod tests {
     fn a_vtep_that_cannot_be_reached() {
         let refused =
             || Answer::Refused { kind: ErrorKind::HostUnreachable, words: "No route to host".to_owned() };
-        let cases: [(&str, &dyn Fn(&mut Facts)); 6] = [
+        let cases: [(&str, Change<'_>); 6] = [
             ("no route: Network is unreachable", &|facts| {
-                way(facts).route = Err("Network is unreachable".into())
+                way(facts).route = Err("Network is unreachable".into());
             }),
             ("its address is this node's own", &|facts| way(facts).route.as_mut().unwrap().local = true),
             ("its route leads into br100, the overlay that it is to carry", &|facts| {

@@ -62,7 +62,7 @@ fn missing(network: &Network<'_>, port: Option<u16>) -> Finding {
     let local = network.said.map_or("", |said| &said.local_vtep);
     let local = if local.is_empty() { String::new() } else { format!(" local {local}") };
     let port = port.unwrap_or(VXLAN_PORT);
-    Finding::fail(subject(network), "it has no VXLAN device")
+    Finding::fail(&subject(network), "it has no VXLAN device")
         .means("Its hosts reach nobody behind another VTEP. With create: true linnetd makes it.")
         .next(format!("ip link add vxlan{vni} type vxlan id {vni}{local} dstport {port} nolearning"))
 }
@@ -72,17 +72,17 @@ fn of_bridge(network: &Network<'_>, device: &Device) -> Option<Finding> {
     let meaning = "No host is in this network, and its routes are withdrawn.";
     match network.bridge {
         None => Some(
-            Finding::fail(subject, format!("{name} is on no bridge"))
+            Finding::fail(&subject, format!("{name} is on no bridge"))
                 .means(meaning)
                 .next(format!("ip link set {name} master BRIDGE")),
         ),
         Some(bridge) if !bridge.up => Some(
-            Finding::fail(subject, format!("the bridge {} is down", bridge.name))
+            Finding::fail(&subject, format!("the bridge {} is down", bridge.name))
                 .means(meaning)
                 .next(format!("ip link set {} up", bridge.name)),
         ),
         Some(bridge) => bridge.bridge.is_none().then(|| {
-            Finding::fail(subject, format!("{name} is a port of {}, which is no bridge", bridge.name))
+            Finding::fail(&subject, format!("{name} is a port of {}, which is no bridge", bridge.name))
                 .means(meaning)
                 .next(format!("ip -d link show {}", bridge.name))
         }),
@@ -96,8 +96,8 @@ fn of_port(subject: &str, device: &Device, vxlan: Vxlan, configured: Option<u16>
     let found = format!("{name} uses UDP port {port}, not {wanted}");
     let finding = match configured {
         _ if port == wanted => return None,
-        Some(_) => Finding::fail(subject, format!("{found} as configured")),
-        None => Finding::warn(subject, found),
+        Some(_) => Finding::fail(&subject, format!("{found} as configured")),
+        None => Finding::warn(&subject, found),
     };
     Some(
         finding
@@ -113,7 +113,7 @@ fn of_local(network: &Network<'_>, device: &Device, vxlan: Vxlan, kernel: &Kerne
         let tunnel =
             if announced.is_empty() { "its tunnel address".to_owned() } else { announced.to_owned() };
         return Some(
-            Finding::warn(subject, format!("{name} has no local address"))
+            Finding::warn(&subject, format!("{name} has no local address"))
                 .means(format!(
                     "Its packets leave with an address of the route's choice, which need not be {tunnel}."
                 ))
@@ -122,13 +122,13 @@ fn of_local(network: &Network<'_>, device: &Device, vxlan: Vxlan, kernel: &Kerne
     };
     if !kernel.addresses.iter().any(|(_, address)| *address == local) {
         return Some(
-            Finding::fail(subject, format!("the local address {local} of {name} is not this node's"))
+            Finding::fail(&subject, format!("the local address {local} of {name} is not this node's"))
                 .means("Nothing can be sent from it, and what comes for it is not taken.")
                 .next(format!("ip addr add {local}/{} dev lo", if local.is_ipv4() { 32 } else { 128 })),
         );
     }
     (!announced.is_empty() && announced != local.to_string()).then(|| {
-        Finding::fail(subject, format!("{name} has the local address {local}, and {announced} is announced"))
+        Finding::fail(&subject, format!("{name} has the local address {local}, and {announced} is announced"))
             .means("Others send to an address that the device does not listen on.")
             .next(format!("ip -d link show {name}"))
     })
@@ -137,7 +137,7 @@ fn of_local(network: &Network<'_>, device: &Device, vxlan: Vxlan, kernel: &Kerne
 /// linnetd does not serve it though nothing is wrong with its devices.
 fn refused(network: &Network<'_>) -> Option<Finding> {
     let said = network.said.filter(|said| said.state() != v1::VniState::Up)?;
-    let finding = Finding::fail(subject(network), format!("linnetd does not serve it: {}", said.reason));
+    let finding = Finding::fail(&subject(network), format!("linnetd does not serve it: {}", said.reason));
     Some(finding.means("Its routes are withdrawn.").next(format!("linnet evpn vni --vni {}", network.vni)))
 }
 
@@ -145,7 +145,7 @@ fn healthy(network: &Network<'_>) -> Option<Finding> {
     let (device, vxlan) = network.vxlan?;
     let bridge = &network.bridge?.name;
     let found = format!("{} on {bridge}, UDP port {}", device.name, vxlan.udp_port);
-    Some(Finding::ok(subject(network), found))
+    Some(Finding::ok(&subject(network), found))
 }
 
 #[cfg(test)]
@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn what_a_device_can_be_wrong_in() {
-        let cases: [(Verdict, &str, &dyn Fn(&mut Facts)); 10] = [
+        let cases: [(Verdict, &str, Change<'_>); 10] = [
             (Verdict::Ok, "vxlan100 on br100, UDP port 4789", &|_| ()),
             (Verdict::Fail, "vxlan100 is down", &|facts| device(facts, VXLAN).up = false),
             (Verdict::Fail, "it has no VXLAN device", &|facts| {

@@ -81,18 +81,26 @@ impl Firewall {
     }
 }
 
+/// A program that tells the rules.
+struct Program {
+    name: &'static str,
+    arguments: &'static [&'static str],
+    parse: fn(&str) -> Option<Firewall>,
+}
+
+const PROGRAMS: [Program; 3] = [
+    Program { name: "nft", arguments: &["-j", "list", "ruleset"], parse: nft::parse },
+    Program { name: "iptables-save", arguments: &[], parse: iptables::parse },
+    Program { name: "ip6tables-save", arguments: &[], parse: iptables::parse },
+];
+
 /// Runs the programs that are there.
 ///
 /// # Errors
 /// In words, where none is there or none may read.
 pub(super) fn read() -> Result<Firewall, String> {
-    let programs: [(&'static str, &[&str], fn(&str) -> Option<Firewall>); 3] = [
-        ("nft", &["-j", "list", "ruleset"], nft::parse),
-        ("iptables-save", &[], iptables::parse),
-        ("ip6tables-save", &[], iptables::parse),
-    ];
     let (mut firewall, mut faults) = (Firewall::default(), Vec::new());
-    for (program, arguments, parse) in programs {
+    for Program { name: program, arguments, parse } in PROGRAMS {
         match run(program, arguments).map(|text| parse(&text)) {
             Ok(Some(found)) => firewall.take(Firewall { read: vec![program], ..found }),
             Ok(None) => faults.push(format!("{program} says what cannot be understood")),

@@ -6,7 +6,10 @@
 
 mod bfd;
 mod complete;
+mod docs;
 mod fake;
+mod formats;
+mod man;
 mod native;
 mod pager;
 mod routes;
@@ -196,6 +199,20 @@ fn topology() {
 }
 
 #[test]
+fn words_of_others() {
+    golden(
+        "habits",
+        &[
+            "show bgp l2vpn evpn summary",
+            "show evpn mac vni 100",
+            "show protocols all 10.0.1.3",
+            "global rib summary -o jsonl",
+            "show nothing",
+        ],
+    );
+}
+
+#[test]
 fn formats() {
     golden(
         "formats",
@@ -241,7 +258,7 @@ fn errors() {
 
 #[test]
 fn help() {
-    golden("help", &["-h", "neighbor -h", "rib -h", "evpn arp -h"]);
+    golden("help", &["-h", "neighbor -h", "rib -h", "evpn arp -h", "doctor -h"]);
 }
 
 #[test]

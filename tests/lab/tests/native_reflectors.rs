@@ -1,0 +1,121 @@
+//! Native mode behind route reflectors: FRR, BIRD, and nodes that reflect themselves. Whoever reflects, the kernels
+//! have the ways of the living, and pods reach each other directly.
+
+mod hub;
+mod lan;
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use lab::{Daemon, skip_if};
+use lan::{Lan, TIMES, address, assert_nothing_lost, linnet, neighbors, own_block};
+
+/// The node that does nothing but reflect.
+const REFLECTOR: u8 = 9;
+
+/// How long a node may be dead until the others' kernels know: the hold time, and what a loaded machine needs.
+const FORGOTTEN: Duration = Duration::from_secs(6);
+
+/// FRR keeps the routes of who falls silent for as long as he may take to restart, as linnetd does (RFC 8538): BFD
+/// tells it that he has not.
+const FRR: &str = "router bgp 65000
+ bgp router-id 172.20.0.9
+ neighbor nodes peer-group
+ neighbor nodes remote-as 65000
+ neighbor nodes timers connect 1
+ neighbor nodes bfd
+ bgp listen range 172.20.0.0/24 peer-group nodes
+ address-family ipv4 unicast
+  neighbor nodes route-reflector-client
+ exit-address-family
+";
+
+fn bird() -> String {
+    let client = |n: u8| {
+        format!(
+            "protocol bgp node{n} {{ local as 65000; neighbor {} as 65000; rr client; passive; error wait time 1, 2;
+               ipv4 {{ import all; export all; }}; }}\n",
+            address(n)
+        )
+    };
+    format!("router id 172.20.0.9;\nprotocol device {{}}\n{}", (1..=3).map(client).collect::<String>())
+}
+
+/// What both ends are told who are to know at once.
+fn watched() -> String {
+    format!("{TIMES}, bfd: true")
+}
+
+/// A node that announces its block to these.
+fn node(n: u8, to: &[u8], keys: &str) -> String {
+    linnet(n, &neighbors(to, keys), &own_block(n))
+}
+
+/// A node that reflects to whoever comes, and speaks with the other one that does.
+fn reflecting(n: u8, other: u8) -> String {
+    let clients = format!(
+        "  dynamic_neighbors: [{{ range: 172.20.0.0/24, remote_as: 65000, route_reflector_client: true, {} }}]\n",
+        watched()
+    );
+    linnet(n, &(neighbors(&[other], &watched()) + &clients), &own_block(n))
+}
+
+/// Node `dead` goes, with all that would say so: the `others` lose the way to it and to nobody else, and have it again
+/// when it is back.
+fn a_node_dies_and_comes_back(lan: &Lan, dead: u8, others: &[u8], all: &[u8]) -> Result<()> {
+    lan.wait_until_watched(all)?;
+    let flows = vec![lan.start_pinging(others[0], others[1])?, lan.start_pinging(others[1], others[0])?];
+    lan.set_cable(dead, false)?;
+    let died = Instant::now();
+    lan.wait_for_all_ways(others)?;
+    let took = died.elapsed();
+    println!("node {dead} is gone from the others' kernels after {took:?}");
+    assert!(took < FORGOTTEN, "{took:?}");
+    lan.set_cable(dead, true)?;
+    let joined = Instant::now();
+    lan.wait_for_all_ways(all)?;
+    println!("and there again {:?} after it was joined", joined.elapsed());
+    lan.assert_pings(all)?;
+    assert_nothing_lost(flows)
+}
+
+/// Three nodes whose only neighbour is the reflector, which they are told these keys of.
+fn is_reflected_by(daemon: Daemon, configuration: &str, keys: &str) -> Result<()> {
+    skip_if!(lan::missing(&[daemon]));
+    let nodes = [1, 2, 3].map(|n| node(n, &[REFLECTOR], keys));
+    let [one, two, three] = nodes.each_ref().map(|text| (Daemon::Linnet, &**text));
+    let lan = Lan::up(&[
+        (1, one.0, one.1),
+        (2, two.0, two.1),
+        (3, three.0, three.1),
+        (REFLECTOR, daemon, configuration),
+    ])?;
+    let took = lan.wait_for_all_ways(&[1, 2, 3])?;
+    println!("all ways in all kernels after {took:?}");
+    lan.assert_pings(&[1, 2, 3])?;
+    a_node_dies_and_comes_back(&lan, 3, &[1, 2], &[1, 2, 3])
+}
+
+#[test]
+fn frr_reflects() -> Result<()> {
+    is_reflected_by(Daemon::Frr, FRR, &watched())
+}
+
+#[test]
+fn bird_reflects() -> Result<()> {
+    is_reflected_by(Daemon::Bird, &bird(), TIMES)
+}
+
+/// Nodes 1 and 2 reflect, beside having pods of their own. One of them goes, and nobody else is cut off.
+#[test]
+fn two_nodes_of_four_reflect() -> Result<()> {
+    skip_if!(lan::missing(&[]));
+    let texts =
+        [reflecting(1, 2), reflecting(2, 1), node(3, &[1, 2], &watched()), node(4, &[1, 2], &watched())];
+    let parts: Vec<_> = (1..).zip(&texts).map(|(n, text)| (n, Daemon::Linnet, &**text)).collect();
+    let lan = Lan::up(&parts)?;
+    lan.wait_for_all_ways(&[1, 2, 3, 4])?;
+    lan.assert_pings(&[1, 2, 3, 4])?;
+    a_node_dies_and_comes_back(&lan, 1, &[3, 4, 2], &[1, 2, 3, 4])?;
+    a_node_dies_and_comes_back(&lan, 4, &[3, 2, 1], &[1, 2, 3, 4])
+}

@@ -1,8 +1,6 @@
 //! Ten thousand routes of native mode, most of them changed at once, and linnetd killed in the middle of it, again and
 //! again: in the end the kernel has what BIRD announces, all that others had put in, and nothing else.
 
-#![expect(clippy::indexing_slicing, reason = "JSON values index to null")]
-
 mod hub;
 
 use std::collections::BTreeMap;

@@ -7,6 +7,8 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 #![allow(clippy::indexing_slicing, reason = "JSON values index to null")]
 
+mod routes;
+
 use std::io;
 use std::path::Path;
 use std::time::Duration;
@@ -15,6 +17,9 @@ use anyhow::{Context, Result, ensure};
 use lab::netlink::Link;
 use lab::{Daemon, Node, NodeSpec, Nursery, Router, SeenPath, cable, daemon, privilege, wait_until};
 use serde_json::Value;
+
+#[allow(unused_imports, reason = "each test file uses a part of it")]
+pub(crate) use routes::{KernelRoute, kernel_routes};
 
 /// How long anything may take; generous, for machines under load.
 pub(crate) const BOUND: Duration = Duration::from_secs(30);

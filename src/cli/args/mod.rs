@@ -10,13 +10,14 @@ mod native;
 mod neighbor;
 mod rib;
 mod route;
+mod topology;
 mod value;
 
 use std::path::PathBuf;
 
 use api::client::Endpoint;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use clap_complete::Shell;
+use clap_complete::{ArgValueCompleter, Shell};
 
 pub use bfd::BfdArgs;
 pub use config::ConfigCommand;
@@ -28,6 +29,9 @@ pub use native::{AdvertisedFilter, NativeArgs, Sources};
 pub use neighbor::{AddNeighborArgs, NeighborAction, NeighborArgs, NeighborCommand, Setting};
 pub use rib::{Adj, RibArgs, RibWhat};
 pub use route::{RouteArgs, RouteWhat};
+pub use topology::{Drawing, TopologyArgs};
+
+use super::complete;
 
 /// Where linnetd listens unless its configuration says otherwise.
 pub const DEFAULT_SOCKET: &str = "/run/linnet/linnet.sock";
@@ -73,21 +77,31 @@ pub struct Global {
     /// No colors; there are none in a pipe or with NO_COLOR set either
     #[arg(long, global = true)]
     pub no_color: bool,
+    /// No pager for what is longer than the screen [env: LINNET_PAGER, PAGER]
+    #[arg(long, global = true)]
+    pub no_pager: bool,
 }
 
 impl Global {
-    /// Where linnetd is: an option beats the environment, `env`, which beats the default.
+    /// Where linnetd is.
     pub fn endpoint(&self, env: impl Fn(&str) -> Option<String>) -> Endpoint {
-        let unix = |path: &PathBuf| Endpoint::Unix(path.clone());
-        let set = |name| env(name).filter(|value| !value.is_empty());
-        self.socket
-            .as_ref()
-            .map(unix)
-            .or_else(|| self.address.clone().map(Endpoint::Tcp))
-            .or_else(|| set("LINNET_SOCKET").map(|path| Endpoint::Unix(path.into())))
-            .or_else(|| set("LINNET_ADDRESS").map(Endpoint::Tcp))
-            .unwrap_or_else(|| Endpoint::Unix(DEFAULT_SOCKET.into()))
+        endpoint(self.socket.clone(), self.address.clone(), env)
     }
+}
+
+/// Where linnetd is: an option beats the environment, `env`, which beats the default.
+pub fn endpoint(
+    socket: Option<PathBuf>,
+    address: Option<String>,
+    env: impl Fn(&str) -> Option<String>,
+) -> Endpoint {
+    let set = |name| env(name).filter(|value| !value.is_empty());
+    socket
+        .map(Endpoint::Unix)
+        .or_else(|| address.map(Endpoint::Tcp))
+        .or_else(|| set("LINNET_SOCKET").map(|path| Endpoint::Unix(path.into())))
+        .or_else(|| set("LINNET_ADDRESS").map(Endpoint::Tcp))
+        .unwrap_or_else(|| Endpoint::Unix(DEFAULT_SOCKET.into()))
 }
 
 /// A form of the output.
@@ -119,11 +133,13 @@ pub enum Command {
     #[command(visible_alias = "policies")]
     Policy {
         /// Only this policy
+        #[arg(add = ArgValueCompleter::new(complete::policies))]
         name: Option<String>,
     },
     /// Why a path won and the others lost, and what the kernel made of it
     Explain {
         /// A prefix, an EVPN route, a MAC, or a host's address
+        #[arg(add = ArgValueCompleter::new(complete::macs))]
         key: String,
     },
     /// EVPN: networks, MACs, ARP and ND bindings, tunnel endpoints
@@ -137,6 +153,8 @@ pub enum Command {
     /// Native mode: the prefixes that this node announces, and their sources
     #[command(visible_alias = "advertised")]
     Native(NativeArgs),
+    /// The fabric as this node sees it: neighbors, reflectors, VTEPs and their networks
+    Topology(TopologyArgs),
     /// Put a route into the table for as long as this command runs
     Inject(InjectArgs),
     /// Changes as they happen, after the present state
@@ -153,6 +171,16 @@ pub enum Command {
         /// The shell
         shell: Shell,
     },
+}
+
+impl Command {
+    /// Whether its output ends by itself, and is for reading: then it may go through a pager.
+    pub fn is_paged(&self) -> bool {
+        !matches!(
+            self,
+            Command::Inject(_) | Command::Monitor(_) | Command::Version | Command::Completion { .. }
+        )
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! EVPN and native mode in one daemon: hosts of a VNI reach each other through VXLAN, while pods of the same two nodes
 //! reach each other as they are, over the same wire.
 
+#![expect(clippy::indexing_slicing, reason = "there are two of everything")]
+
 mod hub;
 mod lan;
 

@@ -6,7 +6,7 @@ mod lan;
 
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use lab::{Daemon, skip_if};
 use lan::{Lan, TIMES, address, assert_nothing_lost, linnet, neighbors, own_block};
 
@@ -64,7 +64,8 @@ fn reflecting(n: u8, other: u8) -> String {
 /// when it is back.
 fn a_node_dies_and_comes_back(lan: &Lan, dead: u8, others: &[u8], all: &[u8]) -> Result<()> {
     lan.wait_until_watched(all)?;
-    let flows = vec![lan.start_pinging(others[0], others[1])?, lan.start_pinging(others[1], others[0])?];
+    let [one, other, ..] = others else { bail!("two others are to go on") };
+    let flows = vec![lan.start_pinging(*one, *other)?, lan.start_pinging(*other, *one)?];
     lan.set_cable(dead, false)?;
     let died = Instant::now();
     lan.wait_for_all_ways(others)?;

@@ -61,6 +61,14 @@ pub(crate) fn introduce(lab: &Lab, host: Host) -> Result<()> {
     Ok(())
 }
 
+/// Has both hosts ask for the gateway, and waits until each is known to the leaf of the other one.
+pub(crate) fn introduce_both(lab: &Lab, [one, other]: [Host; 2]) -> Result<()> {
+    introduce(lab, one)?;
+    introduce(lab, other)?;
+    wait_until_known(lab.node(one.leaf)?, other)?;
+    wait_until_known(lab.node(other.leaf)?, one)
+}
+
 /// Waits until `host` is known in the kernel of `node`: both forwarding rows and the neighbour.
 pub(crate) fn wait_until_known(node: &Node, host: Host) -> Result<()> {
     wait_until(CONVERGE, &format!("{} in the kernel of {}", host.node, node.name()), || {

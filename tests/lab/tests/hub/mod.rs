@@ -186,6 +186,16 @@ pub(crate) fn linnet(settings: &[&str], neighbors: &[&str]) -> String {
     text
 }
 
+/// The prefixes in linnetd's table, in order, one for each path.
+pub(crate) fn prefixes(hub: &Hub) -> Result<Vec<String>> {
+    let rib = hub.linnet.linnet("rib")?;
+    let paths = rib.as_array().into_iter().flatten();
+    let mut prefixes: Vec<String> =
+        paths.filter_map(|path| path["nlri"].as_str().map(str::to_owned)).collect();
+    prefixes.sort();
+    Ok(prefixes)
+}
+
 /// What a family of a neighbour shows.
 pub(crate) fn family<'a>(neighbor: &'a Value, name: &str) -> &'a Value {
     let mut families = neighbor["families"].as_array().into_iter().flatten();

@@ -6,8 +6,9 @@ mod lan;
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
-use lab::{Daemon, skip_if};
+use anyhow::{Result, bail, ensure};
+use hub::BOUND;
+use lab::{Daemon, Node, Recording, skip_if, wait_until};
 use lan::{Lan, TIMES, address, assert_nothing_lost, linnet, neighbors, own_block};
 
 /// The node that does nothing but reflect.
@@ -41,6 +42,9 @@ fn bird() -> String {
     format!("router id 172.20.0.9;\nprotocol device {{}}\n{}", (1..=3).map(client).collect::<String>())
 }
 
+/// The keys of a neighbour that is reflected to.
+const CLIENT: &str = "connect_retry: 1, route_reflector_client: true";
+
 /// What both ends are told who are to know at once.
 fn watched() -> String {
     format!("{TIMES}, bfd: true")
@@ -51,13 +55,17 @@ fn node(n: u8, to: &[u8], keys: &str) -> String {
     linnet(n, &neighbors(to, keys), &own_block(n))
 }
 
-/// A node that reflects to whoever comes, and speaks with the other one that does.
-fn reflecting(n: u8, other: u8) -> String {
-    let clients = format!(
+/// The lines of `bgp` of who reflects to whoever comes.
+fn clients() -> String {
+    format!(
         "  dynamic_neighbors: [{{ range: 172.20.0.0/24, remote_as: 65000, route_reflector_client: true, {} }}]\n",
         watched()
-    );
-    linnet(n, &(neighbors(&[other], &watched()) + &clients), &own_block(n))
+    )
+}
+
+/// A node that reflects, and speaks with the other one that does.
+fn reflecting(n: u8, other: u8) -> String {
+    linnet(n, &(neighbors(&[other], &watched()) + &clients()), &own_block(n))
 }
 
 /// Node `dead` goes, with all that would say so: the `others` lose the way to it and to nobody else, and have it again
@@ -105,6 +113,50 @@ fn frr_reflects() -> Result<()> {
 #[test]
 fn bird_reflects() -> Result<()> {
     is_reflected_by(Daemon::Bird, &bird(), TIMES)
+}
+
+/// The reflector is killed, and ended, as soon as it knows everybody: no kernel loses a route for a moment.
+#[test]
+fn a_reflector_restarts_and_nobody_notices() -> Result<()> {
+    skip_if!(lan::missing(&[]));
+    let named: Vec<String> = [1, 2, 3].iter().map(|n| neighbors(&[*n], CLIENT)).collect();
+    let named = format!("  neighbors:\n{}", named.concat().replace("  neighbors:\n", ""));
+    let reflector = linnet(REFLECTOR, &named, "  install: false\n");
+    let nodes = [1, 2, 3].map(|n| node(n, &[REFLECTOR], TIMES));
+    let mut parts: Vec<_> = (1..).zip(&nodes).map(|(n, text)| (n, Daemon::Linnet, &**text)).collect();
+    parts.push((REFLECTOR, Daemon::Linnet, &*reflector));
+    let mut lan = Lan::up(&parts)?;
+    lan.wait_for_all_ways(&[1, 2, 3])?;
+    let recordings = [1, 2, 3].map(|n| record_routes(lan.node(n)?));
+    let recordings: Vec<Recording> = recordings.into_iter().collect::<Result<_>>()?;
+    let flows = vec![lan.start_pinging(1, 2)?, lan.start_pinging(2, 3)?, lan.start_pinging(3, 1)?];
+    for by_force in [true, false, true, false] {
+        let daemon = lan.node_mut(REFLECTOR)?;
+        if by_force { daemon.kill_daemon() } else { daemon.stop_daemon() }?;
+        daemon.start_daemon()?;
+        daemon.wait_until_ready()?;
+        for n in [1, 2, 3] {
+            lan.wait_until_heard_out(n)?;
+        }
+    }
+    for recording in recordings {
+        let text = recording.text()?;
+        let gone: Vec<&str> = text.lines().filter(|line| line.starts_with("Deleted 10.")).collect();
+        assert_eq!(gone, [""; 0], "of {text}");
+    }
+    assert_nothing_lost(flows)
+}
+
+/// Begins to note what a kernel says of its routes.
+fn record_routes(node: &Node) -> Result<Recording> {
+    let recording = node.record("routes", &["ip", "-N", "-o", "monitor", "route"])?;
+    // It has begun when it tells of something that happened since.
+    wait_until(BOUND, "word of a route", || {
+        node.sh("ip route add 203.0.113.1 dev eth1 && ip route del 203.0.113.1 dev eth1")?;
+        ensure!(recording.text()?.contains("203.0.113.1"), "nothing");
+        Ok(())
+    })?;
+    Ok(recording)
 }
 
 /// Nodes 1 and 2 reflect, beside having pods of their own. One of them goes, and nobody else is cut off.

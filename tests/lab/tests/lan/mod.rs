@@ -13,6 +13,7 @@
 //! The block of node N is 10.244.N.0/26. What a node's kernel has for its own pod is the test's, not linnetd's.
 //! A file that uses it has [`hub`](crate::hub) as well, which makes the nodes.
 #![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(clippy::indexing_slicing, reason = "JSON values index to null")]
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -21,6 +22,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use lab::packet::{Pinger, ping};
 use lab::{Daemon, Netns, Node, NodeSpec, Nursery, cable, daemon, wait_until};
+use serde_json::Value;
 
 use crate::hub::{self, BOUND};
 
@@ -193,6 +195,19 @@ impl Lan {
                 );
                 Ok(())
             })
+        })
+    }
+
+    /// Waits until a node's linnetd has all sessions, has said all it has to everybody, and has heard everybody out.
+    pub(crate) fn wait_until_heard_out(&self, n: u8) -> Result<()> {
+        wait_until(BOUND, &format!("End-of-RIB at node {n}"), || {
+            let shown = self.node(n)?.linnet("neighbor")?;
+            let is_done = |neighbor: &Value| {
+                let family = hub::family(neighbor, "ipv4-unicast");
+                family["in_sync"] == true && family["end_of_rib_received"] == true && family["stale"] == 0
+            };
+            ensure!(shown.as_array().is_some_and(|all| all.iter().all(is_done)), "{shown:#}");
+            Ok(())
         })
     }
 

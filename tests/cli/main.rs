@@ -260,7 +260,7 @@ fn errors() {
 
 #[test]
 fn help() {
-    golden("help", &["-h", "neighbor -h", "rib -h", "evpn arp -h"]);
+    golden("help", &["-h", "neighbor -h", "rib -h", "evpn arp -h", "doctor -h"]);
 }
 
 #[test]

@@ -11,6 +11,7 @@ Examples:
   linnet fib diff                        where the kernel is not as it should be
   linnet route 10.244.1.0/24             native routing: next hops, and what the kernel has
   linnet monitor neighbor rib            what changes, as it changes
+  linnet doctor                          why packets do not arrive
   linnet -o json evpn vni | jq           for scripts
 
 What FRR, BIRD, GoBGP and Cilium call these is understood, too: linnet show bgp l2vpn evpn summary";
@@ -123,6 +124,13 @@ Examples:
   linnet monitor                         everything: the present state, then each change
   linnet monitor neighbor --changes-only
   linnet monitor rib -o json             one object a line";
+
+pub(super) const DOCTOR: &str = "\
+Examples:
+  linnet doctor                          the list, a verdict, and the command to try next
+  linnet doctor -o wide                  every subject, not one line a point
+  linnet doctor -o json                  for scripts; the exit code is 1 where a point fails
+  linnet doctor --config new.yaml        by another file where linnetd does not run";
 
 pub(super) const CONFIG: &str = "\
 Examples:

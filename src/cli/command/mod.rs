@@ -20,7 +20,7 @@ use serde::Serialize;
 
 use super::args::{Cli, Command, ConfigCommand, Format, Global};
 use super::output::{Output, Ready};
-use super::{complete, text, top, view};
+use super::{complete, doctor, text, top, view};
 
 /// Runs one command.
 pub(super) async fn run(cli: Cli, mut output: Output<'_>) -> Result<()> {
@@ -33,6 +33,7 @@ pub(super) async fn run(cli: Cli, mut output: Output<'_>) -> Result<()> {
             let interval = Duration::from_secs(args.interval.into());
             return top::run(&endpoint(&global), interval, output.colour).await;
         }
+        Command::Doctor(args) => return doctor::run(&args, &global, &mut output).await,
         Command::Config(ConfigCommand::Check { file }) => return config::check(&file, &mut output),
         Command::Config(ConfigCommand::FromBird { file }) => return config::from_bird(&file, &mut output),
         _ => {}
@@ -57,7 +58,12 @@ async fn dispatch(command: Command, client: &Client, format: Format, output: &mu
         Command::Explain { key } => explain(key, client, format, output).await,
         Command::Status => status(client, format, output).await,
         Command::Config(command) => config::run(&command, client, format, output).await,
-        Command::Completion { .. } | Command::Man { .. } | Command::Version | Command::Top(_) => Ok(()),
+        // Done without linnetd, or with it as it comes and goes.
+        Command::Doctor(_)
+        | Command::Completion { .. }
+        | Command::Man { .. }
+        | Command::Version
+        | Command::Top(_) => Ok(()),
     }
 }
 

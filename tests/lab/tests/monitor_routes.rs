@@ -1,7 +1,5 @@
 //! `linnet monitor` beside a neighbor that announces, withdraws and goes, with the routes in a table of their own.
 
-#![expect(clippy::indexing_slicing, reason = "JSON values index to null")]
-
 mod hub;
 
 use anyhow::{Context, Result, ensure};

@@ -18,6 +18,9 @@ neighbors_pb, neighbors_service = grpc.protos_and_services("linnet/v1/neighbors.
 rib_pb, rib_service = grpc.protos_and_services("linnet/v1/rib.proto")
 monitor_pb, monitor_service = grpc.protos_and_services("linnet/v1/monitor.proto")
 
+# gRPC's C library, which Python's rests on, makes an authority of a socket's path that is none (RFC 3986 section 3.2).
+OPTIONS = [("grpc.default_authority", "localhost")]
+
 
 def rows(method, request, field):
     """Every row of a list, which comes in pages."""
@@ -64,7 +67,7 @@ def watch(channel):
 def main():
     if len(sys.argv) < 2:
         sys.exit("usage: client.py TARGET [PREFIX]")
-    with grpc.insecure_channel(sys.argv[1]) as channel:
+    with grpc.insecure_channel(sys.argv[1], options=OPTIONS) as channel:
         list_neighbors(channel)
         for key in sys.argv[2:3]:
             explain(channel, key)

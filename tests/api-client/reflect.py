@@ -69,7 +69,8 @@ def main():
         "Rib.Explain": {"key": "10.77.0.0/16"},
         "Rib.ListPaths": {"detail": True, "page_size": 1},
     }
-    with grpc.insecure_channel(target) as channel:
+    # Of a socket's path the library would make an authority that is none (RFC 3986 section 3.2).
+    with grpc.insecure_channel(target, options=[("grpc.default_authority", "localhost")]) as channel:
         reflection = ProtoReflectionDescriptorDatabase(channel)
         pool = descriptor_pool.DescriptorPool(reflection)
         services = sorted(reflection.get_services())

@@ -4,8 +4,10 @@ use std::net::IpAddr;
 
 use bgp::types::Mac;
 use clap::{Args, Subcommand};
+use clap_complete::ArgValueCompleter;
 
 use super::value::vni;
+use crate::cli::complete;
 
 /// Commands of `evpn`.
 #[derive(Debug, Subcommand)]
@@ -22,7 +24,7 @@ pub enum EvpnCommand {
         #[command(flatten)]
         hosts: HostArgs,
         /// Only this address
-        #[arg(long)]
+        #[arg(long, add = ArgValueCompleter::new(complete::hosts))]
         ip: Option<IpAddr>,
     },
     /// Remote tunnel endpoints
@@ -34,7 +36,7 @@ pub enum EvpnCommand {
 #[derive(Debug, Args)]
 pub struct EvpnArgs {
     /// Only this network
-    #[arg(long, value_parser = vni())]
+    #[arg(long, value_parser = vni(), add = ArgValueCompleter::new(complete::vnis))]
     pub vni: Option<u32>,
 }
 
@@ -42,13 +44,13 @@ pub struct EvpnArgs {
 #[derive(Debug, Args)]
 pub struct HostArgs {
     /// Only this network
-    #[arg(long, value_parser = vni())]
+    #[arg(long, value_parser = vni(), add = ArgValueCompleter::new(complete::vnis))]
     pub vni: Option<u32>,
     /// Only this MAC
-    #[arg(long)]
+    #[arg(long, add = ArgValueCompleter::new(complete::macs))]
     pub mac: Option<Mac>,
     /// Only hosts behind this VTEP
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", add = ArgValueCompleter::new(complete::vteps))]
     pub vtep: Option<IpAddr>,
     /// Only hosts attached to this node
     #[arg(long, conflicts_with = "remote")]

@@ -1,8 +1,10 @@
 //! `fib`.
 
 use clap::{Args, ValueEnum};
+use clap_complete::ArgValueCompleter;
 
 use super::value::vni;
+use crate::cli::complete;
 
 /// Arguments of `fib`.
 #[derive(Debug, Args)]
@@ -13,7 +15,7 @@ pub struct FibArgs {
     #[arg(long, value_delimiter = ',')]
     pub kind: Vec<FibKind>,
     /// Only this network
-    #[arg(long, value_parser = vni())]
+    #[arg(long, value_parser = vni(), add = ArgValueCompleter::new(complete::vnis))]
     pub vni: Option<u32>,
 }
 

@@ -11,10 +11,11 @@ mod neighbor;
 mod reach;
 mod rib;
 mod route;
+mod topology;
 mod value;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use clap_complete::Shell;
+use clap_complete::{ArgValueCompleter, Shell};
 
 pub use bfd::BfdArgs;
 pub use config::ConfigCommand;
@@ -27,6 +28,9 @@ pub use neighbor::{AddNeighborArgs, NeighborAction, NeighborArgs, NeighborComman
 pub use reach::{DEFAULT_SOCKET, Reach};
 pub use rib::{Adj, RibArgs, RibWhat};
 pub use route::{RouteArgs, RouteWhat};
+pub use topology::{Drawing, TopologyArgs};
+
+use super::complete;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -66,6 +70,9 @@ pub struct Global {
     /// No colors; there are none in a pipe or with NO_COLOR set either
     #[arg(long, global = true)]
     pub no_color: bool,
+    /// No pager for what is longer than the screen [env: LINNET_PAGER, PAGER]
+    #[arg(long, global = true)]
+    pub no_pager: bool,
 }
 
 /// A form of the output.
@@ -97,11 +104,13 @@ pub enum Command {
     #[command(visible_alias = "policies")]
     Policy {
         /// Only this policy
+        #[arg(add = ArgValueCompleter::new(complete::policies))]
         name: Option<String>,
     },
     /// Why a path won and the others lost, and what the kernel made of it
     Explain {
         /// A prefix, an EVPN route, a MAC, or a host's address
+        #[arg(add = ArgValueCompleter::new(complete::macs))]
         key: String,
     },
     /// EVPN: networks, MACs, ARP and ND bindings, tunnel endpoints
@@ -115,6 +124,8 @@ pub enum Command {
     /// Native mode: the prefixes that this node announces, and their sources
     #[command(visible_alias = "advertised")]
     Native(NativeArgs),
+    /// The fabric as this node sees it: neighbors, reflectors, VTEPs and their networks
+    Topology(TopologyArgs),
     /// Put a route into the table for as long as this command runs
     Inject(InjectArgs),
     /// Changes as they happen, after the present state
@@ -133,6 +144,16 @@ pub enum Command {
         /// The shell
         shell: Shell,
     },
+}
+
+impl Command {
+    /// Whether its output ends by itself, and is for reading: then it may go through a pager.
+    pub fn is_paged(&self) -> bool {
+        !matches!(
+            self,
+            Command::Inject(_) | Command::Monitor(_) | Command::Version | Command::Completion { .. }
+        )
+    }
 }
 
 #[cfg(test)]

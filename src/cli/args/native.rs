@@ -1,6 +1,9 @@
 //! `native`.
 
 use clap::{Args, ValueEnum};
+use clap_complete::ArgValueCompleter;
+
+use crate::cli::complete;
 
 /// Arguments of `native`.
 #[derive(Debug, Args)]
@@ -8,7 +11,7 @@ pub struct NativeArgs {
     /// The sources that prefixes come from, not the prefixes
     pub sources: Option<Sources>,
     /// Only what this source gives
-    #[arg(long, value_name = "NAME", conflicts_with = "sources")]
+    #[arg(long, value_name = "NAME", conflicts_with = "sources", add = ArgValueCompleter::new(complete::sources))]
     pub source: Option<String>,
     /// Only in this state
     #[arg(long, value_delimiter = ',', conflicts_with = "sources")]

@@ -4,8 +4,10 @@ use std::str::FromStr;
 
 use bgp::types::Family;
 use clap::{Args, Subcommand, ValueEnum};
+use clap_complete::{ArgValueCandidates, ArgValueCompleter};
 
-use super::value::family;
+use super::value::{families, family};
+use crate::cli::complete;
 use crate::config::NeighborAddress;
 
 /// Arguments of `neighbor`.
@@ -16,7 +18,7 @@ pub struct NeighborArgs {
     #[command(subcommand)]
     pub command: Option<NeighborCommand>,
     /// Only this neighbor, in detail
-    #[arg(value_name = "ADDR")]
+    #[arg(value_name = "ADDR", add = ArgValueCompleter::new(complete::neighbors))]
     pub neighbor: Option<NeighborAddress>,
     /// What to do with it
     #[arg(requires = "neighbor")]
@@ -46,7 +48,7 @@ pub struct AddNeighborArgs {
     #[arg(long, value_name = "NAME")]
     pub peer_group: Option<String>,
     /// Families: evpn, ipv4, ipv6
-    #[arg(short = 'a', long = "family", value_name = "FAMILY", value_delimiter = ',', value_parser = family)]
+    #[arg(short = 'a', long = "family", value_name = "FAMILY", value_delimiter = ',', value_parser = family, add = ArgValueCandidates::new(families))]
     pub families: Vec<Family>,
     /// A word for the operator
     #[arg(long, value_name = "TEXT")]

@@ -9,7 +9,7 @@ use clap::Args;
 pub const DEFAULT_SOCKET: &str = "/run/linnet/linnet.sock";
 
 /// Where linnetd is.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Global options")]
 pub struct Reach {
     /// Unix socket of linnetd [env: LINNET_SOCKET] [default: /run/linnet/linnet.sock]

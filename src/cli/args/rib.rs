@@ -6,34 +6,36 @@ use std::str::FromStr;
 use api::v1;
 use bgp::types::{Family, Mac};
 use clap::{Args, ValueEnum};
+use clap_complete::{ArgValueCandidates, ArgValueCompleter, CompletionCandidate};
 use ipnet::IpNet;
 
-use super::value::{family, vni};
+use super::value::{families, family, vni};
+use crate::cli::complete;
 use crate::config::NeighborAddress;
 
 /// Arguments of `rib`.
 #[derive(Debug, Args)]
 pub struct RibArgs {
     /// `summary`; EVPN route types: macip, multicast, ead, es, prefix, or 1 to 5; or one destination
-    #[arg(value_name = "WHAT", value_delimiter = ',')]
+    #[arg(value_name = "WHAT", value_delimiter = ',', add = ArgValueCandidates::new(words))]
     pub what: Vec<RibWhat>,
     /// Only these families: evpn, ipv4, ipv6
-    #[arg(short = 'a', long = "family", value_name = "FAMILY", value_delimiter = ',', value_parser = family)]
+    #[arg(short = 'a', long = "family", value_name = "FAMILY", value_delimiter = ',', value_parser = family, add = ArgValueCandidates::new(families))]
     pub families: Vec<Family>,
     /// Only this route distinguisher
     #[arg(long)]
     pub rd: Option<String>,
     /// Only this VNI
-    #[arg(long, value_parser = vni())]
+    #[arg(long, value_parser = vni(), add = ArgValueCompleter::new(complete::vnis))]
     pub vni: Option<u32>,
     /// Only this MAC
-    #[arg(long)]
+    #[arg(long, add = ArgValueCompleter::new(complete::macs))]
     pub mac: Option<Mac>,
     /// Only this host address, or the originator of a multicast route
-    #[arg(long)]
+    #[arg(long, add = ArgValueCompleter::new(complete::hosts))]
     pub ip: Option<IpAddr>,
     /// Only paths from this neighbor; with `--adj out`, to it
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", add = ArgValueCompleter::new(complete::neighbors))]
     pub neighbor: Option<NeighborAddress>,
     /// What a neighbor sent, what it is sent, or the best paths
     #[arg(long, value_name = "TABLE", requires_ifs([("in", "neighbor"), ("out", "neighbor"), ("received", "neighbor")]))]
@@ -41,6 +43,11 @@ pub struct RibArgs {
     /// Every attribute of each path
     #[arg(long)]
     pub detail: bool,
+}
+
+/// The words for what to show.
+fn words() -> Vec<CompletionCandidate> {
+    ["summary", "macip", "multicast", "ead", "es", "prefix"].map(CompletionCandidate::new).into()
 }
 
 /// A table of RFC 4271 section 3.2.

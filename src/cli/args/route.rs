@@ -4,18 +4,20 @@ use std::str::FromStr;
 
 use bgp::types::Family;
 use clap::Args;
+use clap_complete::{ArgValueCandidates, ArgValueCompleter};
 use ipnet::IpNet;
 
-use super::value::family;
+use super::value::{families, family};
+use crate::cli::complete;
 
 /// Arguments of `route`.
 #[derive(Debug, Args)]
 pub struct RouteArgs {
     /// `diff`: only routes that the kernel does not have, for whatever reason; or one prefix
-    #[arg(value_name = "WHAT")]
+    #[arg(value_name = "WHAT", add = ArgValueCompleter::new(complete::prefixes))]
     pub what: Option<RouteWhat>,
     /// Only these families: ipv4, ipv6
-    #[arg(short = 'a', long = "family", value_name = "FAMILY", value_delimiter = ',', value_parser = family)]
+    #[arg(short = 'a', long = "family", value_name = "FAMILY", value_delimiter = ',', value_parser = family, add = ArgValueCandidates::new(families))]
     pub families: Vec<Family>,
 }
 

@@ -1,6 +1,7 @@
 //! Values that several commands take, and what is said of those that are none.
 
 use bgp::types::Family;
+use clap_complete::CompletionCandidate;
 
 pub(super) fn vni() -> impl clap::builder::TypedValueParser<Value = u32> {
     clap::value_parser!(u32).range(0..=0xff_ffff)
@@ -27,6 +28,11 @@ pub(super) fn family(text: &str) -> Result<Family, String> {
         "ipv6" => Ok(Family::Ipv6Unicast),
         name => name.parse().map_err(|_| "expected evpn, ipv4 or ipv6".to_owned()),
     }
+}
+
+/// The short names.
+pub(super) fn families() -> Vec<CompletionCandidate> {
+    ["evpn", "ipv4", "ipv6"].map(CompletionCandidate::new).into()
 }
 
 #[cfg(test)]

@@ -1,31 +1,16 @@
 //! The daemon.
 
 use std::io::IsTerminal;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
 use linnet::config::Config;
+use linnet::daemon::Arguments;
 use tracing_subscriber::EnvFilter;
 
 // Path attributes come and go by the million; glibc's allocator is several times slower at that.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
-/// A BGP EVPN control-plane daemon for Linux hosts.
-#[derive(Parser)]
-#[command(name = "linnetd", version)]
-struct Arguments {
-    /// The configuration file.
-    #[arg(long, value_name = "FILE", default_value = linnet::config::DEFAULT_FILE)]
-    config: PathBuf,
-    /// Read the configuration, print every fault with its line and column, and touch nothing.
-    #[arg(long)]
-    check: bool,
-    /// Print the JSON Schema of the configuration.
-    #[arg(long)]
-    schema: bool,
-}
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();

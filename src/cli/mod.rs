@@ -3,6 +3,7 @@
 //! - `args` is what can be typed; `command` is what each command asks for;
 //! - `view` is how each kind of row looks as a table, and the few views that are not tables;
 //! - `advice` is what to do where there is no connection;
+//! - `habits` is what others call it;
 //! - `complete` answers a shell at Tab;
 //! - `topology` draws the fabric;
 //! - `output` brings rows out in the chosen format, page by page, so that a million of them need no memory;
@@ -16,6 +17,7 @@ mod advice;
 pub mod args;
 mod command;
 mod complete;
+mod habits;
 mod output;
 mod pager;
 mod table;
@@ -48,7 +50,7 @@ pub fn main() -> ExitCode {
         // For what clap and the errors below print, too.
         ColorChoice::Never.write_global();
     }
-    let cli = Cli::parse();
+    let cli = Cli::parse_from(habits::translated(std::env::args_os()));
     let endpoint = cli.global.reach.endpoint(|name| std::env::var(name).ok());
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,61 +1,38 @@
-//! docs/api.md cannot rot: what it shows as printed is printed here, and its table of methods is that of proto/.
+//! docs/cli.md shows what linnet prints, and a golden file has it: what the one says is in the other.
 
-use std::fmt::Write as _;
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::{env, fs};
 
-use api::methods::{Access, METHODS};
-
-use crate::fake::Fake;
-
-fn document() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/api.md")
+/// Each run of linnet in a text: the line with the command, and what follows up to the next run.
+pub(crate) fn runs(text: &str) -> Vec<String> {
+    let starts: Vec<usize> = text.match_indices("$ linnet ").map(|(at, _)| at).collect();
+    let ends = starts.iter().skip(1).copied().chain([text.len()]);
+    starts.iter().zip(ends).map(|(&start, end)| text[start..end].trim_end().to_owned()).collect()
 }
 
-/// The text with each block of commands replaced by the commands and what they print.
-fn as_printed(text: &str) -> String {
-    let fake = Fake::start();
-    let mut printed = String::new();
-    let mut blocks = text.split("```console\n");
-    printed.push_str(blocks.next().unwrap());
-    for block in blocks {
-        let (shown, rest) = block.split_once("```\n").unwrap();
-        printed.push_str("```console\n");
-        for command in shown.lines().filter_map(|line| line.strip_prefix("$ linnet ")) {
-            let output = fake.run(command);
-            let [out, err] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
-            write!(printed, "$ linnet {command}\n{out}{err}").unwrap();
+/// All runs of all golden files.
+pub(crate) fn goldens() -> Vec<String> {
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/golden")];
+    let mut found = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path: PathBuf = entry.unwrap().path();
+            match path.is_dir() {
+                true => folders.push(path),
+                false => found.extend(runs(&fs::read_to_string(path).unwrap())),
+            }
         }
-        write!(printed, "```\n{rest}").unwrap();
     }
-    printed
+    found
 }
 
 #[test]
 fn what_the_document_shows_is_what_is_printed() {
-    let text = fs::read_to_string(document()).unwrap();
-    let printed = as_printed(&text);
-    assert!(printed.matches("$ linnet ").count() >= 6, "nothing is shown");
-    if env::var_os("BLESS").is_some() {
-        fs::write(document(), &printed).unwrap();
+    let document = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/cli.md")).unwrap();
+    let blocks = document.split("```").skip(1).step_by(2);
+    let (shown, goldens): (Vec<_>, _) = (blocks.flat_map(runs).collect(), goldens());
+    assert!(shown.len() > 10, "{}", shown.len());
+    for run in shown {
+        assert!(goldens.contains(&run), "no golden file has this run of docs/cli.md:\n{run}");
     }
-    assert!(fs::read_to_string(document()).unwrap() == printed, "docs/api.md should be:\n{printed}");
-}
-
-#[test]
-fn every_method_stands_in_the_document_with_what_it_takes() {
-    let text = fs::read_to_string(document()).unwrap();
-    let rows: Vec<_> = text.lines().filter(|line| line.starts_with("| `")).collect();
-    for method in METHODS {
-        let (service, access) = (
-            method.service.trim_start_matches("linnet.v1."),
-            match method.access {
-                Access::Read => "read",
-                Access::Write => "write",
-            },
-        );
-        let begin = format!("| `{service}` | `{}` | {access} |", method.name);
-        assert!(rows.iter().any(|row| row.starts_with(&begin)), "docs/api.md has no row {begin}");
-    }
-    assert_eq!(rows.len(), METHODS.len(), "a row is of no method");
 }

@@ -4,11 +4,14 @@
 //! `BLESS=1 cargo test --test cli` writes the files anew; the difference is then for a person to judge.
 #![expect(clippy::unwrap_used, reason = "a test: there a panic is the report")]
 
+mod api_docs;
 mod bfd;
 mod complete;
 mod docs;
 mod fake;
+mod formats;
 mod health;
+mod man;
 mod native;
 mod pager;
 mod routes;
@@ -195,6 +198,20 @@ fn topology() {
         "topology --format png",
     ];
     golden_of(&Fake::answering(topology::answer), "topology", &commands);
+}
+
+#[test]
+fn words_of_others() {
+    golden(
+        "habits",
+        &[
+            "show bgp l2vpn evpn summary",
+            "show evpn mac vni 100",
+            "show protocols all 10.0.1.3",
+            "global rib summary -o jsonl",
+            "show nothing",
+        ],
+    );
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use api::client::{Endpoint, TlsFiles};
-use clap::Args;
+use clap::{Args, ValueHint};
 
 /// Where linnetd listens unless its configuration says otherwise.
 pub const DEFAULT_SOCKET: &str = "/run/linnet/linnet.sock";
@@ -19,13 +19,13 @@ pub struct Reach {
     #[arg(long, global = true, value_name = "HOST:PORT")]
     pub address: Option<String>,
     /// PEM file of who signed linnetd's certificate: TCP is to be TLS [env: LINNET_TLS_CA]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub tls_ca: Option<PathBuf>,
     /// PEM file of the certificate to show to linnetd [env: LINNET_TLS_CERT]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub tls_cert: Option<PathBuf>,
     /// PEM file of its private key [env: LINNET_TLS_KEY]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub tls_key: Option<PathBuf>,
     /// Name in linnetd's certificate, where that is not the host's [env: LINNET_TLS_NAME]
     #[arg(long, global = true, value_name = "NAME")]

@@ -25,6 +25,7 @@ mod socket;
 mod sockopt;
 mod stream;
 mod tasks;
+mod turns;
 mod unnumbered;
 
 use std::hash::{BuildHasher, RandomState};

@@ -53,7 +53,7 @@ pub enum ConnectError {
     NotASocket(PathBuf),
     /// Nobody listens there.
     #[error("linnetd is not running: nobody answers at {0}")]
-    NobodyAnswers(Endpoint),
+    NobodyAnswers(String),
     /// The socket is not for this user.
     #[error("not allowed to talk to linnetd: {0} is for its owner and group only")]
     Denied(PathBuf),
@@ -77,7 +77,7 @@ pub enum ConnectError {
     Untrusted(String, String),
     /// Something else.
     #[error("cannot connect to {0}: {1}")]
-    Other(Endpoint, String),
+    Other(String, String),
 }
 
 /// What the connection was, where a request failed for that.
@@ -117,7 +117,7 @@ pub(super) async fn channel(endpoint: &Endpoint) -> Result<Channel, ConnectError
         |error| {
             let mut causes = std::iter::successors(Some(&error as &(dyn Error + 'static)), |&e| e.source());
             let ours = causes.find_map(|error| error.downcast_ref::<ConnectError>());
-            ours.cloned().unwrap_or_else(|| ConnectError::Other(endpoint.clone(), deepest(&error)))
+            ours.cloned().unwrap_or_else(|| ConnectError::Other(endpoint.to_string(), deepest(&error)))
         },
     )
 }
@@ -128,17 +128,17 @@ async fn dial(endpoint: &Endpoint) -> Result<AnyStream, ConnectError> {
             Ok(stream) => Ok(Box::pin(stream)),
             Err(error) => Err(explain_socket(path, &error)),
         },
-        Endpoint::Tcp(address) => Ok(Box::pin(dial_tcp(endpoint, address).await?)),
+        Endpoint::Tcp(address) => Ok(Box::pin(dial_tcp(address).await?)),
         Endpoint::Tls(address, files) => {
             let connector = tls::Connector::new(address, files)?;
-            let stream = dial_tcp(endpoint, address).await?;
+            let stream = dial_tcp(address).await?;
             let agreed = timeout(CONNECT_TIMEOUT, connector.connect(stream)).await;
             agreed.unwrap_or_else(|_| Err(ConnectError::Silence(address.clone())))
         }
     }
 }
 
-async fn dial_tcp(endpoint: &Endpoint, address: &str) -> Result<TcpStream, ConnectError> {
+async fn dial_tcp(address: &str) -> Result<TcpStream, ConnectError> {
     let found = lookup_host(address).await.map_err(|error| match error.kind() {
         ErrorKind::InvalidInput => ConnectError::NotAnAddress(address.to_owned()),
         _ => ConnectError::UnknownHost(address.to_owned(), error.to_string()),
@@ -147,8 +147,8 @@ async fn dial_tcp(endpoint: &Endpoint, address: &str) -> Result<TcpStream, Conne
     let connected = timeout(CONNECT_TIMEOUT, TcpStream::connect(found.as_slice())).await;
     let connected = connected.map_err(|_| ConnectError::Silence(address.to_owned()))?;
     let stream = connected.map_err(|error| match error.kind() {
-        ErrorKind::ConnectionRefused => ConnectError::NobodyAnswers(endpoint.clone()),
-        _ => ConnectError::Other(endpoint.clone(), error.to_string()),
+        ErrorKind::ConnectionRefused => ConnectError::NobodyAnswers(address.to_owned()),
+        _ => ConnectError::Other(address.to_owned(), error.to_string()),
     })?;
     // Small messages that wait for each other are slow; without it they are slow, and nothing else.
     _ = stream.set_nodelay(true);
@@ -162,8 +162,8 @@ fn explain_socket(path: &Path, error: &io::Error) -> ConnectError {
         ErrorKind::PermissionDenied => ConnectError::Denied(path.to_owned()),
         // The kernel refuses a file of another kind as it refuses a socket on which nobody listens.
         ErrorKind::ConnectionRefused if !is_socket() => ConnectError::NotASocket(path.to_owned()),
-        ErrorKind::ConnectionRefused => ConnectError::NobodyAnswers(Endpoint::Unix(path.to_owned())),
-        _ => ConnectError::Other(Endpoint::Unix(path.to_owned()), error.to_string()),
+        ErrorKind::ConnectionRefused => ConnectError::NobodyAnswers(path.display().to_string()),
+        _ => ConnectError::Other(path.display().to_string(), error.to_string()),
     }
 }
 

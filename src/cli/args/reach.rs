@@ -39,7 +39,7 @@ impl Reach {
     /// What of TLS is missing.
     pub fn endpoint(&self, env: impl Fn(&str) -> Option<String>) -> Result<Endpoint, String> {
         let set = |name: &str| env(name).filter(|value| !value.is_empty());
-        let tcp = |address: String| self.tcp(address, &set);
+        let tcp = |address: String| self.tcp(address, set);
         let unix =
             |path| match [&self.tls_ca, &self.tls_cert, &self.tls_key].iter().any(|file| file.is_some()) {
                 true => Err("TLS is for TCP: --address HOST:PORT says where".to_owned()),

@@ -26,12 +26,12 @@ pub(crate) struct Daemon {
 
 impl Daemon {
     /// On two sockets in a directory of its own: one for all, one for reading.
-    pub(crate) async fn start() -> Daemon {
-        Daemon::listening(ListenConfig::default()).await
+    pub(crate) fn start() -> Daemon {
+        Daemon::listening(ListenConfig::default())
     }
 
     /// On those sockets, and wherever else it is told.
-    pub(crate) async fn listening(config: ListenConfig) -> Daemon {
+    pub(crate) fn listening(config: ListenConfig) -> Daemon {
         let dir = tempfile::tempdir().unwrap();
         let at = |name: &str| Some(SocketConfig::at(dir.path().join(name)));
         let config = ListenConfig { socket: at("sock"), read_only_socket: at("read-only"), tcp: config.tcp };

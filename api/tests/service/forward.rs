@@ -16,7 +16,7 @@ async fn watch(client: &Client) -> Streaming<v1::WatchResponse> {
 
 #[tokio::test]
 async fn a_list_is_read_page_by_page() {
-    let mut daemon = Daemon::start().await;
+    let mut daemon = Daemon::start();
     let mut pages = daemon.client().await.list(v1::ListVnisRequest { vni: Some(7), ..Default::default() });
     for (expected, next) in [("", "a"), ("a", "b"), ("b", "")] {
         let request = daemon.next().await;
@@ -31,7 +31,7 @@ async fn a_list_is_read_page_by_page() {
 
 #[tokio::test]
 async fn an_error_keeps_its_words() {
-    let mut daemon = Daemon::start().await;
+    let mut daemon = Daemon::start();
     let mut neighbors = daemon.client().await.neighbors();
     let asked = tokio::spawn(async move {
         neighbors.get_neighbor(v1::GetNeighborRequest { address: "10.0.0.9".into() }).await
@@ -43,7 +43,7 @@ async fn an_error_keeps_its_words() {
 
 #[tokio::test]
 async fn a_core_that_is_gone_or_confused_is_no_hang() {
-    let mut daemon = Daemon::start().await;
+    let mut daemon = Daemon::start();
     let mut system = daemon.client().await.system();
     let ask = |mut system: v1::system_client::SystemClient<_>| {
         tokio::spawn(async move { system.get_status(v1::GetStatusRequest {}).await.unwrap_err().code() })
@@ -61,7 +61,7 @@ async fn a_core_that_is_gone_or_confused_is_no_hang() {
 
 #[tokio::test]
 async fn a_watch_goes_on_from_its_token() {
-    let mut daemon = Daemon::start().await;
+    let mut daemon = Daemon::start();
     let mut stream = watch(&daemon.client().await).await;
     let (first, request) = daemon.next_changes().await;
     assert_eq!(first.watch.resume_token, "");
@@ -75,7 +75,7 @@ async fn a_watch_goes_on_from_its_token() {
 
 #[tokio::test]
 async fn a_reader_that_leaves_abandons_its_request() {
-    let mut daemon = Daemon::start().await;
+    let mut daemon = Daemon::start();
     let stream = watch(&daemon.client().await).await;
     let (_, mut request) = daemon.next_changes().await;
     assert!(!request.is_abandoned());
@@ -85,7 +85,7 @@ async fn a_reader_that_leaves_abandons_its_request() {
 
 #[tokio::test]
 async fn watches_are_bounded() {
-    let mut daemon = Daemon::start().await;
+    let mut daemon = Daemon::start();
     let client = daemon.client().await;
     let (mut streams, mut kept) = (Vec::new(), Vec::new());
     for _ in 0..MAX_WATCHES {
@@ -98,7 +98,7 @@ async fn watches_are_bounded() {
 
 #[tokio::test]
 async fn the_end_of_the_daemon_ends_watches_and_removes_the_socket() {
-    let mut daemon = Daemon::start().await;
+    let mut daemon = Daemon::start();
     let socket = daemon.socket();
     let mut stream = watch(&daemon.client().await).await;
     let kept = daemon.next_changes().await;
@@ -112,7 +112,7 @@ async fn the_end_of_the_daemon_ends_watches_and_removes_the_socket() {
 #[tokio::test]
 async fn loopback_tcp_serves_too() {
     let tcp = Some(TcpConfig { address: "127.0.0.1:0".parse().unwrap(), tls: None });
-    let mut daemon = Daemon::listening(ListenConfig { tcp, ..ListenConfig::default() }).await;
+    let mut daemon = Daemon::listening(ListenConfig { tcp, ..ListenConfig::default() });
     let mut system = Client::connect(&Endpoint::Tcp(daemon.address())).await.unwrap().system();
     let asked = tokio::spawn(async move { system.get_status(v1::GetStatusRequest {}).await });
     let status = v1::Status { asn: 65000, ..Default::default() };
@@ -122,7 +122,7 @@ async fn loopback_tcp_serves_too() {
 
 #[tokio::test]
 async fn a_request_has_its_bounds() {
-    let daemon = Daemon::start().await;
+    let daemon = Daemon::start();
     let text = "#".repeat(5 << 20);
     let request = v1::ApplyConfigurationRequest { text, ..Default::default() };
     let refusal = daemon.client().await.configuration().apply_configuration(request).await.unwrap_err();

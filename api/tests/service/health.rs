@@ -21,7 +21,7 @@ async fn serving(client: &Client, wanted: Serving) -> Vec<String> {
 
 #[tokio::test]
 async fn health_follows_what_the_daemon_has() {
-    let daemon = Daemon::start().await;
+    let daemon = Daemon::start();
     let client = daemon.reader().await;
     assert_eq!(serving(&client, Serving::NotServing).await, [] as [&str; 0]);
     assert_eq!(serving(&client, Serving::Serving).await.len(), services().count() + 1);
@@ -41,7 +41,7 @@ async fn health_follows_what_the_daemon_has() {
 
 #[tokio::test]
 async fn nothing_serves_before_there_is_a_configuration() {
-    let daemon = Daemon::start().await;
+    let daemon = Daemon::start();
     daemon.readiness.send_replace(Readiness::default());
     let client = daemon.client().await;
     tokio::time::timeout(std::time::Duration::from_secs(5), async {
@@ -53,7 +53,7 @@ async fn nothing_serves_before_there_is_a_configuration() {
 
 #[tokio::test]
 async fn a_service_that_is_not_there_has_no_health() {
-    let daemon = Daemon::start().await;
+    let daemon = Daemon::start();
     let request = HealthCheckRequest { service: "linnet.v1.Nobody".into() };
     let status = HealthClient::new(daemon.client().await.channel()).check(request).await.unwrap_err();
     assert_eq!(status.code(), tonic::Code::NotFound);
@@ -73,7 +73,7 @@ async fn reflected(client: &Client, request: MessageRequest) -> MessageResponse 
 
 #[tokio::test]
 async fn reflection_tells_of_every_service() {
-    let daemon = Daemon::start().await;
+    let daemon = Daemon::start();
     let client = daemon.reader().await;
     let MessageResponse::ListServicesResponse(list) =
         reflected(&client, MessageRequest::ListServices(String::new())).await

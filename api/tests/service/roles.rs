@@ -59,7 +59,7 @@ fn every_method_of_the_descriptors_has_been_decided_on() {
 
 #[tokio::test]
 async fn the_socket_lets_everything_through() {
-    let mut daemon = Daemon::start().await;
+    let mut daemon = Daemon::start();
     daemon.refuse_all();
     let client = daemon.client().await;
     for method in METHODS {
@@ -69,7 +69,7 @@ async fn the_socket_lets_everything_through() {
 
 #[tokio::test]
 async fn the_socket_for_reading_lets_only_readers_through() {
-    let mut daemon = Daemon::start().await;
+    let mut daemon = Daemon::start();
     daemon.refuse_all();
     let client = daemon.reader().await;
     for method in METHODS {
@@ -86,7 +86,7 @@ async fn the_socket_for_reading_lets_only_readers_through() {
 
 #[tokio::test]
 async fn what_is_not_in_the_list_reaches_nobody() {
-    let mut daemon = Daemon::start().await;
+    let mut daemon = Daemon::start();
     daemon.refuse_all();
     for client in [daemon.client().await, daemon.reader().await] {
         for path in ["/linnet.v1.Rib/Paint", "/linnet.v2.Rib/ListPaths", "/gobgpapi.GobgpApi/ListPath"] {

@@ -64,11 +64,11 @@ impl Authority {
 }
 
 /// A daemon with a certificate for 127.0.0.1 of the authority.
-async fn daemon(authority: &Authority, clients: Option<ClientsConfig>) -> Daemon {
+fn daemon(authority: &Authority, clients: Option<ClientsConfig>) -> Daemon {
     let Identity { certificate, key } = authority.sign("linnetd", &["127.0.0.1", "leaf1.example"]);
     let tls = Some(TlsConfig { certificate: certificate.into(), key: key.into(), clients });
     let tcp = Some(TcpConfig { address: "127.0.0.1:0".parse().unwrap(), tls });
-    let mut daemon = Daemon::listening(ListenConfig { tcp, ..ListenConfig::default() }).await;
+    let mut daemon = Daemon::listening(ListenConfig { tcp, ..ListenConfig::default() });
     daemon.refuse_all();
     daemon
 }
@@ -94,7 +94,7 @@ async fn refused(daemon: &Daemon, files: TlsFiles) -> ConnectError {
 #[tokio::test]
 async fn tls_alone_protects_and_asks_for_nothing() {
     let authority = Authority::new();
-    let daemon = daemon(&authority, None).await;
+    let daemon = daemon(&authority, None);
     for path in [READ, WRITE] {
         assert_eq!(ask(&daemon, files(&authority), path).await.message(), REACHED);
     }
@@ -105,7 +105,7 @@ async fn tls_alone_protects_and_asks_for_nothing() {
 #[tokio::test]
 async fn who_is_not_the_daemon_is_not_trusted() {
     let (authority, other) = (Authority::new(), Authority::new());
-    let daemon = daemon(&authority, None).await;
+    let daemon = daemon(&authority, None);
     let error = refused(&daemon, files(&other)).await;
     assert!(matches!(&error, ConnectError::Untrusted(_, why) if why.contains("signed by nobody")), "{error}");
     let named = TlsFiles { name: Some("leaf2.example".into()), ..files(&authority) };
@@ -119,7 +119,7 @@ async fn who_is_not_the_daemon_is_not_trusted() {
 #[tokio::test]
 async fn a_certificate_decides_what_its_owner_may_do() {
     let authority = Authority::new();
-    let daemon = daemon(&authority, known(&authority)).await;
+    let daemon = daemon(&authority, known(&authority));
     let as_client = |name: &str| TlsFiles { identity: Some(authority.client(name)), ..files(&authority) };
     assert_eq!(ask(&daemon, as_client("alice"), WRITE).await.message(), REACHED);
     assert_eq!(ask(&daemon, as_client("bob"), READ).await.message(), REACHED);
@@ -137,7 +137,7 @@ async fn a_certificate_decides_what_its_owner_may_do() {
 #[tokio::test]
 async fn without_the_right_certificate_nobody_comes_in() {
     let (authority, other) = (Authority::new(), Authority::new());
-    let daemon = daemon(&authority, known(&authority)).await;
+    let daemon = daemon(&authority, known(&authority));
     let status = ask(&daemon, files(&authority), READ).await;
     assert_eq!(Trouble::of(&status), Some(Trouble::CertificateWanted), "{status:?}");
     let stranger = TlsFiles { identity: Some(other.client("alice")), ..files(&authority) };
@@ -148,12 +148,12 @@ async fn without_the_right_certificate_nobody_comes_in() {
 #[tokio::test]
 async fn one_with_tls_and_one_without_do_not_understand_each_other() {
     let authority = Authority::new();
-    let with = daemon(&authority, None).await;
+    let with = daemon(&authority, None);
     let client = Client::connect(&Endpoint::Tcp(with.address())).await.unwrap();
     let status = call(&client, READ.into()).await.unwrap_err();
     assert_eq!(Trouble::of(&status), Some(Trouble::Broken), "{status:?}");
 
     let tcp = Some(TcpConfig { address: "127.0.0.1:0".parse().unwrap(), tls: None });
-    let without = Daemon::listening(ListenConfig { tcp, ..ListenConfig::default() }).await;
+    let without = Daemon::listening(ListenConfig { tcp, ..ListenConfig::default() });
     assert!(matches!(refused(&without, files(&authority)).await, ConnectError::NoTls(_)));
 }

@@ -47,7 +47,7 @@ async fn whoever_answers_otherwise_is_told_from_linnetd() {
     let address = listener.local_addr().unwrap().to_string();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            drop(stream)
+            drop(stream);
         }
     });
     let trouble = match Client::connect(&Endpoint::Tcp(address)).await {
@@ -59,7 +59,7 @@ async fn whoever_answers_otherwise_is_told_from_linnetd() {
 
 #[tokio::test]
 async fn too_many_connections_are_closed_and_take_no_room_of_others() {
-    let daemon = Daemon::start().await;
+    let daemon = Daemon::start();
     let connect = || UnixStream::connect(daemon.read_only_socket());
     let mut crowd = Vec::new();
     let mut closed = false;

@@ -2,6 +2,7 @@
 
 mod bfd;
 mod config;
+mod health;
 mod inject;
 mod list;
 mod man;
@@ -20,7 +21,7 @@ use serde::Serialize;
 
 use super::args::{Cli, Command, ConfigCommand, Format, Global};
 use super::output::{Output, Ready};
-use super::{complete, doctor, text, top, view};
+use super::{advice, complete, doctor, text, top, view};
 
 /// Runs one command.
 pub(super) async fn run(cli: Cli, mut output: Output<'_>) -> Result<()> {
@@ -31,7 +32,7 @@ pub(super) async fn run(cli: Cli, mut output: Output<'_>) -> Result<()> {
         Command::Version => return version(&global, &mut output).await,
         Command::Top(args) => {
             let interval = Duration::from_secs(args.interval.into());
-            return top::run(&endpoint(&global), interval, output.colour).await;
+            return top::run(&endpoint(&global)?, interval, output.colour).await;
         }
         Command::Doctor(args) => return doctor::run(&args, &global, &mut output).await,
         Command::Config(ConfigCommand::Check { file }) => return config::check(&file, &mut output),
@@ -57,6 +58,7 @@ async fn dispatch(command: Command, client: &Client, format: Format, output: &mu
         Command::Policy { name } => list::policies(name, client, format, output).await,
         Command::Explain { key } => explain(key, client, format, output).await,
         Command::Status => status(client, format, output).await,
+        Command::Health => health::run(client, format, output).await,
         Command::Config(command) => config::run(&command, client, format, output).await,
         // Done without linnetd, or with it as it comes and goes.
         Command::Doctor(_)
@@ -68,12 +70,13 @@ async fn dispatch(command: Command, client: &Client, format: Format, output: &mu
 }
 
 async fn connect(global: &Global) -> Result<Client> {
-    Ok(Client::connect(&endpoint(global)).await?)
+    Ok(Client::connect(&endpoint(global)?).await?)
 }
 
 /// Where linnetd is to be asked.
-fn endpoint(global: &Global) -> Endpoint {
-    global.endpoint(|name| std::env::var(name).ok())
+fn endpoint(global: &Global) -> Result<Endpoint> {
+    let endpoint = global.reach.endpoint(|name| std::env::var(name).ok());
+    Ok(endpoint.map_err(tonic::Status::invalid_argument)?)
 }
 
 async fn explain(key: String, client: &Client, format: Format, output: &mut Output<'_>) -> Result<()> {
@@ -116,6 +119,12 @@ async fn version(global: &Global, output: &mut Output<'_>) -> Result<()> {
     };
     let versions = Versions { linnet: env!("CARGO_PKG_VERSION"), linnetd };
     output.one(&versions, global.output, |output, versions| {
-        writeln!(output.out, "linnet  {}\n{}", versions.linnet, text::printable(&words))
+        writeln!(output.out, "linnet  {}\n{}", versions.linnet, text::printable(&words))?;
+        match &versions.linnetd {
+            Some(linnetd) if linnetd != versions.linnet => {
+                writeln!(output.out, "They are of different versions: {}.", advice::VERSIONS_DIFFER)
+            }
+            _ => Ok(()),
+        }
     })
 }

@@ -44,7 +44,7 @@ pub(super) async fn follow(
     loop {
         let why = match Client::connect(endpoint).await {
             Ok(client) => match talk(&client, interval, &mut asked, &inputs).await {
-                End::Failed(status) => explain(&status),
+                End::Failed(status) => explain(&status, Some(endpoint)),
                 End::Unwanted => return,
             },
             Err(error) => error.to_string(),
@@ -125,7 +125,7 @@ async fn changes(client: &Client, inputs: &mpsc::Sender<Input>) -> Result<Infall
             // Too much has changed to be told one by one.
             Err(End::Failed(status)) if status.code() == Code::OutOfRange => {}
             Err(End::Failed(status)) if is_refusal(&status) => {
-                let why = explain(&status);
+                let why = explain(&status, None);
                 inputs.send(Input::Unwatched(why)).await.map_err(|_| End::Unwanted)?;
                 return std::future::pending().await;
             }

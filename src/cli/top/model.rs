@@ -108,7 +108,7 @@ impl Model {
             Input::Key(key) => return self.key(key),
             Input::Facts(facts) => self.learn(now, *facts),
             Input::Changes(changes) => changes.iter().for_each(|change| self.happenings.take(change)),
-            Input::Lost(why) => self.lose(now, why),
+            Input::Lost(why) => self.lose(now, &why),
             Input::Unwatched(why) => self.unwatched = why,
             Input::Clock => {}
         }
@@ -160,12 +160,13 @@ impl Model {
         (self.facts, self.link) = (facts, Link::Up);
     }
 
-    fn lose(&mut self, now: Instant, why: String) {
+    fn lose(&mut self, now: Instant, why: &str) {
         let since = match self.link {
             Link::Lost(since, _) => since,
             Link::Connecting | Link::Up => now,
         };
-        self.link = Link::Lost(since, why);
+        // Advice may stand below: there is no room for that.
+        self.link = Link::Lost(since, why.lines().next().unwrap_or_default().to_owned());
     }
 
     fn key(&mut self, key: Key) -> Outcome {

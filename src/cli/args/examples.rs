@@ -42,6 +42,8 @@ Examples:
   linnet rib -a evpn macip --vni 100                 MAC/IP routes of one network
   linnet rib --mac 02:00:00:00:00:50                 every route of a MAC
   linnet rib 10.244.1.0/24 --detail                  every attribute of every path
+  linnet rib 10.244.1.7                              the longest prefix that covers an address
+  linnet rib --within 10.244.0.0/16                  all prefixes within one
   linnet rib --neighbor 10.0.1.1 --adj out           what a neighbor is sent
   linnet rib --neighbor 10.0.1.1 --adj received      what it sent, before any policy";
 

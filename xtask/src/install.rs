@@ -27,6 +27,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("ping", "iputils-ping"),
     ("tshark", "tshark"),
     ("tmux", "tmux"),
+    ("nft", "nftables"),
 ];
 
 /// Tells Debian's packages whether they may start their services (/usr/share/doc/init-system-helpers).

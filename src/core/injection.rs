@@ -15,12 +15,11 @@ use std::time::{Duration, Instant};
 use api::query::{ApiError, Injection, MAX_INJECTIONS};
 use api::v1;
 use bgp::rib::{Admission, Source, SourceKind};
-use bgp::types::{Asn, Family, PathId, PeerId, Vni};
+use bgp::types::{Asn, Family, PeerId, Vni};
 use bgp::wire::{
     Attrs, Community, EvpnBody, EvpnKey, ExtCommunity, NextHop, Nlris, PmsiTunnel, Route, RouteTarget,
     TunnelType,
 };
-use ipnet::IpNet;
 
 use super::Core;
 use super::answer::{Answered, AnyNlri, parse};
@@ -66,7 +65,8 @@ impl Core {
         let learned = self.clock(now);
         for ((attrs, routes), asked) in added.into_iter().zip(&request.add) {
             if let Err(reason) = self.rib.announce(id, learned, &Arc::new(attrs), &routes) {
-                return Err(invalid(&format!("{}: refused, as from a neighbour: {reason:?}", asked.nlri)));
+                let (nlri, reason) = (&asked.nlri, reason.name());
+                return Err(invalid(&format!("{nlri}: refused, as from a neighbour: {reason}")));
             }
         }
         Ok(v1::InjectResponse { paths: self.injected(id) as u64 })
@@ -185,14 +185,12 @@ fn describe_evpn(
 }
 
 fn nlris(key: AnyNlri, vni: Option<Vni>) -> Nlris {
-    let path_id = PathId(0);
     match key {
-        AnyNlri::Prefix(IpNet::V4(nlri)) => Nlris::Ipv4(vec![Route { nlri, path_id, body: () }]),
-        AnyNlri::Prefix(IpNet::V6(nlri)) => Nlris::Ipv6(vec![Route { nlri, path_id, body: () }]),
+        AnyNlri::Prefix(prefix) => prefix.into(),
         AnyNlri::Evpn(nlri) => {
             // A Type 3 has its VNI in the tunnel attribute.
             let label = vni.filter(|_| !matches!(nlri, EvpnKey::Imet { .. })).unwrap_or_default();
-            Nlris::Evpn(vec![Route { nlri, path_id, body: EvpnBody { label, ..EvpnBody::default() } }])
+            Nlris::Evpn(vec![Route::new(nlri, EvpnBody { label, ..EvpnBody::default() })])
         }
     }
 }

@@ -41,6 +41,25 @@ impl Forwarding {
         }
     }
 
+    /// Serves what a new configuration says. What it does not change goes on as it is; what the table has already is
+    /// looked at again for those VNIs that take other routes now. Without a section nothing is served any more.
+    pub(super) fn configure(
+        &mut self,
+        now: Instant,
+        learned: u32,
+        bgp: &BgpConfig,
+        config: Option<&EvpnConfig>,
+        rib: &mut Rib,
+        actions: &mut VecDeque<Action>,
+    ) {
+        let nothing = EvpnConfig::nothing(bgp.router_id);
+        let config = config.unwrap_or(&nothing);
+        self.evpn.reconfigure(now, evpn_config(bgp, config));
+        // Before the devices are let go: nothing is wanted any more of what is served no more.
+        self.perform(learned, rib, actions);
+        self.fib.configure(fib_config(config));
+    }
+
     /// News from the kernel.
     pub(super) fn kernel(&mut self, now: Instant, events: Vec<KernelEvent>) {
         for event in events {

@@ -22,6 +22,8 @@ pub(super) struct Network {
     pub(super) segment: Option<Segment>,
     /// All their rows have been seen once.
     pub(super) known: bool,
+    /// It is to be served no more, or by other devices.
+    pub(super) leaves: bool,
     pub(super) floods: Table<FloodEntry>,
     pub(super) macs: Table<MacEntry>,
     pub(super) neighbors: Table<NeighborEntry>,
@@ -51,7 +53,6 @@ pub(super) fn vni_of(key: &WantedKey) -> Vni {
 }
 
 impl Network {
-    /// Nothing is known or wanted.
     /// Nothing is known or wanted any more.
     pub(super) fn is_vacant(&self) -> bool {
         let empty = self.floods.is_empty() && self.macs.is_empty() && self.neighbors.is_empty();

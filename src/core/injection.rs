@@ -22,6 +22,8 @@ use bgp::wire::{
 };
 
 use super::Core;
+use crate::config::BgpConfig;
+
 use super::answer::{Answered, AnyNlri, parse};
 
 /// How many routes a stream may have: what a test of a full table needs.
@@ -85,21 +87,15 @@ impl Core {
         let lease = Duration::from_secs(request.lease_seconds.into());
         let lease = (!lease.is_zero()).then_some(lease);
         let id = self.peers.lend(&request.name);
-        let bgp = &self.config.bgp;
-        let source = Source {
-            kind: SourceKind::Local,
-            asn: bgp.asn,
-            router_id: bgp.router_id,
-            address: IpAddr::V4(bgp.router_id.0),
-            client: false,
-            weight: 0,
-            local_pref: bgp.default_local_pref,
-            admission: Admission::default(),
-            local_as: None,
-        };
-        self.rib.peer_up(id, source);
+        self.rib.peer_up(id, source(&self.config.bgp));
         self.injectors.push(Injector { stream, id, lease, ends: lease.map(|lease| now + lease) });
         Ok(id)
+    }
+
+    /// This speaker is somebody else now.
+    pub(super) fn renew_injectors(&mut self) {
+        let source = source(&self.config.bgp);
+        self.injectors.iter().for_each(|injector| self.rib.peer_up(injector.id, source));
     }
 
     fn injected(&self, id: PeerId) -> usize {
@@ -122,6 +118,21 @@ impl Core {
             self.rib.peer_down(id);
             self.peers.give_back(id);
         }
+    }
+}
+
+/// A stream's source is this speaker under another id.
+fn source(bgp: &BgpConfig) -> Source {
+    Source {
+        kind: SourceKind::Local,
+        asn: bgp.asn,
+        router_id: bgp.router_id,
+        address: IpAddr::V4(bgp.router_id.0),
+        client: false,
+        weight: 0,
+        local_pref: bgp.default_local_pref,
+        admission: Admission::default(),
+        local_as: None,
     }
 }
 

@@ -194,7 +194,11 @@ impl Node {
                 drop(net);
                 self.kernel.give(now, ops);
             }
-            Action::Bfd { .. } | Action::WatchFiles(_) | Action::FollowNode(_) | Action::Log(_) => {}
+            Action::Bfd { .. }
+            | Action::Listen(_)
+            | Action::WatchFiles(_)
+            | Action::FollowNode(_)
+            | Action::Log(_) => {}
             Action::StartPeer { peer, start } => {
                 drop(net);
                 self.start_peer(peer, *start);

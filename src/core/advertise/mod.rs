@@ -244,8 +244,9 @@ impl Core {
 
     /// Takes what a new configuration says of sources; those before were the `former` ones.
     pub(super) fn renew_sources(&mut self, former: &OwnPrefixes) {
-        let (Some(config), Some(advertiser)) = (&self.config.native, &mut self.advertiser) else { return };
-        let own = &config.own;
+        let Some(advertiser) = &mut self.advertiser else { return };
+        let none = OwnPrefixes::default();
+        let own = self.config.native.as_ref().map_or(&none, |native| &native.own);
         advertiser.configure(own);
         if own.files != former.files {
             self.actions.push_back(Action::WatchFiles(own.files.clone()));

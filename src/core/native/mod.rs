@@ -117,10 +117,24 @@ impl Native {
         self.import.iter_mut().for_each(|import| import.look_at_everything(rib));
     }
 
-    /// Takes what a new configuration says and is in force at once.
+    /// Takes what a new configuration says.
     pub(super) fn configure(&mut self, config: &Config, rib: &mut Rib) {
-        if let (Some(import), Some(native)) = (&mut self.import, &config.native) {
-            import.configure(native.accept.clone(), is_multipath(&config.bgp), rib);
+        let (bgp, native) = (&config.bgp, config.native.as_ref());
+        self.routes.configure(routes_config(bgp, native));
+        match (self.import.take(), native.filter(|native| native.kernel.install)) {
+            (Some(mut import), Some(native)) => {
+                import.configure(native.accept.clone(), is_multipath(bgp), rib);
+                self.import = Some(import);
+            }
+            (None, Some(native)) => {
+                self.import = Some(Import::new(native.accept.clone(), is_multipath(bgp), rib));
+                self.keeps_stale = true;
+            }
+            (Some(import), None) => {
+                import.close(rib);
+                self.keeps_stale = false;
+            }
+            (None, None) => {}
         }
     }
 
@@ -184,6 +198,6 @@ fn routes_config(bgp: &BgpConfig, native: Option<&NativeConfig>) -> RoutesConfig
         let via_default = bgp.next_hop_tracking.is_none_or(|tracking| tracking.via_default);
         return RoutesConfig { via_default, install: false, ..RoutesConfig::default() };
     };
-    let NativeKernel { table, metric, protocol, via_default, install: _, take_over } = kernel.clone();
-    RoutesConfig { table, protocol, metric, via_default, install: true, take_over }
+    let NativeKernel { table, metric, protocol, via_default, install, take_over } = kernel.clone();
+    RoutesConfig { table, protocol, metric, via_default, install, take_over }
 }

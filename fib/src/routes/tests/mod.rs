@@ -32,6 +32,7 @@ pub(super) fn route(text: &str) -> Route {
 
 mod cases;
 mod model;
+mod reconfigure;
 
 use super::fake::{FakeRoutes, installing};
 use std::collections::VecDeque;

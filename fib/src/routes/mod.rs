@@ -117,6 +117,8 @@ pub struct Routes {
     found: Found,
     /// Everything was looked at once.
     synced: bool,
+    /// There were routes to forward by at that first look.
+    has_found_routes: bool,
     /// A former run's routes may be deleted.
     released: bool,
     counters: Counters,
@@ -148,6 +150,7 @@ impl Routes {
             look_due: None,
             found: Found::default(),
             synced: false,
+            has_found_routes: false,
             released: false,
             counters: Counters::default(),
             feed: Feed::default(),

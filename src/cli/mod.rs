@@ -2,6 +2,7 @@
 //!
 //! - `args` is what can be typed; `command` is what each command asks for;
 //! - `view` is how each kind of row looks as a table, and the few views that are not tables;
+//! - `habits` is what others call it;
 //! - `complete` answers a shell at Tab;
 //! - `topology` draws the fabric;
 //! - `output` brings rows out in the chosen format, page by page, so that a million of them need no memory;
@@ -14,6 +15,7 @@
 pub mod args;
 mod command;
 mod complete;
+mod habits;
 mod output;
 mod pager;
 mod table;
@@ -45,7 +47,7 @@ pub fn main() -> ExitCode {
         // For what clap and the errors below print, too.
         ColorChoice::Never.write_global();
     }
-    match run(Cli::parse()) {
+    match run(Cli::parse_from(habits::translated(std::env::args_os()))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => report(&error),
     }

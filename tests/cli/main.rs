@@ -6,7 +6,10 @@
 
 mod bfd;
 mod complete;
+mod docs;
 mod fake;
+mod formats;
+mod man;
 mod native;
 mod pager;
 mod routes;
@@ -193,6 +196,20 @@ fn topology() {
         "topology --format png",
     ];
     golden_of(&Fake::answering(topology::answer), "topology", &commands);
+}
+
+#[test]
+fn words_of_others() {
+    golden(
+        "habits",
+        &[
+            "show bgp l2vpn evpn summary",
+            "show evpn mac vni 100",
+            "show protocols all 10.0.1.3",
+            "global rib summary -o jsonl",
+            "show nothing",
+        ],
+    );
 }
 
 #[test]

@@ -6,6 +6,7 @@ use bgp::types::Mac;
 use clap::{Args, Subcommand};
 use clap_complete::ArgValueCompleter;
 
+use super::examples;
 use super::value::vni;
 use crate::cli::complete;
 
@@ -13,12 +14,15 @@ use crate::cli::complete;
 #[derive(Debug, Subcommand)]
 pub enum EvpnCommand {
     /// Networks
+    #[command(after_help = examples::EVPN_VNI)]
     Vni(EvpnArgs),
     /// MACs, local and remote
     #[command(visible_alias = "macs")]
+    #[command(after_help = examples::EVPN_MAC)]
     Mac(HostArgs),
     /// ARP and ND bindings, local and remote
     #[command(visible_aliases = ["arp-cache", "neigh"])]
+    #[command(after_help = examples::EVPN_ARP)]
     Arp {
         /// Which.
         #[command(flatten)]
@@ -29,6 +33,7 @@ pub enum EvpnCommand {
     },
     /// Remote tunnel endpoints
     #[command(visible_alias = "vteps")]
+    #[command(after_help = examples::EVPN_VTEP)]
     Vtep(EvpnArgs),
 }
 

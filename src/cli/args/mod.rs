@@ -3,6 +3,7 @@
 mod bfd;
 mod config;
 mod evpn;
+mod examples;
 mod fib;
 mod inject;
 mod monitor;
@@ -16,7 +17,7 @@ mod value;
 use std::path::PathBuf;
 
 use api::client::Endpoint;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::{ArgValueCompleter, Shell};
 
 pub use bfd::BfdArgs;
@@ -36,21 +37,9 @@ use super::complete;
 /// Where linnetd listens unless its configuration says otherwise.
 pub const DEFAULT_SOCKET: &str = "/run/linnet/linnet.sock";
 
-const EXAMPLES: &str = "\
-Examples:
-  linnet neighbor                        sessions, one line for each family
-  linnet neighbor 10.0.1.1 softreset     ask for its routes again, and send ours again
-  linnet rib -a evpn macip --vni 100     MAC/IP routes of one network
-  linnet rib 10.244.1.0/24 --detail      every attribute of every path
-  linnet evpn mac --vni 100              where each MAC is, and whether the kernel knows
-  linnet fib diff                        where the kernel is not as it should be
-  linnet route 10.244.1.0/24             native routing: next hops, and what the kernel has
-  linnet monitor neighbor rib            what changes, as it changes
-  linnet -o json evpn vni | jq           for scripts";
-
 /// Shows and steers linnetd.
 #[derive(Debug, Parser)]
-#[command(name = "linnet", version, after_help = EXAMPLES, max_term_width = 100)]
+#[command(name = "linnet", version, after_help = examples::LINNET, max_term_width = 100)]
 #[command(subcommand_required = true, arg_required_else_help = true)]
 pub struct Cli {
     /// For every command.
@@ -124,52 +113,71 @@ pub enum Format {
 pub enum Command {
     /// BGP neighbors: sessions, details, resets
     #[command(visible_aliases = ["neighbors", "peers", "summary"])]
+    #[command(after_help = examples::NEIGHBOR)]
     Neighbor(NeighborArgs),
     /// BFD sessions, which watch neighbors
+    #[command(after_help = examples::BFD)]
     Bfd(BfdArgs),
     /// The routing table: paths, one a line
+    #[command(after_help = examples::RIB)]
     Rib(RibArgs),
     /// Policies: what each statement asks and does, and how many routes it applied to
     #[command(visible_alias = "policies")]
+    #[command(after_help = examples::POLICY)]
     Policy {
         /// Only this policy
         #[arg(add = ArgValueCompleter::new(complete::policies))]
         name: Option<String>,
     },
     /// Why a path won and the others lost, and what the kernel made of it
+    #[command(after_help = examples::EXPLAIN)]
     Explain {
         /// A prefix, an EVPN route, a MAC, or a host's address
         #[arg(add = ArgValueCompleter::new(complete::macs))]
         key: String,
     },
     /// EVPN: networks, MACs, ARP and ND bindings, tunnel endpoints
-    #[command(subcommand)]
+    #[command(subcommand, after_help = examples::EVPN)]
     Evpn(EvpnCommand),
     /// The kernel's state: what is wanted beside what is there
+    #[command(after_help = examples::FIB)]
     Fib(FibArgs),
     /// Native routing: where prefixes lead, and what the kernel has of it
     #[command(visible_alias = "routes")]
+    #[command(after_help = examples::ROUTE)]
     Route(RouteArgs),
     /// Native mode: the prefixes that this node announces, and their sources
     #[command(visible_alias = "advertised")]
+    #[command(after_help = examples::NATIVE)]
     Native(NativeArgs),
     /// The fabric as this node sees it: neighbors, reflectors, VTEPs and their networks
+    #[command(after_help = examples::TOPOLOGY)]
     Topology(TopologyArgs),
     /// Put a route into the table for as long as this command runs
+    #[command(after_help = examples::INJECT)]
     Inject(InjectArgs),
     /// Changes as they happen, after the present state
+    #[command(after_help = examples::MONITOR)]
     Monitor(MonitorArgs),
     /// The daemon at a glance
     Status,
     /// The configuration: show what runs, check and compare files, have one taken, take it back
-    #[command(subcommand)]
+    #[command(subcommand, after_help = examples::CONFIG)]
     Config(ConfigCommand),
     /// Versions of this program and of linnetd
     Version,
     /// Prints a completion script for a shell
+    #[command(after_help = examples::COMPLETION)]
     Completion {
         /// The shell
         shell: Shell,
+    },
+    /// Writes manual pages
+    #[command(after_help = examples::MAN)]
+    Man {
+        /// Where to; it is made if it is not there
+        #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+        directory: PathBuf,
     },
 }
 
@@ -178,7 +186,11 @@ impl Command {
     pub fn is_paged(&self) -> bool {
         !matches!(
             self,
-            Command::Inject(_) | Command::Monitor(_) | Command::Version | Command::Completion { .. }
+            Command::Inject(_)
+                | Command::Monitor(_)
+                | Command::Version
+                | Command::Completion { .. }
+                | Command::Man { .. }
         )
     }
 }

@@ -6,6 +6,7 @@ use bgp::types::Family;
 use clap::{Args, Subcommand, ValueEnum};
 use clap_complete::{ArgValueCandidates, ArgValueCompleter};
 
+use super::examples;
 use super::value::{families, family};
 use crate::cli::complete;
 use crate::config::NeighborAddress;
@@ -32,6 +33,7 @@ pub struct NeighborArgs {
 #[derive(Debug, Subcommand)]
 pub enum NeighborCommand {
     /// Add a neighbor to the running configuration, until the file is read again
+    #[command(after_help = examples::NEIGHBOR_ADD)]
     Add(AddNeighborArgs),
 }
 

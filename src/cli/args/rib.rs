@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use api::v1;
 use bgp::types::{Family, Mac};
+use bgp::wire::RouteTarget;
 use clap::{Args, ValueEnum};
 use clap_complete::{ArgValueCandidates, ArgValueCompleter, CompletionCandidate};
 use ipnet::IpNet;
@@ -16,7 +17,8 @@ use crate::config::NeighborAddress;
 /// Arguments of `rib`.
 #[derive(Debug, Args)]
 pub struct RibArgs {
-    /// `summary`; EVPN route types: macip, multicast, ead, es, prefix, or 1 to 5; or one destination
+    /// `summary`; EVPN route types: macip, multicast, ead, es, prefix, or 1 to 5; one destination; or an address, for the longest
+    /// prefix that covers it
     #[arg(value_name = "WHAT", value_delimiter = ',', add = ArgValueCandidates::new(words))]
     pub what: Vec<RibWhat>,
     /// Only these families: evpn, ipv4, ipv6
@@ -28,6 +30,12 @@ pub struct RibArgs {
     /// Only this VNI
     #[arg(long, value_parser = vni(), add = ArgValueCompleter::new(complete::vnis))]
     pub vni: Option<u32>,
+    /// Only paths with this route target
+    #[arg(long = "rt", value_name = "RT")]
+    pub route_target: Option<RouteTarget>,
+    /// Only prefixes within this one, or itself
+    #[arg(long, value_name = "PREFIX", visible_alias = "longer")]
+    pub within: Option<IpNet>,
     /// Only this MAC
     #[arg(long, add = ArgValueCompleter::new(complete::macs))]
     pub mac: Option<Mac>,
@@ -72,6 +80,8 @@ pub enum RibWhat {
     Type(v1::RouteType),
     /// One destination.
     Destination(String),
+    /// The longest prefix that covers an address.
+    Address(IpAddr),
 }
 
 impl FromStr for RibWhat {
@@ -87,15 +97,13 @@ impl FromStr for RibWhat {
             "es" | "4" => RibWhat::Type(Es),
             "prefix" | "5" => RibWhat::Type(Prefix),
             key if key.starts_with('[') => RibWhat::Destination(key.to_owned()),
-            prefix => RibWhat::Destination(
-                prefix
-                    .parse::<IpNet>()
-                    .map_err(
-                        |_| "expected summary, a route type (macip, multicast, ead, es, prefix), or a prefix",
-                    )?
-                    .trunc()
-                    .to_string(),
-            ),
+            other => match (other.parse::<IpNet>(), other.parse()) {
+                (Ok(prefix), _) => RibWhat::Destination(prefix.trunc().to_string()),
+                (_, Ok(address)) => RibWhat::Address(address),
+                _ => Err(
+                    "expected summary, a route type (macip, multicast, ead, es, prefix), a prefix or an address",
+                )?,
+            },
         })
     }
 }
@@ -110,6 +118,7 @@ mod tests {
         assert_eq!(what("2"), Ok(RibWhat::Type(v1::RouteType::Macip)));
         assert_eq!(what("10.1.2.3/16"), Ok(RibWhat::Destination("10.1.0.0/16".into())));
         assert_eq!(what("[3]:[x]"), Ok(RibWhat::Destination("[3]:[x]".into())));
-        assert!(what("mcaip").is_err() && what("10.0.0.1").is_err());
+        assert_eq!(what("10.0.0.1"), Ok(RibWhat::Address([10, 0, 0, 1].into())));
+        assert!(what("mcaip").is_err() && what("10.0.0.0.1").is_err());
     }
 }

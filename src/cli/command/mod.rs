@@ -4,6 +4,7 @@ mod bfd;
 mod config;
 mod inject;
 mod list;
+mod man;
 mod monitor;
 mod native;
 mod neighbor;
@@ -24,6 +25,7 @@ pub(super) async fn run(cli: Cli, mut output: Output<'_>) -> Result<()> {
     let Cli { global, command } = cli;
     match command {
         Command::Completion { shell } => return Ok(complete::write_script(shell, output.out)?),
+        Command::Man { directory } => return man::write(&directory, &mut output),
         Command::Version => return version(&global, &mut output).await,
         Command::Config(ConfigCommand::Check { file }) => return config::check(&file, &mut output),
         Command::Config(ConfigCommand::FromBird { file }) => return config::from_bird(&file, &mut output),
@@ -49,7 +51,7 @@ async fn dispatch(command: Command, client: &Client, format: Format, output: &mu
         Command::Explain { key } => explain(key, client, format, output).await,
         Command::Status => status(client, format, output).await,
         Command::Config(command) => config::run(&command, client, format, output).await,
-        Command::Completion { .. } | Command::Version => Ok(()),
+        Command::Completion { .. } | Command::Man { .. } | Command::Version => Ok(()),
     }
 }
 

@@ -100,7 +100,7 @@ impl Core {
     /// Nothing is known yet; the first actions begin the tasks of the neighbours. `seed` is for hash functions.
     pub fn new(now: Instant, config: Config, seed: u64) -> Core {
         let bgp = &config.bgp;
-        let mut rib = Rib::new(renew::identity(&config), seed);
+        let mut rib = Rib::new(renew::identity(&config, std::iter::empty()), seed);
         rib.set_rules(bgp.decision.clone());
         rib.set_default_local_pref(bgp.default_local_pref);
         let forwarding = config.evpn.as_ref().map(|evpn| Forwarding::new(bgp, evpn, &mut rib, seed));
@@ -184,6 +184,9 @@ impl Core {
         self.end_overdue_injectors(now);
         self.expire_kept(now);
         self.end_overdue_refreshes(now);
+        if self.native.as_mut().is_some_and(Native::hears_of_addresses) {
+            self.renew_identity();
+        }
         if let Some(native) = &mut self.native {
             native.resolve(&mut self.rib);
         }

@@ -1,8 +1,8 @@
 //! What a new configuration says of this speaker itself: who it is, which VNIs it serves, and how it uses the kernel's
 //! routes. What neighbours have to do with it is their own configuration's part: see `reconfigure`.
 
-use std::collections::HashMap;
-use std::net::Ipv4Addr;
+use std::collections::{BTreeSet, HashMap};
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Instant;
 
 use bgp::rib::LocalIdentity;
@@ -13,14 +13,16 @@ use super::native::Native;
 use super::{Action, Core};
 use crate::config::{Config, NeighborAddress, OwnPrefixes};
 
-/// Who this speaker is.
-pub(super) fn identity(config: &Config) -> LocalIdentity {
+/// Who this speaker is. Besides the VTEP it has these addresses, as far as is known yet.
+pub(super) fn identity(config: &Config, addresses: impl Iterator<Item = IpAddr>) -> LocalIdentity {
     let bgp = &config.bgp;
+    let vtep = config.evpn.iter().map(|evpn| evpn.vtep);
+    let addresses: BTreeSet<IpAddr> = addresses.chain(vtep).collect();
     LocalIdentity {
         asn: bgp.asn,
         router_id: bgp.router_id,
         cluster_id: bgp.cluster_id,
-        addresses: config.evpn.iter().map(|evpn| evpn.vtep).collect(),
+        addresses: addresses.into_iter().collect(),
     }
 }
 
@@ -29,16 +31,25 @@ impl Core {
     pub(super) fn renew_speaker(&mut self, now: Instant, former: &Config) {
         self.rib.set_rules(self.config.bgp.decision.clone());
         self.rib.set_default_local_pref(self.config.bgp.default_local_pref);
-        let identity = identity(&self.config);
-        if *self.rib.identity() != identity {
-            self.rib.set_identity(identity);
-            self.renew_injectors();
-        }
+        self.renew_identity();
         self.renew_clusters();
         self.renew_evpn(now, former);
         self.renew_native();
         let own = former.native.as_ref().map(|native| native.own.clone()).unwrap_or_default();
         self.renew_sources(&own);
+    }
+
+    /// Who this speaker is may have changed: by the configuration, or by an address that has come or gone. What is in
+    /// the table stays there; of what comes from now on nothing may lead back here.
+    pub(super) fn renew_identity(&mut self) {
+        let sessions = self.peers.iter().filter_map(|peer| peer.session.as_ref());
+        let ends = sessions.map(|session| session.agreed.local.ip().to_canonical());
+        let of_node = self.native.iter().flat_map(|native| native.own_addresses()).copied();
+        let identity = identity(&self.config, ends.chain(of_node));
+        if *self.rib.identity() != identity {
+            self.rib.set_identity(identity);
+            self.renew_injectors();
+        }
     }
 
     /// Neighbours whose configuration is the same otherwise may come to have a cluster, or to have none.

@@ -11,6 +11,7 @@ mod import;
 mod tests;
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::time::Instant;
 
 use bgp::rib::{Budget, Rib};
@@ -44,6 +45,8 @@ pub(super) struct Native {
     pub(super) import: Option<Import>,
     keeps_stale: bool,
     ending: bool,
+    /// This node's addresses.
+    own: Vec<IpAddr>,
 }
 
 impl Native {
@@ -63,12 +66,28 @@ impl Native {
             import: installing.map(|native| Import::new(native.accept.clone(), is_multipath(bgp), rib)),
             keeps_stale: installing.is_some(),
             ending: false,
+            own: Vec::new(),
         })
     }
 
     /// News from the kernel.
     pub(super) fn kernel(&mut self, now: Instant, events: Vec<RouteEvent>) {
         events.into_iter().for_each(|event| self.routes.handle(now, event));
+    }
+
+    /// Whether this node has other addresses than when it was last asked for.
+    pub(super) fn hears_of_addresses(&mut self) -> bool {
+        let now = || self.routes.addresses().map(|(_, address)| address.addr());
+        let is_new = !now().eq(self.own.iter().copied());
+        if is_new {
+            self.own = now().collect();
+        }
+        is_new
+    }
+
+    /// The node's addresses, as of then.
+    pub(super) fn own_addresses(&self) -> &[IpAddr] {
+        &self.own
     }
 
     /// Tells the decision how next hops are reached, before anything is decided.

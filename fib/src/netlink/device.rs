@@ -162,7 +162,8 @@ fn with_mtu<T>(builder: LinkMessageBuilder<T>, mtu: Option<u32>) -> LinkMessageB
     }
 }
 
-fn overhead(local: IpAddr) -> u32 {
+/// How many octets a VXLAN device that tunnels between addresses of this family adds to an IP packet that it takes.
+pub fn overhead(local: IpAddr) -> u32 {
     if local.is_ipv4() { OVERHEAD_V4 } else { OVERHEAD_V6 }
 }
 

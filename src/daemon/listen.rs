@@ -67,7 +67,7 @@ impl Listeners {
     /// # Errors
     /// The kernel's, with the address; or a key that it does not take, with whose it is.
     pub(super) fn start(&self, addresses: &[SocketAddr], keys: Keys) -> io::Result<()> {
-        self.prepare(addresses, keys.clone())?;
+        self.prepare(addresses, &keys)?;
         self.locked().keys = keys;
         self.listen(addresses).into_iter().next().map_or(Ok(()), Err)
     }
@@ -77,7 +77,7 @@ impl Listeners {
     ///
     /// # Errors
     /// The kernel's, with the address; or a key that it does not take, with whose it is. Then nothing is ready.
-    pub(super) fn prepare(&self, addresses: &[SocketAddr], keys: Keys) -> io::Result<()> {
+    pub(super) fn prepare(&self, addresses: &[SocketAddr], keys: &Keys) -> io::Result<()> {
         let mut sockets = self.locked();
         sockets.ready.clear();
         let missing = addresses.iter().filter(|address| !sockets.is_open(**address));
@@ -262,7 +262,7 @@ mod tests {
             (&[all], [true, true]),
             (&[], [false, false]),
         ] {
-            listeners.prepare(addresses, Keys::default()).unwrap();
+            listeners.prepare(addresses, &Keys::default()).unwrap();
             assert_eq!(listeners.listen(addresses).len(), 0, "{addresses:?}");
             assert_eq!([gets_in(one).await, gets_in(two).await], reached, "{addresses:?}");
         }
@@ -276,7 +276,7 @@ mod tests {
         let taken = std::net::TcpListener::bind(at([127, 0, 0, 2], 0)).unwrap();
         let foreign = at([192, 0, 2, 1], port);
         for (address, word) in [(taken.local_addr().unwrap(), "ss -ltnp"), (foreign, "no device")] {
-            let error = listeners.prepare(&[one, address], Keys::default()).unwrap_err().to_string();
+            let error = listeners.prepare(&[one, address], &Keys::default()).unwrap_err().to_string();
             assert!(error.contains(word) && error.contains(&address.to_string()), "{error}");
         }
         assert!(gets_in(one).await);

@@ -95,7 +95,7 @@ impl Reloader {
             Query::ReloadConfiguration(query) => query.dry_run,
             _ => false,
         });
-        let ready = self.listeners.prepare(&config.bgp.listen, Keys::of(&config.bgp));
+        let ready = self.listeners.prepare(&config.bgp.listen, &Keys::of(&config.bgp));
         ready.and_then(|()| self.kernel.begin(&config, only_tells)).map_err(|error| error.to_string())?;
         Ok(config)
     }

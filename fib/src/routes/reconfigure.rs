@@ -5,7 +5,7 @@
 //! them. So there is a moment in which both are there, and none in which neither is; only what the kernel takes for the
 //! same place, because nothing but the protocol differs, is replaced in one step.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, btree_map};
 
 use ipnet::IpNet;
 
@@ -85,11 +85,10 @@ impl Routes {
         let followed: BTreeSet<u32> = own.into_iter().chain([MAIN]).chain(self.found.tables()).collect();
         self.tables.retain(|table, _| followed.contains(table));
         for table in followed {
-            if !self.tables.contains_key(&table) {
-                self.tables.insert(table, Table::default());
-                if self.synced {
-                    self.dumps.look_at(looks::of_table(table));
-                }
+            let btree_map::Entry::Vacant(place) = self.tables.entry(table) else { continue };
+            place.insert(Table::default());
+            if self.synced {
+                self.dumps.look_at(looks::of_table(table));
             }
         }
         self.dumps.set_everything(looks::everything(self.tables.keys()));

@@ -33,7 +33,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use api::server::ListenConfig;
+use api::server::Readiness;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};
@@ -93,10 +93,7 @@ pub fn preflight(config: &Config) -> anyhow::Result<()> {
 pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
     preflight(&config)?;
     config.warnings.iter().for_each(|warning| warn!("{warning}"));
-    let api_listeners = api::server::Listeners::bind(&ListenConfig {
-        socket: config.api.socket.clone(),
-        tcp: config.api.listen,
-    })?;
+    let api_listeners = api::server::Listeners::bind(&config.api)?;
 
     let (events, inbox) = mpsc::channel(EVENTS);
     let (kernel_failed, mut kernel_failures) = mpsc::channel(1);
@@ -118,13 +115,15 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
     let peers = PeerTasks::new(doors, listeners, events, seed);
     let (api_ended, api_end) = mpsc::channel(1);
     let (requests, asked) = mpsc::channel(REQUESTS);
-    let api = tokio::spawn(serve_api(api_listeners, requests, api_end));
+    let (readiness, ready) = watch::channel(Readiness::default());
+    let api = tokio::spawn(serve_api(api_listeners, requests, ready, api_end));
 
     info!(version = env!("CARGO_PKG_VERSION"), router_id = %config.bgp.router_id, asn = %config.bgp.asn, "linnetd runs");
     let mut core = Core::new(Instant::now(), config, seed);
     core.handle(Instant::now(), Event::HostChecked(host_warnings));
     let (bfd_news, bfd_inbox) = mpsc::channel(BFD_NEWS);
-    let outlets = Outlets { peers, kernel, files, node, bfd: Some(BfdOutlet::new(bfd_news)) };
+    let bfd = Some(BfdOutlet::new(bfd_news));
+    let outlets = Outlets { peers, kernel, files, node, bfd, readiness };
     let (stop, stopped) = mpsc::channel(1);
     let inlets = Inlets { events: inbox, bfd: bfd_inbox, requests: asked, stop: stopped, reloader };
     let mut running = tokio::spawn(async move { core::run(core, inlets, outlets).await });
@@ -169,12 +168,13 @@ fn signals(reloader: Reloader) -> std::io::Result<impl Future<Output = ()>> {
 async fn serve_api(
     listeners: api::server::Listeners,
     requests: mpsc::Sender<api::Request>,
+    ready: watch::Receiver<Readiness>,
     mut end: mpsc::Receiver<()>,
 ) {
     let ended = async move {
         end.recv().await;
     };
-    if let Err(error) = api::server::serve(listeners, requests, ended).await {
+    if let Err(error) = api::server::serve(listeners, requests, ready, ended).await {
         error!(%error, "the API has ended");
     }
 }

@@ -482,6 +482,6 @@ pub(crate) fn configuration_changes() -> Vec<v1::ConfigurationChange> {
             ..change("neighbor 10.0.1.3", Removed, &[])
         },
         change("neighbor 10.0.1.4", Added, &[]),
-        change("api.listen", NeedsRestart, &[]),
+        change("api", NeedsRestart, &[]),
     ]
 }

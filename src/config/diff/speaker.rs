@@ -7,7 +7,7 @@ use super::{Change, Effect};
 use crate::config::{Config, EvpnConfig, NativeKernel, VniConfig};
 
 /// The keys that are read when linnetd starts, and not again.
-pub const START_ONLY: [&str; 3] = ["bgp.next_hop_tracking", "api.socket", "api.listen"];
+pub const START_ONLY: [&str; 2] = ["bgp.next_hop_tracking", "api"];
 
 const ANEW: &str = "what this node announces of its VNIs is withdrawn and announced anew";
 const ANEW_WITH_DEVICES: &str = "what this node announces of its VNIs is withdrawn and announced anew, and the devices that \
@@ -29,13 +29,9 @@ pub(super) fn changes(running: &Config, wanted: &Config) -> Vec<Change> {
 
 /// The keys that differ and are in force after the next start only.
 pub(super) fn after_restart(running: &Config, wanted: &Config) -> Vec<&'static str> {
-    let [tracking, socket, listen] = START_ONLY;
+    let [tracking, api] = START_ONLY;
     let tracks = |config: &Config| config.bgp.next_hop_tracking.is_some();
-    let same = [
-        (tracking, tracks(running) == tracks(wanted)),
-        (socket, running.api.socket == wanted.api.socket),
-        (listen, running.api.listen == wanted.api.listen),
-    ];
+    let same = [(tracking, tracks(running) == tracks(wanted)), (api, running.api == wanted.api)];
     differing(&same).collect()
 }
 

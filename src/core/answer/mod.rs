@@ -18,6 +18,7 @@ mod received;
 mod routes;
 mod row;
 mod status;
+mod verdicts;
 
 use std::fmt::Display;
 use std::str::FromStr;

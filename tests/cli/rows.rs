@@ -505,12 +505,16 @@ pub(crate) fn configuration_changes() -> Vec<v1::ConfigurationChange> {
         effect: effect.into(),
         keys: keys.iter().map(ToString::to_string).collect(),
         ends_session: effect == Reset,
+        note: String::new(),
     };
     vec![
         change("neighbor 10.0.1.1", Changed, &["description", "hold_time"]),
         change("neighbor 10.0.1.2", Reset, &["families"]),
-        change("neighbor 10.0.1.3", Removed, &[]),
+        v1::ConfigurationChange {
+            note: s("it was added over the API: no file has it"),
+            ..change("neighbor 10.0.1.3", Removed, &[])
+        },
         change("neighbor 10.0.1.4", Added, &[]),
-        change("bgp.listen", NeedsRestart, &[]),
+        change("api", NeedsRestart, &[]),
     ]
 }

@@ -66,12 +66,21 @@ impl Rib {
         &self.identity
     }
 
+    /// This speaker is somebody else from now on. What was admitted before stays; the sessions that rest on who it was
+    /// are the caller's to end.
+    pub fn set_identity(&mut self, identity: LocalIdentity) {
+        let LocalIdentity { asn, router_id, .. } = identity;
+        let source = *self.decision.sources.get(PeerId::LOCAL);
+        self.identity = identity;
+        self.peer_up(PeerId::LOCAL, Source { asn, router_id, ..source });
+    }
+
     /// Makes a peer known, or known anew. Must come before its first route.
     pub fn peer_up(&mut self, peer: PeerId, source: Source) {
-        let client = self.decision.sources.get(peer).client;
+        let Source { client, local_pref, .. } = *self.decision.sources.get(peer);
         if self.decision.sources.set(peer, source) {
-            let reflects = client != source.client;
-            self.decide_again(if reflects { Concern::Reflection(peer) } else { Concern::Source(peer) });
+            let told_anew = (client, local_pref) != (source.client, source.local_pref);
+            self.decide_again(if told_anew { Concern::Telling(peer) } else { Concern::Source(peer) });
         }
     }
 

@@ -22,12 +22,13 @@ mod neighbor;
 mod network;
 mod place;
 mod queue;
+mod reconfigure;
 mod show;
 mod status;
 #[cfg(test)]
 mod tests;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
 use bgp::types::Vni;
@@ -38,8 +39,9 @@ use hashbrown::HashMap;
 use self::chore::{Chore, Chores};
 use self::links::Links;
 use self::network::{Network, Seen, vni_of};
-use self::place::{Place, Step};
+use self::place::{Place, Segment, Step};
 use self::queue::Queue;
+use self::reconfigure::Leaving;
 pub use self::show::{Changed, Devices, RowPlace};
 pub use self::status::{Counters, FibRow, Status};
 use crate::config::FibConfig;
@@ -84,6 +86,8 @@ pub struct Fib {
     chores: Chores,
     dumps: Dumps<Dump>,
     news: VecDeque<Observation>,
+    /// Networks that go, or are to have other devices.
+    leaving: BTreeMap<Vni, Leaving>,
     /// Everything was looked at once.
     synced: bool,
     /// A former run's rows may be deleted.
@@ -106,6 +110,7 @@ impl Fib {
             chores: Chores::default(),
             dumps: Dumps::new(looks::everything()),
             news: VecDeque::new(),
+            leaving: BTreeMap::new(),
             synced: false,
             released: false,
             counters: Counters::default(),
@@ -162,7 +167,12 @@ impl Fib {
             self.mark_dirty(key);
         }
         self.count_again();
-        self.next_chore(now).or_else(|| self.next_row(now)).or_else(|| self.next_dump(now))
+        loop {
+            let op = self.next_chore(now).or_else(|| self.next_row(now)).or_else(|| self.next_dump(now));
+            if op.is_some() || !self.depart() {
+                return op;
+            }
+        }
     }
 
     /// The next news for evpn. To be drained after every call of `handle` and `want`, before the next
@@ -191,11 +201,6 @@ impl Fib {
     /// Looks at everything the kernel has once more, as after an overrun. While that lasts no row is written.
     pub fn resync(&mut self, now: Instant) {
         self.dumps.look_at_everything(now);
-    }
-
-    /// Removes the devices that we made for a VNI, in this run or a former one.
-    pub fn remove_devices(&mut self, vni: Vni) {
-        self.chores.add(Chore::Remove(vni));
     }
 
     /// How a key stands; `None` if it is neither wanted nor ours in the kernel.
@@ -478,7 +483,9 @@ impl Fib {
 }
 
 fn place(network: &Network, config: &FibConfig, released: bool) -> Option<Place> {
-    let segment = network.segment?;
+    // In one that leaves nothing is put any more, and of nothing in it evpn is told.
+    let segment = network.segment.map(|segment| Segment { up: segment.up && !network.leaves, ..segment })?;
+    let released = released || network.leaves;
     Some(Place { segment, released, protocol: config.protocol, known: network.known })
 }
 

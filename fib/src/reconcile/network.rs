@@ -23,6 +23,8 @@ pub(super) struct Network {
     pub(super) segment: Option<Segment>,
     /// All their rows have been seen once.
     pub(super) known: bool,
+    /// It is to be served no more, or by other devices.
+    pub(super) leaves: bool,
     pub(super) floods: Table<FloodEntry>,
     pub(super) macs: Table<MacEntry>,
     pub(super) neighbors: Table<NeighborEntry>,

@@ -32,6 +32,11 @@ impl Routes {
     }
 
     fn route_seen(&mut self, now: Instant, route: Route, replaces: bool, listed: bool) {
+        let key = RouteKey::of(&route);
+        if let Some(fresh) = self.strays.get_mut(&key) {
+            *fresh = true;
+            return;
+        }
         if route.protocol == self.config.protocol {
             return self.own_seen(now, &route, replaces, listed);
         }
@@ -46,6 +51,14 @@ impl Routes {
 
     fn route_gone(&mut self, now: Instant, route: &Route) {
         self.dumps.disturb();
+        let key = RouteKey::of(route);
+        if self.strays.contains_key(&key) {
+            // IPv6 loses its ways one by one.
+            if matches!(route.prefix, IpNet::V4(_)) {
+                self.strays.remove(&key);
+            }
+            return;
+        }
         if route.protocol == self.config.protocol {
             return self.own_gone(now, route);
         }

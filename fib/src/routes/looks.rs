@@ -66,7 +66,7 @@ impl Routes {
             let entry = self.entries.get_mut(place).filter(|entry| is_of(&entry.prefix, ipv4));
             entry.into_iter().for_each(|entry| entry.set(Mark::Fresh, false));
         }
-        let strays = self.strays.iter_mut().filter(|(key, _)| is_of(&key.prefix, ipv4));
+        let strays = self.strays.iter_mut().filter(|(key, _)| key.table == table && is_of(&key.prefix, ipv4));
         strays.for_each(|(_, fresh)| *fresh = false);
     }
 
@@ -126,6 +126,6 @@ impl Routes {
                 self.tidy(place);
             }
         }
-        self.strays.retain(|key, fresh| *fresh || !is_of(&key.prefix, ipv4));
+        self.strays.retain(|key, fresh| *fresh || key.table != table || !is_of(&key.prefix, ipv4));
     }
 }

@@ -49,6 +49,7 @@ mod found;
 mod judge;
 mod looks;
 mod next_hops;
+mod reconfigure;
 mod settle;
 mod show;
 mod status;
@@ -100,7 +101,8 @@ pub struct Routes {
     hidden: BTreeSet<IpAddr>,
     entries: evpn::table::Table<Entry>,
     wants: Wants,
-    /// Ours that do not have the metric that ours are to have; `true`: seen since the running dump began.
+    /// Ours that are not where ours are to be: with another metric, or from a configuration before. `true`: seen since
+    /// the running dump began.
     strays: BTreeMap<RouteKey, bool>,
     queue: VecDeque<u32>,
     stray_queue: VecDeque<RouteKey>,
@@ -272,18 +274,7 @@ impl Routes {
     /// Looks for routes of others from now on, instead of those that were looked for.
     pub fn look_for(&mut self, filters: Vec<RouteFilter>) {
         self.found.look_for(filters);
-        let new: Vec<u32> = self.found.tables().filter(|table| !self.tables.contains_key(table)).collect();
-        for table in new {
-            self.tables.insert(table, Table::default());
-            if self.synced {
-                self.dumps.look_at(looks::of_table(table));
-            }
-        }
-        self.dumps.set_everything(looks::everything(self.tables.keys()));
-        if !self.synced {
-            self.dumps.retain(|_| false);
-            self.dumps.look_at(looks::everything(self.tables.keys()));
-        }
+        self.follow_tables();
     }
 
     /// The next prefix that was found, or is found no longer. Nothing is said before the kernel's tables have been seen

@@ -36,6 +36,8 @@ use record::Record;
 
 use super::Core;
 use super::answer::{Answered, parse};
+use super::forward::Forwarding;
+use super::native::Native;
 use crate::config::NeighborAddress;
 
 /// Rows told in one turn, to all readers: about two milliseconds.
@@ -82,6 +84,17 @@ impl Watches {
             looked: HashMap::new(),
             is_fed: false,
         }
+    }
+
+    /// Has EVPN and its rows say what changes, if somebody follows them.
+    pub(super) fn feed_rows(&self, forwarding: &mut Forwarding) {
+        forwarding.evpn.feed().set(self.is_fed);
+        forwarding.fib.feed().set(self.is_fed);
+    }
+
+    /// Has the routes say what changes, if somebody follows them.
+    pub(super) fn feed_routes(&self, native: &mut Native) {
+        native.routes.feed().set(self.is_fed);
     }
 
     /// A neighbour may show something else than before.
@@ -168,14 +181,10 @@ impl Core {
         self.watches.record.set_topics(scope);
         // EVPN's rows show how the kernel stands to them.
         let fed = scope.has(Topic::Evpn) || scope.has(Topic::Fib);
-        if let Some(forwarding) = self.forwarding.as_mut().filter(|_| fed != self.watches.is_fed) {
-            forwarding.evpn.feed().set(fed);
-            forwarding.fib.feed().set(fed);
+        if std::mem::replace(&mut self.watches.is_fed, fed) != fed {
+            self.forwarding.iter_mut().for_each(|forwarding| self.watches.feed_rows(forwarding));
+            self.native.iter_mut().for_each(|native| self.watches.feed_routes(native));
         }
-        if let Some(native) = self.native.as_mut().filter(|_| fed != self.watches.is_fed) {
-            native.routes.feed().set(fed);
-        }
-        self.watches.is_fed = fed;
     }
 
     /// How neighbours look is remembered while somebody follows them: what changes is told against that.

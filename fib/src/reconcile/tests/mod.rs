@@ -1,6 +1,7 @@
 //! The reconciler against the fake kernel: by example here, and whatever comes in `model`.
 
 mod model;
+mod reconfigure;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};

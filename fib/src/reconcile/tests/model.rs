@@ -230,7 +230,7 @@ impl World {
     }
 
     /// At any time, what is counted is what a walk through all rows would count.
-    fn check_counts(&mut self) {
+    pub(super) fn check_counts(&mut self) {
         let mut walked = Counts::default();
         for row in self.fib.rows() {
             walked.wanted += usize::from(row.wanted.is_some());

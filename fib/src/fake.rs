@@ -217,7 +217,7 @@ impl FakeKernel {
             }
             Action::Dump(dump) => self.dump(dump),
             Action::SetPort { vxlan } => self.set_port(vxlan),
-            Action::Create(_) | Action::Remove { .. } => Ok(()),
+            Action::Create(_) | Action::CreateTunnel(_) | Action::Remove { .. } => Ok(()),
         }
     }
 

@@ -216,7 +216,8 @@ fn restart_keys(running: &Config, wanted: &Config) -> Vec<&'static str> {
 }
 
 /// The keys of [`NativeKernel`](super::NativeKernel).
-const NATIVE_KERNEL: &str = "native.install, native.table, native.metric, native.protocol, native.take_over";
+const NATIVE_KERNEL: &str =
+    "native.install, native.table, native.metric, native.protocol, native.take_over, native.fallback";
 
 fn differing(keys: &[(&'static str, bool)]) -> Vec<&'static str> {
     keys.iter().filter(|(_, same)| !same).map(|(key, _)| *key).collect()

@@ -32,12 +32,12 @@ pub(super) fn start_rows(core: &mpsc::Sender<Event>) -> io::Result<KernelTask<Op
     Ok(KernelTask::start(|ops, events| kernel.run(ops, events), Event::Kernel, core))
 }
 
-/// Opens the kernel's routes, and starts the task that serves them.
+/// Opens the kernel's routes, and starts the task that serves them: `with_rows` of a tunnel that they lead into.
 ///
 /// # Errors
 /// What keeps them from being opened.
-pub(super) fn start_routes(core: &mpsc::Sender<Event>) -> io::Result<KernelTask<RouteOp>> {
-    let kernel = RouteKernel::open()?;
+pub(super) fn start_routes(core: &mpsc::Sender<Event>, with_rows: bool) -> io::Result<KernelTask<RouteOp>> {
+    let kernel = RouteKernel::open(with_rows)?;
     Ok(KernelTask::start(|ops, events| kernel.run(ops, events), Event::Routes, core))
 }
 

@@ -98,7 +98,8 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
     let rows = config.evpn.as_ref().map(|_| kernel::start_rows(&events)).transpose();
     let (rows, rows_failed) = KernelTask::split(rows.context("cannot open the kernel's tables")?);
     let needs_routes = config.native.is_some() || config.bgp.next_hop_tracking.is_some();
-    let routes = needs_routes.then(|| kernel::start_routes(&events)).transpose();
+    let tunnels = config.native.as_ref().is_some_and(|native| native.kernel.fallback.is_some());
+    let routes = needs_routes.then(|| kernel::start_routes(&events, tunnels)).transpose();
     let (routes, routes_failed) = KernelTask::split(routes.context("cannot open the kernel's routes")?);
     let host_warnings = host_checks::warnings(&config);
     host_warnings.iter().for_each(|warning| warn!("{warning}"));

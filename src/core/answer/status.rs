@@ -98,7 +98,9 @@ fn route_status(native: &Native) -> v1::RouteStatus {
             RouteStatus::Pending | RouteStatus::Stale => status.pending += 1,
             RouteStatus::Failed(_) => status.failed += 1,
             RouteStatus::Conflict(_) => status.conflicts += 1,
-            RouteStatus::Unreachable => status.unreachable += 1,
+            RouteStatus::Unreachable | RouteStatus::NoTunnel | RouteStatus::Swallowed => {
+                status.unreachable += 1;
+            }
         }
     }
     status

@@ -2,7 +2,11 @@
 //!
 //! - `args` is what can be typed; `command` is what each command asks for;
 //! - `view` is how each kind of row looks as a table, and the few views that are not tables;
-//! - `output` brings rows out in the chosen format, page by page, so that a million of them need no memory.
+//! - `habits` is what others call it;
+//! - `complete` answers a shell at Tab;
+//! - `topology` draws the fabric;
+//! - `output` brings rows out in the chosen format, page by page, so that a million of them need no memory;
+//! - `pager` is where they go.
 //!
 //! Nothing is computed here: rows, filters and reasons are the daemon's, and JSON is the API's own messages.
 //!
@@ -10,9 +14,13 @@
 
 pub mod args;
 mod command;
+mod complete;
+mod habits;
 mod output;
+mod pager;
 mod table;
 mod text;
+mod topology;
 mod view;
 
 use std::io::{self, BufWriter, ErrorKind, Write};
@@ -25,27 +33,40 @@ use tonic::Code;
 
 use args::Cli;
 use output::Output;
+use pager::Sink;
 
 /// Large enough that a table of a million lines is not written line by line.
 const BUFFER: usize = 64 << 10;
 
 /// The whole program: arguments from the process, output to its streams.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let colour = !cli.global.no_color && AutoStream::choice(&io::stdout()) != ColorChoice::Never;
-    let mut out = BufWriter::with_capacity(BUFFER, io::stdout().lock());
-    let done = run(cli, Output { out: &mut out, colour });
-    // What was written before an error is shown before the error.
-    match done.and(out.flush().map_err(Into::into)) {
+    if complete::answered() {
+        return ExitCode::SUCCESS;
+    }
+    if std::env::args_os().any(|word| word == "--no-color") {
+        // For what clap and the errors below print, too.
+        ColorChoice::Never.write_global();
+    }
+    match run(Cli::parse_from(habits::translated(std::env::args_os()))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => report(&error),
     }
 }
 
-fn run(cli: Cli, output: Output<'_>) -> Result<()> {
+fn run(cli: Cli) -> Result<()> {
     // One worker fetches the next page while this thread writes the last.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    runtime.block_on(command::run(cli, output))
+    runtime.block_on(async {
+        let colour = AutoStream::choice(&io::stdout()) != ColorChoice::Never;
+        let sink = Sink::new(cli.command.is_paged() && !cli.global.no_pager);
+        let mut out = BufWriter::with_capacity(BUFFER, sink);
+        let done = command::run(cli, Output { out: &mut out, colour }).await;
+        // What was written before an error is shown before the error.
+        let done = done.and(out.flush().map_err(Into::into));
+        let (sink, _) = out.into_parts();
+        sink.finish();
+        done
+    })
 }
 
 fn report(error: &anyhow::Error) -> ExitCode {

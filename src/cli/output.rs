@@ -3,6 +3,7 @@
 //! Rows are taken from a [`Source`] a page at a time and forgotten once written, in every format.
 
 use std::io::{self, Write};
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use api::client::{List, Pages};
@@ -12,6 +13,10 @@ use tonic::Status;
 
 use super::args::Format;
 use super::table::{Column, Table};
+
+/// How long rows are held back to be aligned with those that follow: what has been found by then is worth more to its
+/// reader than its being in line.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Where everything is written to, and whether in colour.
 pub(crate) struct Output<'a> {
@@ -115,9 +120,13 @@ impl Output<'_> {
     }
 
     async fn table<S: Source<Row: Row>>(&mut self, mut source: S, wide: bool) -> Result<()> {
-        let mut table = Table::new(S::Row::COLUMNS, wide, self.colour);
+        let (mut table, begun) = (Table::new(S::Row::COLUMNS, wide, self.colour), Instant::now());
         while let Some(rows) = source.next().await? {
             table.page(rows.into_iter().flat_map(Row::lines).collect(), self.out)?;
+            if begun.elapsed() > PATIENCE {
+                table.release(self.out)?;
+            }
+            self.out.flush()?;
         }
         if !table.finish(self.out)? {
             say_none_found::<S::Row>();
@@ -138,6 +147,7 @@ impl Output<'_> {
     async fn json_lines<S: Source<Row: Serialize>>(&mut self, mut source: S) -> Result<()> {
         while let Some(rows) = source.next().await? {
             rows.iter().try_for_each(|row| self.json_line(row))?;
+            self.out.flush()?;
         }
         Ok(())
     }

@@ -202,7 +202,8 @@ impl<R> Table<R> {
         self.write(rows, out)
     }
 
-    fn release(&mut self, out: &mut dyn Write) -> io::Result<()> {
+    /// Writes what was held back so far.
+    pub(crate) fn release(&mut self, out: &mut dyn Write) -> io::Result<()> {
         let held = std::mem::take(&mut self.held);
         self.write(&held, out)
     }

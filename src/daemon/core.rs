@@ -18,6 +18,7 @@ use crate::core::{Action, Core, Event};
 use super::bfd::BfdOutlet;
 use super::reload::Reloader;
 use super::tasks::PeerTasks;
+use super::turns::Turns;
 use super::{log, process};
 
 /// Events taken before core settles.
@@ -66,15 +67,18 @@ pub(super) struct Inlets {
 /// send events. What is left then are the neighbours' tasks, which say goodbye.
 pub(super) async fn run(mut core: Core, mut inlets: Inlets, mut outlets: Outlets) -> JoinSet<()> {
     let (mut more, mut deadline) = (true, None);
+    let mut turns = Turns::new(Instant::now());
     while deadline.is_none_or(|deadline| !core.has_ended() && Instant::now() < deadline) {
         let wake = core.poll_timeout(Instant::now()).into_iter().chain(deadline).min();
-        match inlets.next(more, wake, deadline.is_some()).await {
+        let next = inlets.next(more, wake, deadline.is_some(), &turns).await;
+        let began = Instant::now();
+        match next {
             Next::Event(Event::Request(request)) if changes_configuration(&request) => {
                 // It is read elsewhere, and comes back as an event.
                 let (text, number) = core.running();
                 tokio::spawn(inlets.reloader.clone().serve(request, text.clone(), number));
             }
-            Next::Event(event) => core.handle(Instant::now(), event),
+            Next::Event(event) => core.handle(began, event),
             Next::Time => {}
             Next::Stop => {
                 // The commands' ends go, and that is what tells the sessions to close.
@@ -90,6 +94,7 @@ pub(super) async fn run(mut core: Core, mut inlets: Inlets, mut outlets: Outlets
         while let Some(action) = core.poll_action() {
             perform(action, &mut outlets);
         }
+        turns.took(began, Instant::now());
         // The other tasks of this thread have their turn, too.
         tokio::task::yield_now().await;
     }
@@ -108,12 +113,12 @@ enum Next {
 impl Inlets {
     /// The next thing to happen: what BFD says before all, a request before an event, and an event before the time has come, so that
     /// somebody who asks waits for one turn at most.
-    async fn next(&mut self, more: bool, wake: Option<Instant>, ending: bool) -> Next {
+    async fn next(&mut self, more: bool, wake: Option<Instant>, ending: bool, turns: &Turns) -> Next {
         tokio::select! {
             biased;
             _ = self.stop.recv(), if !ending => Next::Stop,
             Some(news) = self.bfd.recv() => Next::Event(news),
-            Some(request) = self.requests.recv() => Next::Event(Event::Request(process::with_process(request))),
+            Some(request) = self.requests.recv() => Next::Event(Event::Request(process::with_process(request, *turns))),
             event = self.events.recv() => event.map_or(Next::Nobody, Next::Event),
             () = idle(more, wake) => Next::Time,
         }

@@ -4,6 +4,7 @@
 //! the API; one accepts connections. BFD, where it is wanted, has a thread of its own. Every channel is bounded
 //! (see `core` for why none overflows).
 
+mod arguments;
 mod bfd;
 mod core;
 mod doors;
@@ -24,6 +25,7 @@ mod socket;
 mod sockopt;
 mod stream;
 mod tasks;
+mod turns;
 mod unnumbered;
 
 use std::hash::{BuildHasher, RandomState};
@@ -38,6 +40,8 @@ use tracing::{error, info, warn};
 
 use crate::config::{Authentication, Config};
 use crate::core::{Core, Event};
+
+pub use arguments::Arguments;
 
 use self::bfd::BfdOutlet;
 use self::core::{Inlets, Outlets};

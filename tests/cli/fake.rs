@@ -61,7 +61,8 @@ impl Fake {
     }
 }
 
-fn answer(query: Query) -> Result<Answer, ApiError> {
+/// The fixed answers.
+pub(crate) fn answer(query: Query) -> Result<Answer, ApiError> {
     Ok(match query {
         Query::ListPaths(request) => paths(&request).into(),
         Query::Summarize(_) => rows::summary().into(),

@@ -5,10 +5,16 @@
 #![expect(clippy::unwrap_used, reason = "a test: there a panic is the report")]
 
 mod bfd;
+mod complete;
+mod docs;
 mod fake;
+mod formats;
+mod man;
 mod native;
+mod pager;
 mod routes;
 mod rows;
+mod topology;
 
 use std::fmt::Write as _;
 use std::io::Read;
@@ -20,7 +26,10 @@ use fake::Fake;
 
 /// Runs each command line and compares what all of them print with golden/`name`.txt.
 fn golden(name: &str, commands: &[&str]) {
-    let fake = Fake::start();
+    golden_of(&Fake::start(), name, commands);
+}
+
+fn golden_of(fake: &Fake, name: &str, commands: &[&str]) {
     let mut text = String::new();
     for arguments in commands {
         write_run(arguments, &fake.run(arguments), &mut text);
@@ -179,6 +188,36 @@ fn native() {
             "-o json native sources",
             "native tunnel",
             "-o jsonl native tunnel",
+        ],
+    );
+}
+
+#[test]
+fn topology() {
+    let commands = [
+        "topology",
+        "topology -o wide",
+        "topology --format mermaid",
+        "topology --format dot",
+        "topology --format svg",
+        "-o json topology",
+        "-o yaml topology --vni 100",
+        "-o json topology --format svg",
+        "topology --format png",
+    ];
+    golden_of(&Fake::answering(topology::answer), "topology", &commands);
+}
+
+#[test]
+fn words_of_others() {
+    golden(
+        "habits",
+        &[
+            "show bgp l2vpn evpn summary",
+            "show evpn mac vni 100",
+            "show protocols all 10.0.1.3",
+            "global rib summary -o jsonl",
+            "show nothing",
         ],
     );
 }
@@ -343,12 +382,11 @@ fn versions_of_both() {
 }
 
 #[test]
-fn completions_need_no_daemon() {
-    for shell in ["bash", "zsh", "fish"] {
+fn completion_scripts_need_no_daemon() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let output =
             Fake::start().command().env("LINNET_SOCKET", "/nowhere").args(["completion", shell]).output();
         let script = String::from_utf8(output.unwrap().stdout).unwrap();
-        assert!(script.contains("softreset") || shell == "fish", "{shell}");
-        assert!(script.contains("monitor"), "{shell}");
+        assert!(script.contains("LINNET_COMPLETE") && script.contains("linnet"), "{shell}: {script}");
     }
 }

@@ -424,6 +424,8 @@ pub(crate) fn status() -> v1::Status {
             confirm_within_seconds: Some(37),
         }),
         memory_bytes: 20_238_238,
+        longest_turn_microseconds: 7_412,
+        longest_turn_of_late_microseconds: 350,
         pid: 4242,
     }
 }

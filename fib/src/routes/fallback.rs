@@ -218,7 +218,7 @@ impl Routes {
 }
 
 /// Every prefix that an address is in.
-fn prefixes_over(address: IpAddr) -> impl Iterator<Item = IpNet> {
+pub fn prefixes_over(address: IpAddr) -> impl Iterator<Item = IpNet> {
     let longest = IpNet::from(address).max_prefix_len();
     (0..=longest).filter_map(move |length| IpNet::new(address, length).ok().map(|prefix| prefix.trunc()))
 }

@@ -6,7 +6,7 @@ use super::Routes;
 use super::entry::Mark;
 use super::event::{RouteAction, RouteDump, RouteOp};
 use super::settle::Flight;
-use super::table::is_of;
+use super::table::{Alternative, Table, is_of};
 use crate::dumps::Ended;
 use crate::op::OpId;
 
@@ -95,11 +95,23 @@ impl Routes {
             Ended::Complete(RouteDump::Rows(..)) => {}
         }
         if self.dumps.take_synced() {
+            if !self.synced {
+                self.has_found_routes = self.finds_routes();
+            }
             self.synced = true;
             self.doubtful = false;
             self.next_hops.all_changed();
             self.entries.iter_from(0).for_each(|(_, entry)| self.feed.push(entry.prefix));
         }
+    }
+
+    /// Before anything was written.
+    fn finds_routes(&self) -> bool {
+        let gives_way = |route: &Alternative| self.config.take_over.contains(&route.protocol);
+        let mut others = self.tables.get(&self.config.table).into_iter().flat_map(Table::iter);
+        !self.strays.is_empty()
+            || self.entries.iter_from(0).any(|(_, entry)| entry.seen.is_some())
+            || others.any(|(_, routes)| routes.iter().any(gives_way))
     }
 
     /// What a dump did not show is gone.

@@ -73,6 +73,7 @@ use ipnet::IpNet;
 
 pub use self::config::{MAIN, RoutesConfig};
 pub use self::event::{Hop, Hops, Route, RouteAction, RouteDump, RouteEvent, RouteKey, RouteKind, RouteOp};
+pub use self::fallback::prefixes_over;
 pub use self::found::{FoundRoute, RouteFilter};
 pub use self::next_hops::Resolution;
 pub use self::status::{Conflict, RoutePlace, RouteRow, RouteStatus, TunnelStatus};
@@ -123,6 +124,8 @@ pub struct Routes {
     found: Found,
     /// Everything was looked at once.
     synced: bool,
+    /// There were routes to forward by at that first look.
+    has_found_routes: bool,
     /// A former run's routes may be deleted.
     released: bool,
     counters: Counters,
@@ -155,6 +158,7 @@ impl Routes {
             look_due: None,
             found: Found::default(),
             synced: false,
+            has_found_routes: false,
             released: false,
             counters: Counters::default(),
             feed: Feed::default(),

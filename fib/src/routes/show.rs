@@ -4,7 +4,7 @@ use evpn::Feed;
 use ipnet::IpNet;
 
 use super::Routes;
-use super::entry::{Entry, Mark};
+use super::entry::Entry;
 use super::event::Hops;
 use super::judge::Step;
 use super::status::{RoutePlace, RouteRow, RouteStatus};
@@ -56,10 +56,10 @@ impl Routes {
         self.entries.is_empty()
     }
 
-    /// Whether a former run has left routes that nobody has wanted yet.
+    /// Whether the kernel had routes to forward by when it was first looked at: a former run's, or those of a daemon that
+    /// ours takes over from.
     pub fn has_found_routes(&self) -> bool {
-        let is_found = |entry: &Entry| entry.wanted.is_none() && entry.is(Mark::Found);
-        !self.strays.is_empty() || self.entries.iter_from(0).any(|(_, entry)| is_found(entry))
+        self.has_found_routes
     }
 
     /// Counts since the start.

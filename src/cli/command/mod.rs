@@ -4,27 +4,28 @@ mod bfd;
 mod config;
 mod inject;
 mod list;
+mod man;
 mod monitor;
 mod native;
 mod neighbor;
 mod rib;
+mod topology;
 
 use anyhow::Result;
 use api::client::Client;
 use api::v1;
-use clap::CommandFactory;
-use clap_complete::Shell;
 use serde::Serialize;
 
 use super::args::{Cli, Command, ConfigCommand, Format, Global};
 use super::output::{Output, Ready};
-use super::{text, view};
+use super::{complete, text, view};
 
 /// Runs one command.
 pub(super) async fn run(cli: Cli, mut output: Output<'_>) -> Result<()> {
     let Cli { global, command } = cli;
     match command {
-        Command::Completion { shell } => return completion(shell, &mut output),
+        Command::Completion { shell } => return Ok(complete::write_script(shell, output.out)?),
+        Command::Man { directory } => return man::write(&directory, &mut output),
         Command::Version => return version(&global, &mut output).await,
         Command::Config(ConfigCommand::Check { file }) => return config::check(&file, &mut output),
         Command::Config(ConfigCommand::FromBird { file }) => return config::from_bird(&file, &mut output),
@@ -43,13 +44,14 @@ async fn dispatch(command: Command, client: &Client, format: Format, output: &mu
         Command::Fib(args) => list::fib(args, client, format, output).await,
         Command::Route(args) => list::routes(args, client, format, output).await,
         Command::Native(args) => native::run(args, client, format, output).await,
+        Command::Topology(args) => topology::run(&args, client, format, output).await,
         Command::Inject(args) => inject::run(args, client, output).await,
         Command::Monitor(args) => monitor::run(args, client, format, output).await,
         Command::Policy { name } => list::policies(name, client, format, output).await,
         Command::Explain { key } => explain(key, client, format, output).await,
         Command::Status => status(client, format, output).await,
         Command::Config(command) => config::run(&command, client, format, output).await,
-        Command::Completion { .. } | Command::Version => Ok(()),
+        Command::Completion { .. } | Command::Man { .. } | Command::Version => Ok(()),
     }
 }
 
@@ -100,11 +102,4 @@ async fn version(global: &Global, output: &mut Output<'_>) -> Result<()> {
     output.one(&versions, global.output, |output, versions| {
         writeln!(output.out, "linnet  {}\n{}", versions.linnet, text::printable(&words))
     })
-}
-
-fn completion(shell: Shell, output: &mut Output<'_>) -> Result<()> {
-    // The generator panics when it cannot write: it writes here, and a closed pipe is met below.
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "linnet", &mut script);
-    Ok(output.out.write_all(&script)?)
 }

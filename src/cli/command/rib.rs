@@ -29,12 +29,15 @@ pub(super) async fn run(
 }
 
 fn request(args: RibArgs) -> Result<v1::ListPathsRequest> {
-    let (mut route_types, mut nlri) = (Vec::new(), String::new());
+    let (mut route_types, mut nlri, mut longest_match) = (Vec::new(), String::new(), String::new());
     for what in args.what {
         match what {
             RibWhat::Type(route_type) => route_types.push(route_type.into()),
-            RibWhat::Destination(key) if nlri.is_empty() => nlri = key,
-            RibWhat::Destination(_) => bail!("one destination at a time"),
+            RibWhat::Destination(key) if nlri.is_empty() && longest_match.is_empty() => nlri = key,
+            RibWhat::Address(address) if nlri.is_empty() && longest_match.is_empty() => {
+                longest_match = address.to_string();
+            }
+            RibWhat::Destination(_) | RibWhat::Address(_) => bail!("one destination at a time"),
             RibWhat::Summary => {}
         }
     }
@@ -46,6 +49,9 @@ fn request(args: RibArgs) -> Result<v1::ListPathsRequest> {
         mac: text(args.mac),
         ip: text(args.ip),
         nlri,
+        longest_match,
+        within: text(args.within),
+        route_target: text(args.route_target),
         neighbor: text(args.neighbor),
         table: table(args.adj).into(),
         detail: args.detail,

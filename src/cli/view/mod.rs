@@ -12,6 +12,7 @@ mod path;
 mod policy;
 mod route;
 mod status;
+mod topology;
 
 pub(crate) use bfd::show_bfd_session;
 pub(crate) use explain::show_explanation;
@@ -19,6 +20,7 @@ pub(crate) use monitor::show_change;
 pub(crate) use neighbor::show_neighbor;
 pub(crate) use path::show_path;
 pub(crate) use status::show_status;
+pub(crate) use topology::show_topology;
 
 use std::borrow::Cow;
 use std::io::{self, Write};

@@ -49,7 +49,12 @@ pub(crate) fn show_status(output: &mut Output<'_>, status: &v1::Status) -> io::R
 }
 
 fn process(status: &v1::Status) -> String {
-    format!("pid {}, up {}, {}", status.pid, duration(status.uptime_seconds), bytes(status.memory_bytes))
+    let v1::Status {
+        pid, longest_turn_microseconds: longest, longest_turn_of_late_microseconds: late, ..
+    } = status;
+    let [longest, late] = [longest, late].map(|turn| format!("{:.1} ms", *turn as f64 / 1000.0));
+    let (up, memory) = (duration(status.uptime_seconds), bytes(status.memory_bytes));
+    format!("pid {pid}, up {up}, {memory}, longest turn {longest}, of late {late}")
 }
 
 fn bgp(status: &v1::Status) -> String {

@@ -37,14 +37,14 @@ pub(in crate::core) struct Described {
     pub(in crate::core) rd: Option<Rd>,
     pub(in crate::core) mac: Option<Mac>,
     pub(in crate::core) ip: Option<IpAddr>,
+    /// What it leads to: a prefix, or a host's address.
+    pub(in crate::core) prefix: Option<IpNet>,
 }
 
 /// A key that rows can be made of.
 pub(in crate::core) trait Describe: Nlri {
-    /// As filters see it; a prefix says nothing besides itself.
-    fn described(&self) -> Described {
-        Described::default()
-    }
+    /// As filters see it.
+    fn described(&self) -> Described;
 
     /// The VNI of a route, where it has one.
     fn vni(_: &Self::Body, _: &Attrs) -> Option<u32> {
@@ -59,6 +59,10 @@ pub(in crate::core) trait Describe: Nlri {
 }
 
 impl Describe for Ipv4Net {
+    fn described(&self) -> Described {
+        Described { prefix: Some(IpNet::V4(*self)), ..Described::default() }
+    }
+
     fn fill_in(&self, _: &(), row: &mut v1::Path) {
         row.prefix = self.to_string();
     }
@@ -72,6 +76,10 @@ impl Describe for Ipv4Net {
 }
 
 impl Describe for Ipv6Net {
+    fn described(&self) -> Described {
+        Described { prefix: Some(IpNet::V6(*self)), ..Described::default() }
+    }
+
     fn fill_in(&self, _: &(), row: &mut v1::Path) {
         row.prefix = self.to_string();
     }
@@ -87,13 +95,17 @@ impl Describe for Ipv6Net {
 impl Describe for EvpnKey {
     fn described(&self) -> Described {
         use v1::RouteType;
-        let of = |route_type, rd, mac, ip| Described { route_type, rd: Some(rd), mac, ip };
+        let of = |route_type, rd, mac, ip| Described { route_type, rd: Some(rd), mac, ip, prefix: None };
         match *self {
             EvpnKey::EthernetAd { rd, .. } => of(RouteType::Ead, rd, None, None),
-            EvpnKey::MacIp { rd, mac, ip, .. } => of(RouteType::Macip, rd, Some(mac), ip),
+            EvpnKey::MacIp { rd, mac, ip, .. } => {
+                Described { prefix: ip.map(IpNet::from), ..of(RouteType::Macip, rd, Some(mac), ip) }
+            }
             EvpnKey::Imet { rd, originator, .. } => of(RouteType::Multicast, rd, None, Some(originator)),
             EvpnKey::EthernetSegment { rd, originator, .. } => of(RouteType::Es, rd, None, Some(originator)),
-            EvpnKey::IpPrefix { rd, .. } => of(RouteType::Prefix, rd, None, None),
+            EvpnKey::IpPrefix { rd, prefix, .. } => {
+                Described { prefix: Some(prefix), ..of(RouteType::Prefix, rd, None, None) }
+            }
         }
     }
 

@@ -9,6 +9,7 @@ mod describe;
 mod evpn;
 mod explain;
 mod fib;
+mod filter;
 mod native;
 mod neighbors;
 mod paths;

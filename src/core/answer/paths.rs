@@ -1,19 +1,18 @@
 //! Paths: pages of the routing table.
 
-use std::net::IpAddr;
 use std::time::Instant;
 
-use api::query::{ApiError, page_size};
+use api::query::page_size;
 use api::v1;
 use bgp::export::Advertised;
 use bgp::rib::{Destination, DestinationId, Path, Table};
-use bgp::types::{Family, Mac, PathId, PeerId, Rd};
-use bgp::wire::Attrs;
+use bgp::types::{Family, PathId, PeerId};
 
 use crate::core::Core;
 
-use super::describe::{AnyNlri, Describe, path_row, unknown_row};
-use super::{Answered, parse, parse_filter, parse_token, token};
+use super::describe::{Describe, path_row, unknown_row};
+use super::filter::{Adj, PathFilter};
+use super::{Answered, parse_token, token};
 
 /// Destinations looked at for one page. A filter that lets few through must not hold up the routes.
 const SCANNED: usize = 8192;
@@ -29,8 +28,7 @@ impl Core {
         let mut page = Page { rows: Vec::new(), size, now: self.clock(now), detail: query.detail };
         let [mut family, mut from] = parse_token(&query.page_token)?;
         while let Some(&current) = Family::ALL.get(family as usize) {
-            let asked = filter.families.is_empty() || filter.families.contains(&current);
-            let end = match (asked, filter.adj) {
+            let end = match (filter.asks_for(current), filter.adj) {
                 (false, _) => None,
                 (true, Some((Adj::Out, peer))) => {
                     self.fill_from_sent(current, peer, from, &filter, &mut page)
@@ -138,7 +136,7 @@ impl Core {
         page: &mut Page,
     ) {
         for route in sent {
-            if !filter.key_matches(&route.nlri) || !filter.vni_matches::<N>(&route.body, &route.attrs) {
+            if !filter.key_matches(&route.nlri) || !filter.path_matches::<N>(&route.body, &route.attrs) {
                 continue;
             }
             let mut row = path_row(&route.nlri, &route.body, &route.attrs);
@@ -198,7 +196,7 @@ impl Core {
             let from_asked = filter.neighbor.is_none_or(|peer| path.source == peer);
             if !from_asked
                 || (filter.best_only && !is_best && !path.is_multipath())
-                || !filter.vni_matches::<N>(&path.body, &path.attrs)
+                || !filter.path_matches::<N>(&path.body, &path.attrs)
             {
                 continue;
             }
@@ -211,41 +209,6 @@ impl Core {
             row.version = destination.version().0;
             page.rows.push(row);
         }
-    }
-
-    fn path_filter(&self, query: &v1::ListPathsRequest) -> Answered<PathFilter> {
-        let families = query.families.iter().map(|f| parse("families", f)).collect::<Answered<_>>()?;
-        let table = v1::Table::try_from(query.table).unwrap_or_default();
-        let neighbor = match &query.neighbor[..] {
-            "" if matches!(table, v1::Table::In | v1::Table::Out | v1::Table::Received) => {
-                return Err(ApiError::InvalidArgument(
-                    "an Adj-RIB is one neighbour's: name it in neighbor".into(),
-                ));
-            }
-            "" => None,
-            "local" => Some(PeerId::LOCAL),
-            address => Some(self.neighbor(address)?.id),
-        };
-        let adj = match table {
-            v1::Table::Out => neighbor.map(|peer| (Adj::Out, peer)),
-            v1::Table::Received => neighbor.map(|peer| (Adj::Received, peer)),
-            _ => None,
-        };
-        if let Some((Adj::Received, peer)) = adj {
-            self.check_kept(peer)?;
-        }
-        Ok(PathFilter {
-            families,
-            route_types: query.route_types.clone(),
-            rd: parse_filter("rd", &query.rd)?,
-            vni: query.vni,
-            mac: parse_filter("mac", &query.mac)?,
-            ip: parse_filter("ip", &query.ip)?,
-            nlri: parse_filter("nlri", &query.nlri)?,
-            neighbor: neighbor.filter(|_| adj.is_none()),
-            adj,
-            best_only: table == v1::Table::Local,
-        })
     }
 
     /// The row of one path, but for what only its destination knows.
@@ -276,45 +239,4 @@ pub(super) struct Page {
     /// Core's clock.
     pub(super) now: u32,
     detail: bool,
-}
-
-/// A list of one neighbour's that is not a part of the table.
-#[derive(Clone, Copy)]
-enum Adj {
-    /// What it has been sent.
-    Out,
-    /// What it sent, as it came.
-    Received,
-}
-
-/// Which paths are asked for.
-pub(super) struct PathFilter {
-    families: Vec<Family>,
-    route_types: Vec<i32>,
-    rd: Option<Rd>,
-    vni: Option<u32>,
-    mac: Option<Mac>,
-    ip: Option<IpAddr>,
-    nlri: Option<AnyNlri>,
-    /// From this source only.
-    neighbor: Option<PeerId>,
-    /// Not from the table, but what this peer was sent or sent itself.
-    adj: Option<(Adj, PeerId)>,
-    /// Loc-RIB.
-    best_only: bool,
-}
-
-impl PathFilter {
-    pub(super) fn key_matches<N: Describe>(&self, key: &N) -> bool {
-        let described = key.described();
-        (self.route_types.is_empty() || self.route_types.contains(&described.route_type.into()))
-            && self.rd.is_none_or(|rd| described.rd == Some(rd))
-            && self.mac.is_none_or(|mac| described.mac == Some(mac))
-            && self.ip.is_none_or(|ip| described.ip == Some(ip))
-            && self.nlri.is_none_or(|nlri| N::from_any(&nlri).as_ref() == Some(key))
-    }
-
-    pub(super) fn vni_matches<N: Describe>(&self, body: &N::Body, attrs: &Attrs) -> bool {
-        self.vni.is_none_or(|vni| N::vni(body, attrs) == Some(vni))
-    }
 }

@@ -9,7 +9,8 @@ use crate::core::Core;
 
 use super::Answered;
 use super::describe::{Describe, path_row};
-use super::paths::{Page, PathFilter};
+use super::filter::PathFilter;
+use super::paths::Page;
 
 impl Core {
     /// Refuses a request for what is not kept.
@@ -55,7 +56,7 @@ impl Core {
     ) -> Option<u32> {
         for held in &received.routes {
             let Held { route, attrs, learned, .. } = held;
-            if filter.key_matches(&route.nlri) && filter.vni_matches::<N>(&route.body, attrs) {
+            if filter.key_matches(&route.nlri) && filter.path_matches::<N>(&route.body, attrs) {
                 let (valid, policy_statement) = self.judged(peer, held);
                 page.rows.push(v1::Path {
                     neighbor: self.source_name(peer),

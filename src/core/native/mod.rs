@@ -171,7 +171,7 @@ impl Native {
         self.import.as_ref().is_none_or(|import| self.routes.is_synced() && import.is_current(family, rib))
     }
 
-    /// Whether routes that a former run left in the kernel have been forwarding; so they have where no route is ours.
+    /// Whether the kernel has been forwarding by what was in it at the start; so it has where no route is ours.
     pub(super) fn has_forwarded(&self) -> bool {
         self.import.is_none() || self.routes.has_found_routes()
     }

@@ -11,6 +11,7 @@ use crate::op::{Action, Table, TunnelDevice};
 use crate::row::{IfIndex, NeighborRow, NeighborState, Row, TunnelRow};
 
 const ENOENT: i32 = 2;
+const EOPNOTSUPP: i32 = 95;
 
 /// Devices that bear the tunnel's mark, and rows of any device.
 #[derive(Debug, Default)]
@@ -56,7 +57,7 @@ impl FakeRoutes {
             Action::DeleteNeighbor { bridge, ip } => {
                 return self.delete_row(&Row::Neighbor(neighbor(*bridge, *ip, Mac::ZERO, PROTOCOL)));
             }
-            other => panic!("{other:?}"),
+            _ => return Err(EOPNOTSUPP),
         }
         Ok(())
     }

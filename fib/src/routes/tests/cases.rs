@@ -109,11 +109,27 @@ fn a_former_runs_routes_wait_for_their_release() {
     assert_eq!(world.ops, 4 + 1, "four dumps, and one is replaced");
     world.routes.release_stale();
     world.rest();
-    assert!(!world.routes.has_found_routes());
     let elsewhere = route("10.9.3.0/24 via 10.1.0.2 dev 1 metric 50 proto 108 table 100");
     let (first, second) =
         (via("10.9.0.0/24", "via 10.1.0.2 dev 1"), via("10.9.1.0/24", "via 10.2.0.2 dev 2"));
     assert_eq!(world.ours(), [&elsewhere, &first, &second]);
+}
+
+#[test]
+fn what_the_kernel_forwarded_by_at_the_first_look() {
+    for (there, expected) in [
+        (&[][..], false),
+        (&["10.9.0.0/24 via 10.1.0.2 dev 1 metric 50 proto 4"], false),
+        (&["10.9.0.0/24 via 10.1.0.2 dev 1 metric 50 proto 108"], true),
+        (&["10.9.0.0/24 via 10.1.0.2 dev 1 metric 70 proto 108"], true),
+        (&["10.9.0.0/24 via 10.1.0.2 dev 1 metric 32 proto 12"], true),
+        (&["10.9.0.0/24 via 10.1.0.2 dev 1 metric 32 proto 12 table 100"], false),
+    ] {
+        let mut world = World::found(there);
+        world.want("10.9.0.0/24", &["10.1.0.2"]);
+        world.rest();
+        assert_eq!(world.routes.has_found_routes(), expected, "{there:?}");
+    }
 }
 
 #[test]

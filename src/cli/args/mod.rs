@@ -1,0 +1,223 @@
+//! What can be typed: the program and the options of every command here, and each command's own beside it.
+
+mod bfd;
+mod config;
+mod evpn;
+mod examples;
+mod fib;
+mod inject;
+mod monitor;
+mod native;
+mod neighbor;
+mod rib;
+mod route;
+mod topology;
+mod value;
+
+use std::path::PathBuf;
+
+use api::client::Endpoint;
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap_complete::{ArgValueCompleter, Shell};
+
+pub use bfd::BfdArgs;
+pub use config::ConfigCommand;
+pub use evpn::{EvpnArgs, EvpnCommand, HostArgs};
+pub use fib::{Diff, FibArgs, FibKind};
+pub use inject::InjectArgs;
+pub use monitor::{MonitorArgs, Topic};
+pub use native::{AdvertisedFilter, NativeArgs, Sources};
+pub use neighbor::{AddNeighborArgs, NeighborAction, NeighborArgs, NeighborCommand, Setting};
+pub use rib::{Adj, RibArgs, RibWhat};
+pub use route::{RouteArgs, RouteWhat};
+pub use topology::{Drawing, TopologyArgs};
+
+use super::complete;
+
+/// Where linnetd listens unless its configuration says otherwise.
+pub const DEFAULT_SOCKET: &str = "/run/linnet/linnet.sock";
+
+/// Shows and steers linnetd.
+#[derive(Debug, Parser)]
+#[command(name = "linnet", version, after_help = examples::LINNET, max_term_width = 100)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+pub struct Cli {
+    /// For every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct Global {
+    /// Form of the output
+    #[arg(short, long, global = true, value_name = "FORMAT", default_value = "table")]
+    pub output: Format,
+    /// Unix socket of linnetd [env: LINNET_SOCKET] [default: /run/linnet/linnet.sock]
+    #[arg(long, global = true, value_name = "PATH", conflicts_with = "address")]
+    pub socket: Option<PathBuf>,
+    /// TCP address of linnetd [env: LINNET_ADDRESS]
+    #[arg(long, global = true, value_name = "HOST:PORT")]
+    pub address: Option<String>,
+    /// No colors; there are none in a pipe or with NO_COLOR set either
+    #[arg(long, global = true)]
+    pub no_color: bool,
+    /// No pager for what is longer than the screen [env: LINNET_PAGER, PAGER]
+    #[arg(long, global = true)]
+    pub no_pager: bool,
+}
+
+impl Global {
+    /// Where linnetd is.
+    pub fn endpoint(&self, env: impl Fn(&str) -> Option<String>) -> Endpoint {
+        endpoint(self.socket.clone(), self.address.clone(), env)
+    }
+}
+
+/// Where linnetd is: an option beats the environment, `env`, which beats the default.
+pub fn endpoint(
+    socket: Option<PathBuf>,
+    address: Option<String>,
+    env: impl Fn(&str) -> Option<String>,
+) -> Endpoint {
+    let set = |name| env(name).filter(|value| !value.is_empty());
+    socket
+        .map(Endpoint::Unix)
+        .or_else(|| address.map(Endpoint::Tcp))
+        .or_else(|| set("LINNET_SOCKET").map(|path| Endpoint::Unix(path.into())))
+        .or_else(|| set("LINNET_ADDRESS").map(Endpoint::Tcp))
+        .unwrap_or_else(|| Endpoint::Unix(DEFAULT_SOCKET.into()))
+}
+
+/// A form of the output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Aligned columns
+    Table,
+    /// More columns
+    Wide,
+    /// One array, or one object
+    Json,
+    /// One object a line
+    Jsonl,
+    /// One sequence, or one mapping
+    Yaml,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// BGP neighbors: sessions, details, resets
+    #[command(visible_aliases = ["neighbors", "peers", "summary"])]
+    #[command(after_help = examples::NEIGHBOR)]
+    Neighbor(NeighborArgs),
+    /// BFD sessions, which watch neighbors
+    #[command(after_help = examples::BFD)]
+    Bfd(BfdArgs),
+    /// The routing table: paths, one a line
+    #[command(after_help = examples::RIB)]
+    Rib(RibArgs),
+    /// Policies: what each statement asks and does, and how many routes it applied to
+    #[command(visible_alias = "policies")]
+    #[command(after_help = examples::POLICY)]
+    Policy {
+        /// Only this policy
+        #[arg(add = ArgValueCompleter::new(complete::policies))]
+        name: Option<String>,
+    },
+    /// Why a path won and the others lost, and what the kernel made of it
+    #[command(after_help = examples::EXPLAIN)]
+    Explain {
+        /// A prefix, an EVPN route, a MAC, or a host's address
+        #[arg(add = ArgValueCompleter::new(complete::macs))]
+        key: String,
+    },
+    /// EVPN: networks, MACs, ARP and ND bindings, tunnel endpoints
+    #[command(subcommand, after_help = examples::EVPN)]
+    Evpn(EvpnCommand),
+    /// The kernel's state: what is wanted beside what is there
+    #[command(after_help = examples::FIB)]
+    Fib(FibArgs),
+    /// Native routing: where prefixes lead, and what the kernel has of it
+    #[command(visible_alias = "routes")]
+    #[command(after_help = examples::ROUTE)]
+    Route(RouteArgs),
+    /// Native mode: the prefixes that this node announces, and their sources
+    #[command(visible_alias = "advertised")]
+    #[command(after_help = examples::NATIVE)]
+    Native(NativeArgs),
+    /// The fabric as this node sees it: neighbors, reflectors, VTEPs and their networks
+    #[command(after_help = examples::TOPOLOGY)]
+    Topology(TopologyArgs),
+    /// Put a route into the table for as long as this command runs
+    #[command(after_help = examples::INJECT)]
+    Inject(InjectArgs),
+    /// Changes as they happen, after the present state
+    #[command(after_help = examples::MONITOR)]
+    Monitor(MonitorArgs),
+    /// The daemon at a glance
+    Status,
+    /// The configuration: show what runs, check and compare files, have one taken, take it back
+    #[command(subcommand, after_help = examples::CONFIG)]
+    Config(ConfigCommand),
+    /// Versions of this program and of linnetd
+    Version,
+    /// Prints a completion script for a shell
+    #[command(after_help = examples::COMPLETION)]
+    Completion {
+        /// The shell
+        shell: Shell,
+    },
+    /// Writes manual pages
+    #[command(after_help = examples::MAN)]
+    Man {
+        /// Where to; it is made if it is not there
+        #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+        directory: PathBuf,
+    },
+}
+
+impl Command {
+    /// Whether its output ends by itself, and is for reading: then it may go through a pager.
+    pub fn is_paged(&self) -> bool {
+        !matches!(
+            self,
+            Command::Inject(_)
+                | Command::Monitor(_)
+                | Command::Version
+                | Command::Completion { .. }
+                | Command::Man { .. }
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn endpoint(arguments: &[&str], env: &[(&str, &str)]) -> String {
+        let cli = Cli::try_parse_from(["linnet", "status"].iter().chain(arguments)).unwrap();
+        let get = |name: &str| env.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+        cli.global.endpoint(get).to_string()
+    }
+
+    #[test]
+    fn the_definitions_agree() {
+        <Cli as clap::CommandFactory>::command().debug_assert();
+    }
+
+    #[test]
+    fn an_option_beats_the_environment_which_beats_the_default() {
+        let env = [("LINNET_SOCKET", "/env"), ("LINNET_ADDRESS", "env:1")];
+        assert_eq!(endpoint(&[], &[]), DEFAULT_SOCKET);
+        assert_eq!(endpoint(&[], &[("LINNET_SOCKET", "")]), DEFAULT_SOCKET);
+        assert_eq!(endpoint(&[], &env), "/env");
+        assert_eq!(endpoint(&[], &env[1..]), "env:1");
+        assert_eq!(endpoint(&["--address", "opt:1"], &env), "opt:1");
+        assert_eq!(endpoint(&["--socket", "/opt"], &env), "/opt");
+    }
+}

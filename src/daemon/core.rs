@@ -64,9 +64,9 @@ pub(super) struct Inlets {
 }
 
 /// Runs until it is told to stop and the kernel has nothing of ours any more, or until nobody is left to
-/// send events. What is left then are the neighbours' tasks, which say goodbye.
+/// send events. What is left then are those who say goodbye: the neighbours' tasks, and BFD.
 pub(super) async fn run(mut core: Core, mut inlets: Inlets, mut outlets: Outlets) -> JoinSet<()> {
-    let (mut more, mut deadline) = (true, None);
+    let (mut more, mut deadline, mut bfd_goodbye) = (true, None, None);
     let mut turns = Turns::new(Instant::now());
     while deadline.is_none_or(|deadline| !core.has_ended() && Instant::now() < deadline) {
         let wake = core.poll_timeout(Instant::now()).into_iter().chain(deadline).min();
@@ -83,7 +83,7 @@ pub(super) async fn run(mut core: Core, mut inlets: Inlets, mut outlets: Outlets
             Next::Stop => {
                 // The commands' ends go, and that is what tells the sessions to close.
                 outlets.peers.end();
-                outlets.bfd = None;
+                bfd_goodbye = outlets.bfd.take().map(BfdOutlet::end);
                 core.end();
                 deadline = Some(Instant::now() + ENDING);
             }
@@ -98,7 +98,9 @@ pub(super) async fn run(mut core: Core, mut inlets: Inlets, mut outlets: Outlets
         // The other tasks of this thread have their turn, too.
         tokio::task::yield_now().await;
     }
-    outlets.peers.into_running()
+    let mut running = outlets.peers.into_running();
+    bfd_goodbye.map(|goodbye| running.spawn(goodbye));
+    running
 }
 
 /// What wakes core.

@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use bgp::types::PeerId;
 use tokio::runtime::Builder;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tracing::error;
 
 use crate::core::{BfdCommand, Event};
@@ -40,12 +40,14 @@ pub(super) struct BfdOutlet {
     wanted: Arc<Wanted>,
     /// What the thread is to tell core through; taken when it begins.
     events: Option<mpsc::Sender<Event>>,
+    /// Closed when the thread that has begun is over.
+    over: Option<oneshot::Receiver<()>>,
 }
 
 impl BfdOutlet {
     /// No thread runs yet. `events` is where news go.
     pub(super) fn new(events: mpsc::Sender<Event>) -> BfdOutlet {
-        BfdOutlet { wanted: Arc::default(), events: Some(events) }
+        BfdOutlet { wanted: Arc::default(), events: Some(events), over: None }
     }
 
     /// Says what is wanted of a neighbour's session.
@@ -53,9 +55,27 @@ impl BfdOutlet {
         self.wanted.put(peer, command);
         if let Some(events) = self.events.take() {
             let wanted = Arc::clone(&self.wanted);
-            let thread = std::thread::Builder::new().name("bfd".into()).spawn(move || keep(&wanted, &events));
+            let (runs, over) = oneshot::channel::<()>();
+            let thread = std::thread::Builder::new().name("bfd".into()).spawn(move || {
+                let _runs = runs;
+                keep(&wanted, &events);
+            });
             if let Err(error) = thread {
                 error!(%error, "no thread for BFD, so there is none");
+            }
+            self.over = Some(over);
+        }
+    }
+
+    /// Has every neighbour told that BFD was taken down, at once; what is given back waits until they have been. A
+    /// daemon that ends before that is taken for lost.
+    pub(super) fn end(mut self) -> impl Future<Output = ()> {
+        let over = self.over.take();
+        drop(self);
+        async move {
+            if let Some(over) = over {
+                // Nothing is ever sent: the thread lets go of its end.
+                let _ = over.await;
             }
         }
     }

@@ -17,6 +17,7 @@
 //! packet      ping, ARP, capture      speaker      tcp      wait, skip
 //! topology    the file
 //! node        a namespace with processes and commands in it
+//! recording   what a program beside the daemon says
 //! router      a speaker's part in a test, in each daemon's words
 //! daemon      how each kind of daemon is run in a node, and asked
 //! seen        what it shows of a route, in words that all have in common
@@ -36,6 +37,7 @@ mod node;
 mod nursery;
 pub mod packet;
 pub mod privilege;
+mod recording;
 mod router;
 mod seen;
 pub mod skip;
@@ -50,6 +52,7 @@ pub use lab::{Lab, cable};
 pub use netns::Netns;
 pub use node::Node;
 pub use nursery::{Nursery, Process};
+pub use recording::Recording;
 pub use router::{Family, Router};
 pub use seen::SeenPath;
 pub use topology::{Endpoint, LinkSpec, NodeSpec, Topology};

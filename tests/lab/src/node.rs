@@ -121,10 +121,14 @@ impl Node {
     /// Starts a daemon's process.
     pub(crate) fn spawn(&mut self, words: &[&str]) -> Result<()> {
         let log = self.netns.run(|| File::options().create(true).append(true).open(LOG))??;
-        let command = self.command(words);
-        let name = words.first().copied().unwrap_or_default();
-        self.processes.push(self.nursery.spawn(name, command, &log).with_context(|| words.join(" "))?);
+        self.processes.push(self.spawn_beside(words, &log)?);
         Ok(())
+    }
+
+    /// Starts a process that is none of the daemon's, its output going to `log`.
+    pub(crate) fn spawn_beside(&self, words: &[&str], log: &File) -> Result<Process> {
+        let name = words.first().copied().unwrap_or_default();
+        self.nursery.spawn(name, self.command(words), log).with_context(|| words.join(" "))
     }
 
     /// Its processes, to see whether they live.

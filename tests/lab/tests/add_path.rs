@@ -236,26 +236,16 @@ fn paths_of_an_evpn_route_are_kept_apart() -> Result<()> {
         let gobgp = Router::new(Daemon::Gobgp, number).about(&[Family::Evpn]);
         gobgp.add_path().configuration()
     };
-    let neighbor = "remote_as: 65000, families: [l2vpn-evpn], connect_retry: 1";
-    let reflector = format!(
-        "bgp:
-  asn: 65000
-  router_id: 10.1.0.1
-  listen: {{ addresses: [\"0.0.0.0\"] }}
-  peer_groups:
-    - {{ name: all, {neighbor}, route_reflector_client: true, add_path: {{ receive: true, send: all }} }}
-  neighbors:
-    - {{ address: 10.1.1.1, peer_group: all }}
-    - {{ address: 10.1.2.1, peer_group: all }}
-    - {{ address: 10.1.3.1, peer_group: all }}
-"
-    );
+    let neighbor = "remote_as: 65000, families: [l2vpn-evpn]";
+    let client = "route_reflector_client: true, add_path: { receive: true, send: all }";
+    let clients = [1, 2, 3].map(|number| format!("address: 10.1.{number}.1, {neighbor}, {client}"));
+    let reflector = hub::linnet(&[], &clients.each_ref().map(String::as_str));
     let receiver = format!(
         "bgp:
   asn: 65000
   router_id: 10.1.3.1
   neighbors:
-    - {{ address: 10.1.3.0, {neighbor}, add_path: {{ receive: true }} }}
+    - {{ address: 10.1.3.0, {neighbor}, connect_retry: 1, add_path: {{ receive: true }} }}
 "
     );
     let spokes = [(Daemon::Gobgp, &*source(1)), (Daemon::Gobgp, &source(2)), (Daemon::Linnet, &receiver)];

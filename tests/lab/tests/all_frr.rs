@@ -20,10 +20,7 @@ fn two_leaves_learn_from_a_reflector() -> Result<()> {
     let (host1, host2) = (host("host1", "leaf1", 11), host("host2", "leaf2", 21));
 
     fabric::wait_for_flood_list(lab.node("leaf1")?, 100, &[host2.vtep])?;
-    fabric::introduce(&lab, host1)?;
-    fabric::introduce(&lab, host2)?;
-    fabric::wait_until_known(lab.node("leaf1")?, host2)?;
-    fabric::wait_until_known(lab.node("leaf2")?, host1)?;
+    fabric::introduce_both(&lab, [host1, host2])?;
 
     assert_eq!(
         fabric::remote_rows(lab.node("leaf1")?, host2)?,

@@ -124,6 +124,13 @@ fn at_frr(node: &Node, peer: &str) -> Result<Value> {
     Ok(peers.find(|shown| shown["peer"] == peer).cloned().unwrap_or_default())
 }
 
+/// Has FRR change what it does in all sessions.
+fn change_profile(node: &Node, lines: &[&str]) -> Result<()> {
+    let lines = ["configure", "bfd", "profile fast"].into_iter().chain(lines.iter().copied());
+    let words: Vec<&str> = ["vtysh"].into_iter().chain(lines.flat_map(|line| ["-c", line])).collect();
+    node.output(&words).map(drop)
+}
+
 #[test]
 fn frrs_bfdd_that_falls_silent_is_noticed() -> Result<()> {
     skip_if!(missing(&[Daemon::Frr]));
@@ -194,33 +201,13 @@ fn what_an_operator_takes_down_ends_nothing() -> Result<()> {
     hub.wait_for_session(SPOKE, "session", |_| true)?;
 
     // FRR's operator takes BFD down.
-    hub.spoke(1)?.output(&[
-        "vtysh",
-        "-c",
-        "configure",
-        "-c",
-        "bfd",
-        "-c",
-        "profile fast",
-        "-c",
-        "shutdown",
-    ])?;
+    change_profile(hub.spoke(1)?, &["shutdown"])?;
     let shown = wait_for_session(&hub.linnet, SPOKE, "word of the operator", |shown| {
         shown["remote_state"] == "admindown"
     })?;
     assert_eq!(shown["state"], "down", "{shown:#}");
     hub.wait_for_session(SPOKE, "session as before", |shown| shown["flaps"] == 0)?;
-    hub.spoke(1)?.output(&[
-        "vtysh",
-        "-c",
-        "configure",
-        "-c",
-        "bfd",
-        "-c",
-        "profile fast",
-        "-c",
-        "no shutdown",
-    ])?;
+    change_profile(hub.spoke(1)?, &["no shutdown"])?;
     wait_until_up(&hub.linnet, SPOKE)?;
 
     // Ours takes the neighbour down, and with it BFD: FRR is told so.
@@ -242,19 +229,7 @@ fn intervals_change_while_the_session_is_up() -> Result<()> {
     wait_until_up(&hub.linnet, SPOKE)?;
     for interval in [400_u32, 150] {
         let (tx, rx) = (format!("transmit-interval {interval}"), format!("receive-interval {interval}"));
-        hub.spoke(1)?.output(&[
-            "vtysh",
-            "-c",
-            "configure",
-            "-c",
-            "bfd",
-            "-c",
-            "profile fast",
-            "-c",
-            &tx,
-            "-c",
-            &rx,
-        ])?;
+        change_profile(hub.spoke(1)?, &[&tx, &rx])?;
         wait_for_session(&hub.linnet, SPOKE, "new intervals", |shown| {
             shown["transmit_interval_ms"] == interval && shown["receive_interval_ms"] == interval
         })?;
@@ -419,7 +394,8 @@ router bgp 65001
 #[test]
 fn between_two_linnetds_a_process_that_hangs_is_noticed() -> Result<()> {
     skip_if!(missing(&[]));
-    let fast = "{ transmit_interval_ms: 50, receive_interval_ms: 50, strict: true }";
+    // Ten times: a busy machine may well keep a process from running for the 150 ms that three would be.
+    let fast = "{ transmit_interval_ms: 50, receive_interval_ms: 50, multiplier: 10, strict: true }";
     let other = format!(
         "bgp:
   asn: 65000
@@ -437,7 +413,7 @@ fn between_two_linnetds_a_process_that_hangs_is_noticed() -> Result<()> {
     assert_eq!((&shown["state"], &shown["bfd"]["strict"]), (&"idle".into(), &true.into()), "{shown:#}");
     hub.spokes.iter_mut().try_for_each(Node::start_daemon)?;
     let shown = wait_until_up(&hub.linnet, SPOKE)?;
-    assert_eq!(shown["detection_time_ms"], 150, "{shown:#}");
+    assert_eq!(shown["detection_time_ms"], 500, "{shown:#}");
     hub.wait_for_session(SPOKE, "session", |_| true)?;
 
     pause(hub.spokes.first_mut().context("no spoke")?, "linnetd", false)?;

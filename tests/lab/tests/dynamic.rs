@@ -8,7 +8,7 @@ mod stage;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
-use hub::{Hub, family, linnet};
+use hub::{Hub, family, linnet, prefixes};
 use lab::speaker::Speaker;
 use lab::speaker::octets::{kind, message};
 use lab::{Daemon, Router, skip_if, wait_until};
@@ -28,18 +28,6 @@ const LINNET: &str = "bgp:
     - { range: 10.1.0.0/16, remote_as: internal, peer_group: clients, description: rack }
     - { range: 10.1.2.0/24, remote_as: [65001, 65002] }
 ";
-
-fn prefixes(hub: &Hub) -> Result<Vec<String>> {
-    let rib = hub.linnet.linnet("rib")?;
-    let mut prefixes: Vec<String> = rib
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(|path| path["nlri"].as_str().map(str::to_owned))
-        .collect();
-    prefixes.sort();
-    Ok(prefixes)
-}
 
 /// The ranges, as `linnet status` tells them: who is here, who was refused.
 fn ranges(status: &Value) -> Vec<(Value, Value)> {

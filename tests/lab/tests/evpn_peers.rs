@@ -151,10 +151,7 @@ fn rows_of_an_frr_that_is_killed_stay() -> Result<()> {
     let mut lab = Lab::up(&topology)?;
     make_graceful(&mut lab)?;
     let (host1, host2) = (host("host1", "leaf1", 11), host("host2", "leaf2", 21));
-    fabric::introduce(&lab, host1)?;
-    fabric::introduce(&lab, host2)?;
-    fabric::wait_until_known(lab.node("leaf1")?, host2)?;
-    fabric::wait_until_known(lab.node("leaf2")?, host1)?;
+    fabric::introduce_both(&lab, [host1, host2])?;
     wait_until_heard_out(&lab)?;
     let rows = fabric::remote_rows(lab.node("leaf1")?, host2)?;
 

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
-use hub::{BOUND, Hub};
-use lab::{Daemon, Node, daemon, skip_if, wait_until};
+use hub::{BOUND, Hub, kernel_routes};
+use lab::{Daemon, Node, Nursery, cable, daemon, skip_if, wait_until};
 use serde_json::{Value, json};
 
 /// Files of one node each that BIRD 2.0 takes, and what `linnet config from-bird` says of them by its exit code.
@@ -156,5 +156,84 @@ fn a_neighbour_sees_no_difference() -> Result<()> {
     assert_eq!((&pods["communities"], &pods["path"]), (&json!("64512:100"), &json!("64512")), "{pods:#}");
     let service = &after.0["10.96.0.10/32"];
     assert_eq!((&service["med"], &service["path"]), (&json!(50), &json!("64512 64512")), "{service:#}");
+    Ok(())
+}
+
+/// Beside the node of `mesh.cfg`, the neighbours that it names: FRR next to it, which dials, and a BIRD behind a router's
+/// hop, which is dialled. Both announce blocks of their own, one of a pool that is kept out of the kernel.
+const MESH_FRR: &str = "router bgp 64512
+ bgp router-id 10.1.1.0
+ no bgp network import-check
+ neighbor 10.1.1.1 remote-as 64512
+ neighbor 10.1.1.1 timers connect 1
+ address-family ipv4 unicast
+  network 10.65.2.0/26
+  network 10.65.2.64/26
+  network 10.66.2.0/26
+  network 10.90.0.0/16
+ exit-address-family
+";
+const MESH_BIRD: &str = "router id 10.1.1.3;
+protocol device {}
+protocol static { ipv4; route 10.65.3.0/26 blackhole; route 10.65.3.64/26 blackhole; route 10.66.3.0/26 blackhole; }
+protocol bgp node {
+  local 10.1.1.3 as 64512; neighbor 10.1.1.1 as 64512; multihop; passive;
+  ipv4 { import all; export all; next hop self; };
+}
+";
+
+/// Puts this daemon in the place of the node of `mesh.cfg`; what its kernel has of the daemon's protocol once it has
+/// so many routes.
+fn kernel_of_mesh_node(daemon: Daemon, configuration: &str, protocol: u8) -> Result<Vec<String>> {
+    let mut hub = Hub::around((Daemon::Frr, MESH_FRR), &[(daemon, configuration)])?;
+    let far = hub::node("far", Daemon::Bird, MESH_BIRD, &Nursery::new()?)?;
+    let node = hub.spoke(1)?;
+    for name in ["mesh_aggr.cfg", "mesh_ipam.cfg"] {
+        let text = fs::read(file(name.trim_end_matches(".cfg")))?;
+        node.write_file(&Path::new("/etc/bird").join(name), &text)?;
+    }
+    cable((node.netns(), "eth2"), (far.netns(), "eth1"))?;
+    node.sh("ip addr add 10.1.3.0/31 dev eth2 && ip route add 10.1.1.3 via 10.1.3.1")?;
+    far.sh(
+        "ip addr add 10.1.3.1/31 dev eth1 && ip addr add 10.1.1.3/32 dev lo && ip route add 10.1.1.1 via 10.1.3.0",
+    )?;
+    // A pod of the node's, which is announced by its block.
+    node.sh("ip link add cali1 type veth peer name pod1 && ip link set pod1 up && ip link set cali1 up")?;
+    node.sh("ip route add 10.65.1.5 dev cali1")?;
+    hub.spokes.push(far);
+    let hub = hub.start()?;
+    let node = hub.spoke(1)?;
+    wait_until(BOUND, "seven routes, and three at FRR", || {
+        let mut routes = kernel_routes(node, protocol)?;
+        // Of its `direct` protocol BIRD writes the links' networks once more, beside the kernel's own routes to them.
+        routes.retain(|route| route.next_hops.iter().all(|hop| !hop.gateway.is_empty()));
+        // BIRD has routes unreachable until it has found its links.
+        let lost = routes.iter().any(|route| route.kind == "unreachable");
+        ensure!(routes.len() == 7 && !lost, "{routes:#?}\n{}", node.log());
+        let blocks = hub.linnet.vtysh_json("show bgp ipv4 unicast neighbors 10.1.1.1 routes json")?;
+        let blocks = blocks["routes"].as_object().map(|blocks| blocks.keys().cloned().collect::<Vec<_>>());
+        ensure!(blocks == Some(vec!["10.65.1.0/26".to_owned(), "10.65.7.64/26".to_owned()]), "{blocks:?}");
+        // Their metrics are each daemon's own.
+        Ok(routes
+            .iter()
+            .map(|route| format!("{} {} {:?}", route.kind, route.prefix, route.next_hops))
+            .collect())
+    })
+}
+
+#[test]
+fn the_kernel_has_the_same_routes() -> Result<()> {
+    skip_if!(hub::missing(&[Daemon::Frr, Daemon::Bird]).or_else(|| daemon::missing_program("ip")));
+    let bird = fs::read_to_string(file("mesh"))?;
+    let (yaml, complaint, code) = converted("mesh")?;
+    assert_eq!((code, complaint.as_str()), (0, ""));
+    let before = kernel_of_mesh_node(Daemon::Bird, &bird, 12)?;
+    let after = kernel_of_mesh_node(Daemon::Linnet, &yaml, 108)?;
+    assert_eq!(before, after);
+    println!("{before:#?}");
+    let of = |prefix: &str| after.iter().find(|route| route.contains(prefix)).cloned().unwrap_or_default();
+    assert!(of("10.65.2.0/26").contains("10.1.1.0") && of("10.65.2.0/26").contains("eth1"), "{after:#?}");
+    assert!(of("10.65.3.0/26").contains("10.1.3.1") && of("10.65.3.0/26").contains("eth2"), "{after:#?}");
+    assert!(of("10.65.7.64/26").starts_with("blackhole"), "{after:#?}");
     Ok(())
 }

@@ -18,10 +18,7 @@ fn frr_and_linnet_know_each_others_hosts() -> Result<()> {
     fabric::wait_for_flood_list(lab.node("leaf1")?, 100, &[host2.vtep])?;
     fabric::wait_for_flood_list(lab.node("leaf2")?, 100, &[host1.vtep])?;
     let underlay = Capture::start(lab.node("leaf1")?.netns(), "eth1")?;
-    fabric::introduce(&lab, host1)?;
-    fabric::introduce(&lab, host2)?;
-    fabric::wait_until_known(lab.node("leaf1")?, host2)?;
-    fabric::wait_until_known(lab.node("leaf2")?, host1)?;
+    fabric::introduce_both(&lab, [host1, host2])?;
 
     assert_eq!(fabric::wait_until_frr_has_mac(lab.node("leaf2")?, host1)?, 0);
     fabric::wait_until_frr_has_neighbor(lab.node("leaf2")?, host1)?;

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use hub::{BOUND, Hub};
+use hub::{BOUND, Hub, KernelRoute, kernel_routes};
 use lab::packet::Pinger;
 use lab::{Daemon, daemon, skip_if, wait_until};
 use serde_json::Value;
@@ -74,28 +74,15 @@ fn missing() -> Option<String> {
     hub::missing(&[Daemon::Frr, Daemon::Bird]).or_else(|| daemon::missing_program("ip"))
 }
 
-/// What the kernel has of linnet's, a route a line, next hops of several sorted behind each other.
+/// What the kernel has of linnet's, a route a line, such as `10.244.1.0/24 via 10.1.1.1 metric 50`.
 fn kernel(hub: &Hub) -> Result<Vec<String>> {
-    let mut routes = Vec::new();
-    for family in ["-4", "-6"] {
-        let shown = hub.linnet.output(&["ip", "-N", "-j", family, "route", "show", "proto", "108"])?;
-        let shown: Vec<Value> = serde_json::from_str(&shown)?;
-        routes.extend(shown.iter().map(route_text));
-    }
-    routes.sort();
-    Ok(routes)
-}
-
-/// `10.244.1.0/24 via 10.1.1.1 metric 50`
-fn route_text(route: &Value) -> String {
-    let word = |value: &Value| value.as_str().map(ToOwned::to_owned);
-    let via = |hop: &Value| word(&hop["gateway"]).or_else(|| word(&hop["via"]["host"])).unwrap_or_default();
-    let mut hops: Vec<String> = route["nexthops"].as_array().into_iter().flatten().map(via).collect();
-    if hops.is_empty() {
-        hops.push(via(route));
-    }
-    hops.sort();
-    format!("{} via {} metric {}", route["dst"].as_str().unwrap_or_default(), hops.join(" "), route["metric"])
+    let line = |route: KernelRoute| {
+        let gateways: Vec<String> = route.next_hops.into_iter().map(|hop| hop.gateway).collect();
+        format!("{} via {} metric {}", route.prefix, gateways.join(" "), route.metric)
+    };
+    let mut lines: Vec<String> = kernel_routes(&hub.linnet, 108)?.into_iter().map(line).collect();
+    lines.sort();
+    Ok(lines)
 }
 
 /// What the kernel is to have when both spokes are up.

@@ -1,13 +1,16 @@
 //! containerlab/native-mesh: pods of linnet's and BIRD's nodes speak with no encapsulation. On the live nodes then the
 //! way of peering changes, and BIRD gives way to linnetd, while pods ping each other.
 
-use std::net::Ipv4Addr;
+mod hub;
+mod lan;
+
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use lab::packet::{Pinger, ping};
+use lab::packet::{Capture, Payload, Pinger, ping};
 use lab::{Daemon, Lab, Node, NodeSpec, Nursery, Topology, cable, skip_if, wait_until};
+use lan::{assert_nothing_lost, own_block, pod};
 
 const TOPOLOGY: &str = "containerlab/native-mesh/native-mesh.clab.yml";
 
@@ -20,16 +23,9 @@ fn topology() -> Result<Topology> {
     Topology::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(TOPOLOGY))
 }
 
-fn pod(n: u8) -> Ipv4Addr {
-    Ipv4Addr::new(10, 244, n, 10)
-}
-
 /// linnetd of node `n` with this way of peering and these keys of native mode.
 fn linnet(n: u8, peering: &str, native: &str) -> String {
-    format!(
-        "bgp:\n  asn: 65000\n  router_id: 172.20.0.{n}\n  listen: {{ addresses: [\"0.0.0.0\"] }}\n{peering}\
-         native:\n  blocks: [10.244.{n}.0/26]\n{native}"
-    )
+    lan::linnet(n, peering, &(own_block(n) + native))
 }
 
 const TIMES: &str = "hold_time: 9, keepalive: 3, connect_retry: 1";
@@ -65,15 +61,6 @@ fn start_pinging(lab: &Lab, from: u8, to: u8) -> Result<Pinger> {
     Ok(Pinger::start(lab.node(&format!("pod{from}"))?.netns(), pod(to), Duration::from_millis(5)))
 }
 
-fn assert_nothing_lost(pingers: Vec<Pinger>) -> Result<()> {
-    for pinger in pingers {
-        let ping = pinger.stop()?;
-        println!("{} pings, {} lost", ping.replies.len(), ping.lost().len());
-        ensure!(ping.lost().is_empty(), "of {} lost {:?}", ping.replies.len(), ping.lost());
-    }
-    Ok(())
-}
-
 fn reload(node: &Node, configuration: &str) -> Result<()> {
     node.write_file(Path::new(CONFIGURATION), configuration.as_bytes())?;
     node.linnet("config reload").map(drop)
@@ -93,9 +80,18 @@ fn pods_reach_each_other_and_bird_gives_way_to_linnetd() -> Result<()> {
         ensure!(ways.iter().all(|way| shown.contains(way)), "{shown}");
         Ok(())
     })?;
+    let wire = Capture::start(lab.node("switch")?.netns(), "eth3")?;
     for (from, to) in [(1, 2), (2, 3), (3, 1)] {
         assert_pings(&lab, from, to)?;
     }
+    let between_pods = wire.count(|frame| match frame.payload {
+        Payload::Icmp { source, destination } => {
+            [1, 2, 3].iter().any(|n| pod(*n) == source && source != destination)
+        }
+        _ => false,
+    })?;
+    let inside_another = wire.count(|frame| frame.inner().is_some())?;
+    assert_eq!((between_pods, inside_another), (12, 0), "six echoes and their replies at node3, as they are");
 
     // BIRD ends without a word, and linnetd takes its place: same address, same AS.
     let pingers = vec![start_pinging(&lab, 1, 3)?, start_pinging(&lab, 3, 2)?];

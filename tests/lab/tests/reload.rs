@@ -7,7 +7,7 @@ mod hub;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
-use hub::{BOUND, Hub};
+use hub::{BOUND, Hub, prefixes};
 use lab::{Daemon, Node, daemon, skip_if, wait_until};
 use serde_json::{Value, json};
 
@@ -84,18 +84,6 @@ fn shown(hub: &Hub, neighbor: &str) -> Result<Value> {
 fn session(hub: &Hub, neighbor: &str) -> Result<(Value, Value, Value)> {
     let shown = shown(hub, neighbor)?;
     Ok((shown["state"].clone(), shown["local_port"].clone(), shown["flaps"].clone()))
-}
-
-fn prefixes(hub: &Hub) -> Result<Vec<String>> {
-    let rib = hub.linnet.linnet("rib")?;
-    let mut prefixes: Vec<String> = rib
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(|path| path["nlri"].as_str().map(str::to_owned))
-        .collect();
-    prefixes.sort();
-    Ok(prefixes)
 }
 
 fn last_reset(frr: &Node) -> Result<Value> {

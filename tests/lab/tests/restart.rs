@@ -26,10 +26,7 @@ fn the_kernel_forwards_while_linnetd_is_dead_and_stale_rows_go_when_it_is_back()
     skip_if!(topology.missing());
     let mut lab = Lab::up(&topology)?;
     let (host1, host2) = (host("host1", "leaf1", 11), host("host2", "leaf2", 21));
-    fabric::introduce(&lab, host1)?;
-    fabric::introduce(&lab, host2)?;
-    fabric::wait_until_known(lab.node("leaf1")?, host2)?;
-    fabric::wait_until_known(lab.node("leaf2")?, host1)?;
+    fabric::introduce_both(&lab, [host1, host2])?;
     lab.node("host2")?.netns().run(|| send_as("eth1", [FLEETING], Mac([2, 0, 0, 1, 0, 1])))??;
     wait_until(CONVERGE, "MAC behind leaf2", || {
         let rows = fleeting_rows(lab.node("leaf1")?)?;
@@ -92,10 +89,7 @@ fn a_reflector_that_is_killed_and_started_gives_everything_back() -> Result<()> 
     skip_if!(topology.missing());
     let mut lab = Lab::up(&topology)?;
     let (host11, host21) = (host("host11", "leaf1", 11), host("host21", "leaf2", 21));
-    fabric::introduce(&lab, host11)?;
-    fabric::introduce(&lab, host21)?;
-    fabric::wait_until_known(lab.node("leaf1")?, host21)?;
-    fabric::wait_until_known(lab.node("leaf2")?, host11)?;
+    fabric::introduce_both(&lab, [host11, host21])?;
 
     lab.node_mut("rr")?.kill_daemon()?;
     fabric::wait_until_forgotten(lab.node("leaf1")?, host21)?;

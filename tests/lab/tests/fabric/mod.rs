@@ -16,7 +16,7 @@ use bgp::types::Mac;
 use ipnet::IpNet;
 use lab::netlink::{self, FdbRow, Link, NeighborRow};
 use lab::packet::{ArpKind, Capture, Inner, Payload, Pinger, announce, ping, send_arp};
-use lab::{Daemon, Lab, Node, Topology, cable, wait_until};
+use lab::{Daemon, Lab, Node, Recording, Topology, cable, wait_until};
 
 /// How long routes may take from one kernel to another; generous, for machines under load.
 pub(crate) const CONVERGE: Duration = Duration::from_secs(30);
@@ -59,6 +59,14 @@ pub(crate) fn introduce(lab: &Lab, host: Host) -> Result<()> {
     let netns = lab.node(host.node)?.netns();
     netns.run(|| send_arp("eth1", ArpKind::Request, host.ip, GATEWAY))??;
     Ok(())
+}
+
+/// Has both hosts ask for the gateway, and waits until each is known to the leaf of the other one.
+pub(crate) fn introduce_both(lab: &Lab, [one, other]: [Host; 2]) -> Result<()> {
+    introduce(lab, one)?;
+    introduce(lab, other)?;
+    wait_until_known(lab.node(one.leaf)?, other)?;
+    wait_until_known(lab.node(other.leaf)?, one)
 }
 
 /// Waits until `host` is known in the kernel of `node`: both forwarding rows and the neighbour.
@@ -105,6 +113,31 @@ pub(crate) fn remote_rows(node: &Node, host: Host) -> Result<Vec<String>> {
 pub(crate) fn tables(node: &Node, vni: u32) -> Result<(Vec<FdbRow>, Vec<NeighborRow>)> {
     let both = || Ok((netlink::fdb(&format!("vxlan{vni}"))?, netlink::neighbors(&format!("br{vni}"))?));
     Ok(node.netns().run(both)?.map_err(|error: std::io::Error| error)?)
+}
+
+/// Begins to note what the kernel of `node` says of forwarding rows and neighbours.
+pub(crate) fn record_rows(node: &Node) -> Result<Recording> {
+    let recording = node.record("rows", &["ip", "-N", "-o", "monitor", "neigh"])?;
+    // It has begun when it tells of something that happened since.
+    wait_until(CONVERGE, "word of a neighbour", || {
+        node.sh("ip neigh replace 10.255.255.255 lladdr 02:00:00:ff:ff:ff dev eth1 nud permanent")?;
+        node.sh("ip neigh del 10.255.255.255 dev eth1")?;
+        ensure!(recording.text()?.contains("10.255.255.255"), "nothing");
+        Ok(())
+    })?;
+    Ok(recording)
+}
+
+/// What linnetd has taken out of a kernel since [`record_rows`].
+pub(crate) fn removed(recording: &Recording) -> Result<Vec<String>> {
+    let is_ours = |line: &&str| line.contains("extern_learn") || line.contains("proto 108");
+    let text = recording.text()?;
+    Ok(text
+        .lines()
+        .filter(|line| line.starts_with("Deleted"))
+        .filter(is_ours)
+        .map(ToOwned::to_owned)
+        .collect())
 }
 
 /// Waits until `node` floods VNI `vni` to exactly `vteps`.

@@ -7,6 +7,8 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 #![allow(clippy::indexing_slicing, reason = "JSON values index to null")]
 
+mod routes;
+
 use std::io;
 use std::path::Path;
 use std::time::Duration;
@@ -15,6 +17,9 @@ use anyhow::{Context, Result, ensure};
 use lab::netlink::Link;
 use lab::{Daemon, Node, NodeSpec, Nursery, Router, SeenPath, cable, daemon, privilege, wait_until};
 use serde_json::Value;
+
+#[allow(unused_imports, reason = "each test file uses a part of it")]
+pub(crate) use routes::{KernelRoute, kernel_routes};
 
 /// How long anything may take; generous, for machines under load.
 pub(crate) const BOUND: Duration = Duration::from_secs(30);
@@ -179,6 +184,16 @@ pub(crate) fn linnet(settings: &[&str], neighbors: &[&str]) -> String {
     text += "  neighbors:\n";
     text.extend(neighbors.iter().map(|keys| format!("    - {{ connect_retry: 1, {keys} }}\n")));
     text
+}
+
+/// The prefixes in linnetd's table, in order, one for each path.
+pub(crate) fn prefixes(hub: &Hub) -> Result<Vec<String>> {
+    let rib = hub.linnet.linnet("rib")?;
+    let paths = rib.as_array().into_iter().flatten();
+    let mut prefixes: Vec<String> =
+        paths.filter_map(|path| path["nlri"].as_str().map(str::to_owned)).collect();
+    prefixes.sort();
+    Ok(prefixes)
 }
 
 /// What a family of a neighbour shows.

@@ -1,6 +1,7 @@
 //! The command line, `linnet`: asks linnetd over its API and shows the answer.
 //!
 //! - `args` is what can be typed; `command` is what each command asks for;
+//! - `doctor` is the one command that looks for itself;
 //! - `view` is how each kind of row looks as a table, and the few views that are not tables;
 //! - `habits` is what others call it;
 //! - `complete` answers a shell at Tab;
@@ -8,13 +9,15 @@
 //! - `output` brings rows out in the chosen format, page by page, so that a million of them need no memory;
 //! - `pager` is where they go.
 //!
-//! Nothing is computed here: rows, filters and reasons are the daemon's, and JSON is the API's own messages.
+//! But for the doctor's judgement nothing is computed here: rows, filters and reasons are the daemon's, and JSON is the
+//! API's own messages.
 //!
 //! Exit codes: 0 done, 1 it failed, 2 it was asked wrongly. A reader that closes the pipe has seen enough: 0.
 
 pub mod args;
 mod command;
 mod complete;
+mod doctor;
 mod habits;
 mod output;
 mod pager;

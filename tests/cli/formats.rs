@@ -40,8 +40,9 @@ const SHOWN: &[(&str, &str)] = &[
 
 const FORMS: [&str; 5] = ["table", "wide", "json", "jsonl", "yaml"];
 
-/// What prints nothing that could be compared: times, versions, scripts, or what never ends. Tested elsewhere.
-const ELSEWHERE: &[&str] = &["monitor", "version", "completion", "man"];
+/// What prints nothing that could be compared: times, versions, scripts, the machine's own state, or what never ends.
+/// Tested elsewhere.
+const ELSEWHERE: &[&str] = &["monitor", "doctor", "version", "completion", "man"];
 
 #[test]
 fn every_command_in_every_form() {

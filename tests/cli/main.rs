@@ -1,7 +1,8 @@
 //! The command line against a fake daemon: what it prints is compared, byte for byte, with the files in
 //! golden/.
 //!
-//! `BLESS=1 cargo test --test cli` writes the files anew; the difference is then for a person to judge.
+//! `BLESS=1 cargo test --test cli` writes the files anew, and docs/cli.md when it is run again; the difference is then for
+//! a person to judge.
 #![expect(clippy::unwrap_used, reason = "a test: there a panic is the report")]
 
 mod bfd;
@@ -20,6 +21,7 @@ use std::fmt::Write as _;
 use std::io::Read;
 use std::path::Path;
 use std::process::{Output, Stdio};
+use std::time::Duration;
 use std::{env, fs};
 
 use fake::Fake;
@@ -268,7 +270,7 @@ fn errors() {
 
 #[test]
 fn help() {
-    golden("help", &["-h", "neighbor -h", "rib -h", "evpn arp -h"]);
+    golden("help", &["-h", "neighbor -h", "rib -h", "evpn arp -h", "doctor -h"]);
 }
 
 #[test]
@@ -341,6 +343,31 @@ fn a_closed_pipe_is_no_error() {
         let complaint = String::from_utf8(output.stderr).unwrap();
         assert_eq!((output.status.code(), complaint.as_str()), (Some(0), ""), "{format}");
     }
+}
+
+/// How long a page may take is nobody's promise: what is there is shown.
+#[test]
+fn rows_are_printed_though_more_may_come() {
+    let fake = Fake::answering(|query| match query {
+        api::Query::ListPaths(request) => {
+            let (paths, next, wait) = match request.page_token.as_str() {
+                "" => (rows::paths(), "slow", 0),
+                "slow" => (Vec::new(), "never", 600),
+                _ => (Vec::new(), "", 60_000),
+            };
+            std::thread::sleep(Duration::from_millis(wait));
+            Ok(api::v1::ListPathsResponse { paths, next_page_token: next.into() }.into())
+        }
+        other => panic!("{other:?}"),
+    });
+    let mut child = fake.command().arg("rib").stdout(Stdio::piped()).spawn().unwrap();
+    let mut first = [0; 11];
+    child.stdout.take().unwrap().read_exact(&mut first).unwrap();
+    assert_eq!(&first, b"St  Network");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    // Its last answer is not waited for.
+    std::mem::forget(fake);
 }
 
 #[test]

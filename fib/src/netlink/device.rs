@@ -59,7 +59,7 @@ impl Devices {
         let mtu = match (create.mtu, create.local) {
             (Some(mtu), _) => Some(mtu),
             (None, Some(local)) => {
-                let overhead = overhead(local.is_ipv4());
+                let overhead = overhead(local);
                 self.underlay_mtu(local).await?.map(|mtu| mtu.saturating_sub(overhead))
             }
             (None, None) => None,
@@ -178,8 +178,9 @@ pub(super) fn with_local(
     }
 }
 
-pub(super) fn overhead(is_ipv4: bool) -> u32 {
-    if is_ipv4 { OVERHEAD_V4 } else { OVERHEAD_V6 }
+/// How many octets a VXLAN device that tunnels between addresses of this family adds to an IP packet that it takes.
+pub fn overhead(local: IpAddr) -> u32 {
+    if local.is_ipv4() { OVERHEAD_V4 } else { OVERHEAD_V6 }
 }
 
 /// Whether a device carries such a mark.

@@ -41,6 +41,7 @@ use self::rows::Rows;
 use crate::event::KernelEvent;
 use crate::op::Op;
 
+pub use device::overhead as vxlan_overhead;
 pub use routes::RouteKernel;
 pub use watch::{LINKS, LinkWatch};
 

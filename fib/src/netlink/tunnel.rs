@@ -1,6 +1,7 @@
 //! The device of the fallback tunnel, through `rtnetlink`.
 
 use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr};
 
 use futures_util::TryStreamExt;
 use netlink_packet_route::AddressFamily;
@@ -69,7 +70,8 @@ impl Devices {
             devices.contains(&link.header.index) && !link.header.flags.contains(LinkFlags::Loopback)
         };
         let smallest = links.iter().filter(counts).filter_map(mtu_of).min().unwrap_or(USUAL_MTU);
-        Ok(smallest.saturating_sub(overhead(tunnel.is_ipv4())))
+        let local = tunnel.local.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        Ok(smallest.saturating_sub(overhead(local)))
     }
 }
 

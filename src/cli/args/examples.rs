@@ -11,6 +11,7 @@ Examples:
   linnet fib diff                        where the kernel is not as it should be
   linnet route 10.244.1.0/24             native routing: next hops, and what the kernel has
   linnet monitor neighbor rib            what changes, as it changes
+  linnet doctor                          why packets do not arrive
   linnet -o json evpn vni | jq           for scripts
 
 What FRR, BIRD, GoBGP and Cilium call these is understood, too: linnet show bgp l2vpn evpn summary";
@@ -41,6 +42,8 @@ Examples:
   linnet rib -a evpn macip --vni 100                 MAC/IP routes of one network
   linnet rib --mac 02:00:00:00:00:50                 every route of a MAC
   linnet rib 10.244.1.0/24 --detail                  every attribute of every path
+  linnet rib 10.244.1.7                              the longest prefix that covers an address
+  linnet rib --within 10.244.0.0/16                  all prefixes within one
   linnet rib --neighbor 10.0.1.1 --adj out           what a neighbor is sent
   linnet rib --neighbor 10.0.1.1 --adj received      what it sent, before any policy";
 
@@ -121,6 +124,13 @@ Examples:
   linnet monitor                         everything: the present state, then each change
   linnet monitor neighbor --changes-only
   linnet monitor rib -o json             one object a line";
+
+pub(super) const DOCTOR: &str = "\
+Examples:
+  linnet doctor                          the list, a verdict, and the command to try next
+  linnet doctor -o wide                  every subject, not one line a point
+  linnet doctor -o json                  for scripts; the exit code is 1 where a point fails
+  linnet doctor --config new.yaml        by another file where linnetd does not run";
 
 pub(super) const CONFIG: &str = "\
 Examples:

@@ -2,6 +2,7 @@
 
 mod bfd;
 mod config;
+mod doctor;
 mod evpn;
 mod examples;
 mod fib;
@@ -22,6 +23,7 @@ use clap_complete::{ArgValueCompleter, Shell};
 
 pub use bfd::BfdArgs;
 pub use config::ConfigCommand;
+pub use doctor::DoctorArgs;
 pub use evpn::{EvpnArgs, EvpnCommand, HostArgs};
 pub use fib::{Diff, FibArgs, FibKind};
 pub use inject::InjectArgs;
@@ -161,6 +163,9 @@ pub enum Command {
     Monitor(MonitorArgs),
     /// The daemon at a glance
     Status,
+    /// Why packets do not arrive: what an operator would look at, in turn; on the node, with or without linnetd
+    #[command(after_help = examples::DOCTOR)]
+    Doctor(DoctorArgs),
     /// The configuration: show what runs, check and compare files, have one taken, take it back
     #[command(subcommand, after_help = examples::CONFIG)]
     Config(ConfigCommand),

@@ -18,7 +18,7 @@ use serde::Serialize;
 
 use super::args::{Cli, Command, ConfigCommand, Format, Global};
 use super::output::{Output, Ready};
-use super::{complete, text, view};
+use super::{complete, doctor, text, view};
 
 /// Runs one command.
 pub(super) async fn run(cli: Cli, mut output: Output<'_>) -> Result<()> {
@@ -27,6 +27,7 @@ pub(super) async fn run(cli: Cli, mut output: Output<'_>) -> Result<()> {
         Command::Completion { shell } => return Ok(complete::write_script(shell, output.out)?),
         Command::Man { directory } => return man::write(&directory, &mut output),
         Command::Version => return version(&global, &mut output).await,
+        Command::Doctor(args) => return doctor::run(&args, &global, &mut output).await,
         Command::Config(ConfigCommand::Check { file }) => return config::check(&file, &mut output),
         Command::Config(ConfigCommand::FromBird { file }) => return config::from_bird(&file, &mut output),
         _ => {}
@@ -51,7 +52,8 @@ async fn dispatch(command: Command, client: &Client, format: Format, output: &mu
         Command::Explain { key } => explain(key, client, format, output).await,
         Command::Status => status(client, format, output).await,
         Command::Config(command) => config::run(&command, client, format, output).await,
-        Command::Completion { .. } | Command::Man { .. } | Command::Version => Ok(()),
+        // Done without linnetd.
+        Command::Doctor(_) | Command::Completion { .. } | Command::Man { .. } | Command::Version => Ok(()),
     }
 }
 

@@ -3,6 +3,7 @@
 use anyhow::{Result, bail};
 use api::client::{Client, List};
 use api::v1;
+use tonic::{Code, Status};
 
 use crate::cli::args::{Drawing, Format, TopologyArgs};
 use crate::cli::output::Output;
@@ -34,15 +35,23 @@ async fn seen(vni: Option<u32>, client: &Client) -> Result<Topology> {
     let status = client.system().get_status(v1::GetStatusRequest {}).await?.into_inner();
     let mut fabric = Fabric::new(&status);
     each(v1::ListNeighborsRequest::default(), client, |row| fabric.neighbor(row)).await?;
-    each(v1::ListVnisRequest { vni, ..Default::default() }, client, |row| fabric.vni(&row)).await?;
-    each(v1::ListVtepsRequest { vni, ..Default::default() }, client, |row| fabric.vtep(&row)).await?;
+    let vnis = each(v1::ListVnisRequest { vni, ..Default::default() }, client, |row| fabric.vni(&row)).await;
+    if_served(vnis)?;
+    let vteps =
+        each(v1::ListVtepsRequest { vni, ..Default::default() }, client, |row| fabric.vtep(&row)).await;
+    if_served(vteps)?;
     let route_types = vec![v1::RouteType::Multicast.into()];
     let paths = v1::ListPathsRequest { route_types, vni, ..Default::default() };
     each(paths, client, |row| fabric.path(&row)).await?;
     Ok(fabric.finish())
 }
 
-async fn each<L: List>(request: L, client: &Client, mut take: impl FnMut(L::Row)) -> Result<()> {
+/// A reflector may have no EVPN of its own, which is no fault here.
+fn if_served(listed: Result<(), Status>) -> Result<(), Status> {
+    listed.or_else(|status| if status.code() == Code::FailedPrecondition { Ok(()) } else { Err(status) })
+}
+
+async fn each<L: List>(request: L, client: &Client, mut take: impl FnMut(L::Row)) -> Result<(), Status> {
     let mut pages = client.list(request);
     while let Some(rows) = pages.next().await? {
         rows.into_iter().for_each(&mut take);

@@ -1,38 +1,31 @@
 //! Turns proto/ into Rust, with no protoc on the machine, and gives the messages their JSON form: what
-//! proto/linnet/v1/rib.proto promises under "Conventions" is put on each field here, by its type.
+//! proto/linnet/v1/rib.proto promises under "Conventions" is put on each field here, by its type. Beside the messages
+//! go the descriptors, for reflection, and the list of all methods, with what each takes.
 
 use std::error::Error;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
-use std::{env, fs};
+use std::{env, fs, io};
 
+use prost::Message;
 use prost_types::field_descriptor_proto::{Label, Type};
-use prost_types::{DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorSet};
+use prost_types::method_options::IdempotencyLevel;
+use prost_types::{
+    DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorSet, MethodDescriptorProto,
+};
 
 const PROTO: &str = "../proto";
-const FILES: [&str; 12] = [
-    "rib",
-    "neighbors",
-    "policies",
-    "bfd",
-    "evpn",
-    "fib",
-    "routes",
-    "native",
-    "configuration",
-    "injection",
-    "system",
-    "monitor",
-];
+const PACKAGE: &str = "linnet/v1";
 const OMIT_EMPTY: &str = r#"#[serde(skip_serializing_if = "String::is_empty")]"#;
 const OMIT_NONE: &str = r#"#[serde(skip_serializing_if = "Option::is_none")]"#;
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed={PROTO}");
-    let files = FILES.map(|name| format!("linnet/v1/{name}.proto"));
-    let descriptors = protox::compile(files, [PROTO])?;
+    let descriptors = protox::compile(files()?, [PROTO])?;
     let out = PathBuf::from(env::var("OUT_DIR")?);
     write_words(&descriptors, &out.join("words.rs"))?;
+    write_methods(&descriptors, &out.join("methods.rs"))?;
+    fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;
     let builder = tonic_prost_build::configure()
         .build_transport(false)
         .emit_rerun_if_changed(false)
@@ -43,6 +36,17 @@ fn main() -> Result<(), Box<dyn Error>> {
         .field_attribute("Change.row", "#[serde(flatten)]");
     messages(&descriptors).fold(builder, with_json_form).compile_fds(descriptors)?;
     Ok(())
+}
+
+/// Every file of the package, in an order that does not depend on the disk's.
+fn files() -> io::Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(Path::new(PROTO).join(PACKAGE))?;
+    let mut files = entries
+        .map(|entry| Ok(Path::new(PACKAGE).join(entry?.file_name())))
+        .collect::<io::Result<Vec<PathBuf>>>()?;
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "proto"));
+    files.sort();
+    Ok(files)
 }
 
 fn messages(descriptors: &FileDescriptorSet) -> impl Iterator<Item = &DescriptorProto> {
@@ -112,6 +116,33 @@ fn write_words_of(enumeration: &EnumDescriptorProto, code: &mut String) -> Resul
     }
     writeln!(code, "            _ => None,\n        }}\n    }}\n}}")?;
     Ok(())
+}
+
+/// One line for each method, in the order of the files' names.
+fn write_methods(descriptors: &FileDescriptorSet, path: &Path) -> Result<(), Box<dyn Error>> {
+    let mut code = String::from("&[\n");
+    let mut files: Vec<_> = descriptors.file.iter().collect();
+    files.sort_by_key(|file| file.name());
+    for file in files {
+        for service in &file.service {
+            for method in &service.method {
+                let (service, name, access) = (service.name(), method.name(), access(method));
+                let package = file.package();
+                writeln!(
+                    code,
+                    "    Method {{ service: \"{package}.{service}\", name: {name:?}, access: Access::{access} }},"
+                )?;
+            }
+        }
+    }
+    code.push(']');
+    Ok(fs::write(path, code)?)
+}
+
+/// A method that does not say that it only reads may change something.
+fn access(method: &MethodDescriptorProto) -> &'static str {
+    let level = method.options.as_ref().map(|options| options.idempotency_level());
+    if level == Some(IdempotencyLevel::NoSideEffects) { "Read" } else { "Write" }
 }
 
 fn upper_snake(camel: &str) -> String {

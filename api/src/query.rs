@@ -93,6 +93,9 @@ pub enum ApiError {
     /// A token is from too long ago, or from another run.
     #[error("{0}")]
     Expired(String),
+    /// Who asks may not do this.
+    #[error("{0}")]
+    Denied(String),
     /// Too many ask for this at once.
     #[error("{0}")]
     Exhausted(String),
@@ -113,6 +116,7 @@ impl From<ApiError> for tonic::Status {
             ApiError::NotFound(_) => Code::NotFound,
             ApiError::FailedPrecondition(_) => Code::FailedPrecondition,
             ApiError::Expired(_) => Code::OutOfRange,
+            ApiError::Denied(_) => Code::PermissionDenied,
             ApiError::Exhausted(_) => Code::ResourceExhausted,
             ApiError::Unimplemented(_) => Code::Unimplemented,
             ApiError::Unavailable(_) => Code::Unavailable,

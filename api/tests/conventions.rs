@@ -1,24 +1,13 @@
 //! The conventions that proto/ promises, checked on the descriptors.
 #![expect(clippy::unwrap_used, reason = "a test: there a panic is the report")]
 
+use std::fs;
+use std::path::Path;
+
 use prost_types::field_descriptor_proto::Type;
+use prost_types::method_options::IdempotencyLevel;
 use prost_types::source_code_info::Location;
 use prost_types::{DescriptorProto, FileDescriptorProto};
-
-const FILES: [&str; 12] = [
-    "rib",
-    "neighbors",
-    "policies",
-    "bfd",
-    "evpn",
-    "fib",
-    "native",
-    "configuration",
-    "injection",
-    "routes",
-    "system",
-    "monitor",
-];
 
 // Field numbers within descriptor.proto, of which a location's path is made.
 const MESSAGE: i32 = 4;
@@ -27,10 +16,11 @@ const SERVICE: i32 = 6;
 const MEMBER: i32 = 2;
 
 fn files() -> Vec<FileDescriptorProto> {
-    let names = FILES.map(|name| format!("linnet/v1/{name}.proto"));
-    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../proto");
-    let mut compiler = protox::Compiler::new([root]).unwrap();
-    compiler.include_source_info(true).open_files(names).unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../proto");
+    let entries = fs::read_dir(root.join("linnet/v1")).unwrap();
+    let files = entries.map(|entry| entry.unwrap().path());
+    let mut compiler = protox::Compiler::new([&root]).unwrap();
+    compiler.include_source_info(true).open_files(files).unwrap();
     compiler.file_descriptor_set().file
 }
 
@@ -69,15 +59,24 @@ fn lists_are_paged() {
         message.field.iter().map(|field| field.name().to_owned()).collect()
     };
     let lists = files().into_iter().flat_map(|file| file.service).flat_map(|service| service.method);
-    let mut count = 0;
     for list in lists.filter(|method| method.name().starts_with("List")) {
         let request = fields(&format!("{}Request", list.name()));
         let response = fields(&format!("{}Response", list.name()));
         assert!(request.ends_with(&["page_size".into(), "page_token".into()]), "{}", list.name());
         assert_eq!(response.get(1).map(String::as_str), Some("next_page_token"), "{}", list.name());
-        count += 1;
     }
-    assert_eq!(count, 12);
+}
+
+#[test]
+fn what_only_reads_is_called_so() {
+    let methods: Vec<_> = files().into_iter().flat_map(|file| file.service).flat_map(|s| s.method).collect();
+    assert!(!methods.is_empty());
+    for method in methods {
+        let verbs = ["Explain", "Get", "List", "Summarize", "Watch"];
+        let reads = method.options.as_ref().map(|options| options.idempotency_level())
+            == Some(IdempotencyLevel::NoSideEffects);
+        assert_eq!(reads, verbs.iter().any(|verb| method.name().starts_with(verb)), "{}", method.name());
+    }
 }
 
 #[test]

@@ -96,10 +96,13 @@ pub(crate) fn translated(arguments: impl Iterator<Item = OsString>) -> Vec<OsStr
     let arguments: Vec<OsString> = arguments.collect();
     let (before, words) = arguments.split_at(first_word(&arguments));
     let found = HABITS.iter().find_map(|(phrase, here)| in_place(phrase, here, words));
-    match found {
-        Some(words) => before.iter().cloned().chain(words).collect(),
-        None => arguments,
+    let Some(mut words) = found else { return arguments };
+    // As FRR is asked for it: without an option before it.
+    if matches!(words.as_slice(), [.., option, last] if last == "json" && option != "-o" && option != "--output")
+    {
+        words.insert(words.len() - 1, "-o".into());
     }
+    before.iter().cloned().chain(words).collect()
 }
 
 /// Where the command begins: behind the program's name and the options that stand before it.
@@ -150,6 +153,8 @@ mod tests {
         for (typed, meant) in [
             ("linnet show bgp l2vpn evpn summary", "linnet neighbor"),
             ("linnet show bgp l2vpn evpn route type macip", "linnet rib -a evpn macip"),
+            ("linnet show bgp l2vpn evpn summary json", "linnet neighbor -o json"),
+            ("linnet show protocols -o json", "linnet neighbor -o json"),
             ("linnet -o json show evpn mac vni 100", "linnet -o json evpn mac --vni 100"),
             ("linnet --no-color --socket /s show evpn mac vni all", "linnet --no-color --socket /s evpn mac"),
             ("linnet clear bgp 10.0.1.1 soft", "linnet neighbor 10.0.1.1 softreset"),

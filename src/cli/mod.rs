@@ -3,6 +3,7 @@
 //! - `args` is what can be typed; `command` is what each command asks for;
 //! - `doctor` is the one command that looks for itself;
 //! - `view` is how each kind of row looks as a table, and the few views that are not tables;
+//! - `advice` is what to do where there is no connection;
 //! - `habits` is what others call it;
 //! - `complete` answers a shell at Tab;
 //! - `topology` draws the fabric;
@@ -14,6 +15,7 @@
 //!
 //! Exit codes: 0 done, 1 it failed, 2 it was asked wrongly. A reader that closes the pipe has seen enough: 0.
 
+mod advice;
 pub mod args;
 mod command;
 mod complete;
@@ -31,6 +33,7 @@ use std::process::ExitCode;
 
 use anstream::{AutoStream, ColorChoice};
 use anyhow::Result;
+use api::client::Endpoint;
 use clap::Parser;
 use tonic::Code;
 
@@ -50,9 +53,11 @@ pub fn main() -> ExitCode {
         // For what clap and the errors below print, too.
         ColorChoice::Never.write_global();
     }
-    match run(Cli::parse_from(habits::translated(std::env::args_os()))) {
+    let cli = Cli::parse_from(habits::translated(std::env::args_os()));
+    let endpoint = cli.global.reach.endpoint(|name| std::env::var(name).ok());
+    match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => report(&error),
+        Err(error) => report(&error, endpoint.ok().as_ref()),
     }
 }
 
@@ -72,39 +77,40 @@ fn run(cli: Cli) -> Result<()> {
     })
 }
 
-fn report(error: &anyhow::Error) -> ExitCode {
+fn report(error: &anyhow::Error, endpoint: Option<&Endpoint>) -> ExitCode {
     if closed_pipe(error) {
         return ExitCode::SUCCESS;
     }
     let (message, code) = match error.downcast_ref::<tonic::Status>() {
         Some(status) if status.code() == Code::InvalidArgument => (status.message().to_owned(), 2),
-        Some(status) => (explain(status), 1),
-        None => (format!("{error:#}"), 1),
+        Some(status) => (explain(status, endpoint), 1),
+        None => (with(format!("{error:#}"), error.downcast_ref().and_then(advice::on_connecting)), 1),
     };
     let style = anstyle::AnsiColor::Red.on_default().bold();
-    // A message of several lines is a list of faults.
+    // A message of several lines is a list of faults, or what is wrong and what to do.
     let lines: Vec<_> = message.lines().map(text::printable).collect();
     anstream::eprintln!("{style}error:{style:#} {}", lines.join("\n"));
     ExitCode::from(code)
 }
 
 /// A status that has words of the daemon speaks for itself; the transport's own do not.
-fn explain(status: &tonic::Status) -> String {
-    match status.code() {
-        Code::Unimplemented if status.message().is_empty() => {
-            "this linnetd does not know the request: is it older than this linnet?".into()
-        }
-        Code::Unknown | Code::Cancelled => "linnetd went away".into(),
-        _ => status.message().to_owned(),
-    }
+fn explain(status: &tonic::Status, endpoint: Option<&Endpoint>) -> String {
+    let of_connection = endpoint.and_then(|endpoint| advice::on_asking(status, endpoint));
+    of_connection.unwrap_or_else(|| with(status.message().to_owned(), advice::on_refusal(status)))
+}
+
+fn with(message: String, advice: Option<String>) -> String {
+    advice.into_iter().fold(message, |message, advice| format!("{message}\n{advice}"))
 }
 
 fn closed_pipe(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| {
-        let kind = match cause.downcast_ref::<serde_json::Error>() {
-            Some(json) => json.io_error_kind(),
-            None => cause.downcast_ref::<io::Error>().map(io::Error::kind),
-        };
-        kind == Some(ErrorKind::BrokenPipe)
-    })
+    // A request fails with the connection's error, which is linnetd's side and not the reader's.
+    !error.is::<tonic::Status>()
+        && error.chain().any(|cause| {
+            let kind = match cause.downcast_ref::<serde_json::Error>() {
+                Some(json) => json.io_error_kind(),
+                None => cause.downcast_ref::<io::Error>().map(io::Error::kind),
+            };
+            kind == Some(ErrorKind::BrokenPipe)
+        })
 }

@@ -32,14 +32,8 @@ pub(super) fn check(file: file::File, text: Text, host: &[IpAddr]) -> (Config, V
     let native = file.native.map(|native| checker.native(&native, &file.bgp, file.evpn.as_ref()));
     let bgp = checker.bgp(file.bgp, native.as_ref().is_some_and(|native| native.kernel.install), host);
     let evpn = file.evpn.map(|evpn| checker.evpn(evpn));
-    if let Some(listen) = file.api.listen
-        && !listen.ip().is_loopback()
-    {
-        let message =
-            "only a loopback address: the API has no TLS yet, and whoever reaches it can change this speaker";
-        checker.find(Path::from("api").key("listen"), message);
-    }
-    let config = Config { bgp, evpn, native, api: file.api, warnings: checker.secrets.warnings, text };
+    let api = checker.api(&file.api);
+    let config = Config { bgp, evpn, native, api, warnings: checker.secrets.warnings, text };
     (config, checker.findings)
 }
 

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::api::ApiSection;
 use super::authentication::AoAlgorithm;
 use super::bfd::BfdSection;
 use super::decision::{DecisionSection, MultipathSection};
@@ -32,9 +33,9 @@ pub struct File {
     /// Policies, and the sets of prefixes, communities and AS paths that they use.
     #[serde(default)]
     pub policy: PolicySection,
-    /// Where the gRPC API is served.
+    /// Where the gRPC API is served, and to whom.
     #[serde(default)]
-    pub api: Api,
+    pub api: ApiSection,
 }
 
 /// This speaker and its neighbours.
@@ -218,22 +219,6 @@ pub struct VniSection {
     /// Route targets exported: `auto` (AS:VNI), or a list.
     #[serde(default)]
     pub export_rt: RtValue,
-}
-
-/// Where the gRPC API is served.
-#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Api {
-    /// Unix socket; null: none.
-    pub socket: Option<PathBuf>,
-    /// TCP address such as 127.0.0.1:50151. Only loopback: there is no TLS.
-    pub listen: Option<std::net::SocketAddr>,
-}
-
-impl Default for Api {
-    fn default() -> Self {
-        Api { socket: Some("/run/linnet/linnet.sock".into()), listen: None }
-    }
 }
 
 fn all_addresses() -> Vec<IpAddr> {

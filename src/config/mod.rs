@@ -5,6 +5,7 @@
 
 mod add_path;
 mod address;
+mod api;
 mod authentication;
 mod bfd;
 mod check;
@@ -40,6 +41,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::{fmt, io};
 
+use ::api::server::ListenConfig;
 use bgp::export::NextHopMode;
 use bgp::policy::{Chain, Policy};
 use bgp::rib::{Admission, DecisionRules};
@@ -79,8 +81,8 @@ pub struct Config {
     pub evpn: Option<EvpnConfig>,
     /// Native routing, where it is asked for.
     pub native: Option<NativeConfig>,
-    /// Where the API is served.
-    pub api: file::Api,
+    /// Where the API is served, and to whom.
+    pub api: ListenConfig,
     /// What is allowed and yet should not be so: for the log.
     pub warnings: Vec<String>,
     /// What it was read from.

@@ -127,18 +127,24 @@ impl SecretFiles {
         secret
     }
 
-    fn take(&mut self, path: &Path) -> Result<Secret, String> {
+    /// What is in a file that is for us alone, `most` octets of it; that others may read it is no fault, but told of.
+    pub(super) fn private(&mut self, path: &Path, most: u64) -> Result<Vec<u8>, String> {
         let name = path.display();
-        let (octets, mode) = read(path).map_err(|error| format!("cannot read {name}: {error}"))?;
+        let (octets, mode) = read(path, most).map_err(|error| format!("cannot read {name}: {error}"))?;
         if mode & 0o077 != 0 {
             let mode = mode & 0o7777;
             self.warnings.push(format!(
                 "{name} holds a secret, and others may read it (mode {mode:04o}): chmod 600 it"
             ));
         }
+        Ok(octets)
+    }
+
+    fn take(&mut self, path: &Path) -> Result<Secret, String> {
+        let octets = self.private(path, READ_OCTETS)?;
         let secret = Secret::from(without_newline(&octets));
         match secret.fault() {
-            Some(fault) => Err(format!("what {name} holds {fault}")),
+            Some(fault) => Err(format!("what {} holds {fault}", path.display())),
             None => Ok(secret),
         }
     }
@@ -147,7 +153,8 @@ impl SecretFiles {
 /// A little more than a secret may be long: enough to see that it is too long.
 const READ_OCTETS: u64 = 4096;
 
-fn read(path: &Path) -> io::Result<(Vec<u8>, u32)> {
+/// A regular file, `most` octets of it, and its permissions.
+pub(super) fn read(path: &Path, most: u64) -> io::Result<(Vec<u8>, u32)> {
     let file = File::open(path)?;
     let metadata = file.metadata()?;
     // A pipe that nobody writes to would keep us for ever.
@@ -155,7 +162,7 @@ fn read(path: &Path) -> io::Result<(Vec<u8>, u32)> {
         return Err(io::Error::other("it is no regular file"));
     }
     let mut octets = Vec::new();
-    file.take(READ_OCTETS).read_to_end(&mut octets)?;
+    file.take(most).read_to_end(&mut octets)?;
     Ok((octets, metadata.permissions().mode()))
 }
 

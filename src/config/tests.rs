@@ -265,7 +265,8 @@ fn defaults_are_the_documented_ones() {
     assert!(neighbor.ebgp_accept && !config.bgp.neighbors[1].ebgp_accept, "only an external one needs it");
     assert_eq!(neighbor.authentication, Authentication::None);
     assert!(config.bgp.listen.is_empty() && config.evpn.is_none());
-    assert_eq!(config.api.socket.as_deref(), Some(Path::new("/run/linnet/linnet.sock")));
+    let socket = config.api.socket.map(|socket| (socket.path, socket.mode));
+    assert_eq!(socket, Some(("/run/linnet/linnet.sock".into(), 0o660)));
 }
 
 #[test]

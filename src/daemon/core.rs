@@ -7,6 +7,7 @@
 use std::time::{Duration, Instant};
 
 use api::Query;
+use api::server::Readiness;
 use bgp::rib::Budget;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -45,6 +46,8 @@ pub(super) struct Outlets {
     pub(super) files: watch::Sender<Vec<FileSource>>,
     /// To the task that follows a Node in Kubernetes.
     pub(super) node: watch::Sender<Option<KubernetesSource>>,
+    /// To the API, which shows it as health.
+    pub(super) readiness: watch::Sender<Readiness>,
     /// To the BFD sessions; gone when the daemon ends.
     pub(super) bfd: Option<BfdOutlet>,
 }
@@ -94,6 +97,8 @@ pub(super) async fn run(mut core: Core, mut inlets: Inlets, mut outlets: Outlets
         while let Some(action) = core.poll_action() {
             perform(action, &mut outlets);
         }
+        let now = core.readiness();
+        outlets.readiness.send_if_modified(|known| std::mem::replace(known, now) != now);
         turns.took(began, Instant::now());
         // The other tasks of this thread have their turn, too.
         tokio::task::yield_now().await;

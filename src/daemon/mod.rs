@@ -33,7 +33,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use api::server::{ListenConfig, Listeners};
+use api::server::{Listeners, Readiness};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};
@@ -92,8 +92,7 @@ pub fn preflight(config: &Config) -> anyhow::Result<()> {
 pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
     preflight(&config)?;
     config.warnings.iter().for_each(|warning| warn!("{warning}"));
-    let listeners =
-        Listeners::bind(&ListenConfig { socket: config.api.socket.clone(), tcp: config.api.listen })?;
+    let listeners = Listeners::bind(&config.api)?;
 
     let (events, inbox) = mpsc::channel(EVENTS);
     let reloader = Reloader::new(file, events.clone());
@@ -117,13 +116,15 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
     let peers = PeerTasks::new(doors, listening, events, seed);
     let (api_ended, api_end) = mpsc::channel(1);
     let (requests, asked) = mpsc::channel(REQUESTS);
-    let api = tokio::spawn(serve_api(listeners, requests, api_end));
+    let (readiness, ready) = watch::channel(Readiness::default());
+    let api = tokio::spawn(serve_api(listeners, requests, ready, api_end));
 
     info!(version = env!("CARGO_PKG_VERSION"), router_id = %config.bgp.router_id, asn = %config.bgp.asn, "linnetd runs");
     let mut core = Core::new(Instant::now(), config, seed);
     core.handle(Instant::now(), Event::HostChecked(host_warnings));
     let (bfd_news, bfd_inbox) = mpsc::channel(BFD_NEWS);
-    let outlets = Outlets { peers, rows, routes, files, node, bfd: Some(BfdOutlet::new(bfd_news)) };
+    let outlets =
+        Outlets { peers, rows, routes, files, node, bfd: Some(BfdOutlet::new(bfd_news)), readiness };
     let (stop, stopped) = mpsc::channel(1);
     let inlets = Inlets { events: inbox, bfd: bfd_inbox, requests: asked, stop: stopped, reloader };
     let mut running = tokio::spawn(async move { core::run(core, inlets, outlets).await });
@@ -171,11 +172,16 @@ fn signals(reloader: Reloader) -> std::io::Result<impl Future<Output = ()>> {
     })
 }
 
-async fn serve_api(listeners: Listeners, requests: mpsc::Sender<api::Request>, mut end: mpsc::Receiver<()>) {
+async fn serve_api(
+    listeners: Listeners,
+    requests: mpsc::Sender<api::Request>,
+    ready: watch::Receiver<Readiness>,
+    mut end: mpsc::Receiver<()>,
+) {
     let ended = async move {
         end.recv().await;
     };
-    if let Err(error) = api::server::serve(listeners, requests, ended).await {
+    if let Err(error) = api::server::serve(listeners, requests, ready, ended).await {
         error!(%error, "the API has ended");
     }
 }

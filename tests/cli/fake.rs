@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-use api::server::{ListenConfig, Listeners, serve};
+use api::server::{ListenConfig, Listeners, Readiness, SocketConfig, serve};
 use api::{Answer, ApiError, Query, Request, v1};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::{bfd, native, routes, rows};
 
@@ -17,6 +17,7 @@ const PAGE: usize = 2;
 /// A running fake. Ends when dropped.
 pub(crate) struct Fake {
     dir: TempDir,
+    _ready: watch::Sender<Readiness>,
     _runtime: Runtime,
 }
 
@@ -26,26 +27,41 @@ impl Fake {
         Fake::answering(answer)
     }
 
+    /// One with the fixed rows that has not got everything yet.
+    pub(crate) fn with(readiness: Readiness) -> Fake {
+        Fake::made(answer, readiness)
+    }
+
     /// One that answers as it is told.
     pub(crate) fn answering(answer: fn(Query) -> Result<Answer, ApiError>) -> Fake {
+        Fake::made(answer, Readiness::FULL)
+    }
+
+    fn made(answer: fn(Query) -> Result<Answer, ApiError>, readiness: Readiness) -> Fake {
         let dir = tempfile::tempdir().unwrap();
         let runtime = Runtime::new().unwrap();
         let _inside = runtime.enter();
-        let socket = Some(dir.path().join("sock"));
-        let listeners = Listeners::bind(&ListenConfig { socket, tcp: None }).unwrap();
+        let at = |name: &str| Some(SocketConfig::at(dir.path().join(name)));
+        let config = ListenConfig { socket: at("sock"), read_only_socket: at("read-only"), tcp: None };
+        let listeners = Listeners::bind(&config).unwrap();
         let (sender, mut requests) = mpsc::channel::<Request>(8);
-        runtime.spawn(serve(listeners, sender, std::future::pending()));
+        let (ready, readiness) = watch::channel(readiness);
+        runtime.spawn(serve(listeners, sender, readiness, std::future::pending()));
         runtime.spawn(async move {
             while let Some(request) = requests.recv().await {
                 let answered = answer(request.query.clone());
                 request.answer(answered);
             }
         });
-        Fake { dir, _runtime: runtime }
+        Fake { dir, _ready: ready, _runtime: runtime }
     }
 
     pub(crate) fn socket(&self) -> PathBuf {
         self.dir.path().join("sock")
+    }
+
+    pub(crate) fn read_only_socket(&self) -> PathBuf {
+        self.dir.path().join("read-only")
     }
 
     /// The program, told where the fake is and nothing else.

@@ -5,11 +5,13 @@
 //! a person to judge.
 #![expect(clippy::unwrap_used, reason = "a test: there a panic is the report")]
 
+mod api_docs;
 mod bfd;
 mod complete;
 mod docs;
 mod fake;
 mod formats;
+mod health;
 mod man;
 mod native;
 mod pager;
@@ -386,13 +388,17 @@ fn colours_are_for_terminals() {
 }
 
 #[test]
-fn no_daemon_is_said_in_one_line() {
+fn no_daemon_is_said_with_what_to_do() {
     let dir = tempfile::tempdir().unwrap();
     let missing = dir.path().join("sock");
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_linnet"));
     command.env_clear().args(["status", "--socket"]).arg(&missing);
     let output = command.output().unwrap();
-    let expected = format!("error: linnetd is not running: no socket at {}\n", missing.display());
+    let expected = format!(
+        "error: linnetd is not running: no socket at {}\nstart it (systemctl start linnetd), or say where it listens: \
+         --socket PATH or --address HOST:PORT\n",
+        missing.display()
+    );
     assert_eq!((output.status.code(), String::from_utf8(output.stderr).unwrap()), (Some(1), expected));
 }
 
@@ -401,7 +407,13 @@ fn versions_of_both() {
     let text = |output: Output| String::from_utf8(output.stdout).unwrap();
     let fake = Fake::start();
     let linnet = env!("CARGO_PKG_VERSION");
-    assert_eq!(text(fake.run("version")), format!("linnet  {linnet}\nlinnetd 9.9.9\n"));
+    assert_eq!(
+        text(fake.run("version")),
+        format!(
+            "linnet  {linnet}\nlinnetd 9.9.9\nThey are of different versions: start linnetd anew after an upgrade, or take \
+         the linnet of its version.\n"
+        )
+    );
     assert_eq!(
         text(fake.run("--socket /nowhere version")),
         format!("linnet  {linnet}\nlinnetd is not running: no socket at /nowhere\n")

@@ -12,6 +12,7 @@ mod fuzz;
 mod inside;
 mod install;
 mod oracle;
+mod python;
 mod test;
 mod ui;
 

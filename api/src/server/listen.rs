@@ -3,22 +3,54 @@
 use std::fs::{self, Permissions};
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, PermissionsExt, chown};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use tokio::net::{TcpListener, UnixListener};
+use tokio_rustls::TlsAcceptor;
 
-/// Who may talk to the daemon: its user and its group.
-const SOCKET_MODE: u32 = 0o660;
+use super::tls::{ClientsConfig, TlsConfig, TlsFault};
 
-/// Where to listen. Both, one, or none.
-#[derive(Clone, Debug, Default)]
+/// Where to listen: everywhere, somewhere, or nowhere.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListenConfig {
-    /// A Unix socket. Its directory is made if only that is missing.
-    pub socket: Option<PathBuf>,
-    /// A loopback address. There is no authentication on it: every local user may talk to the daemon.
-    pub tcp: Option<SocketAddr>,
+    /// A Unix socket. Whom its permissions let in may do everything.
+    pub socket: Option<SocketConfig>,
+    /// A Unix socket for those who may only read.
+    pub read_only_socket: Option<SocketConfig>,
+    /// A TCP address.
+    pub tcp: Option<TcpConfig>,
+}
+
+/// A Unix socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SocketConfig {
+    /// Its place. Its directory is made if only that is missing.
+    pub path: PathBuf,
+    /// Its permissions.
+    pub mode: u32,
+    /// Its group, by number; `None`: that of the process.
+    pub group: Option<u32>,
+}
+
+impl SocketConfig {
+    /// Permissions unless somebody says otherwise: for the daemon's user and its group.
+    pub const DEFAULT_MODE: u32 = 0o660;
+
+    /// A socket for the daemon's user and its group.
+    pub fn at(path: impl Into<PathBuf>) -> SocketConfig {
+        SocketConfig { path: path.into(), mode: SocketConfig::DEFAULT_MODE, group: None }
+    }
+}
+
+/// A TCP address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TcpConfig {
+    /// Where. A loopback address, but for TLS: without, there is nobody but the local users to be trusted.
+    pub address: SocketAddr,
+    /// How connections are protected, where they are.
+    pub tls: Option<TlsConfig>,
 }
 
 /// Why there is no listening there.
@@ -31,8 +63,11 @@ pub enum ListenError {
     #[error("{0} exists and is not a socket; it is left alone")]
     NotASocket(PathBuf),
     /// Whoever can reach the address could command the daemon.
-    #[error("the API does not listen on {0}: only on a loopback address, as it knows no TLS yet")]
+    #[error("the API does not listen on {0} without TLS: only on a loopback address")]
     NotLoopback(SocketAddr),
+    /// What TLS takes is not right.
+    #[error("the API does not listen on {0}: {1}")]
+    Tls(SocketAddr, TlsFault),
     /// The system refused.
     #[error("cannot listen on {place}: {error}")]
     Io {
@@ -43,12 +78,40 @@ pub enum ListenError {
     },
 }
 
-/// Bound listeners, ready to be served on. Dropped, they remove their socket file.
+/// Bound listeners, ready to be served on. Dropped, they remove their socket files.
 #[derive(Debug)]
 pub struct Listeners {
-    pub(super) unix: Option<UnixListener>,
-    pub(super) tcp: Option<TcpListener>,
-    pub(super) socket: Option<SocketFile>,
+    pub(super) socket: Option<BoundSocket>,
+    pub(super) read_only_socket: Option<BoundSocket>,
+    pub(super) tcp: Option<BoundTcp>,
+}
+
+/// A Unix socket that is listened on.
+#[derive(Debug)]
+pub(super) struct BoundSocket {
+    pub(super) listener: UnixListener,
+    pub(super) file: SocketFile,
+}
+
+/// A TCP address that is listened on.
+#[derive(Debug)]
+pub(super) struct BoundTcp {
+    pub(super) listener: TcpListener,
+    pub(super) tls: Option<Tls>,
+    /// Nobody comes from elsewhere.
+    pub(super) is_loopback: bool,
+}
+
+/// How connections are protected.
+pub(super) struct Tls {
+    pub(super) acceptor: TlsAcceptor,
+    pub(super) clients: Option<ClientsConfig>,
+}
+
+impl std::fmt::Debug for Tls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tls").field("clients", &self.clients).finish_non_exhaustive()
+    }
 }
 
 impl Listeners {
@@ -58,15 +121,15 @@ impl Listeners {
     /// # Errors
     /// See [`ListenError`].
     pub fn bind(config: &ListenConfig) -> Result<Listeners, ListenError> {
-        let tcp = config.tcp.map(bind_tcp).transpose()?;
-        let unix = config.socket.as_deref().map(bind_unix).transpose()?;
-        let socket = config.socket.clone().map(SocketFile);
-        Ok(Listeners { unix, tcp, socket })
+        let tcp = config.tcp.as_ref().map(bind_tcp).transpose()?;
+        let socket = config.socket.as_ref().map(bind_unix).transpose()?;
+        let read_only_socket = config.read_only_socket.as_ref().map(bind_unix).transpose()?;
+        Ok(Listeners { socket, read_only_socket, tcp })
     }
 
     /// The TCP address that is listened on: tells the port that port 0 became.
     pub fn tcp_address(&self) -> Option<SocketAddr> {
-        self.tcp.as_ref().and_then(|tcp| tcp.local_addr().ok())
+        self.tcp.as_ref().and_then(|tcp| tcp.listener.local_addr().ok())
     }
 }
 
@@ -81,25 +144,37 @@ impl Drop for SocketFile {
     }
 }
 
-fn bind_tcp(address: SocketAddr) -> Result<TcpListener, ListenError> {
-    if !address.ip().is_loopback() {
-        return Err(ListenError::NotLoopback(address));
-    }
+fn bind_tcp(config: &TcpConfig) -> Result<BoundTcp, ListenError> {
+    let address = config.address;
+    let is_loopback = address.ip().is_loopback();
+    let tls = match &config.tls {
+        None if !is_loopback => return Err(ListenError::NotLoopback(address)),
+        None => None,
+        Some(tls) => {
+            let acceptor = tls.acceptor().map_err(|fault| ListenError::Tls(address, fault))?;
+            Some(Tls { acceptor, clients: tls.clients.clone() })
+        }
+    };
     let bind = || {
         let listener = std::net::TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
         TcpListener::from_std(listener)
     };
-    bind().map_err(|error| ListenError::Io { place: address.to_string(), error })
+    let listener = bind().map_err(|error| ListenError::Io { place: address.to_string(), error })?;
+    Ok(BoundTcp { listener, tls, is_loopback })
 }
 
-fn bind_unix(path: &Path) -> Result<UnixListener, ListenError> {
+fn bind_unix(config: &SocketConfig) -> Result<BoundSocket, ListenError> {
+    let path = &config.path;
     let failed = |error| ListenError::Io { place: path.display().to_string(), error };
     make_directory(path).map_err(failed)?;
     clear_stale(path)?;
     let listener = UnixListener::bind(path).map_err(failed)?;
-    fs::set_permissions(path, Permissions::from_mode(SOCKET_MODE)).map_err(failed)?;
-    Ok(listener)
+    let file = SocketFile(path.clone());
+    // The group first: what the permissions give to the group is not for that of the process.
+    chown(path, None, config.group).map_err(failed)?;
+    fs::set_permissions(path, Permissions::from_mode(config.mode)).map_err(failed)?;
+    Ok(BoundSocket { listener, file })
 }
 
 /// /run is empty after a boot, and without systemd nobody else makes our directory there.
@@ -127,10 +202,12 @@ fn clear_stale(path: &Path) -> Result<(), ListenError> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::MetadataExt;
+
     use super::*;
 
     fn bind(path: &Path) -> Result<Listeners, ListenError> {
-        Listeners::bind(&ListenConfig { socket: Some(path.into()), tcp: None })
+        Listeners::bind(&ListenConfig { socket: Some(SocketConfig::at(path)), ..ListenConfig::default() })
     }
 
     #[tokio::test]
@@ -138,7 +215,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("run/linnet.sock");
         let first = bind(&path).unwrap();
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, SOCKET_MODE);
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o660);
         assert!(matches!(bind(&path), Err(ListenError::InUse(_))));
         drop(first);
         assert!(!path.exists());
@@ -158,8 +235,27 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn permissions_are_as_asked() {
+        let dir = tempfile::tempdir().unwrap();
+        let own = fs::metadata(dir.path()).unwrap();
+        for mode in [0o600, 0o640, 0o666] {
+            let socket =
+                SocketConfig { mode, group: Some(own.gid()), ..SocketConfig::at(dir.path().join("s")) };
+            let path = socket.path.clone();
+            let read_only_socket = Some(socket);
+            let _bound =
+                Listeners::bind(&ListenConfig { read_only_socket, ..ListenConfig::default() }).unwrap();
+            let file = fs::metadata(&path).unwrap();
+            assert_eq!((file.mode() & 0o777, file.gid()), (mode, own.gid()));
+        }
+    }
+
+    #[tokio::test]
     async fn no_address_that_others_reach() {
-        let tcp = |text: &str| Listeners::bind(&ListenConfig { socket: None, tcp: text.parse().ok() });
+        let tcp = |text: &str| {
+            let tcp = Some(TcpConfig { address: text.parse().unwrap(), tls: None });
+            Listeners::bind(&ListenConfig { tcp, ..ListenConfig::default() })
+        };
         assert!(matches!(tcp("0.0.0.0:0"), Err(ListenError::NotLoopback(_))));
         assert_ne!(tcp("127.0.0.1:0").unwrap().tcp_address().unwrap().port(), 0);
     }

@@ -13,6 +13,17 @@ use super::{inject, watch};
 use crate::query::{ApiError, MAX_INJECTIONS, MAX_WATCHES, Request};
 use crate::v1;
 
+/// The largest request, in octets: a configuration of some ten thousand neighbours.
+const MAX_REQUEST: usize = 4 << 20;
+
+/// Serves every generated service by the same value.
+macro_rules! served {
+    ($service:ident: $($module:ident::$server:ident,)+) => {
+        Routes::default()
+            $(.add_service(v1::$module::$server::new($service.clone()).max_decoding_message_size(MAX_REQUEST)))+
+    };
+}
+
 /// What every method needs; cheap to clone.
 #[derive(Clone)]
 pub(super) struct Service {
@@ -36,18 +47,20 @@ impl Service {
     }
 
     pub(super) fn routes(self) -> Routes {
-        Routes::new(v1::rib_server::RibServer::new(self.clone()))
-            .add_service(v1::neighbors_server::NeighborsServer::new(self.clone()))
-            .add_service(v1::policies_server::PoliciesServer::new(self.clone()))
-            .add_service(v1::bfd_server::BfdServer::new(self.clone()))
-            .add_service(v1::evpn_server::EvpnServer::new(self.clone()))
-            .add_service(v1::fib_server::FibServer::new(self.clone()))
-            .add_service(v1::routes_server::RoutesServer::new(self.clone()))
-            .add_service(v1::native_server::NativeServer::new(self.clone()))
-            .add_service(v1::system_server::SystemServer::new(self.clone()))
-            .add_service(v1::configuration_server::ConfigurationServer::new(self.clone()))
-            .add_service(v1::injection_server::InjectionServer::new(self.clone()))
-            .add_service(v1::monitor_server::MonitorServer::new(self))
+        served!(self:
+            rib_server::RibServer,
+            neighbors_server::NeighborsServer,
+            policies_server::PoliciesServer,
+            bfd_server::BfdServer,
+            evpn_server::EvpnServer,
+            fib_server::FibServer,
+            routes_server::RoutesServer,
+            native_server::NativeServer,
+            system_server::SystemServer,
+            configuration_server::ConfigurationServer,
+            injection_server::InjectionServer,
+            monitor_server::MonitorServer,
+        )
     }
 }
 

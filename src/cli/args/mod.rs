@@ -10,6 +10,7 @@ mod inject;
 mod monitor;
 mod native;
 mod neighbor;
+mod reach;
 mod rib;
 mod route;
 mod topology;
@@ -17,7 +18,6 @@ mod value;
 
 use std::path::PathBuf;
 
-use api::client::Endpoint;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::{ArgValueCompleter, Shell};
 
@@ -30,14 +30,12 @@ pub use inject::InjectArgs;
 pub use monitor::{MonitorArgs, Topic};
 pub use native::{AdvertisedFilter, NativeArgs, NativeWhat};
 pub use neighbor::{AddNeighborArgs, NeighborAction, NeighborArgs, NeighborCommand, Setting};
+pub use reach::{DEFAULT_SOCKET, Reach};
 pub use rib::{Adj, RibArgs, RibWhat};
 pub use route::{RouteArgs, RouteWhat};
 pub use topology::{Drawing, TopologyArgs};
 
 use super::complete;
-
-/// Where linnetd listens unless its configuration says otherwise.
-pub const DEFAULT_SOCKET: &str = "/run/linnet/linnet.sock";
 
 /// Shows and steers linnetd.
 #[derive(Debug, Parser)]
@@ -59,40 +57,15 @@ pub struct Global {
     /// Form of the output
     #[arg(short, long, global = true, value_name = "FORMAT", default_value = "table")]
     pub output: Format,
-    /// Unix socket of linnetd [env: LINNET_SOCKET] [default: /run/linnet/linnet.sock]
-    #[arg(long, global = true, value_name = "PATH", conflicts_with = "address")]
-    pub socket: Option<PathBuf>,
-    /// TCP address of linnetd [env: LINNET_ADDRESS]
-    #[arg(long, global = true, value_name = "HOST:PORT")]
-    pub address: Option<String>,
+    /// Where linnetd is.
+    #[command(flatten)]
+    pub reach: Reach,
     /// No colors; there are none in a pipe or with NO_COLOR set either
     #[arg(long, global = true)]
     pub no_color: bool,
     /// No pager for what is longer than the screen [env: LINNET_PAGER, PAGER]
     #[arg(long, global = true)]
     pub no_pager: bool,
-}
-
-impl Global {
-    /// Where linnetd is.
-    pub fn endpoint(&self, env: impl Fn(&str) -> Option<String>) -> Endpoint {
-        endpoint(self.socket.clone(), self.address.clone(), env)
-    }
-}
-
-/// Where linnetd is: an option beats the environment, `env`, which beats the default.
-pub fn endpoint(
-    socket: Option<PathBuf>,
-    address: Option<String>,
-    env: impl Fn(&str) -> Option<String>,
-) -> Endpoint {
-    let set = |name| env(name).filter(|value| !value.is_empty());
-    socket
-        .map(Endpoint::Unix)
-        .or_else(|| address.map(Endpoint::Tcp))
-        .or_else(|| set("LINNET_SOCKET").map(|path| Endpoint::Unix(path.into())))
-        .or_else(|| set("LINNET_ADDRESS").map(Endpoint::Tcp))
-        .unwrap_or_else(|| Endpoint::Unix(DEFAULT_SOCKET.into()))
 }
 
 /// A form of the output.
@@ -163,6 +136,8 @@ pub enum Command {
     Monitor(MonitorArgs),
     /// The daemon at a glance
     Status,
+    /// Whether each service can answer; fails where one cannot, as a health check does
+    Health,
     /// Why packets do not arrive: what an operator would look at, in turn; on the node, with or without linnetd
     #[command(after_help = examples::DOCTOR)]
     Doctor(DoctorArgs),
@@ -204,25 +179,8 @@ impl Command {
 mod tests {
     use super::*;
 
-    fn endpoint(arguments: &[&str], env: &[(&str, &str)]) -> String {
-        let cli = Cli::try_parse_from(["linnet", "status"].iter().chain(arguments)).unwrap();
-        let get = |name: &str| env.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
-        cli.global.endpoint(get).to_string()
-    }
-
     #[test]
     fn the_definitions_agree() {
         <Cli as clap::CommandFactory>::command().debug_assert();
-    }
-
-    #[test]
-    fn an_option_beats_the_environment_which_beats_the_default() {
-        let env = [("LINNET_SOCKET", "/env"), ("LINNET_ADDRESS", "env:1")];
-        assert_eq!(endpoint(&[], &[]), DEFAULT_SOCKET);
-        assert_eq!(endpoint(&[], &[("LINNET_SOCKET", "")]), DEFAULT_SOCKET);
-        assert_eq!(endpoint(&[], &env), "/env");
-        assert_eq!(endpoint(&[], &env[1..]), "env:1");
-        assert_eq!(endpoint(&["--address", "opt:1"], &env), "opt:1");
-        assert_eq!(endpoint(&["--socket", "/opt"], &env), "/opt");
     }
 }

@@ -2,6 +2,7 @@
 
 mod bfd;
 mod config;
+mod health;
 mod inject;
 mod list;
 mod man;
@@ -18,7 +19,7 @@ use serde::Serialize;
 
 use super::args::{Cli, Command, ConfigCommand, Format, Global};
 use super::output::{Output, Ready};
-use super::{complete, doctor, text, view};
+use super::{advice, complete, doctor, text, view};
 
 /// Runs one command.
 pub(super) async fn run(cli: Cli, mut output: Output<'_>) -> Result<()> {
@@ -51,6 +52,7 @@ async fn dispatch(command: Command, client: &Client, format: Format, output: &mu
         Command::Policy { name } => list::policies(name, client, format, output).await,
         Command::Explain { key } => explain(key, client, format, output).await,
         Command::Status => status(client, format, output).await,
+        Command::Health => health::run(client, format, output).await,
         Command::Config(command) => config::run(&command, client, format, output).await,
         // Done without linnetd.
         Command::Doctor(_) | Command::Completion { .. } | Command::Man { .. } | Command::Version => Ok(()),
@@ -58,8 +60,8 @@ async fn dispatch(command: Command, client: &Client, format: Format, output: &mu
 }
 
 async fn connect(global: &Global) -> Result<Client> {
-    let endpoint = global.endpoint(|name| std::env::var(name).ok());
-    Ok(Client::connect(&endpoint).await?)
+    let endpoint = global.reach.endpoint(|name| std::env::var(name).ok());
+    Ok(Client::connect(&endpoint.map_err(tonic::Status::invalid_argument)?).await?)
 }
 
 async fn explain(key: String, client: &Client, format: Format, output: &mut Output<'_>) -> Result<()> {
@@ -102,6 +104,12 @@ async fn version(global: &Global, output: &mut Output<'_>) -> Result<()> {
     };
     let versions = Versions { linnet: env!("CARGO_PKG_VERSION"), linnetd };
     output.one(&versions, global.output, |output, versions| {
-        writeln!(output.out, "linnet  {}\n{}", versions.linnet, text::printable(&words))
+        writeln!(output.out, "linnet  {}\n{}", versions.linnet, text::printable(&words))?;
+        match &versions.linnetd {
+            Some(linnetd) if linnetd != versions.linnet => {
+                writeln!(output.out, "They are of different versions: {}.", advice::VERSIONS_DIFFER)
+            }
+            _ => Ok(()),
+        }
     })
 }

@@ -11,7 +11,7 @@ use clap_complete::engine::CompletionCandidate;
 use tokio::time::{Instant, timeout_at};
 
 use super::bash::joined;
-use crate::cli::args::endpoint;
+use crate::cli::args::Reach;
 
 /// How long somebody waits at a prompt without noticing.
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -93,7 +93,7 @@ fn offer<L: List>(
 ) -> Vec<CompletionCandidate> {
     let Some(begun) = begun.to_str() else { return Vec::new() };
     let env = |name: &str| std::env::var(name).ok();
-    let asked = Asked::of(std::env::args_os(), env);
+    let Ok(asked) = Asked::of(std::env::args_os(), env) else { return Vec::new() };
     let request = request(asked.vni);
     let mut offers = Vec::new();
     if let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() {
@@ -137,7 +137,13 @@ struct Asked {
 
 impl Asked {
     /// `arguments` are the program's own: the words stand behind `--`, the last one being the one that is begun.
-    fn of(arguments: impl Iterator<Item = OsString>, env: impl Fn(&str) -> Option<String>) -> Asked {
+    ///
+    /// # Errors
+    /// They do not say where the daemon is.
+    fn of(
+        arguments: impl Iterator<Item = OsString>,
+        env: impl Fn(&str) -> Option<String>,
+    ) -> Result<Asked, String> {
         let pieces: Vec<OsString> = arguments.skip_while(|argument| argument != "--").skip(1).collect();
         let words: Vec<String> =
             joined(pieces).into_iter().map(|word| word.to_string_lossy().into_owned()).collect();
@@ -148,10 +154,17 @@ impl Asked {
             });
             told.map(ToOwned::to_owned)
         };
-        Asked {
-            endpoint: endpoint(value("--socket").map(Into::into), value("--address"), env),
-            vni: value("--vni").and_then(|vni| vni.parse().ok()),
-        }
+        let file = |option: &str| value(option).map(Into::into);
+        let reach = Reach {
+            socket: file("--socket"),
+            address: value("--address"),
+            tls_ca: file("--tls-ca"),
+            tls_cert: file("--tls-cert"),
+            tls_key: file("--tls-key"),
+            tls_name: value("--tls-name"),
+        };
+        let vni = value("--vni").and_then(|vni| vni.parse().ok());
+        Ok(Asked { endpoint: reach.endpoint(env)?, vni })
     }
 }
 
@@ -161,7 +174,7 @@ mod tests {
     use crate::cli::args::DEFAULT_SOCKET;
 
     fn asked(words: &str) -> Asked {
-        Asked::of(words.split(' ').map(OsString::from), |_| None)
+        Asked::of(words.split(' ').map(OsString::from), |_| None).unwrap()
     }
 
     #[test]

@@ -29,7 +29,8 @@ use report::Report;
 /// # Errors
 /// Something fails: a check, or the output.
 pub(super) async fn run(args: &DoctorArgs, global: &Global, output: &mut Output<'_>) -> Result<()> {
-    let endpoint = global.endpoint(|name| std::env::var(name).ok());
+    let endpoint = global.reach.endpoint(|name| std::env::var(name).ok());
+    let endpoint = endpoint.map_err(tonic::Status::invalid_argument)?;
     let report = Report::of(&Facts::gather(&endpoint, &args.config).await);
     let all = global.output == Format::Wide;
     output.one(&report, global.output, |output, report| report.show(output, all))?;

@@ -1,5 +1,6 @@
 //! From the daemon's rows to the graph.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
@@ -145,9 +146,17 @@ impl Fabric {
             kind: LinkKind::Session,
             from: self.this.address.clone(),
             to: neighbor.address.clone(),
-            state: v1::NeighborState::word(neighbor.state).into_owned(),
+            state: state(neighbor).into_owned(),
             vnis: Vec::new(),
         }
+    }
+}
+
+/// The session's; that nobody wants one says more.
+fn state(neighbor: &v1::Neighbor) -> Cow<'static, str> {
+    match neighbor.admin_state() {
+        v1::AdminState::Shutdown => v1::AdminState::word(neighbor.admin_state),
+        _ => v1::NeighborState::word(neighbor.state),
     }
 }
 

@@ -95,7 +95,7 @@ pub(crate) struct Link {
     pub(crate) from: String,
     /// The address of the other.
     pub(crate) to: String,
-    /// A session's state; how the kernel stands to what is flooded through a tunnel.
+    /// A session's state, or `shutdown`; how the kernel stands to what is flooded through a tunnel.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub(crate) state: String,
     /// The networks of a tunnel, or of the paths.
@@ -191,7 +191,7 @@ impl Link {
         match self.state.as_str() {
             "established" | "programmed" => Health::Good,
             "pending" | "connect" | "opensent" | "openconfirm" => Health::Waiting,
-            "" => Health::Unknown,
+            "" | "shutdown" => Health::Unknown,
             _ => Health::Bad,
         }
     }

@@ -5,6 +5,7 @@ mod config;
 mod evpn;
 mod explain;
 mod fib;
+mod health;
 mod monitor;
 mod native;
 mod neighbor;

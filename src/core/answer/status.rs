@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use ::fib::Status;
 use ::fib::routes::RouteStatus;
+use api::server::Readiness;
 use api::v1;
 use bgp::rib::Table;
 use bgp::wire::Nlri;
@@ -16,6 +17,15 @@ use crate::core::native::Native;
 use super::row::seconds_since;
 
 impl Core {
+    /// What the services have to rest on. Core has a configuration from its beginning.
+    pub fn readiness(&self) -> Readiness {
+        Readiness {
+            configured: true,
+            evpn: self.forwarding.as_ref().is_none_or(Forwarding::is_synced),
+            routes: self.native.as_ref().is_none_or(|native| native.routes.is_synced()),
+        }
+    }
+
     /// Memory and process are left to whoever can see them.
     pub(super) fn status(&self, now: Instant) -> v1::Status {
         let rib = &self.rib;

@@ -9,16 +9,12 @@ use serde_json::{Value, json};
 
 const TOPOLOGY: &str = "containerlab/evpn-mixed/evpn-mixed.clab.yml";
 
-/// A fabric in which both leaves know each other's host.
-fn converged(lab: &Lab) -> Result<(Host, Host)> {
-    let (host1, host2) = (host("host1", "leaf1", 11), host("host2", "leaf2", 21));
-    fabric::wait_for_flood_list(lab.node("leaf1")?, 100, &[host2.vtep])?;
-    fabric::wait_for_flood_list(lab.node("leaf2")?, 100, &[host1.vtep])?;
-    fabric::introduce(lab, host1)?;
-    fabric::introduce(lab, host2)?;
-    fabric::wait_until_known(lab.node("leaf1")?, host2)?;
-    fabric::wait_until_known(lab.node("leaf2")?, host1)?;
-    Ok((host1, host2))
+/// Has both leaves know each other's host.
+fn converge(lab: &Lab) -> Result<[Host; 2]> {
+    let hosts = [host("host1", "leaf1", 11), host("host2", "leaf2", 21)];
+    fabric::wait_for_flood_list(lab.node("leaf1")?, 100, &[hosts[1].vtep])?;
+    fabric::introduce_both(lab, hosts)?;
+    Ok(hosts)
 }
 
 #[test]
@@ -26,7 +22,7 @@ fn a_leaf_and_the_reflector_draw_the_same_fabric() -> Result<()> {
     let topology = fabric::topology(TOPOLOGY)?;
     skip_if!(topology.missing());
     let lab = Lab::up(&topology)?;
-    converged(&lab)?;
+    converge(&lab)?;
 
     let leaf = lab.node("leaf1")?;
     let tunnel = json!({ "kind": "tunnel", "from": "10.0.0.1", "to": "10.0.0.2", "state": "programmed", "vnis": [100] });
@@ -76,7 +72,7 @@ fn tab_offers_what_the_daemon_knows_now() -> Result<()> {
     let topology = fabric::topology(TOPOLOGY)?;
     skip_if!(topology.missing());
     let lab = Lab::up(&topology)?;
-    let (host1, host2) = converged(&lab)?;
+    let hosts = converge(&lab)?;
     let leaf = lab.node("leaf1")?;
     // A busy machine may let the third of a second pass that a shell waits.
     wait_until(CONVERGE, "values at Tab", || {
@@ -84,7 +80,7 @@ fn tab_offers_what_the_daemon_knows_now() -> Result<()> {
         ensure!(neighbors.starts_with("10.1.1.0\testablished rr"), "{neighbors}");
         ensure!(offered(leaf, &["rib", "--vni", ""])? == "100\tvxlan100 up\n", "networks");
         let macs = offered(leaf, &["evpn", "mac", "--vni", "100", "--mac", "02:00:00:00:00:"])?;
-        ensure!([host1, host2].iter().all(|host| macs.contains(&host.mac.to_string())), "{macs}");
+        ensure!(hosts.iter().all(|host| macs.contains(&host.mac.to_string())), "{macs}");
         let behind = offered(leaf, &["evpn", "mac", "--vtep", ""])?;
         ensure!(behind == "10.0.0.2\tVNI 100\n", "{behind}");
         Ok(())

@@ -12,7 +12,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 
 use crate::cargo::{self, Built};
-use crate::{fuzz, install, oracle, ui};
+use crate::{fuzz, install, oracle, python, ui};
 use outcome::{Outcome, Skip};
 use programs::Runner;
 
@@ -28,6 +28,9 @@ pub(crate) struct Arguments {
 /// The section of the documentation's examples.
 const DOC: &str = "doc";
 
+/// The section of real daemons in namespaces.
+const LAB: &str = "lab";
+
 /// The section of the comparison with another codec.
 const ORACLE: &str = "oracle";
 
@@ -41,6 +44,9 @@ const APART: [&str; 3] = [DOC, ORACLE, FUZZ];
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     ui::title("What the tests need");
     install::ensure_programs();
+    if wants(&arguments.only, LAB) {
+        python::ensure();
+    }
 
     let sections = match arguments.only.iter().all(|name| APART.contains(&name.as_str())) {
         true if !arguments.only.is_empty() => Vec::new(),
@@ -62,7 +68,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         ui::title(&format!("Tests: {name}"));
         let runner = if name == kubernetes::SECTION { &other_runner } else { &runner };
         for program in programs {
-            total += runner.run(program, name == "lab")?;
+            total += runner.run(program, name == LAB)?;
         }
     }
     if wants(&arguments.only, DOC) {
@@ -131,7 +137,7 @@ fn sections(programs: Vec<Built>, with_kubernetes: Vec<Built>, only: &[String]) 
 fn section(program: &Built) -> (u8, String) {
     match program.kind.as_str() {
         "test" if program.target == kubernetes::SECTION => kubernetes_section(),
-        "test" if program.package == "linnet-lab" => (3, "lab".into()),
+        "test" if program.package == "linnet-lab" => (3, LAB.into()),
         "test" => (1, program.target.clone()),
         _ => (0, "unit".into()),
     }

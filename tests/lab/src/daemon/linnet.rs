@@ -32,6 +32,23 @@ pub fn linnet_cli() -> Result<PathBuf> {
     program("linnet")
 }
 
+/// An example of this workspace, as cargo builds it.
+///
+/// # Errors
+/// It is not built.
+pub fn example(name: &str) -> Result<PathBuf> {
+    program(&format!("examples/{name}"))
+}
+
+/// The Python that has what the clients of the API in that language take.
+///
+/// # Errors
+/// There is none.
+pub fn python() -> Result<PathBuf> {
+    program("python/bin/python3")
+        .context("no Python with gRPC: `cargo xtask test` makes one where python3 is there")
+}
+
 pub(super) fn missing() -> Option<String> {
     linnetd().and_then(|_| linnet_cli()).err().map(|error| format!("{error:#}"))
 }

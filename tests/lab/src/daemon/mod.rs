@@ -46,7 +46,7 @@ pub fn find_program(program: &str) -> Option<PathBuf> {
     folders.map(|folder| folder.join(Path::new(program))).find(|path| path.is_file())
 }
 
-pub use linnet::{linnet_cli, linnetd};
+pub use linnet::{example, linnet_cli, linnetd, python};
 
 impl Node {
     /// Starts its daemon; again, when it was ended before.

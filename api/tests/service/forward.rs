@@ -1,56 +1,14 @@
-//! The server and the client, with a core of a few lines between them.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test: there a panic is the report")]
+//! Requests on their way to core, and answers on their way back.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
-use api::client::{Client, ConnectError, Endpoint};
-use api::query::{ChangesRequest, MAX_WATCHES};
-use api::server::{ListenConfig, Listeners, serve};
-use api::{ApiError, Query, Request, v1};
-use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinHandle;
+use api::client::{Client, Endpoint};
+use api::query::MAX_WATCHES;
+use api::server::{ListenConfig, TcpConfig};
+use api::{ApiError, Query, v1};
 use tonic::{Code, Streaming};
 
-/// A served socket in a directory of its own, and the requests that come.
-struct Daemon {
-    requests: mpsc::Receiver<Request>,
-    stop: oneshot::Sender<()>,
-    served: JoinHandle<()>,
-    dir: tempfile::TempDir,
-}
-
-impl Daemon {
-    fn start() -> Daemon {
-        let dir = tempfile::tempdir().unwrap();
-        let config = ListenConfig { socket: Some(dir.path().join("sock")), tcp: None };
-        let listeners = Listeners::bind(&config).unwrap();
-        let (sender, requests) = mpsc::channel(8);
-        let (stop, stopped) = oneshot::channel::<()>();
-        let served = tokio::spawn(async move {
-            serve(listeners, sender, async { drop(stopped.await) }).await.unwrap();
-        });
-        Daemon { requests, stop, served, dir }
-    }
-
-    fn socket(&self) -> PathBuf {
-        self.dir.path().join("sock")
-    }
-
-    async fn client(&self) -> Client {
-        Client::connect(&Endpoint::Unix(self.socket())).await.unwrap()
-    }
-
-    async fn next(&mut self) -> Request {
-        self.requests.recv().await.unwrap()
-    }
-
-    async fn next_changes(&mut self) -> (ChangesRequest, Request) {
-        let request = self.next().await;
-        let Query::Changes(changes) = &request.query else { panic!("{:?}", request.query) };
-        (changes.clone(), request)
-    }
-}
+use crate::daemon::Daemon;
 
 async fn watch(client: &Client) -> Streaming<v1::WatchResponse> {
     client.monitor().watch(v1::WatchRequest::default()).await.unwrap().into_inner()
@@ -141,39 +99,32 @@ async fn watches_are_bounded() {
 #[tokio::test]
 async fn the_end_of_the_daemon_ends_watches_and_removes_the_socket() {
     let mut daemon = Daemon::start();
+    let socket = daemon.socket();
     let mut stream = watch(&daemon.client().await).await;
     let kept = daemon.next_changes().await;
     daemon.stop.send(()).unwrap();
     assert_eq!(stream.message().await.unwrap_err().code(), Code::Unavailable);
     tokio::time::timeout(Duration::from_secs(5), daemon.served).await.unwrap().unwrap();
-    assert!(!daemon.dir.path().join("sock").exists());
+    assert!(!socket.exists());
     drop(kept);
 }
 
 #[tokio::test]
-async fn no_daemon_is_said_in_words() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("sock");
-    let error = Client::connect(&Endpoint::Unix(path.clone())).await.unwrap_err();
-    assert_eq!(error.to_string(), format!("linnetd is not running: no socket at {}", path.display()));
-    drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
-    let error = Client::connect(&Endpoint::Unix(path)).await.unwrap_err();
-    assert!(matches!(error, ConnectError::NobodyAnswers(_)), "{error}");
-    let error = Client::connect(&Endpoint::Tcp("127.0.0.1:1".into())).await.unwrap_err();
-    assert!(matches!(error, ConnectError::NobodyAnswers(_)), "{error}");
+async fn loopback_tcp_serves_too() {
+    let tcp = Some(TcpConfig { address: "127.0.0.1:0".parse().unwrap(), tls: None });
+    let mut daemon = Daemon::listening(ListenConfig { tcp, ..ListenConfig::default() });
+    let mut system = Client::connect(&Endpoint::Tcp(daemon.address())).await.unwrap().system();
+    let asked = tokio::spawn(async move { system.get_status(v1::GetStatusRequest {}).await });
+    let status = v1::Status { asn: 65000, ..Default::default() };
+    daemon.next().await.answer(Ok(status.into()));
+    assert_eq!(asked.await.unwrap().unwrap().into_inner().asn, 65000);
 }
 
 #[tokio::test]
-async fn loopback_tcp_serves_too() {
-    let config = ListenConfig { socket: None, tcp: Some("127.0.0.1:0".parse().unwrap()) };
-    let listeners = Listeners::bind(&config).unwrap();
-    let address = listeners.tcp_address().unwrap().to_string();
-    let (sender, mut requests) = mpsc::channel(1);
-    let served = tokio::spawn(serve(listeners, sender, std::future::pending()));
-    let mut system = Client::connect(&Endpoint::Tcp(address)).await.unwrap().system();
-    let asked = tokio::spawn(async move { system.get_status(v1::GetStatusRequest {}).await });
-    let status = v1::Status { asn: 65000, ..Default::default() };
-    requests.recv().await.unwrap().answer(Ok(status.into()));
-    assert_eq!(asked.await.unwrap().unwrap().into_inner().asn, 65000);
-    served.abort();
+async fn a_request_has_its_bounds() {
+    let daemon = Daemon::start();
+    let text = "#".repeat(5 << 20);
+    let request = v1::ApplyConfigurationRequest { text, ..Default::default() };
+    let refusal = daemon.client().await.configuration().apply_configuration(request).await.unwrap_err();
+    assert_eq!(refusal.code(), Code::OutOfRange, "{refusal}");
 }

@@ -106,7 +106,8 @@ impl Node {
         Node::with_routes(&config, false, routes)
     }
 
-    fn configured(config: &str, former_rows: bool) -> Node {
+    /// With this configuration, and rows of a former run in the kernel or not.
+    pub(super) fn configured(config: &str, former_rows: bool) -> Node {
         Node::with_routes(config, former_rows, FakeRoutes::default())
     }
 

@@ -437,6 +437,31 @@ pub(crate) fn explanation() -> v1::Explanation {
         paths: paths().into_iter().take(2).collect(),
         outcome: s("imported into VNI 100 by RT:65000:100"),
         fib: fib_entries().into_iter().take(1).collect(),
+        rejected: paths()
+            .into_iter()
+            .skip(2)
+            .take(1)
+            .map(|path| v1::Path {
+                reason: s("rejected by the import policy"),
+                policy_statement: s("from-edge/no-tests"),
+                valid: false,
+                best: false,
+                ..path
+            })
+            .collect(),
+        tellings: vec![
+            v1::Telling {
+                neighbor: s("10.0.1.2"),
+                told: true,
+                policy_statement: s("to-spines/pods"),
+                ..Default::default()
+            },
+            v1::Telling {
+                neighbor: s("10.0.1.1"),
+                reason: s("it came from this neighbor"),
+                ..Default::default()
+            },
+        ],
     }
 }
 

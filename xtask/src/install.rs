@@ -26,6 +26,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("timeout", "coreutils"),
     ("ping", "iputils-ping"),
     ("tshark", "tshark"),
+    ("nft", "nftables"),
 ];
 
 /// Tells Debian's packages whether they may start their services (/usr/share/doc/init-system-helpers).

@@ -109,7 +109,7 @@ impl<N: Nlri> FamilyExport<N> {
 
     /// What the policy of a peer's group decided.
     pub(super) fn hits(&self, peer: PeerId) -> Option<&Hits> {
-        self.groups.get(self.group_of(peer)?).map(|group| &group.hits)
+        self.group_with(peer).map(|group| &group.hits)
     }
 
     /// What the policies of all groups decided.
@@ -145,7 +145,7 @@ impl<N: Nlri> FamilyExport<N> {
     }
 
     pub(super) fn status(&self, table: &Table<N>, peer: PeerId) -> Option<MemberStatus> {
-        let group = self.groups.get(self.group_of(peer)?)?;
+        let group = self.group_with(peer)?;
         Some(MemberStatus {
             cursor: table.position(&group.cursor),
             in_sync: !group.has_work(table, false),
@@ -161,9 +161,7 @@ impl<N: Nlri> FamilyExport<N> {
         from: DestinationId,
         limit: usize,
     ) -> Vec<Advertised<N>> {
-        let Some(group) = self.group_of(peer).and_then(|index| self.groups.get(index)) else {
-            return Vec::new();
-        };
+        let Some(group) = self.group_with(peer) else { return Vec::new() };
         let policy = group.policy(speaker.us);
         let of = |(id, destination): (DestinationId, &Destination<N>)| {
             let nlri = destination.nlri();
@@ -228,6 +226,11 @@ impl<N: Nlri> FamilyExport<N> {
     #[cfg(test)]
     pub(super) fn groups(&self) -> usize {
         self.groups.len()
+    }
+
+    /// The group that a peer is in.
+    pub(super) fn group_with(&self, peer: PeerId) -> Option<&UpdateGroup<N>> {
+        self.groups.get(self.group_of(peer)?)
     }
 
     fn group_of(&self, peer: PeerId) -> Option<usize> {

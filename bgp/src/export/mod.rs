@@ -35,17 +35,19 @@ mod sent;
 mod sent_paths;
 mod several;
 mod spec;
+mod verdict;
 
 pub use batch::{Batch, Segment};
 pub use family::Advertised;
 pub use spec::{MemberSpec, NextHopMode, PathsSent, Role};
+pub use verdict::{Verdict, Withheld};
 
 use std::sync::Arc;
 
 use ipnet::{Ipv4Net, Ipv6Net};
 
 use crate::policy::{Chain, Hits};
-use crate::rib::{Budget, DestinationId, Rib, Version};
+use crate::rib::{Budget, DestinationId, Path, Rib, Version};
 use crate::types::{Family, PeerId};
 use crate::wire::EvpnKey;
 
@@ -205,5 +207,38 @@ impl Export {
         limit: usize,
     ) -> Vec<Advertised<EvpnKey>> {
         self.evpn.advertised(&rib.evpn, Speaker::of(rib), peer, from, limit)
+    }
+
+    /// What becomes of a path to an IPv4 prefix towards a peer; `None` if it is not a member in this family.
+    pub fn verdict_ipv4(
+        &self,
+        rib: &Rib,
+        peer: PeerId,
+        nlri: &Ipv4Net,
+        path: &Path<Ipv4Net>,
+    ) -> Option<Verdict<'_>> {
+        self.ipv4.verdict(Speaker::of(rib), peer, nlri, path)
+    }
+
+    /// As [`Export::verdict_ipv4`], for IPv6.
+    pub fn verdict_ipv6(
+        &self,
+        rib: &Rib,
+        peer: PeerId,
+        nlri: &Ipv6Net,
+        path: &Path<Ipv6Net>,
+    ) -> Option<Verdict<'_>> {
+        self.ipv6.verdict(Speaker::of(rib), peer, nlri, path)
+    }
+
+    /// As [`Export::verdict_ipv4`], for EVPN.
+    pub fn verdict_evpn(
+        &self,
+        rib: &Rib,
+        peer: PeerId,
+        nlri: &EvpnKey,
+        path: &Path<EvpnKey>,
+    ) -> Option<Verdict<'_>> {
+        self.evpn.verdict(Speaker::of(rib), peer, nlri, path)
     }
 }

@@ -14,6 +14,7 @@ use crate::types::{BgpRole, Family};
 use crate::wire::{Attrs, Community, ExtCommunity, ExtCommunityKind, NextHop};
 
 use super::spec::{MemberSpec, NextHopMode, Role};
+use super::verdict::Withheld;
 
 /// The rules of one group.
 #[derive(Clone, Copy, Debug)]
@@ -27,10 +28,21 @@ impl Policy<'_> {
     /// Whether paths of `source` with these attributes are passed on at all, unless an operator's policy or
     /// [`Policy::can_tell`] says otherwise.
     pub(super) fn exports(&self, attrs: &Attrs, source: &Source) -> bool {
-        self.to.export
-            && self.reflects(source)
-            && !self.is_held_back(attrs)
-            && self.role().is_none_or(|ours| otc::may_leave(ours, attrs.only_to_customer))
+        self.withheld(attrs, source).is_none()
+    }
+
+    /// Why they are not.
+    pub(super) fn withheld(&self, attrs: &Attrs, source: &Source) -> Option<Withheld> {
+        let may_leave = |ours| otc::may_leave(ours, attrs.only_to_customer);
+        if !self.to.export {
+            Some(Withheld::NoPolicy)
+        } else if !self.reflects(source) {
+            Some(Withheld::Reflection)
+        } else if self.is_held_back(attrs) {
+            Some(Withheld::Community)
+        } else {
+            (!self.role().is_none_or(may_leave)).then_some(Withheld::Leak)
+        }
     }
 
     /// Whether the receiver understands the next hop that it would be sent: an IPv4 route by an IPv6 one is for those

@@ -101,6 +101,11 @@ impl<N: Nlri> Kept<N> {
         places.filter_map(|(place, held)| Some((place as u32, held.as_ref()?)))
     }
 
+    /// One of them.
+    pub(super) fn find(&self, nlri: N, path_id: PathId) -> Option<&Held<N>> {
+        self.places.get(*self.index.get(&(nlri, path_id))? as usize)?.as_ref()
+    }
+
     /// All places are below this one.
     pub(super) fn limit(&self) -> u32 {
         self.places.len() as u32

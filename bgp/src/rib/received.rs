@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ipnet::{Ipv4Net, Ipv6Net};
 
 use crate::policy::{Decider, Outcome};
-use crate::types::PeerId;
+use crate::types::{PathId, PeerId};
 use crate::wire::{EvpnKey, Nlri, Route};
 
 use super::adj_in::{AdjIn, Held, Kept};
@@ -54,6 +54,21 @@ impl Rib {
         let outcome = import.decide(&context, &held.attrs, &held.route)?;
         let decider = import.chain().decider(&outcome)?;
         Some((outcome, decider))
+    }
+
+    /// A route to an IPv4 prefix as a peer sent it, where that is kept.
+    pub fn held_ipv4(&self, peer: PeerId, nlri: Ipv4Net, path_id: PathId) -> Option<&Held<Ipv4Net>> {
+        self.kept(peer)?.ipv4.find(nlri, path_id)
+    }
+
+    /// A route to an IPv6 prefix as a peer sent it, where that is kept.
+    pub fn held_ipv6(&self, peer: PeerId, nlri: Ipv6Net, path_id: PathId) -> Option<&Held<Ipv6Net>> {
+        self.kept(peer)?.ipv6.find(nlri, path_id)
+    }
+
+    /// An EVPN route as a peer sent it, where that is kept.
+    pub fn held_evpn(&self, peer: PeerId, nlri: EvpnKey, path_id: PathId) -> Option<&Held<EvpnKey>> {
+        self.kept(peer)?.evpn.find(nlri, path_id)
     }
 
     /// Asks the peer's import policy about everything that is kept of it again, in [`Rib::sweep`].

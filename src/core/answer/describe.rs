@@ -4,7 +4,9 @@ use std::net::IpAddr;
 use std::str::FromStr;
 
 use api::v1;
-use bgp::types::{Family, Mac, Rd};
+use bgp::export::{Export, Verdict};
+use bgp::rib::{Held, Path, Rib};
+use bgp::types::{Family, Mac, PathId, PeerId, Rd};
 use bgp::wire::{Attrs, EvpnBody, EvpnKey, Nlri, Origin, PmsiTunnel, UnknownAttr};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
@@ -56,6 +58,18 @@ pub(in crate::core) trait Describe: Nlri {
 
     /// This key, if it is of this family.
     fn from_any(nlri: &AnyNlri) -> Option<Self>;
+
+    /// What becomes of a path of this key towards a peer.
+    fn verdict<'e>(
+        &self,
+        export: &'e Export,
+        rib: &Rib,
+        peer: PeerId,
+        path: &Path<Self>,
+    ) -> Option<Verdict<'e>>;
+
+    /// A route of this key as a peer sent it, where that is kept.
+    fn held<'r>(&self, rib: &'r Rib, peer: PeerId, path_id: PathId) -> Option<&'r Held<Self>>;
 }
 
 impl Describe for Ipv4Net {
@@ -73,6 +87,20 @@ impl Describe for Ipv4Net {
             _ => None,
         }
     }
+
+    fn verdict<'e>(
+        &self,
+        export: &'e Export,
+        rib: &Rib,
+        peer: PeerId,
+        path: &Path<Self>,
+    ) -> Option<Verdict<'e>> {
+        export.verdict_ipv4(rib, peer, self, path)
+    }
+
+    fn held<'r>(&self, rib: &'r Rib, peer: PeerId, path_id: PathId) -> Option<&'r Held<Self>> {
+        rib.held_ipv4(peer, *self, path_id)
+    }
 }
 
 impl Describe for Ipv6Net {
@@ -89,6 +117,20 @@ impl Describe for Ipv6Net {
             AnyNlri::Prefix(IpNet::V6(prefix)) => Some(*prefix),
             _ => None,
         }
+    }
+
+    fn verdict<'e>(
+        &self,
+        export: &'e Export,
+        rib: &Rib,
+        peer: PeerId,
+        path: &Path<Self>,
+    ) -> Option<Verdict<'e>> {
+        export.verdict_ipv6(rib, peer, self, path)
+    }
+
+    fn held<'r>(&self, rib: &'r Rib, peer: PeerId, path_id: PathId) -> Option<&'r Held<Self>> {
+        rib.held_ipv6(peer, *self, path_id)
     }
 }
 
@@ -146,6 +188,20 @@ impl Describe for EvpnKey {
             AnyNlri::Evpn(key) => Some(*key),
             AnyNlri::Prefix(_) => None,
         }
+    }
+
+    fn verdict<'e>(
+        &self,
+        export: &'e Export,
+        rib: &Rib,
+        peer: PeerId,
+        path: &Path<Self>,
+    ) -> Option<Verdict<'e>> {
+        export.verdict_evpn(rib, peer, self, path)
+    }
+
+    fn held<'r>(&self, rib: &'r Rib, peer: PeerId, path_id: PathId) -> Option<&'r Held<Self>> {
+        rib.held_evpn(peer, *self, path_id)
     }
 }
 

@@ -20,6 +20,7 @@ use crate::core::forward::Forwarding;
 use super::Answered;
 use super::describe::{AnyNlri, Describe};
 use super::fib::{entry, route_entry};
+use super::verdicts::Allowance;
 
 /// Explanations in one answer.
 const EXPLAINED: usize = 100;
@@ -42,7 +43,9 @@ impl Core {
             Key::Mac(mac) => self.with_mac(mac),
             Key::Address(ip) => self.with_address(ip),
         };
-        let mut explanations: Vec<_> = keys.iter().filter_map(|key| self.explain_one(now, key)).collect();
+        let allowance = Allowance::default();
+        let mut explanations: Vec<_> =
+            keys.iter().filter_map(|key| self.explain_one(now, key, &allowance)).collect();
         truncated |= explanations.len() > EXPLAINED;
         explanations.truncate(EXPLAINED);
         Ok(v1::ExplainResponse { explanations, truncated })
@@ -92,11 +95,15 @@ impl Core {
         (keys.into_iter().map(AnyNlri::Evpn).collect(), table.id_limit().0 > SCANNED)
     }
 
-    fn explain_one(&self, now: Instant, key: &AnyNlri) -> Option<v1::Explanation> {
+    fn explain_one(&self, now: Instant, key: &AnyNlri, allowance: &Allowance) -> Option<v1::Explanation> {
         match key {
-            AnyNlri::Prefix(IpNet::V4(prefix)) => self.explain_prefix(now, &self.rib.ipv4, *prefix),
-            AnyNlri::Prefix(IpNet::V6(prefix)) => self.explain_prefix(now, &self.rib.ipv6, *prefix),
-            AnyNlri::Evpn(key) => self.explain_evpn(now, key),
+            AnyNlri::Prefix(IpNet::V4(prefix)) => {
+                self.explain_prefix(now, &self.rib.ipv4, *prefix, allowance)
+            }
+            AnyNlri::Prefix(IpNet::V6(prefix)) => {
+                self.explain_prefix(now, &self.rib.ipv6, *prefix, allowance)
+            }
+            AnyNlri::Evpn(key) => self.explain_evpn(now, key, allowance),
         }
     }
 
@@ -105,10 +112,11 @@ impl Core {
         now: Instant,
         table: &Table<N>,
         key: N,
+        allowance: &Allowance,
     ) -> Option<v1::Explanation> {
-        let explanation = self.explain_paths(now, table, key)?;
-        let outcome = match table.get(key)?.1.best() {
-            None => UNREACHABLE.to_owned(),
+        let explanation = self.explain_paths(now, table, key, allowance)?;
+        let outcome = match table.get(key).and_then(|(_, destination)| destination.best()) {
+            None => unused(&explanation),
             Some(best) if best.source == PeerId::LOCAL => OURS.to_owned(),
             Some(_) => self.explain_route(key.into()),
         };
@@ -130,11 +138,10 @@ impl Core {
         }
     }
 
-    fn explain_evpn(&self, now: Instant, key: &EvpnKey) -> Option<v1::Explanation> {
-        let mut explanation = self.explain_paths(now, &self.rib.evpn, *key)?;
-        let (_, destination) = self.rib.evpn.get(*key)?;
-        let Some(best) = destination.best() else {
-            return Some(v1::Explanation { outcome: UNREACHABLE.to_owned(), ..explanation });
+    fn explain_evpn(&self, now: Instant, key: &EvpnKey, allowance: &Allowance) -> Option<v1::Explanation> {
+        let mut explanation = self.explain_paths(now, &self.rib.evpn, *key, allowance)?;
+        let Some(best) = self.rib.evpn.get(*key).and_then(|(_, destination)| destination.best()) else {
+            return Some(v1::Explanation { outcome: unused(&explanation), ..explanation });
         };
         match &self.forwarding {
             None => explanation.outcome = "advertised to neighbors; EVPN is not configured here".to_owned(),
@@ -144,29 +151,47 @@ impl Core {
         Some(explanation)
     }
 
-    /// The paths of a destination; `None` if there are none.
-    fn explain_paths<N: Describe>(&self, now: Instant, table: &Table<N>, key: N) -> Option<v1::Explanation> {
-        let (_, destination) = table.get(key)?;
+    /// The paths of a destination, and what policies say of them; `None` if there are none.
+    fn explain_paths<N: Describe>(
+        &self,
+        now: Instant,
+        table: &Table<N>,
+        key: N,
+        allowance: &Allowance,
+    ) -> Option<v1::Explanation> {
+        let now = self.clock(now);
         let explained = table.explain(&self.rib.decision, key);
+        let version = table.get(key).map_or(0, |(_, destination)| destination.version().0);
         let row = |entry: &Explained<'_, N>| v1::Path {
             best: entry.lost.is_none(),
             stale: table.is_stale(entry.path),
-            version: destination.version().0,
+            version,
             reason: reason_text(entry, &explained).to_owned(),
-            ..self.path_row(&key, entry.path, self.clock(now), true)
+            policy_statement: self.let_in_by(key, entry.path),
+            ..self.path_row(&key, entry.path, now, true)
         };
         let paths: Vec<v1::Path> = explained.iter().map(row).collect();
-        (!paths.is_empty()).then(|| v1::Explanation {
+        let rejected = self.rejected(now, key);
+        (!paths.is_empty() || !rejected.is_empty()).then(|| v1::Explanation {
             family: Family::name(N::FAMILY).to_owned(),
             nlri: key.to_string(),
             paths,
+            rejected,
+            tellings: self.tellings(table, key, allowance),
             ..v1::Explanation::default()
         })
     }
 }
 
 const OURS: &str = "originated by this node";
-const UNREACHABLE: &str = "not used: there is no way to the next hop of any path";
+
+/// Why there is no best path.
+fn unused(explanation: &v1::Explanation) -> String {
+    match explanation.paths.is_empty() {
+        true => "not used: no path was let in".to_owned(),
+        false => "not used: there is no way to the next hop of any path".to_owned(),
+    }
+}
 
 fn parse_key(text: &str) -> Answered<Key> {
     let key = text.parse().map(Key::Nlri).ok();

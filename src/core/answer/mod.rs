@@ -19,6 +19,7 @@ mod routes;
 mod row;
 mod status;
 mod tunnel;
+mod verdicts;
 
 use std::fmt::Display;
 use std::str::FromStr;

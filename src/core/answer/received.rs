@@ -55,20 +55,26 @@ impl Core {
         page: &mut Page,
     ) -> Option<u32> {
         for held in &received.routes {
-            let Held { route, attrs, learned, .. } = held;
+            let Held { route, attrs, .. } = held;
             if filter.key_matches(&route.nlri) && filter.path_matches::<N>(&route.body, attrs) {
-                let (valid, policy_statement) = self.judged(peer, held);
-                page.rows.push(v1::Path {
-                    neighbor: self.source_name(peer),
-                    valid,
-                    policy_statement,
-                    path_id: (route.path_id.0 != 0).then_some(route.path_id.0),
-                    age_seconds: page.now.saturating_sub(*learned).into(),
-                    ..path_row(&route.nlri, &route.body, attrs)
-                });
+                page.rows.push(self.received_row(page.now, peer, held));
             }
         }
         received.next
+    }
+
+    /// A route as it came, and what the import policy makes of it.
+    pub(super) fn received_row<N: Describe>(&self, now: u32, peer: PeerId, held: &Held<N>) -> v1::Path {
+        let Held { route, attrs, learned, .. } = held;
+        let (valid, policy_statement) = self.judged(peer, held);
+        v1::Path {
+            neighbor: self.source_name(peer),
+            valid,
+            policy_statement,
+            path_id: (route.path_id.0 != 0).then_some(route.path_id.0),
+            age_seconds: now.saturating_sub(*learned).into(),
+            ..path_row(&route.nlri, &route.body, attrs)
+        }
     }
 
     /// Whether the import policy takes a route, and who said so.

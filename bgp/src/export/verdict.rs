@@ -1,0 +1,98 @@
+//! Why a peer is or is not told of a path: what the rules and the policy of its group say, for whoever asks.
+
+use std::fmt;
+
+use crate::policy::{Chain, Decider, Outcome, Plan};
+use crate::rib::Path;
+use crate::types::PeerId;
+use crate::wire::Nlri;
+
+use super::family::FamilyExport;
+use super::group::Speaker;
+use super::plans::Released;
+
+/// What becomes of a path towards a peer.
+#[derive(Clone, Debug)]
+pub struct Verdict<'a> {
+    /// Why the peer is not told of it; `None` if it is.
+    pub withheld: Option<Withheld>,
+    /// What of the export policy decided, where one was asked.
+    pub decider: Option<Decider<'a>>,
+}
+
+/// Why a peer is not told of a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Withheld {
+    /// It is the peer's own.
+    Own,
+    /// Over eBGP nothing is sent without a policy (RFC 8212).
+    NoPolicy,
+    /// Internal routes go from clients, or to clients (RFC 4456 section 6).
+    Reflection,
+    /// A well-known community keeps it here (RFC 1997, RFC 9494).
+    Community,
+    /// It would leak (RFC 9234).
+    Leak,
+    /// The export policy rejects it.
+    Policy,
+    /// The peer takes no IPv4 route by an IPv6 next hop (RFC 8950).
+    NextHop,
+}
+
+impl Withheld {
+    /// In words.
+    pub fn name(self) -> &'static str {
+        match self {
+            Withheld::Own => "it came from this neighbor",
+            Withheld::NoPolicy => {
+                "no export policy, and external neighbors are sent nothing without (RFC 8212)"
+            }
+            Withheld::Reflection => "internal routes go on from clients and to clients only (RFC 4456)",
+            Withheld::Community => "a well-known community holds it back",
+            Withheld::Leak => "the roles forbid it (RFC 9234)",
+            Withheld::Policy => "the export policy rejects it",
+            Withheld::NextHop => "the neighbor takes no IPv4 routes by IPv6 next hops (RFC 8950)",
+        }
+    }
+}
+
+impl fmt::Display for Withheld {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl<N: Nlri> FamilyExport<N> {
+    /// What becomes of a path to `nlri`; `None` if the peer is not served in this family.
+    pub(super) fn verdict(
+        &self,
+        speaker: Speaker<'_>,
+        peer: PeerId,
+        nlri: &N,
+        path: &Path<N>,
+    ) -> Option<Verdict<'_>> {
+        let group = self.group_with(peer)?;
+        let (rules, source) = (group.policy(speaker.us), speaker.decision.sources.get(path.source));
+        let own = (path.source == peer).then_some(Withheld::Own);
+        if let Some(withheld) = own.or_else(|| rules.withheld(&path.attrs, source)) {
+            return Some(Verdict { withheld: Some(withheld), decider: None });
+        }
+        let asked = group.spec.policy.as_ref().and_then(|chain| {
+            let mut plan = Plan::new(chain, &source.context(N::FAMILY), &path.attrs);
+            let index = plan.decide(chain, &source.context(N::FAMILY), &nlri.parts(&path.body));
+            Some((chain, plan.outcome(index)?.clone()))
+        });
+        let decider = asked.as_ref().and_then(|(chain, outcome): &(&Chain, Outcome)| chain.decider(outcome));
+        let released = match &asked {
+            None => Some(Released::as_it_is(path)),
+            Some((_, outcome)) => Released::by(outcome),
+        };
+        let withheld = match released {
+            None => Some(Withheld::Policy),
+            Some(Released { attrs, fixed }) => {
+                (!rules.can_tell(&attrs, source, fixed)).then_some(Withheld::NextHop)
+            }
+        };
+        Some(Verdict { withheld, decider })
+    }
+}

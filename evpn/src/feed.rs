@@ -5,6 +5,8 @@ use std::net::IpAddr;
 
 use bgp::types::{Mac, Vni};
 
+use crate::rows::Place;
+
 /// How many changes wait to be taken. Their owner takes them after each of its turns; what changes more than
 /// this between two of them is read anew with less work than row by row.
 const LIMIT: usize = 1 << 18;
@@ -25,6 +27,8 @@ pub enum Changed {
     Vni(Vni),
     /// A MAC.
     Mac(Vni, Mac),
+    /// A MAC that is elsewhere now: where it was.
+    MacMoved(Vni, Mac, Place),
     /// A neighbour; also when the MAC that it hangs on did.
     Neighbor(Vni, IpAddr),
     /// A VTEP of a flood list.

@@ -4,10 +4,12 @@ use std::net::IpAddr;
 
 use bgp::types::Vni;
 
+use crate::op::Create;
+
 /// The protocol id in our neighbours (`NDA_PROTOCOL`), by which a later run knows them again.
 pub const PROTOCOL: u8 = 108;
 
-/// What `Fib` is told once, at its start.
+/// What `Fib` is told at its start, and by [`Fib::configure`](crate::Fib::configure).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FibConfig {
     /// Serve every VXLAN device that is a port of a bridge. Otherwise only the VNIs in `vnis`.
@@ -33,6 +35,19 @@ impl FibConfig {
     /// The settings of one VNI, if it has any.
     pub fn managed(&self, vni: Vni) -> Option<&ManagedVni> {
         self.vnis.iter().find(|managed| managed.vni == vni)
+    }
+
+    /// The devices to make for a VNI where they are missing, if that is wanted.
+    pub(crate) fn creation(&self, vni: Vni) -> Option<Create> {
+        let managed = self.managed(vni).filter(|managed| managed.create)?;
+        Some(Create {
+            vni,
+            vxlan: managed.vxlan_name(),
+            bridge: managed.bridge_name(),
+            local: self.vtep,
+            port: managed.port,
+            mtu: managed.mtu,
+        })
     }
 }
 

@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use bgp::types::{Mac, Vni};
 
 use crate::event::{KernelEvent, Link, LinkKind};
-use crate::op::{Action, Dump, Fault, Half, Op, Table};
+use crate::op::{Action, Create, Dump, Fault, Half, Op, Table};
 use crate::row::{BridgeRow, BridgeRowKind, IfIndex, NeighborRow, NeighborState, Row, TunnelRow};
 
 const ENOENT: i32 = 2;
@@ -217,8 +217,39 @@ impl FakeKernel {
             }
             Action::Dump(dump) => self.dump(dump),
             Action::SetPort { vxlan } => self.set_port(vxlan),
-            Action::Create(_) | Action::CreateTunnel(_) | Action::Remove { .. } => Ok(()),
+            Action::CreateTunnel(_) => Ok(()),
+            Action::Create(ref create) => {
+                self.create(create);
+                Ok(())
+            }
+            Action::Remove { ref names } => {
+                let marked = |link: &&Link| link.ours && names.contains(&link.name);
+                let found: Vec<IfIndex> = self.links.values().filter(marked).map(|link| link.index).collect();
+                found.into_iter().for_each(|index| self.remove_link(index));
+                Ok(())
+            }
         }
+    }
+
+    /// Makes the devices that are missing, with our mark.
+    fn create(&mut self, create: &Create) {
+        let there = |links: &BTreeMap<IfIndex, Link>, name: &str| {
+            links.values().find(|link| link.name == name).map(|link| link.index)
+        };
+        let bridge = there(&self.links, &create.bridge)
+            .unwrap_or_else(|| self.make(&create.bridge, LinkKind::Bridge, None));
+        if there(&self.links, &create.vxlan).is_none() {
+            let kind = LinkKind::Vxlan { vni: create.vni, local: create.local, remote: None };
+            self.make(&create.vxlan, kind, Some(bridge));
+        }
+    }
+
+    fn make(&mut self, name: &str, kind: LinkKind, master: Option<IfIndex>) -> IfIndex {
+        let index = self.add_link(name.to_owned(), kind, master);
+        if let Some(link) = self.links.get(&index).cloned() {
+            self.change_link(Link { ours: true, ..link });
+        }
+        index
     }
 
     fn set_rows(&mut self, action: &Action, device: IfIndex) -> Result<(), i32> {

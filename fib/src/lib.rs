@@ -29,6 +29,7 @@ pub mod reconcile;
 mod retry;
 pub mod routes;
 pub mod row;
+mod tally;
 
 pub use config::{FibConfig, ManagedVni};
 pub use event::{KernelEvent, Link, LinkKind};
@@ -36,3 +37,4 @@ pub use op::{Action, Fault, Op, OpId, TunnelDevice};
 pub use reconcile::{CREDIT, Changed, Counters, Devices, Fib, FibRow, RowPlace, Status};
 pub use routes::{Resolution, RouteEvent, RouteOp, Routes, RoutesConfig};
 pub use row::{IfIndex, Row};
+pub use tally::Counts;

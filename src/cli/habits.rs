@@ -88,7 +88,8 @@ pub(crate) const HABITS: &[(&str, &str)] = &[
 ];
 
 /// Options of every command that have their value in the next word.
-const WITH_VALUE: &[&str] = &["-o", "--output", "--socket", "--address"];
+const WITH_VALUE: &[&str] =
+    &["-o", "--output", "--socket", "--address", "--tls-ca", "--tls-cert", "--tls-key", "--tls-name"];
 
 /// The arguments as this program knows them: a phrase of [`HABITS`] in the words of this program, and others as they
 /// are. The first is the program's name.
@@ -138,7 +139,7 @@ fn in_place(phrase: &str, here: &str, words: &[OsString]) -> Option<Vec<OsString
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
+    use clap::{CommandFactory, Parser};
 
     use super::*;
     use crate::cli::args::Cli;
@@ -194,6 +195,14 @@ mod tests {
             let meant = text(&format!("linnet {}{more}", typed.join(" ")));
             let parsed = Cli::try_parse_from(meant.split(' '));
             assert!(parsed.is_ok(), "{phrase}: {meant}: {}", parsed.unwrap_err());
+        }
+    }
+
+    #[test]
+    fn every_option_with_a_value_is_known() {
+        for option in Cli::command().get_arguments().filter(|option| option.get_action().takes_values()) {
+            let long = format!("--{}", option.get_long().unwrap());
+            assert!(WITH_VALUE.contains(&long.as_str()), "{long}");
         }
     }
 

@@ -3,6 +3,7 @@
 //! - `args` is what can be typed; `command` is what each command asks for;
 //! - `doctor` is the one command that looks for itself;
 //! - `view` is how each kind of row looks as a table, and the few views that are not tables;
+//! - `top` is the one command that draws: a live picture on the whole terminal;
 //! - `advice` is what to do where there is no connection;
 //! - `habits` is what others call it;
 //! - `complete` answers a shell at Tab;
@@ -25,6 +26,7 @@ mod output;
 mod pager;
 mod table;
 mod text;
+mod top;
 mod topology;
 mod view;
 

@@ -9,7 +9,7 @@ use bgp::types::RouterId;
 
 use super::fault::Path;
 use super::mesh::OwnAddresses;
-use super::neighbor::Context;
+use super::neighbor::{self, Context};
 use super::policy::{self, Policies};
 use super::secret::SecretFiles;
 use super::{BgpConfig, Config, NextHopTracking, Text, file, groups};
@@ -69,8 +69,10 @@ impl Checker {
         let (asn, ebgp_default, bfd) = (bgp.asn.0, bgp.ebgp_default, &bgp.bfd);
         let client_to_client = bgp.client_to_client_reflection;
         let graceful_restart = &bgp.graceful_restart;
+        let router_id = RouterId(bgp.router_id);
         let context = Context {
             asn,
+            router_id,
             ebgp_default,
             default_local_pref,
             client_to_client,
@@ -92,9 +94,14 @@ impl Checker {
             let nodes = self.mesh(&path.key("mesh"), mesh, &own, &neighbors, &context);
             neighbors.extend(nodes);
         }
-        let ranges = self.ranges(&path.key("dynamic_neighbors"), &bgp.dynamic_neighbors, &context);
-        let router_id = RouterId(bgp.router_id);
+        let mut ranges = self.ranges(&path.key("dynamic_neighbors"), &bgp.dynamic_neighbors, &context);
         let cluster_id = bgp.cluster_id.unwrap_or(bgp.router_id);
+        let of_ranges = ranges.iter_mut().map(|range| &mut range.neighbor);
+        neighbor::join_cluster(
+            &mut neighbors.iter_mut().chain(of_ranges).collect::<Vec<_>>(),
+            asn,
+            cluster_id,
+        );
         let policies = self.policies.list.clone();
         BgpConfig {
             asn: bgp.asn.0,

@@ -148,6 +148,12 @@ pub struct NeighborConfig {
     pub address: NeighborAddress,
     /// The range that it came from; `None` where it is configured itself.
     pub range: Option<IpNet>,
+    /// This speaker's AS.
+    pub own_as: Asn,
+    /// This speaker's BGP identifier.
+    pub own_id: RouterId,
+    /// The cluster that this speaker reflects for, where routes of this neighbour may be reflected or reflected to it.
+    pub cluster: Option<Ipv4Addr>,
     /// Its TCP port.
     pub port: u16,
     /// The operator's word for it; may be empty.

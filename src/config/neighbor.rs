@@ -1,9 +1,11 @@
 //! What a neighbour's keys mean together, with its group and the defaults applied, and what contradicts in them.
 
+use std::net::Ipv4Addr;
+
 use bgp::export::NextHopMode;
 use bgp::rib::Admission;
 use bgp::session::{RemoteAs, RoleConfig};
-use bgp::types::{Asn, Family, FamilySet};
+use bgp::types::{Asn, Family, FamilySet, RouterId};
 use ipnet::IpNet;
 
 use super::bfd::{self, BfdSection, BfdValue};
@@ -23,6 +25,7 @@ const SHUTDOWN_OCTETS: usize = 255;
 /// What of the whole file a neighbour's meaning depends on.
 pub(super) struct Context<'f> {
     pub(super) asn: Asn,
+    pub(super) router_id: RouterId,
     pub(super) ebgp_default: EbgpDefault,
     pub(super) client_to_client: bool,
     pub(super) default_local_pref: u32,
@@ -91,6 +94,10 @@ impl Checker {
         let config = NeighborConfig {
             address: who.address,
             range: who.range,
+            own_as: context.asn,
+            own_id: context.router_id,
+            // Whether this speaker reflects at all is known when all neighbours are.
+            cluster: None,
             port: settings.port.unwrap_or(179),
             description: who.description.cloned().unwrap_or_default(),
             peer_group: who.peer_group.cloned().unwrap_or_default(),
@@ -271,6 +278,14 @@ impl Checker {
         if config.connect_retry == 0 {
             self.find(at.key("connect_retry"), "at least 1 second");
         }
+    }
+}
+
+/// Says in whose sessions this speaker's cluster has a part: if it reflects to anybody, in those of its own AS.
+pub(super) fn join_cluster(all: &mut [&mut NeighborConfig], asn: Asn, cluster: Ipv4Addr) {
+    if all.iter().any(|neighbor| neighbor.route_reflector_client) {
+        let may_be_internal = |n: &&mut &mut NeighborConfig| is_internal(&n.remote_as, asn) != Some(false);
+        all.iter_mut().filter(may_be_internal).for_each(|neighbor| neighbor.cluster = Some(cluster));
     }
 }
 

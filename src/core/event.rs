@@ -1,6 +1,6 @@
 //! What core is told and what it asks for: its border to the tasks.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use bgp::export::Batch;
@@ -130,6 +130,8 @@ pub enum Action {
         /// How.
         how: Authentication,
     },
+    /// Accept connections at these addresses, and at no others. Said after each configuration that came, taken or not.
+    Listen(Vec<SocketAddr>),
     /// Ask about whoever connects from these ranges, and have those sign who do.
     SetRanges(Vec<(IpNet, Authentication)>),
     /// Close the connection of somebody who was asked about, for want of resources (RFC 4486).

@@ -32,13 +32,30 @@ pub(super) struct Forwarding {
 impl Forwarding {
     pub(super) fn new(bgp: &BgpConfig, config: &EvpnConfig, rib: &mut Rib, seed: u64) -> Forwarding {
         Forwarding {
-            evpn: Evpn::new(evpn_config(bgp, config)),
-            fib: Fib::new(fib_config(config), seed),
+            evpn: Evpn::new(evpn_config(bgp, Some(config))),
+            fib: Fib::new(fib_config(Some(config)), seed),
             cursor: rib.evpn.open_cursor(Version::default()),
             keeps_stale: true,
             ending: false,
             synced: false,
         }
+    }
+
+    /// Serves what a new configuration says. What it does not change goes on as it is; what the table has already is
+    /// looked at again for those VNIs that take other routes now. Without a section nothing is served any more.
+    pub(super) fn configure(
+        &mut self,
+        now: Instant,
+        learned: u32,
+        bgp: &BgpConfig,
+        config: Option<&EvpnConfig>,
+        rib: &mut Rib,
+        actions: &mut VecDeque<Action>,
+    ) {
+        self.evpn.reconfigure(now, evpn_config(bgp, config));
+        // Before the devices are let go: nothing is wanted any more of what is served no more.
+        self.perform(learned, rib, actions);
+        self.fib.configure(fib_config(config));
     }
 
     /// News from the kernel.
@@ -185,7 +202,8 @@ impl Forwarding {
     }
 }
 
-fn evpn_config(bgp: &BgpConfig, config: &EvpnConfig) -> evpn::Config {
+/// Without a section nothing is served.
+fn evpn_config(bgp: &BgpConfig, config: Option<&EvpnConfig>) -> evpn::Config {
     let vni = |vni: &VniConfig| evpn::VniConfig {
         vni: vni.vni,
         rd: vni.rd,
@@ -195,13 +213,13 @@ fn evpn_config(bgp: &BgpConfig, config: &EvpnConfig) -> evpn::Config {
     evpn::Config {
         asn: bgp.asn,
         router_id: bgp.router_id,
-        vtep: Some(config.vtep),
-        advertise_all_vni: config.advertise_all_vni,
-        vnis: config.vnis.iter().map(vni).collect(),
+        vtep: config.map(|config| config.vtep),
+        advertise_all_vni: config.is_some_and(|config| config.advertise_all_vni),
+        vnis: config.iter().flat_map(|config| &config.vnis).map(vni).collect(),
     }
 }
 
-fn fib_config(config: &EvpnConfig) -> FibConfig {
+fn fib_config(config: Option<&EvpnConfig>) -> FibConfig {
     let vni = |vni: &VniConfig| ManagedVni {
         vni: vni.vni,
         vxlan: vni.vxlan.clone(),
@@ -211,9 +229,9 @@ fn fib_config(config: &EvpnConfig) -> FibConfig {
         port: vni.port,
     };
     FibConfig {
-        all_vnis: config.advertise_all_vni,
-        vnis: config.vnis.iter().map(vni).collect(),
-        vtep: Some(config.vtep),
+        all_vnis: config.is_some_and(|config| config.advertise_all_vni),
+        vnis: config.iter().flat_map(|config| &config.vnis).map(vni).collect(),
+        vtep: config.map(|config| config.vtep),
         ..FibConfig::default()
     }
 }

@@ -15,14 +15,15 @@ use std::time::{Duration, Instant};
 use api::query::{ApiError, Injection, MAX_INJECTIONS};
 use api::v1;
 use bgp::rib::{Admission, Source, SourceKind};
-use bgp::types::{Asn, Family, PathId, PeerId, Vni};
+use bgp::types::{Asn, Family, PeerId, Vni};
 use bgp::wire::{
     Attrs, Community, EvpnBody, EvpnKey, ExtCommunity, NextHop, Nlris, PmsiTunnel, Route, RouteTarget,
     TunnelType,
 };
-use ipnet::IpNet;
 
 use super::Core;
+use crate::config::BgpConfig;
+
 use super::answer::{Answered, AnyNlri, parse};
 
 /// How many routes a stream may have: what a test of a full table needs.
@@ -66,7 +67,8 @@ impl Core {
         let learned = self.clock(now);
         for ((attrs, routes), asked) in added.into_iter().zip(&request.add) {
             if let Err(reason) = self.rib.announce(id, learned, &Arc::new(attrs), &routes) {
-                return Err(invalid(&format!("{}: refused, as from a neighbour: {reason:?}", asked.nlri)));
+                let (nlri, reason) = (&asked.nlri, reason.name());
+                return Err(invalid(&format!("{nlri}: refused, as from a neighbour: {reason}")));
             }
         }
         Ok(v1::InjectResponse { paths: self.injected(id) as u64 })
@@ -85,21 +87,15 @@ impl Core {
         let lease = Duration::from_secs(request.lease_seconds.into());
         let lease = (!lease.is_zero()).then_some(lease);
         let id = self.peers.lend(&request.name);
-        let bgp = &self.config.bgp;
-        let source = Source {
-            kind: SourceKind::Local,
-            asn: bgp.asn,
-            router_id: bgp.router_id,
-            address: IpAddr::V4(bgp.router_id.0),
-            client: false,
-            weight: 0,
-            local_pref: bgp.default_local_pref,
-            admission: Admission::default(),
-            local_as: None,
-        };
-        self.rib.peer_up(id, source);
+        self.rib.peer_up(id, source(&self.config.bgp));
         self.injectors.push(Injector { stream, id, lease, ends: lease.map(|lease| now + lease) });
         Ok(id)
+    }
+
+    /// This speaker is somebody else now.
+    pub(super) fn renew_injectors(&mut self) {
+        let source = source(&self.config.bgp);
+        self.injectors.iter().for_each(|injector| self.rib.peer_up(injector.id, source));
     }
 
     fn injected(&self, id: PeerId) -> usize {
@@ -122,6 +118,21 @@ impl Core {
             self.rib.peer_down(id);
             self.peers.give_back(id);
         }
+    }
+}
+
+/// A stream's source is this speaker under another id.
+fn source(bgp: &BgpConfig) -> Source {
+    Source {
+        kind: SourceKind::Local,
+        asn: bgp.asn,
+        router_id: bgp.router_id,
+        address: IpAddr::V4(bgp.router_id.0),
+        client: false,
+        weight: 0,
+        local_pref: bgp.default_local_pref,
+        admission: Admission::default(),
+        local_as: None,
     }
 }
 
@@ -185,14 +196,12 @@ fn describe_evpn(
 }
 
 fn nlris(key: AnyNlri, vni: Option<Vni>) -> Nlris {
-    let path_id = PathId(0);
     match key {
-        AnyNlri::Prefix(IpNet::V4(nlri)) => Nlris::Ipv4(vec![Route { nlri, path_id, body: () }]),
-        AnyNlri::Prefix(IpNet::V6(nlri)) => Nlris::Ipv6(vec![Route { nlri, path_id, body: () }]),
+        AnyNlri::Prefix(prefix) => prefix.into(),
         AnyNlri::Evpn(nlri) => {
             // A Type 3 has its VNI in the tunnel attribute.
             let label = vni.filter(|_| !matches!(nlri, EvpnKey::Imet { .. })).unwrap_or_default();
-            Nlris::Evpn(vec![Route { nlri, path_id, body: EvpnBody { label, ..EvpnBody::default() } }])
+            Nlris::Evpn(vec![Route::new(nlri, EvpnBody { label, ..EvpnBody::default() })])
         }
     }
 }

@@ -29,6 +29,7 @@ mod peer;
 mod policies;
 mod reconfigure;
 mod refresh;
+mod renew;
 mod restart;
 mod sessions;
 mod startup;
@@ -41,7 +42,7 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use bgp::export::Export;
-use bgp::rib::{Budget, LocalIdentity, Rib};
+use bgp::rib::{Budget, Rib};
 use bgp::session::Received;
 use bgp::types::{Family, PeerId};
 
@@ -71,6 +72,8 @@ pub const BATCH_CREDIT: u32 = 4;
 #[derive(Debug)]
 pub struct Core {
     started: Instant,
+    /// For hash functions.
+    seed: u64,
     config: Config,
     peers: Peers,
     startup: Startup,
@@ -97,13 +100,7 @@ impl Core {
     /// Nothing is known yet; the first actions begin the tasks of the neighbours. `seed` is for hash functions.
     pub fn new(now: Instant, config: Config, seed: u64) -> Core {
         let bgp = &config.bgp;
-        let identity = LocalIdentity {
-            asn: bgp.asn,
-            router_id: bgp.router_id,
-            cluster_id: bgp.cluster_id,
-            addresses: config.evpn.iter().map(|evpn| evpn.vtep).collect(),
-        };
-        let mut rib = Rib::new(identity, seed);
+        let mut rib = Rib::new(renew::identity(&config, std::iter::empty()), seed);
         rib.set_rules(bgp.decision.clone());
         rib.set_default_local_pref(bgp.default_local_pref);
         let forwarding = config.evpn.as_ref().map(|evpn| Forwarding::new(bgp, evpn, &mut rib, seed));
@@ -114,6 +111,7 @@ impl Core {
         let neighbors = bgp.neighbors.clone();
         let mut core = Core {
             started: now,
+            seed,
             peers: Peers::default(),
             startup: Startup::new(now),
             restarts: Restarts::default(),
@@ -186,6 +184,9 @@ impl Core {
         self.end_overdue_injectors(now);
         self.expire_kept(now);
         self.end_overdue_refreshes(now);
+        if self.native.as_mut().is_some_and(Native::hears_of_addresses) {
+            self.renew_identity();
+        }
         if let Some(native) = &mut self.native {
             native.resolve(&mut self.rib);
         }
@@ -300,9 +301,11 @@ impl Core {
     fn routes(&mut self, now: Instant, id: PeerId, routes: &Received) {
         let learned = self.clock(now);
         let Some(peer) = self.peers.get_mut(id).filter(|peer| !peer.limits.is_stopped()) else { return };
+        let announced = routes.reach.iter().map(|(_, routes)| routes.len() as u64).sum::<u64>();
+        let withdrawn = routes.unreach.iter().map(|routes| routes.len() as u64).sum::<u64>();
+        peer.routes_received += announced + withdrawn;
         if !peer.imports() {
-            peer.refused_for_policy +=
-                routes.reach.iter().map(|(_, routes)| routes.len() as u64).sum::<u64>();
+            peer.refused_for_policy += announced;
             return;
         }
         routes.unreach.iter().for_each(|routes| self.rib.withdraw(id, routes));

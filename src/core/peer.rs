@@ -40,6 +40,8 @@ pub(super) struct Peer {
     pub(super) faults_logged: FaultLog,
     /// Routes refused because it is external and no policy says what may be taken (RFC 8212).
     pub(super) refused_for_policy: u64,
+    /// Routes that it announced or withdrew.
+    pub(super) routes_received: u64,
     /// What BFD says of it.
     pub(super) bfd: Bfd,
 }
@@ -78,6 +80,7 @@ impl Peer {
             limits: LimitState::default(),
             faults_logged: FaultLog::default(),
             refused_for_policy: 0,
+            routes_received: 0,
             bfd: Bfd::default(),
         }
     }

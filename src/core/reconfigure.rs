@@ -1,7 +1,7 @@
 //! A new configuration in place of the running one: only what differs is touched.
 //!
-//! What the difference is, [`Diff`] says; here it is carried out. Keys that are in force only after the next start
-//! keep their values, so that the next reload names them again.
+//! What the difference is, [`Diff`] says; here it is carried out. The few keys that are in force only after the next
+//! start keep their values, so that the next reload names them again.
 
 use std::time::Instant;
 
@@ -9,7 +9,7 @@ use super::Core;
 use super::event::{Action, SessionCommand};
 use super::sessions::source;
 use crate::config::diff::{Diff, NeighborStep, compare};
-use crate::config::{Config, NativeConfig, NeighborConfig, RangeConfig};
+use crate::config::{Config, NeighborConfig, RangeConfig};
 use crate::peer::session_config;
 use bgp::types::{FamilySet, PeerId};
 
@@ -18,13 +18,9 @@ impl Core {
     /// whatever operators have said since it was last read; else it says so only of those that it changes.
     pub(super) fn apply(&mut self, now: Instant, wanted: Config, diff: Diff, admin_states: bool) {
         let places = new_places(&self.config, &wanted);
-        let former_own = self.config.native.as_ref().map(|native| native.own.clone()).unwrap_or_default();
-        self.config = kept_until_restart(&self.config, wanted);
-        self.rib.set_rules(self.config.bgp.decision.clone());
-        if let Some(native) = &mut self.native {
-            native.configure(&self.config, &mut self.rib);
-        }
-        self.renew_sources(&former_own);
+        let wanted = kept_until_restart(&self.config, wanted);
+        let former = std::mem::replace(&mut self.config, wanted);
+        self.renew_speaker(now, &former);
         let (mut former, mut comers, mut leaving) = (Vec::new(), Vec::new(), Vec::new());
         for (address, step) in diff.neighbors {
             let id = self.peers.by_address(address).map(|peer| peer.id);
@@ -135,17 +131,9 @@ fn new_places(running: &Config, wanted: &Config) -> FamilySet {
 
 /// `wanted`, but for what only a restart brings into force.
 fn kept_until_restart(running: &Config, mut wanted: Config) -> Config {
-    let (old, new) = (&running.bgp, &mut wanted.bgp);
-    (new.asn, new.router_id, new.cluster_id) = (old.asn, old.router_id, old.cluster_id);
-    new.listen.clone_from(&old.listen);
-    new.default_local_pref = old.default_local_pref;
-    new.next_hop_tracking = old.next_hop_tracking;
+    let tracking = &mut wanted.bgp.next_hop_tracking;
+    *tracking = running.bgp.next_hop_tracking.map(|running| tracking.unwrap_or(running));
     wanted.api = running.api.clone();
-    wanted.evpn.clone_from(&running.evpn);
-    wanted.native = match (&running.native, wanted.native) {
-        (Some(running), Some(wanted)) => Some(NativeConfig { kernel: running.kernel.clone(), ..wanted }),
-        (running, _) => running.clone(),
-    };
     wanted
 }
 

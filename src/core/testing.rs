@@ -141,7 +141,7 @@ impl Node {
         panic!("it does not come to rest");
     }
 
-    fn perform(&mut self, action: Action) {
+    pub(super) fn perform(&mut self, action: Action) {
         match action {
             Action::Kernel(ops) => {
                 ops.iter().for_each(|op| self.kernel.apply(op));
@@ -155,6 +155,7 @@ impl Node {
             }
             Action::StopPeer { .. }
             | Action::Sign { .. }
+            | Action::Listen(_)
             | Action::SetRanges(_)
             | Action::WatchFiles(_)
             | Action::FollowNode(_)

@@ -5,6 +5,7 @@
 //! word, that is taken again, by the same road. While it waits, other changes over the API are refused, so that there
 //! is one way back only; the file is always taken, and ends the wait.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use api::query::ApiError;
@@ -12,11 +13,14 @@ use api::{Query, Request, v1};
 
 use super::answer::{Answered, change_rows};
 use super::{Core, LogLine};
-use crate::config::Config;
 use crate::config::diff::{Change, Diff, NeighborStep};
+use crate::config::{Config, NeighborAddress};
 
 /// A change that nobody has confirmed for so long will not be.
 const LONGEST_WAIT: Duration = Duration::from_secs(86_400);
+
+/// What is to be known of a neighbour before it goes.
+const ONLY_HERE: &str = "it was added over the API: no file has it";
 
 /// What is known of the running configuration besides what it says.
 #[derive(Debug, Default)]
@@ -34,6 +38,8 @@ struct Standing {
     changed: bool,
     /// The keys that are in force after the next start only.
     needs_restart: Vec<&'static str>,
+    /// The neighbours that came over the API since the file was read.
+    added: BTreeSet<NeighborAddress>,
 }
 
 /// A change that is taken back unless it is confirmed.
@@ -91,6 +97,7 @@ impl Core {
     /// Takes a configuration that was made of the one of this number: no other may have been taken meanwhile.
     pub(super) fn reconfigure_from(&mut self, now: Instant, base: u64, wanted: Config, request: Request) {
         if base != self.revision() {
+            self.renew_listeners();
             let error = "the configuration has been changed by somebody else meanwhile: try again";
             return request.answer(Err(ApiError::FailedPrecondition(error.to_owned())));
         }
@@ -100,6 +107,7 @@ impl Core {
     /// Takes a configuration, or only tells what it would change where `request` wants no more.
     pub(super) fn reconfigure(&mut self, now: Instant, wanted: Config, request: Option<Request>) {
         let changes = self.terms(now, request.as_ref()).map(|terms| self.take(now, wanted, terms));
+        self.renew_listeners();
         let Some(request) = request else { return };
         let answer = changes.map(|changes| match &request.query {
             Query::ApplyConfiguration(_) => v1::ApplyConfigurationResponse { changes }.into(),
@@ -124,7 +132,8 @@ impl Core {
     }
 
     fn take(&mut self, now: Instant, wanted: Config, terms: Terms) -> Vec<v1::ConfigurationChange> {
-        let diff = Diff::between(&self.config, &wanted);
+        let mut diff = Diff::between(&self.config, &wanted);
+        diff.note_removed(&self.running.standing.added, ONLY_HERE);
         let changes = diff.changes();
         let rows = change_rows(&changes, &self.sessions_that_end(&diff));
         if terms.dry_run {
@@ -136,7 +145,11 @@ impl Core {
             standing: self.running.standing.clone(),
         });
         self.running.waiting = before;
-        let standing = Standing { changed: !terms.from_file, needs_restart: diff.restart.clone() };
+        let added = match terms.from_file {
+            true => BTreeSet::new(),
+            false => diff.added_to(&self.running.standing.added),
+        };
+        let standing = Standing { changed: !terms.from_file, needs_restart: diff.restart.clone(), added };
         self.enforce(now, wanted, diff, terms.admin_states, standing, changes);
         rows
     }
@@ -225,6 +238,7 @@ impl Core {
         let changes = diff.changes();
         let rows = change_rows(&changes, &self.sessions_that_end(&diff));
         self.enforce(now, *before, diff, false, standing, changes);
+        self.renew_listeners();
         Some(rows)
     }
 }

@@ -11,12 +11,12 @@ use api::server::Readiness;
 use bgp::rib::Budget;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tracing::error;
 
 use crate::config::{FileSource, KubernetesSource};
 use crate::core::{Action, Core, Event};
 
 use super::bfd::BfdOutlet;
+use super::kernel::KernelTasks;
 use super::reload::Reloader;
 use super::tasks::PeerTasks;
 use super::turns::Turns;
@@ -38,10 +38,8 @@ const ENDING: Duration = Duration::from_secs(10);
 pub(super) struct Outlets {
     /// The neighbours' tasks.
     pub(super) peers: PeerTasks,
-    /// To the task of EVPN's tables in the kernel.
-    pub(super) rows: Option<mpsc::Sender<Vec<fib::Op>>>,
-    /// To the task of the kernel's routes.
-    pub(super) routes: Option<mpsc::Sender<Vec<fib::routes::RouteOp>>>,
+    /// Those that speak with the kernel.
+    pub(super) kernel: KernelTasks,
     /// To the task that watches files.
     pub(super) files: watch::Sender<Vec<FileSource>>,
     /// To the task that follows a Node in Kubernetes.
@@ -157,6 +155,7 @@ fn perform(action: Action, outlets: &mut Outlets) {
         Action::StartPeer { peer, start } => outlets.peers.start(peer, *start),
         Action::Sign { peer, how } => outlets.peers.sign(peer, &how),
         Action::StopPeer { peer, reason } => outlets.peers.stop(peer, reason),
+        Action::Listen(addresses) => outlets.peers.listen(&addresses),
         Action::SetRanges(ranges) => outlets.peers.set_ranges(ranges),
         Action::TurnAway { from } => outlets.peers.turn_away(from),
         Action::Batch { peer, session, batch } => outlets.peers.batch(peer, session, batch),
@@ -171,16 +170,9 @@ fn perform(action: Action, outlets: &mut Outlets) {
             // One that is followed already is not begun anew.
             outlets.node.send_if_modified(|node| std::mem::replace(node, source) != *node);
         }
-        Action::Kernel(ops) => hand_over(outlets.rows.as_ref(), ops),
-        Action::Routes(ops) => hand_over(outlets.routes.as_ref(), ops),
+        Action::Kernel(ops) => outlets.kernel.carry_out_rows(ops),
+        Action::Routes(ops) => outlets.kernel.carry_out_routes(ops),
         Action::Log(line) => log::write(line, |peer| outlets.peers.name(peer)),
-    }
-}
-
-fn hand_over<O>(kernel: Option<&mpsc::Sender<Vec<O>>>, ops: Vec<O>) {
-    let sent = kernel.is_some_and(|kernel| kernel.try_send(ops).is_ok());
-    if !sent {
-        error!("the kernel's task takes no operations");
     }
 }
 

@@ -116,6 +116,11 @@ mod tests {
         }
     }
 
+    fn listen() -> tokio::net::TcpListener {
+        let socket = socket::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), false).unwrap();
+        socket::listen(socket).unwrap()
+    }
+
     /// Whether a connection from 127.0.0.`from` with this key is made. One that is not is never refused: its
     /// segments are as good as lost, so what is waited for is short.
     async fn gets_in(listener: &tokio::net::TcpListener, from: u8, key: &str) -> bool {
@@ -127,7 +132,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_listener_takes_new_keys_and_the_longest_prefix_counts() {
-        let listener = socket::listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
+        let listener = listen();
         let change = |from: &Keys, to: &Keys| {
             assert!(from.change(to, listener.as_fd(), true).is_empty());
         };
@@ -153,7 +158,7 @@ mod tests {
     /// Both ends change their key while bytes are under way; a connection beside it does not notice.
     #[tokio::test]
     async fn a_connection_that_stands_changes_its_key() {
-        let listener = socket::listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
+        let listener = listen();
         let before = keys(&[("127.0.0.2/32", "old"), ("127.0.0.3/32", "other")]);
         assert!(Keys::default().change(&before, listener.as_fd(), true).is_empty());
         let address = listener.local_addr().unwrap();

@@ -33,7 +33,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use api::server::{Listeners, Readiness};
+use api::server::Readiness;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};
@@ -46,8 +46,9 @@ pub use arguments::Arguments;
 use self::bfd::BfdOutlet;
 use self::core::{Inlets, Outlets};
 use doors::Doors;
-use kernel::KernelTask;
+use kernel::KernelTasks;
 use keys::Keys;
+use listen::Listeners;
 use reload::Reloader;
 use tasks::PeerTasks;
 
@@ -92,18 +93,18 @@ pub fn preflight(config: &Config) -> anyhow::Result<()> {
 pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
     preflight(&config)?;
     config.warnings.iter().for_each(|warning| warn!("{warning}"));
-    let listeners = Listeners::bind(&config.api)?;
+    let api_listeners = api::server::Listeners::bind(&config.api)?;
 
     let (events, inbox) = mpsc::channel(EVENTS);
-    let reloader = Reloader::new(file, events.clone());
+    let (kernel_failed, mut kernel_failures) = mpsc::channel(1);
+    let kernel = KernelTasks::new(events.clone(), kernel_failed);
+    kernel.begin(&config, false)?;
+    let doors = Doors::default();
+    let listeners = Listeners::new(doors.clone(), events.clone());
+    listeners.start(&config.bgp.listen, Keys::of(&config.bgp))?;
+    let reloader = Reloader::new(file, events.clone(), listeners.clone(), kernel.clone());
     let told_to_end = signals(reloader.clone())?;
     let seed = RandomState::new().hash_one(std::process::id());
-    let rows = config.evpn.as_ref().map(|_| kernel::start_rows(&events)).transpose();
-    let (rows, rows_failed) = KernelTask::split(rows.context("cannot open the kernel's tables")?);
-    let needs_routes = config.native.is_some() || config.bgp.next_hop_tracking.is_some();
-    let tunnels = config.native.as_ref().is_some_and(|native| native.kernel.fallback.is_some());
-    let routes = needs_routes.then(|| kernel::start_routes(&events, tunnels)).transpose();
-    let (routes, routes_failed) = KernelTask::split(routes.context("cannot open the kernel's routes")?);
     let host_warnings = host_checks::warnings(&config);
     host_warnings.iter().for_each(|warning| warn!("{warning}"));
     let (files, files_wanted) = watch::channel(Vec::new());
@@ -111,33 +112,25 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
     let node = watch::Sender::new(None);
     #[cfg(feature = "kubernetes")]
     tokio::spawn(kubernetes::watch(node.subscribe(), events.clone()));
-    let doors = Doors::default();
-    let listening = listen::Listeners::start(&config.bgp.listen, Keys::of(&config.bgp), &doors, &events)?;
-    let peers = PeerTasks::new(doors, listening, events, seed);
+    let peers = PeerTasks::new(doors, listeners, events, seed);
     let (api_ended, api_end) = mpsc::channel(1);
     let (requests, asked) = mpsc::channel(REQUESTS);
     let (readiness, ready) = watch::channel(Readiness::default());
-    let api = tokio::spawn(serve_api(listeners, requests, ready, api_end));
+    let api = tokio::spawn(serve_api(api_listeners, requests, ready, api_end));
 
     info!(version = env!("CARGO_PKG_VERSION"), router_id = %config.bgp.router_id, asn = %config.bgp.asn, "linnetd runs");
     let mut core = Core::new(Instant::now(), config, seed);
     core.handle(Instant::now(), Event::HostChecked(host_warnings));
     let (bfd_news, bfd_inbox) = mpsc::channel(BFD_NEWS);
-    let outlets =
-        Outlets { peers, rows, routes, files, node, bfd: Some(BfdOutlet::new(bfd_news)), readiness };
+    let bfd = Some(BfdOutlet::new(bfd_news));
+    let outlets = Outlets { peers, kernel, files, node, bfd, readiness };
     let (stop, stopped) = mpsc::channel(1);
     let inlets = Inlets { events: inbox, bfd: bfd_inbox, requests: asked, stop: stopped, reloader };
     let mut running = tokio::spawn(async move { core::run(core, inlets, outlets).await });
-    let failed = async {
-        tokio::select! {
-            error = rows_failed => error,
-            error = routes_failed => error,
-        }
-    };
     tokio::select! {
         () = told_to_end => {}
         ended = &mut running => return ended.map(drop).context("core has died; the kernel keeps what it has"),
-        error = failed => {
+        Some(error) = kernel_failures.recv() => {
             return Err(error).context("the connection with the kernel has failed; it keeps what it has");
         }
     }
@@ -173,7 +166,7 @@ fn signals(reloader: Reloader) -> std::io::Result<impl Future<Output = ()>> {
 }
 
 async fn serve_api(
-    listeners: Listeners,
+    listeners: api::server::Listeners,
     requests: mpsc::Sender<api::Request>,
     ready: watch::Receiver<Readiness>,
     mut end: mpsc::Receiver<()>,

@@ -12,6 +12,10 @@ use tracing::{error, warn};
 use crate::config::{Config, LoadError, Text};
 use crate::core::Event;
 
+use super::kernel::KernelTasks;
+use super::keys::Keys;
+use super::listen::Listeners;
+
 /// What faults call a text that came over the API.
 const GIVEN: &str = "configuration";
 
@@ -20,20 +24,28 @@ const GIVEN: &str = "configuration";
 pub(super) struct Reloader {
     file: PathBuf,
     core: mpsc::Sender<Event>,
+    listeners: Listeners,
+    kernel: KernelTasks,
 }
 
 impl Reloader {
-    /// Of this file.
-    pub(super) fn new(file: PathBuf, core: mpsc::Sender<Event>) -> Reloader {
-        Reloader { file, core }
+    /// Of this file. What a configuration asks of `listeners` and `kernel` is got ready before core hears of it.
+    pub(super) fn new(
+        file: PathBuf,
+        core: mpsc::Sender<Event>,
+        listeners: Listeners,
+        kernel: KernelTasks,
+    ) -> Reloader {
+        Reloader { file, core, listeners, kernel }
     }
 
     /// Reads the file and hands what it says to core, which answers `request`. A file with a fault changes nothing.
     pub(super) async fn reload(self, request: Option<Request>) {
-        let Reloader { file, core } = self;
-        match read(move || Config::load(&file)).await {
+        let file = self.file.clone();
+        let config = read(move || Config::load(&file)).await;
+        match config.and_then(|config| self.get_ready(config, request.as_ref())) {
             // Without a core the daemon is ending, and who asks is told so by the request's end.
-            Ok(config) => _ = core.send(Event::Reconfigure { config, request }).await,
+            Ok(config) => _ = self.core.send(Event::Reconfigure { config, request }).await,
             Err(faults) => {
                 error!("the configuration is not taken, what runs goes on: {faults}");
                 if let Some(request) = request {
@@ -56,19 +68,36 @@ impl Reloader {
             Ok(text) => text,
             Err(error) => return request.answer(Err(ApiError::FailedPrecondition(error.to_string()))),
         };
-        match read_text(text.as_str().to_owned()).await {
+        let config = read_text(text.as_str().to_owned()).await;
+        match config.and_then(|config| self.get_ready(config, Some(&request))) {
             Ok(config) => _ = self.core.send(Event::Edited { config, base: number, request }).await,
             Err(faults) => request.answer(Err(ApiError::FailedPrecondition(faults))),
         }
     }
 
     async fn apply(self, text: String, request: Request) {
-        match read_text(text).await {
+        let config = read_text(text).await;
+        match config.and_then(|config| self.get_ready(config, Some(&request))) {
             Ok(config) => {
                 _ = self.core.send(Event::Reconfigure { config, request: Some(request) }).await;
             }
             Err(faults) => request.answer(Err(ApiError::FailedPrecondition(faults))),
         }
+    }
+}
+
+impl Reloader {
+    /// Opens what a configuration needs that is not open yet: what cannot be had is a fault of it like others. What is
+    /// got ready and not used is closed when core has looked at the configuration.
+    fn get_ready(&self, config: Box<Config>, request: Option<&Request>) -> Result<Box<Config>, String> {
+        let only_tells = request.is_some_and(|request| match &request.query {
+            Query::ApplyConfiguration(query) => query.dry_run,
+            Query::ReloadConfiguration(query) => query.dry_run,
+            _ => false,
+        });
+        let ready = self.listeners.prepare(&config.bgp.listen, &Keys::of(&config.bgp));
+        ready.and_then(|()| self.kernel.begin(&config, only_tells)).map_err(|error| error.to_string())?;
+        Ok(config)
     }
 }
 

@@ -130,8 +130,9 @@ pub(super) fn sign_anew(stream: &TcpStream, from: &Authentication, to: &Authenti
     sockopt::sign(stream.as_fd(), End::Connection, peer, from, to)
 }
 
-/// Listens; `::` takes IPv6 only, so that `0.0.0.0` can stand beside it.
-pub(super) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+/// Binds a socket that is to listen; `::` takes IPv6 only, so that `0.0.0.0` can stand beside it. With `shares` it may
+/// be beside another one on the same port that has agreed to that.
+pub(super) fn bind(address: SocketAddr, shares: bool) -> io::Result<Socket> {
     let domain = Domain::for_address(address);
     let socket = Socket::new(domain, Type::STREAM.nonblocking().cloexec(), Some(Protocol::TCP))?;
     if domain == Domain::IPV6 {
@@ -140,7 +141,13 @@ pub(super) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     set_class(socket.as_fd(), address.ip())?;
     sockopt::set_ttl(socket.as_fd(), address.ip(), LISTENER_TTL)?;
     socket.set_reuse_address(true)?;
+    socket.set_reuse_port(shares)?;
     socket.bind(&address.into())?;
+    Ok(socket)
+}
+
+/// Has it listen.
+pub(super) fn listen(socket: Socket) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)?;
     TcpListener::from_std(socket.into())
 }

@@ -1,6 +1,6 @@
 //! The neighbours' tasks: begun and ended as core wants, and reached by their ids.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use bgp::export::Batch;
@@ -116,6 +116,11 @@ impl PeerTasks {
         }
         // Without room for the reason the task ends all the same, as its commands do.
         let _ = outlet.commands.try_send(SessionCommand::End(reason));
+    }
+
+    /// Connections are accepted at these addresses from now on, and at no others.
+    pub(super) fn listen(&mut self, addresses: &[SocketAddr]) {
+        self.listeners.listen(addresses).iter().for_each(|error| warn!("{error}"));
     }
 
     /// Neighbours may come from these ranges from now on, and have to sign like this.

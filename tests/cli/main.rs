@@ -266,6 +266,8 @@ fn errors() {
             "neighbor reset",
             "neighbor 10.0.1.1 explode",
             "frobnicate",
+            "top",
+            "top --interval soon",
         ],
     );
 }
@@ -286,15 +288,15 @@ fn a_monitor_shows_the_present_state_the_changes_and_the_end() {
         "{text}"
     );
     let expected = [
-        "+ path      l2vpn-evpn [2]:[10.0.0.2:100]:[0]:[48]:[02:00:00:00:00:50]:[32]:[10.1.0.5] via 10.0.0.2 from 10.0.1.1",
-        "+ neighbor  2001:db8::2 active NOTIFICATION Cease: \\u{1b}[31mbye",
+        "+ path      l2vpn-evpn [2]:[10.0.0.2:100]:[0]:[48]:[02:00:00:00:00:50]:[32]:[10.1.0.5] via 10.0.0.2 from 10.0.1.1 (shorter cluster list, next best is from 10.0.1.2)",
+        "+ neighbor  2001:db8::2 active (session ended: NOTIFICATION Cease: \\u{1b}[31mbye)",
         "+ vni       20000 down no VXLAN device has this VNI",
-        "+ mac       100 02:00:00:00:00:50 remote 10.0.0.2 seq 3 programmed",
+        "+ mac       100 02:00:00:00:00:50 remote 10.0.0.2 seq 3 programmed (moved from 10.0.0.3 to 10.0.0.2, with sequence 3)",
         "+ arp       100 10.1.0.5 02:00:00:00:00:50 remote 10.0.0.2 pending",
         "+ vtep      100 10.0.0.2 programmed",
         "+ fib       route 10.244.2.0/24 via 10.0.0.2 failed ENETUNREACH: no route to the gateway",
         "synced --",
-        "- mac       100 02:00:00:00:00:50",
+        "- mac       100 02:00:00:00:00:50 (withdrawn by 10.0.0.2)",
     ];
     assert_eq!(lines, expected);
     assert_eq!(String::from_utf8(output.stderr).unwrap(), "error: linnetd is shutting down\n");

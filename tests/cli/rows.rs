@@ -484,9 +484,17 @@ pub(crate) fn changes() -> [Vec<v1::Change>; 2] {
         Row::FibEntry(fib_entries().remove(1)),
     ]
     .map(put);
+    let path = v1::Change { reason: s("shorter cluster list, next best is from 10.0.1.2"), ..path };
+    let neighbor = v1::Change { reason: s("session ended: NOTIFICATION Cease: \u{1b}[31mbye"), ..neighbor };
+    let mac = v1::Change {
+        reason: s("moved from 10.0.0.3 to 10.0.0.2, with sequence 3"),
+        moved_from: s("10.0.0.3"),
+        ..mac
+    };
     let gone = v1::Mac { vni: 100, mac: s("02:00:00:00:00:50"), ..Default::default() };
     let gone =
         v1::Change { kind: v1::ChangeKind::Delete.into(), row: Some(Row::Mac(gone)), ..Default::default() };
+    let gone = v1::Change { reason: s("withdrawn by 10.0.0.2"), ..gone };
     [vec![path, neighbor, vni, mac, arp, vtep, entry], vec![gone]]
 }
 
@@ -497,12 +505,16 @@ pub(crate) fn configuration_changes() -> Vec<v1::ConfigurationChange> {
         effect: effect.into(),
         keys: keys.iter().map(ToString::to_string).collect(),
         ends_session: effect == Reset,
+        note: String::new(),
     };
     vec![
         change("neighbor 10.0.1.1", Changed, &["description", "hold_time"]),
         change("neighbor 10.0.1.2", Reset, &["families"]),
-        change("neighbor 10.0.1.3", Removed, &[]),
+        v1::ConfigurationChange {
+            note: s("it was added over the API: no file has it"),
+            ..change("neighbor 10.0.1.3", Removed, &[])
+        },
         change("neighbor 10.0.1.4", Added, &[]),
-        change("bgp.listen", NeedsRestart, &[]),
+        change("api", NeedsRestart, &[]),
     ]
 }

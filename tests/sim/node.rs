@@ -75,6 +75,15 @@ impl Node {
         self.daemon = Some(Daemon { core, inbox: Inbox::default(), peers: Vec::new(), seed });
     }
 
+    /// Has the daemon, if it runs, read its configuration again.
+    pub(crate) fn reload(&mut self) {
+        let Some(daemon) = &mut self.daemon else { return };
+        let config = Config::parse("sim", &self.spec.yaml(self.number)).expect("a configuration");
+        let clock = &mut self.net.borrow_mut().clock;
+        daemon.core.handle(clock.now(), Event::Reconfigure { config: Box::new(config), request: None });
+        clock.wake(Task::Core(self.number));
+    }
+
     /// Begins a neighbour's task.
     fn start_peer(&mut self, id: PeerId, start: PeerStart) {
         let Some(daemon) = &mut self.daemon else { return };
@@ -194,7 +203,11 @@ impl Node {
                 drop(net);
                 self.kernel.give(now, ops);
             }
-            Action::Bfd { .. } | Action::WatchFiles(_) | Action::FollowNode(_) | Action::Log(_) => {}
+            Action::Bfd { .. }
+            | Action::Listen(_)
+            | Action::WatchFiles(_)
+            | Action::FollowNode(_)
+            | Action::Log(_) => {}
             Action::StartPeer { peer, start } => {
                 drop(net);
                 self.start_peer(peer, *start);

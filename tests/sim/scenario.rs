@@ -29,12 +29,13 @@ enum Repair {
     Connect(usize, fib::IfIndex),
     Widen(usize),
     Quicken(usize),
+    Serve(usize),
 }
 
 type Deed = fn(&mut Sim);
 
 /// What may happen; what stands here twice happens twice as often.
-const DEEDS: [Deed; 25] = [
+const DEEDS: [Deed; 26] = [
     Sim::host_appears,
     Sim::host_appears,
     Sim::host_speaks,
@@ -59,6 +60,7 @@ const DEEDS: [Deed; 25] = [
     Sim::node_vanishes,
     Sim::node_is_slow,
     Sim::kernel_overflows,
+    Sim::vni_is_left,
     Sim::something_is_repaired,
 ];
 
@@ -313,6 +315,17 @@ impl Sim {
         self.scenario.repairs.push(Repair::Widen(node));
     }
 
+    /// A configuration that is read again does not name a network any more.
+    fn vni_is_left(&mut self) {
+        let (vni, Place { node, .. }) = (any_vni(self), self.any_place());
+        if self.nodes[node].spec.left.is_none() {
+            self.log(&format!("node {node} serves {vni} no more"));
+            self.nodes[node].spec.left = Some(vni.get());
+            self.nodes[node].reload();
+            self.scenario.repairs.push(Repair::Serve(node));
+        }
+    }
+
     fn something_is_repaired(&mut self) {
         self.repair();
     }
@@ -329,6 +342,10 @@ impl Sim {
             Repair::Raise(node, device) => self.nodes[node].kernel.tables.set_up(device, true),
             Repair::Connect(node, bridge) => self.nodes[node].kernel.tables.set_carrier(bridge, true),
             Repair::Widen(node) => self.nodes[node].kernel.narrow(false),
+            Repair::Serve(node) => {
+                self.nodes[node].spec.left = None;
+                self.nodes[node].reload();
+            }
             Repair::Quicken(node) => _ = self.net.borrow_mut().slow.remove(&node),
         }
         self.wake_kernels();

@@ -13,6 +13,8 @@ pub(crate) struct Spec {
     asn: u32,
     /// How many networks it serves; none on a reflector.
     pub(crate) evpn: u32,
+    /// The one of them that its configuration does not name at present.
+    pub(crate) left: Option<u32>,
     neighbors: Vec<Neighbor>,
     hold_time: u16,
 }
@@ -76,7 +78,7 @@ impl Topology {
     fn new(name: &'static str, asns: &[u32], bare: usize, links: &[(usize, usize, Tie)]) -> Topology {
         let spec = |node: usize| {
             let evpn = if node < bare { 0 } else { VNIS };
-            Spec { asn: asns[node], evpn, neighbors: Vec::new(), hold_time: 9 }
+            Spec { asn: asns[node], evpn, left: None, neighbors: Vec::new(), hold_time: 9 }
         };
         let mut nodes: Vec<Spec> = (0..asns.len()).map(spec).collect();
         for &(a, b, tie) in links {
@@ -146,8 +148,14 @@ impl Spec {
                 .expect("a String takes all");
         }
         if self.evpn > 0 {
-            write!(text, "evpn:\n  vtep: {address}\n  advertise_all_vni: true\n")
-                .expect("a String takes all");
+            let served = match self.left {
+                None => "advertise_all_vni: true".to_owned(),
+                Some(left) => {
+                    let others = (1..=self.evpn).map(|n| n * 100).filter(|vni| *vni != left);
+                    format!("vnis: [{}]", others.map(|vni| format!("{{ vni: {vni} }}")).collect::<String>())
+                }
+            };
+            write!(text, "evpn:\n  vtep: {address}\n  {served}\n").expect("a String takes all");
         }
         text
     }

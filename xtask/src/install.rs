@@ -26,6 +26,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("timeout", "coreutils"),
     ("ping", "iputils-ping"),
     ("tshark", "tshark"),
+    ("tmux", "tmux"),
     ("nft", "nftables"),
 ];
 

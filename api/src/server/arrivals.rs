@@ -10,9 +10,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::server::Connected;
@@ -26,6 +27,10 @@ pub(super) const MAX_CONNECTIONS: usize = 128;
 
 /// How long it may take to agree upon TLS.
 const HANDSHAKE: Duration = Duration::from_secs(10);
+
+/// How long who was refused may take to read why, and how many octets of his are taken meanwhile.
+const FAREWELL: Duration = Duration::from_secs(1);
+const LAST_WORDS: u64 = 64 << 10;
 
 /// How long to wait when the system gives out no connection, for want of file descriptors as a rule.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -130,15 +135,29 @@ async fn greet(door: Door, stream: TcpStream, tls: Option<Arc<Tls>>, permit: Own
     let (stream, visit): (AnyStream, Visit) = match tls {
         None => (Box::pin(stream), door.visit.clone()),
         Some(tls) => {
-            let agreed = tokio::time::timeout(HANDSHAKE, tls.acceptor.accept(stream)).await;
-            // The other end has been told by an alert what was wrong.
-            let Ok(Ok(stream)) = agreed else { return };
+            let agreed = timeout(HANDSHAKE, tls.acceptor.accept(stream).into_fallible()).await;
+            let stream = match agreed {
+                Ok(Ok(stream)) => stream,
+                Ok(Err((_, stream))) => return let_read(stream).await,
+                Err(_) => return,
+            };
             let visit =
                 tls.caller(&stream).map_or_else(|| door.visit.clone(), |caller| door.visit.of(caller));
             (Box::pin(stream), visit)
         }
     };
     door.enter(Connection { stream, visit, _permit: permit }).await;
+}
+
+/// The other end has been told by an alert what was wrong. A connection that is closed with something unread is reset,
+/// and what was said last may be lost with it: so what still comes is taken first.
+async fn let_read(mut stream: TcpStream) {
+    let ended = async {
+        stream.shutdown().await?;
+        tokio::io::copy(&mut stream.take(LAST_WORDS), &mut tokio::io::sink()).await
+    };
+    // The connection is closed in any case.
+    _ = timeout(FAREWELL, ended).await;
 }
 
 impl Tls {

@@ -22,6 +22,8 @@ pub struct Segment {
     pub updates: u32,
     /// How many ROUTE-REFRESHs: the marks round what is sent again (RFC 7313).
     pub refreshes: u32,
+    /// How many routes they announce or withdraw.
+    pub(super) routes: u32,
     /// Routes that these messages withdraw because their attributes fit into none.
     pub(super) oversized: u32,
 }

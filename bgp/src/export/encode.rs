@@ -23,6 +23,7 @@ struct Current {
     audience: Audience,
     updates: u32,
     refreshes: u32,
+    routes: u32,
     /// Of its routes, those that are withdrawn because their attributes fit into no message.
     oversized: u32,
 }
@@ -49,7 +50,7 @@ impl BatchWriter {
                 self.current.iter_mut().for_each(|current| current.oversized += routes.len() as u32);
                 return self.withdraw(audience, encoding, routes);
             }
-            self.count_update();
+            self.count_update(fitted);
             routes = routes.get(fitted..).unwrap_or_default();
         }
     }
@@ -67,7 +68,7 @@ impl BatchWriter {
             if fitted == 0 {
                 return;
             }
-            self.count_update();
+            self.count_update(fitted);
             routes = routes.get(fitted..).unwrap_or_default();
         }
     }
@@ -76,7 +77,7 @@ impl BatchWriter {
     pub(super) fn end_of_rib(&mut self, family: Family) {
         self.begin(Audience::All);
         end_of_rib(&mut self.buffer, family);
-        self.count_update();
+        self.count_update(0);
     }
 
     /// Marks the beginning or the end of what is sent again (RFC 7313 section 4).
@@ -97,22 +98,23 @@ impl BatchWriter {
     fn begin(&mut self, audience: Audience) {
         if self.current.as_ref().is_none_or(|current| current.audience != audience) {
             self.cut();
-            self.current = Some(Current { audience, updates: 0, refreshes: 0, oversized: 0 });
+            self.current = Some(Current { audience, updates: 0, refreshes: 0, routes: 0, oversized: 0 });
         }
     }
 
-    fn count_update(&mut self) {
+    fn count_update(&mut self, routes: usize) {
         if let Some(current) = &mut self.current {
             current.updates += 1;
+            current.routes += routes as u32;
         }
     }
 
     fn cut(&mut self) {
         let bytes = self.buffer.split().freeze();
-        if let Some(Current { audience, updates, refreshes, oversized }) = self.current.take()
+        if let Some(Current { audience, updates, refreshes, routes, oversized }) = self.current.take()
             && updates + refreshes > 0
         {
-            self.segments.push(Segment { audience, bytes, updates, refreshes, oversized });
+            self.segments.push(Segment { audience, bytes, updates, refreshes, routes, oversized });
         }
     }
 }

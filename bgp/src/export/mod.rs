@@ -164,7 +164,12 @@ impl Export {
     /// How many routes a peer was not sent, since it is known, because their attributes leave no room for even
     /// one route in the longest message that it takes. They were withdrawn instead.
     pub fn oversized(&self, peer: PeerId) -> u64 {
-        self.outlet.oversized(peer)
+        self.outlet.sent(peer).oversized
+    }
+
+    /// How many routes a peer was sent since it is known, announced or withdrawn.
+    pub fn routes_sent(&self, peer: PeerId) -> u64 {
+        self.outlet.sent(peer).routes
     }
 
     /// How far a peer has been served; `None` if it is not a member in this family.

@@ -12,8 +12,7 @@ use super::batch::Batch;
 #[derive(Debug, Default)]
 pub(super) struct Outlet {
     credits: PeerMap<Credit>,
-    /// How many routes each peer was not sent because their attributes fit into no message.
-    oversized: PeerMap<u64>,
+    sent: PeerMap<Sent>,
     queue: VecDeque<(PeerId, Arc<Batch>)>,
 }
 
@@ -22,6 +21,15 @@ struct Credit {
     left: u32,
     /// Batches handed out and not yet reported as sent.
     in_flight: u32,
+}
+
+/// What a peer was sent, in routes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Sent {
+    /// Announced or withdrawn.
+    pub(super) routes: u64,
+    /// Withdrawn because their attributes fit into no message.
+    pub(super) oversized: u64,
 }
 
 /// Whether a group can go on.
@@ -68,8 +76,11 @@ impl Outlet {
             let credit = self.credits.slot(peer);
             credit.left = credit.left.saturating_sub(1);
             credit.in_flight += 1;
-            let oversized = batch.segments_for(peer).map(|segment| u64::from(segment.oversized)).sum::<u64>();
-            *self.oversized.slot(peer) += oversized;
+            let sent = self.sent.slot(peer);
+            for segment in batch.segments_for(peer) {
+                sent.routes += u64::from(segment.routes);
+                sent.oversized += u64::from(segment.oversized);
+            }
             self.queue.push_back((peer, batch.clone()));
         }
     }
@@ -77,11 +88,11 @@ impl Outlet {
     /// Forgets even what has been counted: the peer's id may become another's.
     pub(super) fn reset(&mut self, peer: PeerId) {
         self.forget(peer);
-        *self.oversized.slot(peer) = 0;
+        *self.sent.slot(peer) = Sent::default();
     }
 
-    pub(super) fn oversized(&self, peer: PeerId) -> u64 {
-        self.oversized.get(peer).copied().unwrap_or(0)
+    pub(super) fn sent(&self, peer: PeerId) -> Sent {
+        self.sent.get(peer).copied().unwrap_or_default()
     }
 
     pub(super) fn poll(&mut self) -> Option<(PeerId, Arc<Batch>)> {
@@ -101,8 +112,14 @@ mod tests {
     const B: PeerId = PeerId(1);
 
     fn batch(audience: Audience) -> Batch {
-        let segment =
-            Segment { audience, bytes: Bytes::from_static(b"x"), updates: 1, refreshes: 0, oversized: 0 };
+        let segment = Segment {
+            audience,
+            bytes: Bytes::from_static(b"x"),
+            updates: 1,
+            refreshes: 0,
+            routes: 1,
+            oversized: 0,
+        };
         Batch { family: Family::L2vpnEvpn, segments: vec![segment] }
     }
 

@@ -17,7 +17,8 @@ pub struct LocalIdentity {
     pub router_id: RouterId,
     /// The cluster it reflects for (RFC 4456 section 7).
     pub cluster_id: Ipv4Addr,
-    /// Its own addresses, the VTEP included: no received route may point back at them.
+    /// Its own addresses, the VTEP included, in order: no received route may point back at them (RFC 4271
+    /// section 5.1.3).
     pub addresses: Box<[IpAddr]>,
 }
 
@@ -103,7 +104,7 @@ pub fn admit(attrs: &Attrs, family: Family, us: &LocalIdentity, source: &Source)
     refuse(ebgp && enforce_first_as && attrs.as_path.neighbor() != Some(source.asn), Rejected::FirstAs)?;
     refuse(attrs.originator_id == Some(us.router_id), Rejected::OriginatorIsUs)?;
     refuse(attrs.cluster_list.contains(&us.cluster_id), Rejected::ClusterLoop)?;
-    refuse(us.addresses.contains(&attrs.next_hop.address()), Rejected::NextHopIsUs)
+    refuse(us.addresses.binary_search(&attrs.next_hop.address()).is_ok(), Rejected::NextHopIsUs)
 }
 
 #[cfg(test)]

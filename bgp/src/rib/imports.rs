@@ -9,6 +9,7 @@ use crate::wire::{Attrs, Nlri, Nlris, Route};
 use super::Rejected;
 use super::import::Import;
 use super::tables::Rib;
+use super::trail::Cause;
 
 impl Rib {
     /// Lets `chain` decide from now on what is taken from a peer, or everything be taken. What was taken before
@@ -41,7 +42,7 @@ impl Rib {
         }
         if !sorted.rejected.is_empty() {
             self.rejected.slot(peer).add(Rejected::Policy, sorted.rejected.len());
-            self.take_out(peer, &N::list(sorted.rejected));
+            self.take_out(peer, &N::list(sorted.rejected), Cause::Rejected(peer));
         }
     }
 }

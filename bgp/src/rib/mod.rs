@@ -44,6 +44,7 @@ mod table;
 mod tables;
 #[cfg(test)]
 pub(crate) mod testing;
+mod trail;
 mod version;
 
 pub use adj_in::Held;
@@ -60,4 +61,5 @@ pub use source::{Admission, DEFAULT_LOCAL_PREF, Source, SourceKind, Sources};
 pub use sweep::PeerCounts;
 pub use table::{Change, Changes, Table};
 pub use tables::Rib;
+pub use trail::Cause;
 pub use version::Version;

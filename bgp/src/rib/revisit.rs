@@ -15,6 +15,7 @@ use crate::wire::Nlri;
 use super::destination::{Destination, DestinationId, Path};
 use super::rules::Decision;
 use super::table::{Table, Touched};
+use super::trail::Cause;
 
 /// What has changed.
 #[derive(Clone, Copy, Debug)]
@@ -23,9 +24,9 @@ pub(super) enum Concern {
     NextHop(IpAddr),
     /// What is known of a source.
     Source(PeerId),
-    /// Whether a source is a client: who is told of its paths is another question now, even where none of them has
-    /// become better or worse.
-    Reflection(PeerId),
+    /// What is known of a source, and with it what others are told of its paths, even where none of them has become
+    /// better or worse: whether it is a client, which LOCAL_PREF they get.
+    Telling(PeerId),
     /// The rules: everything is concerned.
     Rules,
 }
@@ -54,7 +55,7 @@ impl Revisit {
         match concern {
             Concern::NextHop(address) => drop(self.next_hops.insert(address)),
             Concern::Source(peer) => drop(self.sources.insert(peer)),
-            Concern::Reflection(peer) => {
+            Concern::Telling(peer) => {
                 self.sources.insert(peer);
                 self.told_anew.insert(peer);
             }
@@ -81,7 +82,7 @@ impl<N: Nlri> Table<N> {
     pub(super) fn decide_again(&mut self, concern: Concern) {
         let unused = match concern {
             Concern::NextHop(address) => !self.next_hop_uses.has(address),
-            Concern::Source(peer) | Concern::Reflection(peer) => self.counts(peer).paths == 0,
+            Concern::Source(peer) | Concern::Telling(peer) => self.counts(peer).paths == 0,
             Concern::Rules => false,
         };
         if !unused {
@@ -107,7 +108,7 @@ impl<N: Nlri> Table<N> {
             // Under rules without multipath nobody looks at the marks that others have left.
             destination.paths_mut().for_each(|path| path.marks.set_multipath(false));
             let touched = self.revisit.touched(destination);
-            self.decide(decision, id, touched);
+            self.decide(decision, id, touched, Cause::Reconsidered);
         }
         if self.revisit.is_over() {
             self.revisit = Revisit { hand: self.revisit.hand, ..Revisit::default() };

@@ -23,6 +23,7 @@ use super::destination::{DestinationId, Path};
 use super::rules::Decision;
 use super::source::PeerMap;
 use super::table::{Table, Touched};
+use super::trail::Cause;
 
 /// How many paths a peer has in a table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -119,7 +120,7 @@ impl<N: Nlri> Table<N> {
         while let Some((position, work)) = self.due(id) {
             match work {
                 Work::Age { aged, .. } => self.age(decision, id, position, aged),
-                _ => self.remove(decision, id, position),
+                _ => self.discard(decision, id, position),
             }
         }
     }
@@ -129,12 +130,21 @@ impl<N: Nlri> Table<N> {
         let Some(destination) = self.destinations.get_mut(id.index()) else { return };
         let Some(path) = destination.path_mut(position) else { return };
         match self.generations.aged_attrs(&path.attrs) {
-            None => self.remove(decision, id, position),
+            None => self.discard(decision, id, position),
             Some(attrs) => {
                 (path.attrs, path.generation) = (attrs, aged);
-                self.generations.aged(path.source);
-                self.decide(decision, id, Touched::at(position));
+                let source = path.source;
+                self.generations.aged(source);
+                self.decide(decision, id, Touched::at(position), Cause::Aged(source));
             }
+        }
+    }
+
+    fn discard(&mut self, decision: &Decision, id: DestinationId, position: usize) {
+        let path =
+            self.destinations.get(id.index()).and_then(|destination| destination.paths().nth(position));
+        if let Some(source) = path.map(|path| path.source) {
+            self.remove(decision, id, position, Cause::Discarded(source));
         }
     }
 

@@ -20,6 +20,7 @@ use super::quiet::QuietLog;
 use super::revisit::Revisit;
 use super::rules::Decision;
 use super::sweep::Generations;
+use super::trail::{Cause, Trail};
 use super::version::Version;
 
 /// All paths of one family, with the log of what changed.
@@ -34,6 +35,8 @@ pub struct Table<N: Nlri> {
     log: Log,
     /// What the log does not tell, while somebody reads it.
     quiet: Option<Box<QuietLog>>,
+    /// Why it changed, while somebody asks.
+    trail: Option<Trail>,
     cursors: Cursors,
     /// Destinations that lost their last path and that some reader may not have seen go, oldest first.
     gone: VecDeque<(Version, DestinationId)>,
@@ -105,6 +108,7 @@ impl<N: Nlri> Table<N> {
             head: Version::default(),
             log: Log::default(),
             quiet: None,
+            trail: None,
             cursors: Cursors::default(),
             gone: VecDeque::new(),
             forgotten: Version::default(),
@@ -135,7 +139,7 @@ impl<N: Nlri> Table<N> {
                 if let Some(id) = known.or_else(|| self.find_or_add(nlri))
                     && let Some(touched) = self.put(id, path)
                 {
-                    self.decide(decision, id, touched);
+                    self.decide(decision, id, touched, Cause::Announced(source));
                 }
             }
         }
@@ -143,13 +147,24 @@ impl<N: Nlri> Table<N> {
 
     /// Takes back what `source` gave with these keys and path ids, as far as there is such.
     pub fn withdraw(&mut self, decision: &Decision, source: PeerId, routes: &[Route<N>]) {
+        self.take_out(decision, source, routes, Cause::Withdrawn(source));
+    }
+
+    /// As [`Table::withdraw`], for whatever reason.
+    pub(super) fn take_out(
+        &mut self,
+        decision: &Decision,
+        source: PeerId,
+        routes: &[Route<N>],
+        cause: Cause,
+    ) {
         for routes in routes.chunks(LOOKED_UP_AT_ONCE) {
             for (known, route) in self.look_up(routes).into_iter().zip(routes) {
                 if let Some(id) = known
                     && let Some(destination) = self.by_id(id).filter(|d| d.nlri() == route.nlri)
                     && let Some(position) = destination.position(source, route.path_id)
                 {
-                    self.remove(decision, id, position);
+                    self.remove(decision, id, position, cause);
                 }
             }
         }
@@ -257,8 +272,21 @@ impl<N: Nlri> Table<N> {
         self.gone.len() - self.gone.partition_point(|(version, _)| *version <= position)
     }
 
+    /// From now on causes of changes are known, or no more.
+    pub fn keep_causes(&mut self, keep: bool) {
+        match keep {
+            true => drop(self.trail.get_or_insert_default()),
+            false => self.trail = None,
+        }
+    }
+
+    /// What led to a change, if that is known: of a late one, while causes are kept.
+    pub fn cause(&self, version: Version) -> Option<Cause> {
+        self.trail.as_ref()?.find(version)
+    }
+
     /// Takes one path out of a destination and decides anew.
-    pub(super) fn remove(&mut self, decision: &Decision, id: DestinationId, position: usize) {
+    pub(super) fn remove(&mut self, decision: &Decision, id: DestinationId, position: usize, cause: Cause) {
         let Some(destination) = self.destinations.get_mut(id.index()) else { return };
         let Some(path) = destination.remove(position) else { return };
         let is_last = destination.is_empty();
@@ -267,11 +295,11 @@ impl<N: Nlri> Table<N> {
         self.generations.removed(&path);
         if is_last {
             self.reachable -= 1;
-            let version = self.log_change(id);
+            let version = self.log_change(id, cause);
             self.gone.push_back((version, id));
             (0..FREED_PER_LOSS).any(|_| !self.free_oldest_gone());
         } else {
-            self.decide(decision, id, Touched::at(position));
+            self.decide(decision, id, Touched::at(position), cause);
         }
     }
 
@@ -318,19 +346,21 @@ impl<N: Nlri> Table<N> {
     }
 
     /// Chooses the best path, and logs the change if there is one.
-    pub(super) fn decide(&mut self, decision: &Decision, id: DestinationId, touched: Touched) {
+    pub(super) fn decide(&mut self, decision: &Decision, id: DestinationId, touched: Touched, cause: Cause) {
         let Some(destination) = self.destinations.get_mut(id.index()) else { return };
         if destination.choose(decision) || touched == Touched::First {
-            self.log_change(id);
+            self.log_change(id, cause);
         } else if let Some(quiet) = &mut self.quiet {
             self.head.0 += 1;
+            self.trail.iter_mut().for_each(|trail| trail.add(self.head, cause));
             quiet.append(self.head, id);
         }
     }
 
-    fn log_change(&mut self, id: DestinationId) -> Version {
+    fn log_change(&mut self, id: DestinationId, cause: Cause) -> Version {
         let Some(destination) = self.destinations.get_mut(id.index()) else { return self.head };
         self.head.0 += 1;
+        self.trail.iter_mut().for_each(|trail| trail.add(self.head, cause));
         self.log.append(self.head, id, destination.version() != Version(0));
         destination.set_version(self.head);
         let destinations = &self.destinations;

@@ -17,6 +17,7 @@ use super::rules::{Decision, DecisionRules};
 use super::source::{PeerMap, Source, Sources};
 use super::sweep::PeerCounts;
 use super::table::Table;
+use super::trail::Cause;
 
 /// The tables of all families, and what the choice between their paths depends on.
 ///
@@ -65,12 +66,21 @@ impl Rib {
         &self.identity
     }
 
+    /// This speaker is somebody else from now on. What was admitted before stays; the sessions that rest on who it was
+    /// are the caller's to end.
+    pub fn set_identity(&mut self, identity: LocalIdentity) {
+        let LocalIdentity { asn, router_id, .. } = identity;
+        let source = *self.decision.sources.get(PeerId::LOCAL);
+        self.identity = identity;
+        self.peer_up(PeerId::LOCAL, Source { asn, router_id, ..source });
+    }
+
     /// Makes a peer known, or known anew. Must come before its first route.
     pub fn peer_up(&mut self, peer: PeerId, source: Source) {
-        let client = self.decision.sources.get(peer).client;
+        let Source { client, local_pref, .. } = *self.decision.sources.get(peer);
         if self.decision.sources.set(peer, source) {
-            let reflects = client != source.client;
-            self.decide_again(if reflects { Concern::Reflection(peer) } else { Concern::Source(peer) });
+            let told_anew = (client, local_pref) != (source.client, source.local_pref);
+            self.decide_again(if told_anew { Concern::Telling(peer) } else { Concern::Source(peer) });
         }
     }
 
@@ -154,7 +164,7 @@ impl Rib {
         routes: &Nlris,
     ) -> Result<(), Rejected> {
         if let Err(reason) = self.admit(peer, attrs, routes.family()) {
-            self.withdraw(peer, routes);
+            self.forget_routes(peer, routes, Cause::Refused(peer));
             self.rejected.slot(peer).add(reason, count(routes));
             return Err(reason);
         }
@@ -186,19 +196,30 @@ impl Rib {
 
     /// Takes routes back.
     pub fn withdraw(&mut self, peer: PeerId, routes: &Nlris) {
+        self.forget_routes(peer, routes, Cause::Withdrawn(peer));
+    }
+
+    /// From now on it is known what led to a change, see [`Table::cause`], or no more.
+    pub fn keep_causes(&mut self, keep: bool) {
+        self.ipv4.keep_causes(keep);
+        self.ipv6.keep_causes(keep);
+        self.evpn.keep_causes(keep);
+    }
+
+    fn forget_routes(&mut self, peer: PeerId, routes: &Nlris, cause: Cause) {
         if let Some(Some(adj_in)) = self.kept.get_mut(peer) {
             adj_in.withdraw(routes);
         }
-        self.take_out(peer, routes);
+        self.take_out(peer, routes, cause);
     }
 
     /// Takes routes out of the table.
-    pub(super) fn take_out(&mut self, peer: PeerId, routes: &Nlris) {
+    pub(super) fn take_out(&mut self, peer: PeerId, routes: &Nlris, cause: Cause) {
         let Rib { ipv4, ipv6, evpn, decision, .. } = self;
         match routes {
-            Nlris::Ipv4(routes) => ipv4.withdraw(decision, peer, routes),
-            Nlris::Ipv6(routes) => ipv6.withdraw(decision, peer, routes),
-            Nlris::Evpn(routes) => evpn.withdraw(decision, peer, routes),
+            Nlris::Ipv4(routes) => ipv4.take_out(decision, peer, routes, cause),
+            Nlris::Ipv6(routes) => ipv6.take_out(decision, peer, routes, cause),
+            Nlris::Evpn(routes) => evpn.take_out(decision, peer, routes, cause),
         }
     }
 

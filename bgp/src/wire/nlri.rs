@@ -107,6 +107,16 @@ impl Nlris {
     }
 }
 
+/// One unicast route.
+impl From<IpNet> for Nlris {
+    fn from(prefix: IpNet) -> Nlris {
+        match prefix {
+            IpNet::V4(nlri) => Nlris::Ipv4(vec![Route::new(nlri, ())]),
+            IpNet::V6(nlri) => Nlris::Ipv6(vec![Route::new(nlri, ())]),
+        }
+    }
+}
+
 impl Nlri for Ipv4Net {
     type Body = ();
     const FAMILY: Family = Family::Ipv4Unicast;

@@ -143,7 +143,7 @@ impl Instance {
     }
 }
 
-fn place(origins: &Origins, winner: Winner) -> Place {
+pub(super) fn place(origins: &Origins, winner: Winner) -> Place {
     match winner {
         Winner::Nobody => Place::Nowhere,
         Winner::Local(_) => Place::Local,

@@ -8,6 +8,7 @@ use std::net::IpAddr;
 
 use bgp::types::Mac;
 
+use super::rows::place;
 use super::{Context, Instance};
 use crate::action::{Action, Notice};
 use crate::dataplane::{WantedKey, WantedValue};
@@ -31,6 +32,10 @@ impl Instance {
             return;
         }
         self.set_winner(id, before, after);
+        let (was, is) = (place(cx.origins, before), place(cx.origins, after));
+        if was != is {
+            cx.out.feed.push(Changed::MacMoved(self.vni, mac, was));
+        }
         self.count_move(cx, mac, before, after);
 
         let key = WantedKey::Mac { vni: self.vni, mac };

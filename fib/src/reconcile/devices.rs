@@ -9,7 +9,7 @@ use super::chore::Chore;
 use super::place::Segment;
 use super::{Changed, Fib, Target, looks, place};
 use crate::event::Link;
-use crate::op::{Action, Create, Fault, Op};
+use crate::op::{Action, Fault, Op};
 use crate::row::IfIndex;
 
 impl Fib {
@@ -24,10 +24,12 @@ impl Fib {
     }
 
     /// Finds the devices of a VNI anew.
-    fn look_at_devices(&mut self, vni: Vni) {
-        self.feed.push(Changed::Devices(vni));
+    pub(super) fn look_at_devices(&mut self, vni: Vni) {
+        self.stirred.feed.push(Changed::Devices(vni));
         let old = self.networks.get(&vni).and_then(|network| network.segment);
-        let new = self.links.pick(vni, old.as_ref(), &self.config);
+        let new = self
+            .devices_while_leaving(vni)
+            .unwrap_or_else(|| self.links.pick(vni, old.as_ref(), &self.config));
         if old == new {
             return;
         }
@@ -59,13 +61,14 @@ impl Fib {
         }
     }
 
-    fn rows_changed(&mut self, vni: Vni) {
-        if let Some(network) = self.networks.get(&vni).filter(|_| self.feed.is_on()) {
-            network.keys(vni).for_each(|key| self.feed.push(Changed::Row(key)));
+    /// Every row of a network may stand otherwise.
+    pub(super) fn rows_changed(&mut self, vni: Vni) {
+        if let Some(network) = self.networks.get(&vni) {
+            network.keys(vni).for_each(|key| self.stirred.note(key));
         }
     }
 
-    fn forget_rows(&mut self, vni: Vni) {
+    pub(super) fn forget_rows(&mut self, vni: Vni) {
         let Some(network) = self.networks.get_mut(&vni) else { return };
         network.forget_rows();
         if network.is_vacant() {
@@ -153,21 +156,9 @@ impl Fib {
     }
 
     fn create_action(&self, vni: Vni) -> Option<Action> {
-        let managed = self.config.managed(vni).filter(|managed| managed.create)?;
-        Some(Action::Create(Box::new(Create {
-            vni,
-            vxlan: managed.vxlan_name(),
-            bridge: managed.bridge_name(),
-            local: self.config.vtep,
-            port: managed.port,
-            mtu: managed.mtu,
-        })))
-    }
-
-    fn remove_action(&self, vni: Vni) -> Option<Action> {
-        let managed = self.config.managed(vni)?;
-        let names = self.links.ours([managed.vxlan_name(), managed.bridge_name()]);
-        (!names.is_empty()).then_some(Action::Remove { names })
+        // The former devices of a network that leaves may have the same names.
+        let creation = self.config.creation(vni).filter(|_| !self.leaving.contains_key(&vni))?;
+        Some(Action::Create(Box::new(creation)))
     }
 
     /// A chore that failed is tried again. One that was done is over, even if it does not show: an operator's

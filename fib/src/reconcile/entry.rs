@@ -7,6 +7,7 @@ use evpn::table::Keyed;
 
 use super::place::{Place, Step};
 use crate::op::Action;
+use crate::tally::{Counted, Counts};
 
 /// Both sides of a key. Flood destinations, MACs and neighbours differ only in what is behind this.
 pub(super) trait Entry: Default {
@@ -47,6 +48,8 @@ pub(super) struct Marks {
     pub(super) ours: bool,
     /// A former run left it and it was not wanted since.
     pub(super) found: bool,
+    /// How it was counted.
+    counted: Counted,
 }
 
 impl Marks {
@@ -120,6 +123,7 @@ impl<L> Default for Touch<L> {
 #[derive(Debug)]
 pub(super) struct Table<E: Entry> {
     rows: evpn::table::Table<Row<E>>,
+    counts: Counts,
 }
 
 #[derive(Debug)]
@@ -138,7 +142,7 @@ impl<E: Entry> Keyed for Row<E> {
 
 impl<E: Entry> Default for Table<E> {
     fn default() -> Self {
-        Table { rows: evpn::table::Table::default() }
+        Table { rows: evpn::table::Table::default(), counts: Counts::default() }
     }
 }
 
@@ -166,6 +170,19 @@ impl<E: Entry> Table<E> {
         self.iter_from(0).map(|(_, key, entry)| (key, entry))
     }
 
+    /// How many rows stand how.
+    pub(super) fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// Counts the row with this key so.
+    pub(super) fn count(&mut self, key: E::Key, counted: Counted) {
+        let row = self.rows.find(key).and_then(|place| self.rows.get_mut(place));
+        if let Some(Row { entry, .. }) = row {
+            self.counts.replace(std::mem::replace(&mut entry.marks().counted, counted), counted);
+        }
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
@@ -186,7 +203,7 @@ impl<E: Entry> Table<E> {
         let acts = idle && matches!(entry.step(key, at), Step::Act(_));
         entry.marks().dirty |= acts;
         if !wanted && !entry.is_seen() && idle {
-            self.rows.remove(place);
+            self.remove(place);
         }
         Touch { before, after, queue: acts, wanted, listed, spoilt: was_right && acts }
     }
@@ -229,7 +246,13 @@ impl<E: Entry> Table<E> {
 
     fn tidy_at(&mut self, place: u32) {
         if self.rows.get_mut(place).is_some_and(|row| is_vacant(&mut row.entry)) {
-            self.rows.remove(place);
+            self.remove(place);
+        }
+    }
+
+    fn remove(&mut self, place: u32) {
+        if let Some(mut row) = self.rows.remove(place) {
+            self.counts.replace(row.entry.marks().counted, Counted::default());
         }
     }
 }

@@ -133,9 +133,34 @@ impl Links {
     }
 
     /// Those of the named devices that carry our mark.
-    pub(super) fn ours(&self, names: [String; 2]) -> Vec<String> {
-        let marked = |name: &String| self.all.values().any(|link| link.ours && link.name == *name);
-        names.into_iter().filter(marked).collect()
+    pub(super) fn ours(&self, names: &[String]) -> Vec<String> {
+        let marked = |name: &&String| self.all.values().any(|link| link.ours && link.name == **name);
+        names.iter().filter(marked).cloned().collect()
+    }
+
+    /// Whether a device carries our mark.
+    pub(super) fn is_ours(&self, index: IfIndex) -> bool {
+        self.all.get(&index).is_some_and(|link| link.ours)
+    }
+
+    /// The names of those of two devices that we made; not that of a bridge with ports of others.
+    pub(super) fn removable(&self, segment: &Segment) -> Vec<String> {
+        let is_other_port = |link: &Link| link.master == Some(segment.bridge) && link.index != segment.vxlan;
+        let is_shared = self.all.values().any(is_other_port);
+        let devices = [Some(segment.vxlan), Some(segment.bridge).filter(|_| !is_shared)];
+        let made = devices.into_iter().flatten().filter(|index| self.is_ours(*index));
+        made.filter_map(|index| self.name(index)).map(str::to_owned).collect()
+    }
+
+    /// Whether two devices are there, and the one is a port of the other.
+    pub(super) fn are_joined(&self, segment: &Segment) -> bool {
+        let port = self.all.get(&segment.vxlan).filter(|link| link.master == Some(segment.bridge));
+        port.is_some() && self.all.contains_key(&segment.bridge)
+    }
+
+    /// The VNIs for which there are VXLAN devices.
+    pub(super) fn vnis(&self) -> Vec<Vni> {
+        self.vxlans.keys().copied().collect()
     }
 
     /// A dump of devices begins.

@@ -22,16 +22,16 @@ mod neighbor;
 mod network;
 mod place;
 mod queue;
+mod reconfigure;
 mod show;
 mod status;
 #[cfg(test)]
 mod tests;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
 use bgp::types::Vni;
-use evpn::Feed;
 use evpn::dataplane::{Observation, WantedKey, WantedValue};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
@@ -39,8 +39,9 @@ use hashbrown::HashMap;
 use self::chore::{Chore, Chores};
 use self::links::Links;
 use self::network::{Network, Seen, vni_of};
-use self::place::{Place, Step};
+use self::place::{Place, Segment, Step};
 use self::queue::Queue;
+use self::reconfigure::Leaving;
 pub use self::show::{Changed, Devices, RowPlace};
 pub use self::status::{Counters, FibRow, Status};
 use crate::config::FibConfig;
@@ -50,6 +51,7 @@ use crate::flight::Flights;
 use crate::op::{Action, Dump, Fault, Op, OpId, Table};
 use crate::retry::Retries;
 use crate::row::Row;
+use crate::tally::Stirred;
 
 /// How many ops may be in flight. A channel with room for as many batches never makes its sender wait.
 pub const CREDIT: usize = 4096;
@@ -84,12 +86,14 @@ pub struct Fib {
     chores: Chores,
     dumps: Dumps<Dump>,
     news: VecDeque<Observation>,
+    /// Networks that go, or are to have other devices.
+    leaving: BTreeMap<Vni, Leaving>,
     /// Everything was looked at once.
     synced: bool,
     /// A former run's rows may be deleted.
     released: bool,
     counters: Counters,
-    feed: Feed<Changed>,
+    stirred: Stirred<Changed, WantedKey>,
 }
 
 impl Fib {
@@ -106,10 +110,11 @@ impl Fib {
             chores: Chores::default(),
             dumps: Dumps::new(looks::everything()),
             news: VecDeque::new(),
+            leaving: BTreeMap::new(),
             synced: false,
             released: false,
             counters: Counters::default(),
-            feed: Feed::default(),
+            stirred: Stirred::default(),
         }
     }
 
@@ -120,7 +125,7 @@ impl Fib {
     pub fn want(&mut self, key: WantedKey, value: Option<WantedValue>) {
         let network = self.network(vni_of(&key));
         if network.want(&key, value) {
-            self.feed.push(Changed::Row(key));
+            self.stirred.note(key);
             self.retries.clear(&key);
             self.conclude(&key, false);
             self.mark_dirty(key);
@@ -155,12 +160,19 @@ impl Fib {
     /// The next op, while there is one and credit for it.
     pub fn poll_op(&mut self, now: Instant) -> Option<Op> {
         if self.flights.len() >= CREDIT {
+            self.count_again();
             return None;
         }
         while let Some(key) = self.retries.pop_due(now) {
             self.mark_dirty(key);
         }
-        self.next_chore(now).or_else(|| self.next_row(now)).or_else(|| self.next_dump(now))
+        self.count_again();
+        loop {
+            let op = self.next_chore(now).or_else(|| self.next_row(now)).or_else(|| self.next_dump(now));
+            if op.is_some() || !self.depart() {
+                return op;
+            }
+        }
     }
 
     /// The next news for evpn. To be drained after every call of `handle` and `want`, before the next
@@ -180,17 +192,15 @@ impl Fib {
         self.released = true;
         let unwanted = self.rows().filter(|row| row.wanted.is_none());
         let keys: Vec<WantedKey> = unwanted.map(|row| row.key).collect();
-        keys.into_iter().for_each(|key| self.mark_dirty(key));
+        for key in keys {
+            self.stirred.note(key);
+            self.mark_dirty(key);
+        }
     }
 
     /// Looks at everything the kernel has once more, as after an overrun. While that lasts no row is written.
     pub fn resync(&mut self, now: Instant) {
         self.dumps.look_at_everything(now);
-    }
-
-    /// Removes the devices that we made for a VNI, in this run or a former one.
-    pub fn remove_devices(&mut self, vni: Vni) {
-        self.chores.add(Chore::Remove(vni));
     }
 
     /// How a key stands; `None` if it is neither wanted nor ours in the kernel.
@@ -264,8 +274,8 @@ impl Fib {
     /// Draws the conclusions from a row.
     fn seen(&mut self, now: Instant, seen: Seen, place: &Place) {
         match seen.key {
-            key if seen.listed => self.feed.push(Changed::Row(key)),
-            WantedKey::Mac { vni, mac } => self.feed.push(Changed::Port(vni, mac)),
+            key if seen.listed => self.stirred.note(key),
+            WantedKey::Mac { vni, mac } => self.stirred.feed.push(Changed::Port(vni, mac)),
             _ => {}
         }
         if place.segment.up {
@@ -273,6 +283,7 @@ impl Fib {
         }
         if seen.spoilt {
             self.counters.repairs += 1;
+            self.stirred.feed.push(Changed::Spoilt(seen.key));
             self.retries.spoilt(now, seen.key);
         }
         if seen.queue {
@@ -384,7 +395,7 @@ impl Fib {
     fn row_over(&mut self, now: Instant, key: WantedKey, action: &Action, fault: Option<Fault>) {
         let is_lossy = self.dumps.is_lossy();
         let Some(network) = self.networks.get_mut(&vni_of(&key)) else { return };
-        self.feed.push(Changed::Row(key));
+        self.stirred.note(key);
         let place = place(network, &self.config, self.released);
         let shows = place.is_some_and(|place| network.shows(action, place.segment.bridge));
         let Some(marks) = network.marks(&key) else { return };
@@ -472,7 +483,9 @@ impl Fib {
 }
 
 fn place(network: &Network, config: &FibConfig, released: bool) -> Option<Place> {
-    let segment = network.segment?;
+    // In one that leaves nothing is put any more, and of nothing in it evpn is told.
+    let segment = network.segment.map(|segment| Segment { up: segment.up && !network.leaves, ..segment })?;
+    let released = released || network.leaves;
     Some(Place { segment, released, protocol: config.protocol, known: network.known })
 }
 

@@ -14,6 +14,7 @@ use super::place::{Place, Segment, Step};
 use super::show::RowPlace;
 use crate::op::{self, Action};
 use crate::row::{IfIndex, Row};
+use crate::tally::{Counted, Counts};
 
 /// What is wanted in a VNI and what the kernel has.
 #[derive(Debug, Default)]
@@ -22,6 +23,8 @@ pub(super) struct Network {
     pub(super) segment: Option<Segment>,
     /// All their rows have been seen once.
     pub(super) known: bool,
+    /// It is to be served no more, or by other devices.
+    pub(super) leaves: bool,
     pub(super) floods: Table<FloodEntry>,
     pub(super) macs: Table<MacEntry>,
     pub(super) neighbors: Table<NeighborEntry>,
@@ -51,7 +54,6 @@ pub(super) fn vni_of(key: &WantedKey) -> Vni {
 }
 
 impl Network {
-    /// Nothing is known or wanted.
     /// Nothing is known or wanted any more.
     pub(super) fn is_vacant(&self) -> bool {
         let empty = self.floods.is_empty() && self.macs.is_empty() && self.neighbors.is_empty();
@@ -146,6 +148,20 @@ impl Network {
             WantedKey::Flood { vtep, .. } => self.floods.get_mut(vtep).map(Entry::marks),
             WantedKey::Mac { mac, .. } => self.macs.get_mut(mac).map(Entry::marks),
             WantedKey::Neighbor { ip, .. } => self.neighbors.get_mut(ip).map(Entry::marks),
+        }
+    }
+
+    /// How many rows stand how.
+    pub(super) fn counts(&self) -> Counts {
+        self.floods.counts().plus(self.macs.counts()).plus(self.neighbors.counts())
+    }
+
+    /// Counts the row with this key so.
+    pub(super) fn count(&mut self, key: &WantedKey, counted: Counted) {
+        match *key {
+            WantedKey::Flood { vtep, .. } => self.floods.count(vtep, counted),
+            WantedKey::Mac { mac, .. } => self.macs.count(mac, counted),
+            WantedKey::Neighbor { ip, .. } => self.neighbors.count(ip, counted),
         }
     }
 

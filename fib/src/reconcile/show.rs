@@ -8,9 +8,10 @@ use evpn::dataplane::WantedKey;
 
 use super::mac::MacEntry;
 use super::neighbor::NeighborEntry;
-use super::network::vni_of;
-use super::{Fib, FibRow};
+use super::network::{Network, vni_of};
+use super::{Fib, FibRow, Status};
 use crate::row::{IfIndex, NeighborState};
+use crate::tally::{Counted, Counts, Standing};
 
 /// The devices that serve a VNI, by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,10 +39,18 @@ pub struct RowPlace {
 pub enum Changed {
     /// The row with this key.
     Row(WantedKey),
+    /// The row with this key: it was right, and something else has changed or removed it.
+    Spoilt(WantedKey),
     /// Of a host that is nothing of ours: the port that it is on.
     Port(Vni, Mac),
     /// The devices that serve a VNI.
     Devices(Vni),
+}
+
+impl From<WantedKey> for Changed {
+    fn from(key: WantedKey) -> Changed {
+        Changed::Row(key)
+    }
 }
 
 impl RowPlace {
@@ -55,7 +64,7 @@ impl RowPlace {
 impl Fib {
     /// What may have changed, for whoever watches.
     pub fn feed(&mut self) -> &mut Feed<Changed> {
-        &mut self.feed
+        &mut self.stirred.feed
     }
 
     /// Rows from a place on, by VNI, looking at no more than `limit` places. A row that is looked at and shows
@@ -71,6 +80,23 @@ impl Fib {
         let networks = vnis.into_iter().filter_map(move |vni| Some((start(vni), self.networks.get(&vni)?)));
         let places = networks.flat_map(|(from, network)| network.keys_from(from));
         places.take(limit).map(|(place, key)| (place, key.and_then(|key| self.find_row(key))))
+    }
+
+    /// How many rows stand how.
+    pub fn counts(&mut self) -> Counts {
+        self.count_again();
+        let each = self.networks.values().map(Network::counts);
+        each.fold(Counts::default(), Counts::plus)
+    }
+
+    /// Counts the rows again that may stand otherwise.
+    pub(super) fn count_again(&mut self) {
+        for key in self.stirred.take_uncounted() {
+            let counted = self.find_row(key).as_ref().map(counted).unwrap_or_default();
+            if let Some(network) = self.networks.get_mut(&vni_of(&key)) {
+                network.count(&key, counted);
+            }
+        }
     }
 
     /// The row with this key; `None` if it is neither wanted nor ours in the kernel.
@@ -117,6 +143,16 @@ impl Fib {
     fn device_text(&self, index: IfIndex) -> String {
         self.links.name(index).map_or_else(|| index.0.to_string(), ToOwned::to_owned)
     }
+}
+
+fn counted(row: &FibRow) -> Counted {
+    let standing = match row.status {
+        Status::Programmed => Standing::Programmed,
+        Status::Pending | Status::Stale => Standing::Pending,
+        Status::Failed(_) => Standing::Failed,
+        Status::Conflict(_) => Standing::Conflict,
+    };
+    Counted::as_one(standing, row.wanted.is_some())
 }
 
 fn neighbor_text(entry: &NeighborEntry) -> Option<String> {

@@ -37,6 +37,11 @@ impl Routes {
     }
 
     fn route_seen(&mut self, now: Instant, route: Route, replaces: bool, listed: bool) {
+        let key = RouteKey::of(&route);
+        if let Some(fresh) = self.strays.get_mut(&key) {
+            *fresh = true;
+            return;
+        }
         if route.protocol == self.config.protocol {
             return self.own_seen(now, &route, replaces, listed);
         }
@@ -51,6 +56,14 @@ impl Routes {
 
     fn route_gone(&mut self, now: Instant, route: &Route) {
         self.dumps.disturb();
+        let key = RouteKey::of(route);
+        if self.strays.contains_key(&key) {
+            // IPv6 loses its ways one by one.
+            if matches!(route.prefix, IpNet::V4(_)) {
+                self.strays.remove(&key);
+            }
+            return;
+        }
         if route.protocol == self.config.protocol {
             return self.own_gone(now, route);
         }
@@ -70,7 +83,7 @@ impl Routes {
             return;
         }
         if let Some(place) = self.entries.find(prefix) {
-            self.feed.push(prefix);
+            self.stirred.note(prefix);
             self.mark_dirty(place);
         }
     }
@@ -153,7 +166,7 @@ impl Routes {
             self.counters.repairs += 1;
             self.retries.spoilt(now, self.key(prefix));
         }
-        self.feed.push(prefix);
+        self.stirred.note(prefix);
         self.mark_dirty(place);
         self.tidy(place);
     }
@@ -235,7 +248,7 @@ impl Routes {
                 entry.seen = None;
                 entry.set(Mark::Touched, true);
                 let prefix = entry.prefix;
-                self.feed.push(prefix);
+                self.stirred.note(prefix);
                 self.mark_dirty(place);
                 self.tidy(place);
             }

@@ -1,4 +1,4 @@
-//! What the routes' reconciler is told at its start.
+//! What the routes' reconciler is told at its start, and when that changes.
 
 use std::collections::BTreeSet;
 

@@ -3,6 +3,7 @@
 use ipnet::IpNet;
 
 use super::ways::Id;
+use crate::tally::Counted;
 
 /// Both sides of a prefix.
 #[derive(Clone, Copy, Debug)]
@@ -13,6 +14,7 @@ pub(super) struct Entry {
     /// In the pool of ways: our route with our metric, as the kernel has it.
     pub(super) seen: Option<Id>,
     marks: u8,
+    pub(super) counted: Counted,
 }
 
 /// A thing that is so of an entry, or is not.
@@ -37,7 +39,7 @@ pub(super) enum Mark {
 
 impl Entry {
     pub(super) fn new(prefix: IpNet) -> Entry {
-        Entry { prefix, wanted: None, seen: None, marks: 0 }
+        Entry { prefix, wanted: None, seen: None, marks: 0, counted: Counted::default() }
     }
 
     pub(super) fn is(&self, mark: Mark) -> bool {

@@ -161,6 +161,14 @@ pub struct RouteKey {
     pub protocol: u8,
 }
 
+impl RouteKey {
+    /// What tells this route from others.
+    pub(super) fn of(route: &Route) -> RouteKey {
+        let Route { prefix, table, metric, protocol, .. } = *route;
+        RouteKey { prefix, table, metric, protocol }
+    }
+}
+
 /// What to dump.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RouteDump {

@@ -40,7 +40,10 @@ impl Routes {
                     protocol: there.protocol,
                 })
             }
-            (_, Some(ways)) => Step::Put { ways, replace: is_there || self.is_yielded(&entry.prefix) },
+            (_, Some(ways)) => {
+                let is_taken = self.is_yielded(&entry.prefix) || self.is_stray_in_place(&entry.prefix);
+                Step::Put { ways, replace: is_there || is_taken }
+            }
             (Some(_), None) if !is_there => Step::Waits,
             (None, None) if !is_there => Step::Rest,
             (None, None) if entry.is(Mark::Found) && !self.released => Step::Held,

@@ -72,7 +72,7 @@ impl Routes {
             let entry = self.entries.get_mut(place).filter(|entry| is_of(&entry.prefix, ipv4));
             entry.into_iter().for_each(|entry| entry.set(Mark::Fresh, false));
         }
-        let strays = self.strays.iter_mut().filter(|(key, _)| is_of(&key.prefix, ipv4));
+        let strays = self.strays.iter_mut().filter(|(key, _)| key.table == table && is_of(&key.prefix, ipv4));
         strays.for_each(|(_, fresh)| *fresh = false);
     }
 
@@ -101,7 +101,7 @@ impl Routes {
             self.synced = true;
             self.doubtful = false;
             self.next_hops.all_changed();
-            self.entries.iter_from(0).for_each(|(_, entry)| self.feed.push(entry.prefix));
+            self.entries.iter_from(0).for_each(|(_, entry)| self.stirred.note(entry.prefix));
         }
     }
 
@@ -127,15 +127,15 @@ impl Routes {
             };
             if entry.is(Mark::Doubt) {
                 entry.set(Mark::Doubt, false);
-                self.feed.push(entry.prefix);
+                self.stirred.note(entry.prefix);
             }
             if entry.seen.is_some() && !entry.is(Mark::Fresh) {
                 entry.seen = None;
-                self.feed.push(entry.prefix);
+                self.stirred.note(entry.prefix);
                 self.mark_dirty(place);
                 self.tidy(place);
             }
         }
-        self.strays.retain(|key, fresh| *fresh || !is_of(&key.prefix, ipv4));
+        self.strays.retain(|key, fresh| *fresh || key.table != table || !is_of(&key.prefix, ipv4));
     }
 }

@@ -53,6 +53,7 @@ mod found;
 mod judge;
 mod looks;
 mod next_hops;
+mod reconfigure;
 mod settle;
 mod show;
 mod status;
@@ -68,7 +69,6 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::time::Instant;
 
-use evpn::Feed;
 use ipnet::IpNet;
 
 pub use self::config::{MAIN, RoutesConfig};
@@ -94,6 +94,7 @@ use crate::dumps::Dumps;
 use crate::flight::Flights;
 use crate::reconcile::{CREDIT, Counters};
 use crate::retry::Retries;
+use crate::tally::{Counts, Stirred};
 
 /// The kernel's routes, what is wanted of them, and the next hops that are tracked.
 #[derive(Debug)]
@@ -109,7 +110,8 @@ pub struct Routes {
     tunnel: Tunnel,
     entries: evpn::table::Table<Entry>,
     wants: Wants,
-    /// Ours that do not have the metric that ours are to have; `true`: seen since the running dump began.
+    /// Ours that are not where ours are to be: with another metric, or from a configuration before. `true`: seen since
+    /// the running dump began.
     strays: BTreeMap<RouteKey, bool>,
     queue: VecDeque<u32>,
     stray_queue: VecDeque<RouteKey>,
@@ -129,7 +131,8 @@ pub struct Routes {
     /// A former run's routes may be deleted.
     released: bool,
     counters: Counters,
-    feed: Feed<IpNet>,
+    stirred: Stirred<IpNet, IpNet>,
+    counts: Counts,
 }
 
 impl Routes {
@@ -140,7 +143,7 @@ impl Routes {
             own.into_iter().chain([MAIN]).map(|table| (table, Table::default())).collect();
         Routes {
             dumps: Dumps::new(looks::everything(tables.keys())),
-            tunnel: Tunnel::new(config.tunnel.clone().filter(|_| config.install), config.protocol),
+            tunnel: Tunnel::new(config.tunnel.clone().filter(|_| config.install)),
             config,
             devices: Devices::default(),
             tables,
@@ -161,7 +164,8 @@ impl Routes {
             has_found_routes: false,
             released: false,
             counters: Counters::default(),
-            feed: Feed::default(),
+            stirred: Stirred::default(),
+            counts: Counts::default(),
         }
     }
 
@@ -204,7 +208,7 @@ impl Routes {
 
     /// What is wanted under a prefix is something else.
     fn changed(&mut self, place: u32, prefix: IpNet) {
-        self.feed.push(prefix);
+        self.stirred.note(prefix);
         self.tunnel.note_loss();
         self.retries.clear(&self.key(prefix));
         self.mark_dirty(place);
@@ -237,6 +241,7 @@ impl Routes {
     /// The next op, while there is one and credit for it. Nothing is written before the kernel's tables have been
     /// seen whole.
     pub fn poll_op(&mut self, now: Instant) -> Option<RouteOp> {
+        self.count_again();
         if self.flights.len() >= CREDIT {
             return None;
         }
@@ -285,18 +290,7 @@ impl Routes {
     /// Looks for routes of others from now on, instead of those that were looked for.
     pub fn look_for(&mut self, filters: Vec<RouteFilter>) {
         self.found.look_for(filters);
-        let new: Vec<u32> = self.found.tables().filter(|table| !self.tables.contains_key(table)).collect();
-        for table in new {
-            self.tables.insert(table, Table::default());
-            if self.synced {
-                self.dumps.look_at(looks::of_table(table));
-            }
-        }
-        self.dumps.set_everything(looks::everything(self.tables.keys()).chain(self.tunnel.dumps()));
-        if !self.synced {
-            self.dumps.retain(|_| false);
-            self.dumps.look_at(looks::everything(self.tables.keys()));
-        }
+        self.follow_tables();
     }
 
     /// The next prefix that was found, or is found no longer. Nothing is said before the kernel's tables have been seen

@@ -10,6 +10,7 @@ use super::tunnel::RowFlight;
 use super::ways::{Id, Ways};
 use super::{Routes, terrain};
 use crate::op::{Fault, OpId};
+use crate::tally::Counted;
 
 /// After so many routes that are as they should be the hand rests, so that others get their turn.
 const STRETCH: u32 = 1 << 15;
@@ -78,7 +79,8 @@ impl Routes {
         if self.entries.get(place).is_some_and(Entry::is_vacant)
             && let Some(entry) = self.entries.remove(place)
         {
-            self.feed.push(entry.prefix);
+            self.counts.replace(entry.counted, Counted::default());
+            self.stirred.note(entry.prefix);
         }
     }
 
@@ -120,7 +122,7 @@ impl Routes {
             let entry =
                 self.entries.get(place).filter(|e| e.wanted.is_some_and(|set| self.wants.has_moved(set)));
             let Some(prefix) = entry.map(|entry| entry.prefix) else { continue };
-            self.feed.push(prefix);
+            self.stirred.note(prefix);
             if let Some(op) = self.settle(now, place) {
                 return Some(op);
             }
@@ -138,7 +140,7 @@ impl Routes {
             self.tidy(place);
             return None;
         }
-        self.feed.push(entry.prefix);
+        self.stirred.note(entry.prefix);
         if self.retries.holds(now, &key) {
             return None;
         }
@@ -249,7 +251,7 @@ impl Routes {
         if let Some(fault) = fault {
             self.retries.refused(now, self.key(prefix), fault);
         }
-        self.feed.push(prefix);
+        self.stirred.note(prefix);
         self.mark_dirty(place);
     }
 
@@ -272,7 +274,7 @@ impl Routes {
         self.tunnel.note_loss();
         let entry = *entry;
         let key = self.key(entry.prefix);
-        self.feed.push(entry.prefix);
+        self.stirred.note(entry.prefix);
         match (self.step(&entry), fault) {
             (next, Some(fault)) if is_same(next, done) => self.retries.refused(now, key, fault),
             (Step::Put { .. } | Step::Delete | Step::TakeOver { .. }, fault) => {

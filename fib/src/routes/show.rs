@@ -11,6 +11,7 @@ use super::status::{RoutePlace, RouteRow, RouteStatus};
 use super::ways::Ways;
 use crate::reconcile::Counters;
 use crate::row::IfIndex;
+use crate::tally::{Counted, Counts, Standing};
 
 impl Routes {
     /// How a prefix stands; `None` if it is neither wanted nor ours in the kernel.
@@ -46,6 +47,23 @@ impl Routes {
         entries.filter_map(|(_, entry)| self.row_of(entry))
     }
 
+    /// How many prefixes stand how.
+    pub fn counts(&mut self) -> Counts {
+        self.count_again();
+        self.counts
+    }
+
+    /// Counts the prefixes again that may stand otherwise.
+    pub(super) fn count_again(&mut self) {
+        for prefix in self.stirred.take_uncounted() {
+            let Some(place) = self.entries.find(prefix) else { continue };
+            let status = self.entries.get(place).and_then(|entry| self.status_of(entry));
+            let Some(entry) = self.entries.get_mut(place) else { continue };
+            let counted = status.map(|status| counted(&status, entry.wanted.is_some())).unwrap_or_default();
+            self.counts.replace(std::mem::replace(&mut entry.counted, counted), counted);
+        }
+    }
+
     /// How many prefixes are wanted or ours.
     pub fn len(&self) -> usize {
         self.entries.len()
@@ -69,7 +87,7 @@ impl Routes {
 
     /// The prefixes of which something may have changed, for whoever watches.
     pub fn feed(&mut self) -> &mut Feed<IpNet> {
-        &mut self.feed
+        &mut self.stirred.feed
     }
 
     /// This node's addresses, each with the prefix of its link.
@@ -114,6 +132,17 @@ impl Routes {
             }),
         }
     }
+}
+
+fn counted(status: &RouteStatus, is_wanted: bool) -> Counted {
+    let standing = match status {
+        RouteStatus::Programmed => Standing::Programmed,
+        RouteStatus::Pending | RouteStatus::Stale => Standing::Pending,
+        RouteStatus::Failed(_) => Standing::Failed,
+        RouteStatus::Conflict(_) => Standing::Conflict,
+        RouteStatus::Unreachable | RouteStatus::NoTunnel | RouteStatus::Swallowed => Standing::Unreachable,
+    };
+    Counted::as_one(standing, is_wanted)
 }
 
 /// Ours waits outside the kernel because of it.

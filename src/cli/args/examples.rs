@@ -10,7 +10,8 @@ Examples:
   linnet evpn mac --vni 100              where each MAC is, and whether the kernel knows
   linnet fib diff                        where the kernel is not as it should be
   linnet route 10.244.1.0/24             native routing: next hops, and what the kernel has
-  linnet monitor neighbor rib            what changes, as it changes
+  linnet monitor neighbor rib            what changes, as it changes, and why
+  linnet top                             all of it live, on one screen
   linnet doctor                          why packets do not arrive
   linnet -o json evpn vni | jq           for scripts
 
@@ -124,6 +125,11 @@ Examples:
   linnet monitor                         everything: the present state, then each change
   linnet monitor neighbor --changes-only
   linnet monitor rib -o json             one object a line";
+
+pub(super) const TOP: &str = "\
+Examples:
+  linnet top                 the keys are told by ?
+  linnet top --interval 5s   asks less often";
 
 pub(super) const DOCTOR: &str = "\
 Examples:

@@ -13,6 +13,7 @@ mod neighbor;
 mod reach;
 mod rib;
 mod route;
+mod top;
 mod topology;
 mod value;
 
@@ -33,6 +34,7 @@ pub use neighbor::{AddNeighborArgs, NeighborAction, NeighborArgs, NeighborComman
 pub use reach::{DEFAULT_SOCKET, Reach};
 pub use rib::{Adj, RibArgs, RibWhat};
 pub use route::{RouteArgs, RouteWhat};
+pub use top::TopArgs;
 pub use topology::{Drawing, TopologyArgs};
 
 use super::complete;
@@ -134,6 +136,9 @@ pub enum Command {
     /// Changes as they happen, after the present state
     #[command(after_help = examples::MONITOR)]
     Monitor(MonitorArgs),
+    /// The daemon live, on the whole terminal: sessions with rates, networks, the kernel, what happens
+    #[command(after_help = examples::TOP)]
+    Top(TopArgs),
     /// The daemon at a glance
     Status,
     /// Whether each service can answer; fails where one cannot, as a health check does
@@ -168,6 +173,7 @@ impl Command {
             self,
             Command::Inject(_)
                 | Command::Monitor(_)
+                | Command::Top(_)
                 | Command::Version
                 | Command::Completion { .. }
                 | Command::Man { .. }

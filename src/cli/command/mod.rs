@@ -12,14 +12,16 @@ mod neighbor;
 mod rib;
 mod topology;
 
+use std::time::Duration;
+
 use anyhow::Result;
-use api::client::Client;
+use api::client::{Client, Endpoint};
 use api::v1;
 use serde::Serialize;
 
 use super::args::{Cli, Command, ConfigCommand, Format, Global};
 use super::output::{Output, Ready};
-use super::{advice, complete, doctor, text, view};
+use super::{advice, complete, doctor, text, top, view};
 
 /// Runs one command.
 pub(super) async fn run(cli: Cli, mut output: Output<'_>) -> Result<()> {
@@ -28,6 +30,10 @@ pub(super) async fn run(cli: Cli, mut output: Output<'_>) -> Result<()> {
         Command::Completion { shell } => return Ok(complete::write_script(shell, output.out)?),
         Command::Man { directory } => return man::write(&directory, &mut output),
         Command::Version => return version(&global, &mut output).await,
+        Command::Top(args) => {
+            let interval = Duration::from_secs(args.interval.into());
+            return top::run(&endpoint(&global)?, interval, output.colour).await;
+        }
         Command::Doctor(args) => return doctor::run(&args, &global, &mut output).await,
         Command::Config(ConfigCommand::Check { file }) => return config::check(&file, &mut output),
         Command::Config(ConfigCommand::FromBird { file }) => return config::from_bird(&file, &mut output),
@@ -54,14 +60,23 @@ async fn dispatch(command: Command, client: &Client, format: Format, output: &mu
         Command::Status => status(client, format, output).await,
         Command::Health => health::run(client, format, output).await,
         Command::Config(command) => config::run(&command, client, format, output).await,
-        // Done without linnetd.
-        Command::Doctor(_) | Command::Completion { .. } | Command::Man { .. } | Command::Version => Ok(()),
+        // Done without linnetd, or with it as it comes and goes.
+        Command::Doctor(_)
+        | Command::Completion { .. }
+        | Command::Man { .. }
+        | Command::Version
+        | Command::Top(_) => Ok(()),
     }
 }
 
 async fn connect(global: &Global) -> Result<Client> {
+    Ok(Client::connect(&endpoint(global)?).await?)
+}
+
+/// Where linnetd is to be asked.
+fn endpoint(global: &Global) -> Result<Endpoint> {
     let endpoint = global.reach.endpoint(|name| std::env::var(name).ok());
-    Ok(Client::connect(&endpoint.map_err(tonic::Status::invalid_argument)?).await?)
+    Ok(endpoint.map_err(tonic::Status::invalid_argument)?)
 }
 
 async fn explain(key: String, client: &Client, format: Format, output: &mut Output<'_>) -> Result<()> {

@@ -15,6 +15,7 @@ impl Row for v1::ConfigurationChange {
             if change.ends_session { Cell::from("ends").tone(Tone::Bad) } else { "".into() }
         }),
         Column::text("Keys", |change| change.keys.join(", ").into()),
+        Column::text("Note", |change| (&change.note).into()),
     ];
 
     fn lines(self) -> impl Iterator<Item = v1::ConfigurationChange> {

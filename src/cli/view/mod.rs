@@ -17,8 +17,8 @@ mod topology;
 
 pub(crate) use bfd::show_bfd_session;
 pub(crate) use explain::show_explanation;
-pub(crate) use monitor::show_change;
-pub(crate) use neighbor::show_neighbor;
+pub(crate) use monitor::{describe_change, second_of_day, show_change};
+pub(crate) use neighbor::{session_in_a_word, show_neighbor};
 pub(crate) use path::show_path;
 pub(crate) use status::show_status;
 pub(crate) use topology::show_topology;

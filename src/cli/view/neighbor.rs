@@ -52,17 +52,26 @@ fn since(neighbor: &v1::Neighbor) -> String {
 }
 
 fn state(line: &Line) -> Cell<'_> {
-    let exceeded = line.family.max_prefix_state() == v1::LimitState::Exceeded;
-    let (name, tone) = match line.neighbor.state() {
-        _ if line.neighbor.admin_state() == v1::AdminState::Shutdown => ("Shutdown", Tone::Waiting),
-        v1::NeighborState::Established if line.neighbor.leaves_within_seconds.is_some() => {
+    let (name, tone) = session_word(&line.neighbor, std::slice::from_ref(&line.family));
+    Cell::from(name).tone(tone)
+}
+
+/// A neighbour's session in a word.
+pub(crate) fn session_in_a_word(neighbor: &v1::Neighbor) -> (&'static str, Tone) {
+    session_word(neighbor, &neighbor.families)
+}
+
+fn session_word(neighbor: &v1::Neighbor, families: &[v1::NeighborFamily]) -> (&'static str, Tone) {
+    let exceeded = families.iter().any(|family| family.max_prefix_state() == v1::LimitState::Exceeded);
+    match neighbor.state() {
+        _ if neighbor.admin_state() == v1::AdminState::Shutdown => ("Shutdown", Tone::Waiting),
+        v1::NeighborState::Established if neighbor.leaves_within_seconds.is_some() => {
             ("Established (leaves)", Tone::Waiting)
         }
         v1::NeighborState::Idle if exceeded => ("Idle (PfxLimit)", Tone::Bad),
         v1::NeighborState::Established => ("Established", Tone::Good),
         state => (state_name(state), Tone::Bad),
-    };
-    Cell::from(name).tone(tone)
+    }
 }
 
 /// As RFC 4271 writes them.

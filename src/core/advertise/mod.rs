@@ -23,8 +23,8 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use bgp::rib::Rib;
-use bgp::types::{Mac, PathId, PeerId};
-use bgp::wire::{Attrs, ExtCommunity, NextHop, Nlris, Route, TunnelType};
+use bgp::types::{Mac, PeerId};
+use bgp::wire::{Attrs, ExtCommunity, NextHop, Nlris, TunnelType};
 use ipnet::IpNet;
 
 use super::{Action, Core};
@@ -94,8 +94,6 @@ pub(super) struct Source {
     pub(super) fault: String,
     /// It has said something.
     pub(super) heard: bool,
-    /// The configuration names it.
-    configured: bool,
 }
 
 impl Advertiser {
@@ -115,13 +113,12 @@ impl Advertiser {
         advertiser
     }
 
-    /// These sources are configured from now on. One that is no longer gives nothing.
+    /// These sources are configured from now on, and no others.
     pub(super) fn configure(&mut self, own: &OwnPrefixes) {
         let mut former = std::mem::take(&mut self.sources);
         let mut take = |name: String| {
             let known = former.iter().position(|source| *source.name == *name);
-            let source = known.map(|index| former.remove(index));
-            Source { configured: true, ..source.unwrap_or_else(|| Source::new(name.into())) }
+            known.map_or_else(|| Source::new(name.into()), |index| former.remove(index))
         };
         let mut fixed = take(CONFIGURATION.to_owned());
         (fixed.prefixes, fixed.heard) = (own.fixed.clone(), true);
@@ -130,18 +127,14 @@ impl Advertiser {
         let kernel = own.kernel.iter().map(ToString::to_string);
         let named: Vec<String> = files.chain(kubernetes).chain(kernel).collect();
         self.sources = std::iter::once(fixed).chain(named.into_iter().map(&mut take)).collect();
-        self.sources.extend(former.into_iter().filter(|source| !source.configured));
         self.kept_out.configure(&own.no_install);
         self.changed = true;
     }
 
-    /// A source says what it has.
+    /// A source says what it has. One that is no longer configured may have said so before it heard of that: it is not
+    /// listened to.
     pub(super) fn news(&mut self, news: PrefixNews) {
-        let index = self.sources.iter().position(|source| source.name == news.source).unwrap_or_else(|| {
-            self.sources.push(Source::new(Arc::clone(&news.source)));
-            self.sources.len() - 1
-        });
-        let Some(source) = self.sources.get_mut(index) else { return };
+        let Some(source) = self.sources.iter_mut().find(|source| source.name == news.source) else { return };
         self.changed |= source.prefixes != news.prefixes;
         (source.prefixes, source.fault, source.heard) = (news.prefixes, news.fault, true);
     }
@@ -173,19 +166,15 @@ impl Advertiser {
             if self.originated.get(prefix) != Some(&own) {
                 self.originated.insert(*prefix, own);
                 // Only a peer's route can be refused.
-                let _ = rib.announce(
-                    PeerId::LOCAL,
-                    learned,
-                    &Arc::new(attrs(*prefix, &row.attrs, self.decapsulation)),
-                    &route(*prefix),
-                );
+                let attrs = Arc::new(attrs(*prefix, &row.attrs, self.decapsulation));
+                let _ = rib.announce(PeerId::LOCAL, learned, &attrs, &Nlris::from(*prefix));
             }
         }
         let rows = &self.rows;
         self.originated.retain(|prefix, _| {
             let stays = rows.get(prefix).is_some_and(|row| row.withheld_by.is_none());
             if !stays {
-                rib.withdraw(PeerId::LOCAL, &route(*prefix));
+                rib.withdraw(PeerId::LOCAL, &Nlris::from(*prefix));
             }
             stays
         });
@@ -248,7 +237,7 @@ impl Advertiser {
 
 impl Source {
     fn new(name: Arc<str>) -> Source {
-        Source { name, prefixes: Vec::new(), fault: String::new(), heard: false, configured: false }
+        Source { name, prefixes: Vec::new(), fault: String::new(), heard: false }
     }
 }
 
@@ -281,13 +270,6 @@ fn encapsulation(prefix: IpNet, decapsulation: Option<Decapsulation>) -> Box<[Ex
     }
 }
 
-fn route(prefix: IpNet) -> Nlris {
-    match prefix {
-        IpNet::V4(nlri) => Nlris::Ipv4(vec![Route { nlri, path_id: PathId(0), body: () }]),
-        IpNet::V6(nlri) => Nlris::Ipv6(vec![Route { nlri, path_id: PathId(0), body: () }]),
-    }
-}
-
 impl Core {
     /// Has the sources watched that are not core's own.
     pub(super) fn watch_sources(&mut self) {
@@ -296,8 +278,9 @@ impl Core {
 
     /// Takes what a new configuration says of sources; those before were the `former` ones.
     pub(super) fn renew_sources(&mut self, former: &OwnPrefixes) {
-        let (Some(config), Some(advertiser)) = (&self.config.native, &mut self.advertiser) else { return };
-        let own = &config.own;
+        let Some(advertiser) = &mut self.advertiser else { return };
+        let none = OwnPrefixes::default();
+        let own = self.config.native.as_ref().map_or(&none, |native| &native.own);
         advertiser.configure(own);
         if own.files != former.files {
             self.actions.push_back(Action::WatchFiles(own.files.clone()));

@@ -3,6 +3,7 @@ use bgp::types::{Asn, RouterId};
 use bgp::wire::Community;
 
 use super::*;
+use crate::config::FileSource;
 use crate::config::PrefixKind::{self, Blocks, Prefixes, Services};
 
 fn net(text: &str) -> IpNet {
@@ -61,9 +62,14 @@ impl Speaker {
     }
 }
 
+/// With two files beside what is fixed.
 fn own(fixed: &[(&str, PrefixKind)]) -> OwnPrefixes {
     let fixed = fixed.iter().map(|(prefix, kind)| announcement(prefix, *kind)).collect();
-    OwnPrefixes { fixed, ..OwnPrefixes::default() }
+    OwnPrefixes { fixed, files: vec![file("/a"), file("/b")], ..OwnPrefixes::default() }
+}
+
+fn file(path: &str) -> FileSource {
+    FileSource { path: path.into(), kind: Prefixes, attrs: OwnAttrs::default() }
 }
 
 #[test]
@@ -76,21 +82,31 @@ fn a_prefix_stays_until_every_source_is_done_with_it() {
     let row = speaker.advertiser.row(net("10.244.1.0/24")).unwrap();
     assert_eq!(row.sources.iter().map(|s| &**s).collect::<Vec<_>>(), ["configuration", "file /a"]);
     speaker.advertiser.configure(&own(&[]));
-    assert_eq!(speaker.settle(), ["10.244.1.0/24", "fd00::/64"], "one that is not configured says so itself");
+    assert_eq!(speaker.settle(), ["10.244.1.0/24", "fd00::/64"]);
     assert_eq!(speaker.say("file /a", &[]), [] as [&str; 0]);
+}
+
+#[test]
+fn late_news_of_a_source_that_is_no_longer_named_are_not_listened_to() {
+    let mut speaker = Speaker::new(&[]);
+    assert_eq!(speaker.say("file /a", &[("10.244.1.0/24", Prefixes)]), ["10.244.1.0/24"]);
+    speaker.advertiser.configure(&OwnPrefixes::default());
+    assert_eq!(speaker.settle(), [] as [&str; 0]);
+    assert_eq!(speaker.say("file /a", &[("10.244.1.0/24", Prefixes)]), [] as [&str; 0]);
+    assert!(speaker.advertiser.is_complete());
 }
 
 #[test]
 fn a_block_is_announced_in_place_of_what_is_longer() {
     let mut speaker = Speaker::new(&[]);
     let pods = [("10.244.1.4/32", Prefixes), ("10.244.1.5/32", Prefixes), ("10.244.2.1/32", Prefixes)];
-    assert_eq!(speaker.say("kernel", &pods).len(), 3);
-    assert_eq!(speaker.say("file /blocks", &[("10.244.1.0/26", Blocks)]), ["10.244.1.0/26", "10.244.2.1/32"]);
+    assert_eq!(speaker.say("file /a", &pods).len(), 3);
+    assert_eq!(speaker.say("file /b", &[("10.244.1.0/26", Blocks)]), ["10.244.1.0/26", "10.244.2.1/32"]);
     assert_eq!(speaker.effects(), (vec!["10.244.1.0/26".to_owned()], false));
     assert!(speaker.advertiser.is_blackhole(net("10.244.1.0/26")));
     let row = speaker.advertiser.row(net("10.244.1.5/32")).unwrap();
     assert_eq!(row.withheld_by, Some(net("10.244.1.0/26")));
-    assert_eq!(speaker.say("file /blocks", &[]).len(), 3);
+    assert_eq!(speaker.say("file /b", &[]).len(), 3);
     assert_eq!(speaker.effects().0, ["10.244.1.0/26"]);
     assert!(!speaker.advertiser.is_blackhole(net("10.244.1.0/26")));
 }
@@ -108,7 +124,7 @@ fn services_keep_received_routes_out() {
     assert_eq!(speaker.effects(), (vec![], true));
     assert_eq!(speaker.advertiser.keeps_out(net("10.96.7.7/32")), Some(net("10.96.0.0/12")));
     assert_eq!(speaker.advertiser.keeps_out(net("10.0.0.0/8")), None, "only what is within");
-    speaker.say("file /services", &[("192.0.2.1/32", Services)]);
+    speaker.say("file /a", &[("192.0.2.1/32", Services)]);
     assert_eq!(speaker.effects(), (vec!["192.0.2.1/32".to_owned()], false));
     assert_eq!(speaker.advertiser.keeps_out(net("192.0.2.1/32")), Some(net("192.0.2.1/32")));
     let no_install = OwnPrefixes { no_install: [net("10.97.0.0/16")].into(), ..own(&[]) };
@@ -133,18 +149,13 @@ fn the_first_source_says_the_attributes() {
         assert_eq!((attrs.local_pref, attrs.med, attrs.as_path.asns().count()), (Some(200), Some(3), 0));
         attrs.communities.first().map(|community| community.0)
     };
-    assert_eq!(with("first", Some(1)), Some(1));
-    assert_eq!(with("second", Some(2)), Some(1));
-    assert_eq!(with("first", None), None);
+    assert_eq!(with("file /a", Some(1)), Some(1));
+    assert_eq!(with("file /b", Some(2)), Some(1));
+    assert_eq!(with("file /a", None), None);
 }
 
 #[test]
 fn it_is_complete_when_every_configured_source_has_spoken() {
-    let file = |path: &str| crate::config::FileSource {
-        path: path.into(),
-        kind: Prefixes,
-        attrs: OwnAttrs::default(),
-    };
     let mut advertiser = Advertiser::new(&OwnPrefixes { files: vec![file("/a")], ..OwnPrefixes::default() });
     assert!(!advertiser.is_complete());
     let fault = "no such file".to_owned();

@@ -22,5 +22,6 @@ fn row(change: &Change, ends_session: bool) -> v1::ConfigurationChange {
         effect: effect.into(),
         keys: change.keys.iter().map(ToString::to_string).collect(),
         ends_session,
+        note: change.note.to_owned(),
     }
 }

@@ -103,7 +103,10 @@ impl Core {
     /// EVPN and the kernel, if the configuration asks for them.
     pub(super) fn forwarding(&self) -> Answered<&Forwarding> {
         let missing = "EVPN is not configured: there is no `evpn` section";
-        self.forwarding.as_ref().ok_or_else(|| ApiError::FailedPrecondition(missing.to_owned()))
+        self.forwarding
+            .as_ref()
+            .filter(|_| self.config.evpn.is_some())
+            .ok_or_else(|| ApiError::FailedPrecondition(missing.to_owned()))
     }
 }
 

@@ -305,7 +305,8 @@ fn lost_by(reason: Reason) -> &'static str {
     }
 }
 
-fn won_by(reason: Reason) -> &'static str {
+/// By what a path beat another that lost at such a step.
+pub(in crate::core) fn won_by(reason: Reason) -> &'static str {
     match reason {
         Reason::NextHopUnreachable => "next hop reachable",
         Reason::LongLivedStale => "the others' neighbors have been away for long",

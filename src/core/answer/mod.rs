@@ -32,6 +32,7 @@ use super::Core;
 pub(super) use configuration::change_rows;
 pub(super) use describe::{AnyNlri, Describe};
 pub(super) use evpn::{arp_row, mac_row, vni_row, vtep_row};
+pub(super) use explain::won_by;
 pub(super) use fib::{entry as fib_entry, key as fib_key, route_entry};
 
 /// What answering gives.

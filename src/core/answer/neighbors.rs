@@ -146,6 +146,7 @@ impl Core {
         row.rejected = self.rejected_rows(peer);
         row.next_hop = peer.config.next_hop_mode.name().to_owned();
         row.oversized = self.export.oversized(peer.id);
+        (row.routes_received, row.routes_sent) = (peer.routes_received, self.export.routes_sent(peer.id));
         row.send_hold_time_seconds = peer.config.send_hold_time.unwrap_or(0);
         self.fill_in_policies(peer, &mut row);
         fill_in_session(now, peer, &mut row);

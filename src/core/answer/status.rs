@@ -2,8 +2,6 @@
 
 use std::time::Instant;
 
-use ::fib::Status;
-use ::fib::routes::RouteStatus;
 use api::server::Readiness;
 use api::v1;
 use bgp::rib::Table;
@@ -27,7 +25,7 @@ impl Core {
     }
 
     /// Memory and process are left to whoever can see them.
-    pub(super) fn status(&self, now: Instant) -> v1::Status {
+    pub(super) fn status(&mut self, now: Instant) -> v1::Status {
         let rib = &self.rib;
         let mut status = v1::Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -43,10 +41,10 @@ impl Core {
             configuration: Some(self.configuration_status(now)),
             ..v1::Status::default()
         };
-        if let Some(forwarding) = &self.forwarding {
+        if let Some(forwarding) = &mut self.forwarding {
             fill_in_forwarding(forwarding, &mut status);
         }
-        if let Some(native) = self.native.as_ref().filter(|_| self.config.native.is_some()) {
+        if let Some(native) = self.native.as_mut().filter(|_| self.config.native.is_some()) {
             status.routes = Some(route_status(native));
         }
         status
@@ -63,57 +61,43 @@ impl Core {
     }
 }
 
-fn fill_in_forwarding(forwarding: &Forwarding, status: &mut v1::Status) {
+fn fill_in_forwarding(forwarding: &mut Forwarding, status: &mut v1::Status) {
     for row in forwarding.evpn.vnis() {
         status.vnis += 1;
         status.macs += (row.local_macs + row.remote_macs) as u64;
         status.arps += (row.local_neighbors + row.remote_neighbors) as u64;
         status.vteps += row.vteps as u64;
     }
-    let counters = forwarding.fib.counters();
-    let mut fib = v1::FibStatus {
+    let (counters, counts) = (forwarding.fib.counters(), forwarding.fib.counts());
+    status.fib = Some(v1::FibStatus {
         synced: forwarding.is_synced(),
+        wanted: counts.wanted as u64,
+        programmed: counts.programmed as u64,
+        pending: counts.pending as u64,
+        failed: counts.failed as u64,
+        conflicts: counts.conflicts as u64,
         operations: counters.ops,
         errors: counters.failures,
         overruns: counters.overruns,
-        ..v1::FibStatus::default()
-    };
-    for row in forwarding.fib.rows() {
-        fib.wanted += u64::from(row.wanted.is_some());
-        match row.status {
-            Status::Programmed => fib.programmed += 1,
-            Status::Pending | Status::Stale => fib.pending += 1,
-            Status::Failed(_) => fib.failed += 1,
-            Status::Conflict(_) => fib.conflicts += 1,
-        }
-    }
-    status.fib = Some(fib);
+    });
 }
 
-fn route_status(native: &Native) -> v1::RouteStatus {
-    let (routes, counters) = (&native.routes, native.routes.counters());
-    let mut status = v1::RouteStatus {
-        synced: routes.is_synced(),
+fn route_status(native: &mut Native) -> v1::RouteStatus {
+    let (counters, counts) = (native.routes.counters(), native.routes.counts());
+    v1::RouteStatus {
+        synced: native.routes.is_synced(),
+        wanted: counts.wanted as u64,
+        programmed: counts.programmed as u64,
+        pending: counts.pending as u64,
+        failed: counts.failed as u64,
+        conflicts: counts.conflicts as u64,
+        unreachable: counts.unreachable as u64,
         refused: native.refused() as u64,
         operations: counters.ops,
         errors: counters.failures,
         overruns: counters.overruns,
         repairs: counters.repairs,
-        ..v1::RouteStatus::default()
-    };
-    for state in routes.rows().map(|row| row.status) {
-        status.wanted += u64::from(state != RouteStatus::Stale);
-        match state {
-            RouteStatus::Programmed => status.programmed += 1,
-            RouteStatus::Pending | RouteStatus::Stale => status.pending += 1,
-            RouteStatus::Failed(_) => status.failed += 1,
-            RouteStatus::Conflict(_) => status.conflicts += 1,
-            RouteStatus::Unreachable | RouteStatus::NoTunnel | RouteStatus::Swallowed => {
-                status.unreachable += 1;
-            }
-        }
     }
-    status
 }
 
 fn table<N: Nlri>(table: &Table<N>) -> v1::TableStatus {

@@ -58,7 +58,7 @@ pub(in crate::core) enum Verdict {
 }
 
 impl Import {
-    /// For a Rib without a route.
+    /// What the tables have already is looked at, too.
     pub(super) fn new(accept: BTreeSet<IpNet>, multipath: bool, rib: &mut Rib) -> Import {
         Import {
             ipv4: open(&mut rib.ipv4, multipath),
@@ -110,6 +110,12 @@ impl Import {
             self.multipath = multipath;
             self.look_at_everything(rib);
         }
+    }
+
+    /// Reads no more.
+    pub(super) fn close(self, rib: &mut Rib) {
+        rib.ipv4.close_cursor(self.ipv4);
+        rib.ipv6.close_cursor(self.ipv6);
     }
 
     /// Looks at these destinations again.

@@ -11,6 +11,7 @@ mod import;
 mod tests;
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::time::Instant;
 
 use bgp::rib::{Budget, Rib};
@@ -46,6 +47,8 @@ pub(super) struct Native {
     pub(super) import: Option<Import>,
     keeps_stale: bool,
     ending: bool,
+    /// This node's addresses.
+    own: Vec<IpAddr>,
 }
 
 impl Native {
@@ -65,12 +68,28 @@ impl Native {
             import: installing.map(|native| Import::new(native.accept.clone(), is_multipath(bgp), rib)),
             keeps_stale: installing.is_some(),
             ending: false,
+            own: Vec::new(),
         })
     }
 
     /// News from the kernel.
     pub(super) fn kernel(&mut self, now: Instant, events: Vec<RouteEvent>) {
         events.into_iter().for_each(|event| self.routes.handle(now, event));
+    }
+
+    /// Whether this node has other addresses than when it was last asked for.
+    pub(super) fn hears_of_addresses(&mut self) -> bool {
+        let now = || self.routes.addresses().map(|(_, address)| address.addr());
+        let is_new = !now().eq(self.own.iter().copied());
+        if is_new {
+            self.own = now().collect();
+        }
+        is_new
+    }
+
+    /// The node's addresses, as of then.
+    pub(super) fn own_addresses(&self) -> &[IpAddr] {
+        &self.own
     }
 
     /// Tells the decision how next hops are reached, before anything is decided.
@@ -119,10 +138,24 @@ impl Native {
         self.import.iter_mut().for_each(|import| import.look_at_everything(rib));
     }
 
-    /// Takes what a new configuration says and is in force at once.
+    /// Takes what a new configuration says.
     pub(super) fn configure(&mut self, config: &Config, rib: &mut Rib) {
-        if let (Some(import), Some(native)) = (&mut self.import, &config.native) {
-            import.configure(native.accept.clone(), is_multipath(&config.bgp), rib);
+        let (bgp, native) = (&config.bgp, config.native.as_ref());
+        self.routes.configure(routes_config(bgp, native));
+        match (self.import.take(), native.filter(|native| native.kernel.install)) {
+            (Some(mut import), Some(native)) => {
+                import.configure(native.accept.clone(), is_multipath(bgp), rib);
+                self.import = Some(import);
+            }
+            (None, Some(native)) => {
+                self.import = Some(Import::new(native.accept.clone(), is_multipath(bgp), rib));
+                self.keeps_stale = true;
+            }
+            (Some(import), None) => {
+                import.close(rib);
+                self.keeps_stale = false;
+            }
+            (None, None) => {}
         }
     }
 
@@ -197,7 +230,7 @@ fn routes_config(bgp: &BgpConfig, native: Option<&NativeConfig>) -> RoutesConfig
         let via_default = bgp.next_hop_tracking.is_none_or(|tracking| tracking.via_default);
         return RoutesConfig { via_default, install: false, ..RoutesConfig::default() };
     };
-    let NativeKernel { table, metric, protocol, via_default, install: _, take_over, fallback: tunnel } =
+    let NativeKernel { table, metric, protocol, via_default, install, take_over, fallback: tunnel } =
         kernel.clone();
-    RoutesConfig { table, protocol, metric, via_default, install: true, take_over, tunnel }
+    RoutesConfig { table, protocol, metric, via_default, install, take_over, tunnel }
 }

@@ -46,6 +46,24 @@ fn says_end_of_rib() -> Option<PeerRestart> {
     })
 }
 
+/// RFC 4271 section 5.1.3: what would lead back here is refused, and the neighbour shows how often.
+#[test]
+fn a_next_hop_that_is_an_address_of_the_node_is_refused() {
+    let mut node = Node::native("", &[]);
+    node.up(0);
+    for (own, prefix) in [([10, 0, 1, 254], BLOCK), ([10, 0, 0, 1], "10.244.2.0/24")] {
+        let routes = Nlris::from(ipnet::IpNet::V4(prefix.parse().unwrap()));
+        let attrs = Attrs::new(NextHop::Ipv4(own.into()));
+        let received = Received { reach: vec![(Arc::new(attrs), routes)], unreach: Vec::new() };
+        node.peer(0, PeerNews::Routes(received));
+        node.run();
+    }
+    tell(&mut node, 0, "10.244.3.0/24", true);
+    assert_eq!(kernel(&node), ["10.244.3.0/24 via 10.0.1.1"]);
+    let counts = node.core.rib.rejected(bgp::types::PeerId(0));
+    assert_eq!(counts.get(bgp::rib::Rejected::NextHopIsUs), 2);
+}
+
 #[test]
 fn what_is_announced_comes_and_goes() {
     let mut node = Node::native("", &[]);

@@ -10,12 +10,14 @@
 //! that wait, a bounded number of rows in one turn.
 
 mod lease;
+mod note;
 mod place;
 mod read;
 mod record;
 mod row;
 #[cfg(test)]
 mod tests;
+mod why;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::hash::{DefaultHasher, Hasher};
@@ -25,21 +27,21 @@ use api::Request;
 use api::query::{ApiError, ChangesRequest, MAX_PAGE_SIZE, MAX_WATCHES};
 use api::v1;
 use bgp::types::{Family, PeerId};
-use evpn::Changed;
+use hashbrown::HashMap;
 
 use lease::Leases;
 use place::{Place, Position, Scope, Topic, Walk};
 use read::Page;
-use record::{Record, RowKey};
+use record::Record;
 
 use super::Core;
 use super::answer::{Answered, parse};
+use super::forward::Forwarding;
+use super::native::Native;
+use crate::config::NeighborAddress;
 
 /// Rows told in one turn, to all readers: about two milliseconds.
 const TOLD: usize = 2000;
-
-/// Changes noted in one turn: as much again.
-const NOTED: usize = 2000;
 
 /// Everything about watches.
 #[derive(Debug)]
@@ -53,6 +55,8 @@ pub(super) struct Watches {
     record: Record,
     /// Neighbours that may have changed.
     neighbors: BTreeSet<PeerId>,
+    /// How each neighbour looked when it was last noted, while somebody follows them.
+    looked: HashMap<NeighborAddress, v1::Neighbor>,
     /// EVPN and the kernel are asked to say what changes.
     is_fed: bool,
 }
@@ -77,8 +81,20 @@ impl Watches {
             leases: Leases::default(),
             record: Record::default(),
             neighbors: BTreeSet::new(),
+            looked: HashMap::new(),
             is_fed: false,
         }
+    }
+
+    /// Has EVPN and its rows say what changes, if somebody follows them.
+    pub(super) fn feed_rows(&self, forwarding: &mut Forwarding) {
+        forwarding.evpn.feed().set(self.is_fed);
+        forwarding.fib.feed().set(self.is_fed);
+    }
+
+    /// Has the routes say what changes, if somebody follows them.
+    pub(super) fn feed_routes(&self, native: &mut Native) {
+        native.routes.feed().set(self.is_fed);
     }
 
     /// A neighbour may show something else than before.
@@ -109,7 +125,7 @@ impl Core {
             let error = format!("{MAX_WATCHES} streams watch already, no more may");
             return request.answer(Err(ApiError::Exhausted(error)));
         }
-        match self.place(&changes.watch) {
+        match self.place(now, &changes.watch) {
             Ok(place) => {
                 self.watches.leases.hold(&mut self.rib, &place);
                 let max = changes.max.clamp(1, MAX_PAGE_SIZE as usize);
@@ -125,17 +141,17 @@ impl Core {
             return false;
         }
         self.watches.leases.tend(now, &mut self.rib);
-        self.follow(self.watches.leases.scope());
+        self.follow(now, self.watches.leases.scope());
         self.watches.drop_abandoned(now);
         let more = self.note_changes(now);
         self.answer_waiting(now) | more
     }
 
     /// Where a request begins.
-    fn place(&mut self, watch: &v1::WatchRequest) -> Answered<Place> {
+    fn place(&mut self, now: Instant, watch: &v1::WatchRequest) -> Answered<Place> {
         let scope = scope(watch)?;
         if watch.resume_token.is_empty() {
-            self.follow(self.watches.leases.scope().and(scope));
+            self.follow(now, self.watches.leases.scope().and(scope));
             return Ok(self.new_place(scope, watch.changes_only));
         }
         let place = Place::parse(&watch.resume_token, self.watches.run)?;
@@ -159,81 +175,25 @@ impl Core {
     }
 
     /// Records the topics that somebody follows, and no others.
-    fn follow(&mut self, scope: Scope) {
+    fn follow(&mut self, now: Instant, scope: Scope) {
+        self.follow_neighbors(now, scope.has(Topic::Neighbor));
+        self.rib.keep_causes(Family::ALL.into_iter().any(|family| scope.has(Topic::Rib(family))));
         self.watches.record.set_topics(scope);
         // EVPN's rows show how the kernel stands to them.
         let fed = scope.has(Topic::Evpn) || scope.has(Topic::Fib);
-        if let Some(forwarding) = self.forwarding.as_mut().filter(|_| fed != self.watches.is_fed) {
-            forwarding.evpn.feed().set(fed);
-            forwarding.fib.feed().set(fed);
-        }
-        if let Some(native) = self.native.as_mut().filter(|_| fed != self.watches.is_fed) {
-            native.routes.feed().set(fed);
-        }
-        self.watches.is_fed = fed;
-    }
-
-    fn note_changes(&mut self, now: Instant) -> bool {
-        while let Some(peer) = self.watches.neighbors.pop_first() {
-            if let Some(address) = self.peers.address(peer) {
-                self.note(now, RowKey::Neighbor(address));
-            }
-        }
-        let mut noted = 0;
-        while let Some(keys) = self.next_changed() {
-            noted += 1;
-            keys.into_iter().flatten().for_each(|key| self.note(now, key));
-            if noted == NOTED {
-                return true;
-            }
-        }
-        self.own_up_to_losses();
-        false
-    }
-
-    fn note(&mut self, now: Instant, key: RowKey) {
-        if self.watches.record.is_on(key.topic()) {
-            let digest = self.digest_of(now, key);
-            self.watches.record.note(key, digest);
+        if std::mem::replace(&mut self.watches.is_fed, fed) != fed {
+            self.forwarding.iter_mut().for_each(|forwarding| self.watches.feed_rows(forwarding));
+            self.native.iter_mut().for_each(|native| self.watches.feed_routes(native));
         }
     }
 
-    /// The rows that the next change concerns.
-    fn next_changed(&mut self) -> Option<[Option<RowKey>; 2]> {
-        if !self.watches.is_fed {
-            return None;
-        }
-        if let Some(prefix) = self.native.as_mut().and_then(|native| native.routes.feed().poll()) {
-            return Some([Some(RowKey::Route(prefix)), None]);
-        }
-        let forwarding = self.forwarding.as_mut()?;
-        if let Some(changed) = forwarding.evpn.feed().poll() {
-            return Some([Some(key_of(changed)), None]);
-        }
-        Some(match forwarding.fib.feed().poll()? {
-            fib::Changed::Row(key) => [Some(RowKey::Fib(key)), row::row_showing(forwarding, key)],
-            fib::Changed::Port(vni, mac) => {
-                [row::row_showing(forwarding, evpn::dataplane::WantedKey::Mac { vni, mac }), None]
-            }
-            fib::Changed::Devices(vni) => [forwarding.evpn.vni(vni).map(|_| RowKey::Vni(vni)), None],
-        })
-    }
-
-    /// What was lost on the way here is as good as forgotten.
-    fn own_up_to_losses(&mut self) {
-        if !self.watches.is_fed {
+    /// How neighbours look is remembered while somebody follows them: what changes is told against that.
+    fn follow_neighbors(&mut self, now: Instant, on: bool) {
+        if on == self.watches.record.is_on(Topic::Neighbor) {
             return;
         }
-        let native = self.native.as_mut().is_some_and(|native| native.routes.feed().take_overrun());
-        let evpn = self.forwarding.as_mut().is_some_and(|forwarding| {
-            forwarding.evpn.feed().take_overrun() | forwarding.fib.feed().take_overrun()
-        });
-        if evpn {
-            self.watches.record.forget(Topic::Evpn);
-        }
-        if evpn || native {
-            self.watches.record.forget(Topic::Fib);
-        }
+        let looks = self.peers.iter().map(|peer| (peer.config.address, self.neighbor_row(now, peer)));
+        self.watches.looked = looks.filter(|_| on).collect();
     }
 
     /// Looks at every request that waits, as long as there are rows to spend.
@@ -276,15 +236,6 @@ impl Core {
         let is_news = !page.changes.is_empty() || synced != was_synced;
         let resume_token = place.token(self.watches.run);
         is_news.then_some(Ok(v1::WatchResponse { changes: page.changes, synced, resume_token }))
-    }
-}
-
-fn key_of(changed: Changed) -> RowKey {
-    match changed {
-        Changed::Vni(vni) => RowKey::Vni(vni),
-        Changed::Mac(vni, mac) => RowKey::Mac(vni, mac),
-        Changed::Neighbor(vni, ip) => RowKey::Arp(vni, ip),
-        Changed::Vtep(vni, vtep) => RowKey::Vtep(vni, vtep),
     }
 }
 

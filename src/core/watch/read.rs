@@ -12,6 +12,7 @@ use fib::routes::RoutePlace;
 
 use super::place::{Place, Position, Scope, Topic, Walk};
 use super::record::RowKey;
+use super::why::Why;
 use crate::core::Core;
 use crate::core::answer::Describe;
 use crate::core::forward::Forwarding;
@@ -125,13 +126,13 @@ impl Core {
     fn read_record(&self, scope: Scope, seen: u64, page: &mut Page) -> u64 {
         let record = &self.watches.record;
         let mut reached = seen;
-        for (number, key) in record.after(seen).take(page.looks) {
+        for (number, key, why) in record.after(seen).take(page.looks) {
             if page.room() == 0 {
                 return reached;
             }
             reached = number;
             if scope.has(key.topic()) {
-                page.changes.push(self.change_of(page.now, key));
+                page.changes.push(self.change_of(page.now, key, why));
             }
         }
         if record.after(reached).next().is_none() { record.head() } else { reached }
@@ -157,7 +158,7 @@ impl Core {
             if page.room() == 0 {
                 return Some(Walk::Neighbors(peer.id.0));
             }
-            page.changes.push(self.change_of(page.now, RowKey::Neighbor(peer.config.address)));
+            page.changes.push(self.change_of(page.now, RowKey::Neighbor(peer.config.address), &Why::Unknown));
         }
         None
     }
@@ -189,7 +190,7 @@ impl Core {
             if page.room() == 0 {
                 return Some(place);
             }
-            page.changes.push(self.change_of(page.now, key));
+            page.changes.push(self.change_of(page.now, key, &Why::Unknown));
         }
         None
     }
@@ -201,7 +202,7 @@ impl Core {
                 if page.room() == 0 {
                     return Some(last);
                 }
-                page.changes.push(self.change_of(page.now, RowKey::Vtep(row.vni, row.vtep)));
+                page.changes.push(self.change_of(page.now, RowKey::Vtep(row.vni, row.vtep), &Why::Unknown));
                 last = Walk::Vteps(row.vni, Some(row.vtep));
             }
         }
@@ -216,7 +217,7 @@ impl Core {
             }
             (page.looks, next) = (page.looks - 1, place.next());
             if let Some(row) = row {
-                page.changes.push(self.change_of(page.now, RowKey::Fib(row.key)));
+                page.changes.push(self.change_of(page.now, RowKey::Fib(row.key), &Why::Unknown));
             }
         }
         (page.looks == 0).then_some(Walk::Fib(next))
@@ -230,7 +231,7 @@ impl Core {
             }
             (page.looks, next) = (page.looks - 1, place.next());
             if let Some(row) = row {
-                page.changes.push(self.change_of(page.now, RowKey::Route(row.prefix)));
+                page.changes.push(self.change_of(page.now, RowKey::Route(row.prefix), &Why::Unknown));
             }
         }
         (page.looks == 0).then_some(Walk::Routes(next))

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::time::{Duration, Instant};
 
 use bgp::types::{Mac, Vni};
 use evpn::dataplane::WantedKey;
@@ -13,10 +14,15 @@ use hashbrown::HashMap;
 use ipnet::IpNet;
 
 use super::place::{Scope, Topic};
+use super::why::Why;
 use crate::config::NeighborAddress;
 
-/// Rows that the record holds. A reader may lag by so many, and it takes some 30 MB while somebody watches.
+/// Rows that the record holds. A reader may lag by so many, and it takes some 40 MB while somebody watches.
 const ROWS: usize = 1 << 18;
+
+/// For so long a change that says nothing of why belongs to the one before it: what moves is told of again when the
+/// kernel has it, and a reader that was a moment late is told once.
+const BELONGS: Duration = Duration::from_secs(2);
 
 /// What identifies a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -54,10 +60,12 @@ pub(super) struct Record {
     rows: usize,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Noted {
     number: u64,
     digest: Option<u64>,
+    why: Why,
+    at: Instant,
 }
 
 impl Default for Record {
@@ -107,17 +115,23 @@ impl Record {
     }
 
     /// A row looks like this now: `digest` tells contents apart, `None` is a row that is gone.
-    pub(super) fn note(&mut self, key: RowKey, digest: Option<u64>) {
+    ///
+    /// What led to it may be told in a second breath: then it is added.
+    pub(super) fn note(&mut self, now: Instant, key: RowKey, digest: Option<u64>, why: Why) {
         if !self.is_on(key.topic()) {
             return;
         }
-        let known = self.newest.get(&key).filter(|known| known.number > self.floor(key.topic()));
-        if known.is_some_and(|known| known.digest == digest) {
+        let floor = self.floor(key.topic());
+        let known = self.newest.get_mut(&key).filter(|known| known.number > floor);
+        if let Some(known) = known.filter(|known| known.digest == digest) {
+            known.why = why.or(std::mem::take(&mut known.why));
             return;
         }
+        let known = self.newest.get(&key).filter(|known| now.saturating_duration_since(known.at) < BELONGS);
+        let why = why.or(known.map(|known| known.why.clone()).unwrap_or_default());
         self.head += 1;
         self.order.insert(self.head, key);
-        if let Some(old) = self.newest.insert(key, Noted { number: self.head, digest }) {
+        if let Some(old) = self.newest.insert(key, Noted { number: self.head, digest, why, at: now }) {
             self.order.remove(&old.number);
         }
         if self.order.len() > self.rows {
@@ -132,8 +146,9 @@ impl Record {
     }
 
     /// The changes after `number`, in order.
-    pub(super) fn after(&self, number: u64) -> impl Iterator<Item = (u64, RowKey)> + '_ {
-        self.order.range(number.saturating_add(1)..).map(|(number, key)| (*number, *key))
+    pub(super) fn after(&self, number: u64) -> impl Iterator<Item = (u64, RowKey, &Why)> + '_ {
+        let changes = self.order.range(number.saturating_add(1)..);
+        changes.filter_map(|(number, key)| Some((*number, *key, &self.newest.get(key)?.why)))
     }
 
     fn drop_oldest(&mut self) {
@@ -175,9 +190,9 @@ mod tests {
         let mut record = recording(10);
         let start = record.head();
         for (n, digest) in [(1, 5), (2, 5), (1, 6), (2, 5)] {
-            record.note(row(n), Some(digest));
+            record.note(Instant::now(), row(n), Some(digest), Why::Unknown);
         }
-        let keys: Vec<_> = record.after(start).map(|(_, key)| key).collect();
+        let keys: Vec<_> = record.after(start).map(|(_, key, _)| key).collect();
         assert_eq!(keys, [row(2), row(1)], "what looks the same is no change");
         assert!(record.remembers(NEIGHBOR, start));
     }
@@ -186,9 +201,9 @@ mod tests {
     fn who_lags_too_far_is_told() {
         let mut record = recording(3);
         let start = record.head();
-        (0..3).for_each(|n| record.note(row(n), None));
+        (0..3).for_each(|n| record.note(Instant::now(), row(n), None, Why::Unknown));
         assert!(record.remembers(NEIGHBOR, start));
-        record.note(row(3), None);
+        record.note(Instant::now(), row(3), None, Why::Unknown);
         assert!(!record.remembers(NEIGHBOR, start));
         assert!(record.remembers(NEIGHBOR, start + 1));
         assert_eq!(record.after(start + 1).count(), 3);
@@ -198,7 +213,7 @@ mod tests {
     fn what_was_not_recorded_was_lost() {
         let mut record = recording(3);
         let start = record.head();
-        record.note(RowKey::Vni(Vni::default()), Some(1));
+        record.note(Instant::now(), RowKey::Vni(Vni::default()), Some(1), Why::Unknown);
         assert_eq!(record.after(0).count(), 0, "nobody follows that topic");
         record.set_topics(Scope::default());
         assert!(!record.remembers(NEIGHBOR, start));
@@ -209,10 +224,10 @@ mod tests {
     #[test]
     fn what_looks_the_same_as_before_a_loss_is_told_again() {
         let mut record = recording(3);
-        record.note(row(1), Some(1));
+        record.note(Instant::now(), row(1), Some(1), Why::Unknown);
         record.forget(Topic::Neighbor);
         let after = record.head();
-        record.note(row(1), Some(1));
+        record.note(Instant::now(), row(1), Some(1), Why::Unknown);
         assert_eq!(record.after(after).count(), 1);
     }
 }

@@ -10,17 +10,24 @@ use evpn::dataplane::WantedKey;
 use prost::Message;
 
 use super::record::RowKey;
+use super::why::{self, Why};
 use crate::core::Core;
 use crate::core::answer::{Describe, arp_row, fib_entry, fib_key, mac_row, route_entry, vni_row, vtep_row};
 use crate::core::forward::Forwarding;
 
 impl Core {
     /// What there is to say of a row now: what it is like, or that it is gone.
-    pub(super) fn change_of(&self, now: Instant, key: RowKey) -> v1::Change {
-        match self.row_of(now, key) {
-            Some(row) => change(v1::ChangeKind::Put, row),
-            None => change(v1::ChangeKind::Delete, self.name_of(key)),
-        }
+    pub(super) fn change_of(&self, now: Instant, key: RowKey, why: &Why) -> v1::Change {
+        let (kind, row) = match self.row_of(now, key) {
+            Some(row) => (v1::ChangeKind::Put, row),
+            None => (v1::ChangeKind::Delete, self.name_of(key)),
+        };
+        let reason = why::reason(&row, kind == v1::ChangeKind::Delete, why);
+        let moved_from = match &row {
+            Row::Mac(mac) => why::moved_from(mac, why),
+            _ => String::new(),
+        };
+        v1::Change { reason, moved_from, ..change(kind, row) }
     }
 
     /// What there is to say of a destination.
@@ -41,7 +48,8 @@ impl Core {
                 (v1::ChangeKind::Delete, v1::Path { family, nlri, ..v1::Path::default() })
             }
         };
-        v1::Change { version: told.version.0, ..change(kind, Row::Path(path)) }
+        let reason = self.reason_of_path(table, told);
+        v1::Change { version: told.version.0, reason, ..change(kind, Row::Path(path)) }
     }
 
     /// Tells the contents of a row apart from others that it had; `None` if it is gone.
@@ -120,6 +128,7 @@ pub(super) fn without_counters(mut row: Row) -> Row {
         Row::Neighbor(neighbor) => {
             neighbor.since_seconds = None;
             (neighbor.messages_received, neighbor.messages_sent) = (None, None);
+            (neighbor.routes_received, neighbor.routes_sent) = (0, 0);
             neighbor.rejected.clear();
             neighbor.faults.clear();
             neighbor.bfd.iter_mut().for_each(without_packets);

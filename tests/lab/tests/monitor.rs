@@ -35,6 +35,10 @@ fn a_monitor_sees_a_host_come_over() -> Result<()> {
         |line: &Value| is_about(line) && line.pointer("/mac/type").is_some_and(|told| *told == "local");
     let local = wait_for(leaf, "the local host", is_local)?;
     assert_eq!(local.pointer("/mac/local_sequence"), Some(&1.into()), "{local:#}");
+    let moved = wait_for(leaf, "the move", |line| is_about(line) && line.get("moved_from").is_some())?;
+    assert_eq!(moved.get("moved_from"), Some(&pod.vtep.to_string().into()), "{moved:#}");
+    let reason = format!("moved here from {}, with sequence 1", pod.vtep);
+    assert_eq!(moved.get("reason"), Some(&reason.into()), "{moved:#}");
     assert!(local.pointer("/mac/port").is_some_and(Value::is_string), "{local:#}");
     Ok(())
 }

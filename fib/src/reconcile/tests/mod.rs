@@ -1,6 +1,7 @@
 //! The reconciler against the fake kernel: by example here, and whatever comes in `model`.
 
 mod model;
+mod reconfigure;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
@@ -120,7 +121,10 @@ impl World {
     fn rest(&mut self) {
         self.settle();
         for _ in 0..200 {
-            let Some(due) = self.fib.poll_timeout() else { return assert!(self.fib.is_settled()) };
+            let Some(due) = self.fib.poll_timeout() else {
+                assert!(self.fib.is_settled());
+                return self.check_counts();
+            };
             self.now = self.now.max(due);
             self.settle();
         }

@@ -15,6 +15,7 @@ use crate::fake::{
 };
 use crate::reconcile::Status;
 use crate::row::{BridgeRowKind, IfIndex, NeighborState, Row};
+use crate::tally::Counts;
 
 /// What may happen.
 #[derive(Clone, Debug)]
@@ -228,6 +229,21 @@ impl World {
         }
     }
 
+    /// At any time, what is counted is what a walk through all rows would count.
+    pub(super) fn check_counts(&mut self) {
+        let mut walked = Counts::default();
+        for row in self.fib.rows() {
+            walked.wanted += usize::from(row.wanted.is_some());
+            *match row.status {
+                Status::Programmed => &mut walked.programmed,
+                Status::Pending | Status::Stale => &mut walked.pending,
+                Status::Failed(_) => &mut walked.failed,
+                Status::Conflict(_) => &mut walked.conflicts,
+            } += 1;
+        }
+        assert_eq!(self.fib.counts(), walked);
+    }
+
     fn check_programmed(&self, key: &WantedKey, wanted: &WantedValue) {
         let has = |what: &dyn Fn(&Row) -> bool| self.kernel.rows().any(what);
         match (*key, *wanted) {
@@ -310,6 +326,7 @@ proptest! {
         let count = happenings.len();
         for happening in &happenings {
             world.let_happen(happening, &mut operators);
+            world.check_counts();
         }
         world.kernel.refusals.clear();
         world.fib.release_stale();

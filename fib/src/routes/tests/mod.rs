@@ -33,6 +33,7 @@ pub(super) fn route(text: &str) -> Route {
 mod cases;
 mod fallback;
 mod model;
+mod reconfigure;
 
 use super::fake::{FakeRoutes, installing};
 use bgp::types::Mac;
@@ -132,7 +133,10 @@ impl World {
             }
             match self.routes.poll_timeout() {
                 Some(due) => self.now = self.now.max(due),
-                None => return assert!(self.routes.is_settled()),
+                None => {
+                    assert!(self.routes.is_settled());
+                    return self.check_counts();
+                }
             }
         }
         panic!("it does not come to rest: {:?} {:?}", self.routes.flights, self.routes.dumps);

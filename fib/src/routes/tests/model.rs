@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::routes::ways::Ways;
+use crate::tally::Counts;
 
 /// What may happen.
 #[derive(Clone, Debug)]
@@ -227,6 +228,22 @@ impl World {
         let there: Vec<(IpNet, Ways)> =
             self.ours().into_iter().map(|route| (route.prefix, plain(&Ways::of(route)))).collect();
         assert_eq!(there, expected);
+    }
+
+    /// What is counted is what a walk through all rows would count.
+    pub(super) fn check_counts(&mut self) {
+        let mut walked = Counts::default();
+        for row in self.routes.rows() {
+            walked.wanted += usize::from(row.wanted.is_some());
+            *match row.status {
+                RouteStatus::Programmed => &mut walked.programmed,
+                RouteStatus::Pending | RouteStatus::Stale => &mut walked.pending,
+                RouteStatus::Failed(_) => &mut walked.failed,
+                RouteStatus::Conflict(_) => &mut walked.conflicts,
+                RouteStatus::Unreachable => &mut walked.unreachable,
+            } += 1;
+        }
+        assert_eq!(self.routes.counts(), walked);
     }
 
     /// Who follows the changes knows how everything stands.

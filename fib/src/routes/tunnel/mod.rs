@@ -76,8 +76,8 @@ pub(super) struct Mouth<'a> {
 }
 
 impl Tunnel {
-    pub(super) fn new(config: Option<TunnelDevice>, protocol: u8) -> Tunnel {
-        let (link, rows) = (TunnelLink::default(), Rows::new(protocol));
+    pub(super) fn new(config: Option<TunnelDevice>) -> Tunnel {
+        let (link, rows) = (TunnelLink::default(), Rows::default());
         Tunnel { config, link, rows, sweep: false, sweep_due: None }
     }
 

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use bgp::types::Mac;
 
+use crate::config::PROTOCOL;
 use crate::op::{Action, Half};
 use crate::row::{IfIndex, NeighborState, Row};
 
@@ -75,14 +76,14 @@ impl State {
 
 impl RowFlight {
     /// What does it.
-    pub(super) fn action(&self, vxlan: IfIndex, protocol: u8) -> Action {
+    pub(super) fn action(&self, vxlan: IfIndex) -> Action {
         let half = Half::Tunnel;
         match (self.key, self.value) {
             (RowKey::Fdb(mac), Some(Value::At(vtep))) => Action::SetMac { vxlan, mac, vtep, half },
             (RowKey::Fdb(mac), _) => Action::DeleteMac { vxlan, mac, vtep: None, half },
             (RowKey::Neighbor(ip), Some(Value::Is(mac))) => {
                 let replace = self.replace;
-                Action::SetNeighbor { bridge: vxlan, ip, mac, router: false, replace, protocol }
+                Action::SetNeighbor { bridge: vxlan, ip, mac, router: false, replace, protocol: PROTOCOL }
             }
             (RowKey::Neighbor(ip), _) => Action::DeleteNeighbor { bridge: vxlan, ip },
         }
@@ -90,7 +91,7 @@ impl RowFlight {
 }
 
 /// The device, key and content of a row that the kernel reports; `None` for what never leads to a VTEP.
-pub(super) fn read(row: &Row, protocol: u8) -> Option<(IfIndex, RowKey, Seen)> {
+pub(super) fn read(row: &Row) -> Option<(IfIndex, RowKey, Seen)> {
     match row {
         Row::Tunnel(row) if row.mac.is_host() => {
             let seen = Seen { value: Value::At(row.vtep), ours: row.external, firm: row.firm };
@@ -98,7 +99,7 @@ pub(super) fn read(row: &Row, protocol: u8) -> Option<(IfIndex, RowKey, Seen)> {
         }
         Row::Neighbor(row) => {
             let firm = matches!(row.state, NeighborState::NoArp | NeighborState::Permanent);
-            let ours = row.external && row.protocol == protocol;
+            let ours = row.external && row.protocol == PROTOCOL;
             let seen = Seen { value: Value::Is(row.mac.unwrap_or_default()), ours, firm };
             Some((row.device, RowKey::Neighbor(row.ip), seen))
         }

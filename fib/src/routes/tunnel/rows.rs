@@ -39,9 +39,8 @@ pub struct TunnelRow {
 }
 
 /// All rows.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(in crate::routes) struct Rows {
-    protocol: u8,
     vteps: Vteps,
     /// To each MAC its VTEP.
     places: BTreeMap<Mac, IpAddr>,
@@ -54,18 +53,6 @@ pub(in crate::routes) struct Rows {
 }
 
 impl Rows {
-    pub(super) fn new(protocol: u8) -> Rows {
-        Rows {
-            protocol,
-            vteps: Vteps::new(),
-            places: BTreeMap::new(),
-            states: BTreeMap::new(),
-            dirty: BTreeSet::new(),
-            doomed: BTreeSet::new(),
-            retries: Retries::default(),
-        }
-    }
-
     /// These next hops are reached through the tunnel from now on, and no others. Returns the addresses of those that
     /// have come or gone.
     pub(in crate::routes) fn want(&mut self, vteps: Vteps) -> BTreeSet<IpAddr> {
@@ -150,7 +137,7 @@ impl Rows {
         }
         (state.in_flight, state.touched) = (true, false);
         let flight = RowFlight { key, value, replace: state.seen.is_some() };
-        Some((flight, flight.action(device, self.protocol)))
+        Some((flight, flight.action(device)))
     }
 
     /// An op is over. Says whether the rows are to be dumped, as what the kernel has now cannot be told.
@@ -193,7 +180,7 @@ impl Rows {
 
     /// The kernel reports a row of this device. Says whether it is one of ours that nobody wants.
     pub(in crate::routes) fn see(&mut self, now: Instant, device: IfIndex, row: &Row, present: bool) -> bool {
-        let Some((_, key, seen)) = read(row, self.protocol).filter(|(of, ..)| *of == device) else {
+        let Some((_, key, seen)) = read(row).filter(|(of, ..)| *of == device) else {
             return false;
         };
         let was_right = self.goal(key).is_some() && self.step(key) == Step::Rest;

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
 
+use fib::routes::prefixes_over;
 use ipnet::IpNet;
 
 use crate::config::is_for_no_host;
@@ -89,12 +90,6 @@ pub(super) fn is_guarded(address: IpAddr) -> bool {
         IpAddr::V6(ip) => ip.is_unicast_link_local(),
     };
     !is_link_local && !address.is_loopback() && !address.is_unspecified()
-}
-
-/// Every prefix that an address is in.
-fn prefixes_over(address: IpAddr) -> impl Iterator<Item = IpNet> {
-    let longest = IpNet::from(address).max_prefix_len();
-    (0..=longest).filter_map(move |length| IpNet::new(address, length).ok().map(|prefix| prefix.trunc()))
 }
 
 /// In words, with what would let it in.

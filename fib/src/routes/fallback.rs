@@ -22,7 +22,7 @@ use crate::row::{IfIndex, Row};
 impl Routes {
     /// What comes before the next route: the device, and the rows of next hops that routes are to lead to.
     pub(super) fn next_of_tunnel(&mut self, now: Instant) -> Option<RouteOp> {
-        if !self.config.install || self.tunnel.is_idle() {
+        if self.tunnel.is_idle() {
             return None;
         }
         self.renew_vteps();
@@ -79,7 +79,7 @@ impl Routes {
         self.tunnel.note_loss();
         for prefix in moved.into_iter().flat_map(prefixes_over) {
             if let Some(place) = self.entries.find(prefix) {
-                self.feed.push(prefix);
+                self.stirred.note(prefix);
                 self.mark_dirty(place);
             }
         }

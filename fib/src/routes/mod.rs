@@ -143,7 +143,7 @@ impl Routes {
             own.into_iter().chain([MAIN]).map(|table| (table, Table::default())).collect();
         Routes {
             dumps: Dumps::new(looks::everything(tables.keys())),
-            tunnel: Tunnel::new(config.tunnel.clone().filter(|_| config.install)),
+            tunnel: Tunnel::new(config.tunnel.clone(), config.install),
             config,
             devices: Devices::default(),
             tables,

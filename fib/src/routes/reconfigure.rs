@@ -27,9 +27,7 @@ impl Routes {
         if moves && self.config.install {
             self.uproot(!config.install);
         }
-        if !config.install {
-            self.tunnel.end();
-        }
+        self.tunnel.installs(config.install);
         self.config = config;
         self.follow_tables();
         if moves {

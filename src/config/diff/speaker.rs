@@ -121,7 +121,8 @@ fn of_native(running: &Config, wanted: &Config) -> Vec<Change> {
         (Some(_), None) => return vec![Change::new("native", Effect::Removed).costing(TAKEN_OUT)],
         (Some(old), Some(new)) => (old, new),
     };
-    let NativeKernel { install, table, metric, protocol, via_default: _, take_over, fallback: _ } = &new.kernel;
+    let NativeKernel { install, table, metric, protocol, via_default: _, take_over, fallback: _ } =
+        &new.kernel;
     let installs = if *install { "" } else { TAKEN_OUT };
     let lines = [
         ("native.accept", old.accept == new.accept, ""),

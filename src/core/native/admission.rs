@@ -43,6 +43,8 @@ pub(in crate::core) enum Refusal {
     KeptOut(IpNet),
     /// Its addresses are for no host beyond a link.
     NoHosts,
+    /// Its next hop is this node: who injected it says that what it is for is here.
+    LeadsHere,
 }
 
 impl Admission {
@@ -64,6 +66,11 @@ impl Admission {
         }
         let mut covered = self.guarded.range(prefix.network()..=prefix.broadcast());
         covered.next().map(|(address, owner)| Refusal::Covers(*address, *owner))
+    }
+
+    /// Whether an address is this node's.
+    pub(super) fn is_ours(&self, address: IpAddr) -> bool {
+        self.guarded.get(&address) == Some(&Owner::Node)
     }
 
     /// These addresses are guarded from now on, and no others. Returns the prefixes, up to the default route, that
@@ -108,6 +115,7 @@ impl fmt::Display for Refusal {
                 write!(f, "within {prefix}, whose routes stay out of the kernel")
             }
             Refusal::NoHosts => f.write_str("its addresses are for no host beyond a link"),
+            Refusal::LeadsHere => f.write_str("its next hop is this node"),
         }
     }
 }

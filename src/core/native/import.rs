@@ -175,9 +175,11 @@ impl Gate {
         if is_blackhole(prefix, given) {
             return Verdict::Wanted(WantedRoute::Blackhole);
         }
-        let is_foreign = destination.best().is_some_and(|best| best.source != PeerId::LOCAL);
-        if !is_foreign {
+        let Some(best) = destination.best().filter(|best| best.source != PeerId::LOCAL) else {
             return Verdict::Nothing;
+        };
+        if self.admission.is_ours(best.attrs.next_hop.address()) {
+            return Verdict::Refused(Refusal::LeadsHere);
         }
         let kept_out = given.advertiser.and_then(|advertiser| advertiser.keeps_out(prefix));
         match self.admission.refusal(prefix).or(kept_out.map(Refusal::KeptOut)) {

@@ -431,3 +431,20 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_new_configuration_keeps_the_tunnel_until_nothing_is_installed() {
+    let mut world = up();
+    world.want("10.9.3.0/24", &["10.3.0.2#3"]);
+    world.rest();
+    let before = (world.texts(), world.kernel.tunnel_rows());
+    world.routes.configure(RoutesConfig { via_default: false, ..installing() });
+    world.rest();
+    assert_eq!((world.texts(), world.kernel.tunnel_rows()), before);
+    world.routes.configure(RoutesConfig { protocol: 77, ..installing() });
+    world.rest();
+    assert_eq!(world.kernel.tunnel_rows(), before.1, "the rows are not the routes'");
+    world.routes.configure(RoutesConfig { install: false, ..installing() });
+    world.rest();
+    assert_eq!((world.kernel.tunnel(), world.texts().len()), (None, 0));
+}

@@ -51,6 +51,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Tunnel {
     config: Option<TunnelDevice>,
+    /// Routes are put in, or were in this run: devices with our mark are this run's to remove.
+    serves: bool,
     pub(super) link: TunnelLink,
     pub(super) rows: Rows,
     /// There may be rows, or a device, that nothing needs any more.
@@ -76,9 +78,17 @@ pub(super) struct Mouth<'a> {
 }
 
 impl Tunnel {
-    pub(super) fn new(config: Option<TunnelDevice>) -> Tunnel {
+    /// None is wanted where `installs` is not set: no route is put in.
+    pub(super) fn new(config: Option<TunnelDevice>, installs: bool) -> Tunnel {
         let (link, rows) = (TunnelLink::default(), Rows::default());
-        Tunnel { config, link, rows, sweep: false, sweep_due: None }
+        Tunnel {
+            config: config.filter(|_| installs),
+            serves: installs,
+            link,
+            rows,
+            sweep: false,
+            sweep_due: None,
+        }
     }
 
     pub(super) fn config(&self) -> Option<&TunnelDevice> {
@@ -87,7 +97,15 @@ impl Tunnel {
 
     /// There is nothing to be looked after: none is wanted, and no former run has left one.
     pub(super) fn is_idle(&self) -> bool {
-        self.config.is_none() && self.link.is_nothing()
+        !self.serves || self.config.is_none() && self.link.is_nothing()
+    }
+
+    /// Routes are put in from now on, or no longer are.
+    pub(super) fn installs(&mut self, installs: bool) {
+        self.serves |= installs;
+        if !installs {
+            self.end();
+        }
     }
 
     /// None is wanted any more.

@@ -204,7 +204,17 @@ fn routes() {
 
 #[test]
 fn native() {
-    golden("native", &["native", "advertised --state withheld", "native sources", "-o json native sources"]);
+    golden(
+        "native",
+        &[
+            "native",
+            "advertised --state withheld",
+            "native sources",
+            "-o json native sources",
+            "native tunnel",
+            "-o jsonl native tunnel",
+        ],
+    );
 }
 
 #[test]

@@ -19,6 +19,9 @@ struct Step {
     claim: Option<(bool, u32)>,
 }
 
+/// The claims that stand, by who made them.
+type Live = BTreeMap<u8, (bool, u32)>;
+
 fn step() -> impl Strategy<Value = Step> {
     let claim = (prop::bool::weighted(0.1), 0..1000_u32);
     (2..7_u8, prop::option::weighted(0.6, claim)).prop_map(|(contender, claim)| Step { contender, claim })
@@ -35,27 +38,28 @@ fn place(node: &Node) -> Option<Place> {
 }
 
 /// The node, and the claims that are left.
-fn after(steps: &[Step], config: Config) -> (Node, BTreeMap<u8, (bool, u32)>) {
-    let mut node = Node::with(config);
+fn after(steps: &[Step], config: Config) -> (Node, Live) {
+    let (mut node, mut live) = (Node::with(config), Live::new());
     node.see(device(100));
-    let mut live = BTreeMap::new();
-    for Step { contender, claim } in steps {
-        match claim {
-            Some(claim) => {
-                node.hear(&said(*contender, *claim));
-                live.insert(*contender, *claim);
-            }
-            None => {
-                node.hear_route(&mac_key(rd(*contender), mac(7)), None);
-                live.remove(contender);
-            }
-        }
-    }
+    steps.iter().for_each(|step| apply(&mut node, &mut live, step));
     (node, live)
 }
 
+fn apply(node: &mut Node, live: &mut Live, Step { contender, claim }: &Step) {
+    match claim {
+        Some(claim) => {
+            node.hear(&said(*contender, *claim));
+            live.insert(*contender, *claim);
+        }
+        None => {
+            node.hear_route(&mac_key(rd(*contender), mac(7)), None);
+            live.remove(contender);
+        }
+    }
+}
+
 /// RFC 7432 section 15: sticky, the higher sequence, the lower address.
-fn best(live: &BTreeMap<u8, (bool, u32)>) -> Option<(u8, (bool, u32))> {
+fn best(live: &Live) -> Option<(u8, (bool, u32))> {
     let claims = live.iter().map(|(contender, claim)| (*contender, *claim));
     claims.max_by_key(|(contender, claim)| (*claim, Reverse(*contender)))
 }
@@ -87,13 +91,10 @@ proptest! {
     fn ours_stands_among_them(before in prop::collection::vec(step(), 0..20), later in prop::collection::vec(step(), 0..40)) {
         let (mut node, mut live) = after(&before, config(1));
         node.see(local_mac(7));
-        for Step { contender, claim } in &later {
-            node.hear_route(&mac_key(rd(*contender), mac(7)), None);
-            live.remove(contender);
-            if let Some(claim) = claim {
-                node.hear(&said(*contender, *claim));
-                live.insert(*contender, *claim);
-            }
+        for step in &later {
+            // A claim that comes anew, not one that changes.
+            apply(&mut node, &mut live, &Step { claim: None, ..*step });
+            apply(&mut node, &mut live, step);
         }
         let ours = node.mac(7).and_then(|row| row.local_seq);
         live.insert(1, (false, ours.unwrap()));
@@ -113,19 +114,10 @@ proptest! {
         let duplicates = DuplicateRules { moves: 2, action: DuplicateAction::Freeze, ..DuplicateRules::default() };
         let mut node = Node::with(Config { duplicates, ..config(1) });
         node.see(device(100));
-        let mut live = BTreeMap::new();
-        for (Step { contender, claim }, seen) in &steps {
+        let mut live = Live::new();
+        for (step, seen) in &steps {
             node.wait(Duration::from_secs(1));
-            match claim {
-                Some(claim) => {
-                    node.hear(&said(*contender, *claim));
-                    live.insert(*contender, *claim);
-                }
-                None => {
-                    node.hear_route(&mac_key(rd(*contender), mac(7)), None);
-                    live.remove(contender);
-                }
-            }
+            apply(&mut node, &mut live, step);
             node.see(if *seen { local_mac(7) } else { local_mac_gone(7) });
         }
         if by_hand {

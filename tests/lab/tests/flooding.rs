@@ -1,8 +1,6 @@
 //! tests/three-leaves: who floods to whom. VTEPs that are named beside those that announce themselves, networks where
 //! nothing is flooded, and an FRR leaf that stops asking for copies.
 
-#![expect(clippy::indexing_slicing, reason = "JSON values index to null")]
-
 mod fabric;
 
 use std::net::Ipv4Addr;

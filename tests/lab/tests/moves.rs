@@ -1,5 +1,5 @@
 //! tests/three-leaves: MACs that move while things are not as they should be, and virtual ones that flip. Two linnet
-//! leaves, an FRR leaf, linnet as the reflector; what each kernel has is looked at.
+//! leaves, an FRR leaf, linnet or FRR as the reflector; what each kernel has is looked at.
 
 #![expect(clippy::indexing_slicing, reason = "JSON values index to null")]
 
@@ -12,7 +12,7 @@ use anyhow::{Context, Result, ensure};
 use bgp::types::Mac;
 use fabric::{CONVERGE, Host, host, vtep};
 use lab::packet::{announce_as, send_as};
-use lab::{Lab, Node, netlink, skip_if, wait_until};
+use lab::{Daemon, Lab, Node, Topology, netlink, skip_if, wait_until};
 
 const TOPOLOGY: &str = "tests/lab/tests/three-leaves/three-leaves.clab.yml";
 const LEAVES: [&str; 3] = ["leaf1", "leaf2", "leaf3"];
@@ -56,13 +56,34 @@ fn shown(node: &Node, mac: Mac) -> Result<serde_json::Value> {
     Ok(rows[0].clone())
 }
 
-/// Its old leaf cannot be told, and nobody hears from it: its route stands everywhere when the host is elsewhere, and
-/// when the leaf is back it still has the row that it learnt.
+/// The fabric with FRR as its reflector.
+fn reflected_by_frr() -> Result<Topology> {
+    let mut topology = fabric::topology(TOPOLOGY)?;
+    let daemons = topology.nodes.get("leaf3").map(|leaf| leaf.binds.clone()).context("no leaf3")?;
+    let rr = topology.nodes.get_mut("rr").context("no rr")?;
+    rr.daemon = Some(Daemon::Frr);
+    for (path, source) in daemons {
+        let own = source.to_string_lossy().replace("leaf3/frr.conf", "rr/frr.conf");
+        rr.binds.insert(path, own.into());
+    }
+    Ok(topology)
+}
+
 #[test]
 fn a_host_moves_and_back_while_its_old_leaf_is_cut_off() -> Result<()> {
-    let topology = fabric::topology(TOPOLOGY)?;
+    moves_and_back_while_cut_off(&fabric::topology(TOPOLOGY)?)
+}
+
+#[test]
+fn a_host_moves_and_back_by_way_of_frr() -> Result<()> {
+    moves_and_back_while_cut_off(&reflected_by_frr()?)
+}
+
+/// Its old leaf cannot be told, and nobody hears from it: its route stands everywhere when the host is elsewhere, and
+/// when the leaf is back it still has the row that it learnt.
+fn moves_and_back_while_cut_off(topology: &Topology) -> Result<()> {
     skip_if!(topology.missing());
-    let lab = Lab::up(&topology)?;
+    let lab = Lab::up(topology)?;
     let pod = host("host1", "leaf1", 11);
     fabric::introduce(&lab, pod)?;
     assert_eq!(fabric::wait_until_frr_has_mac(lab.node("leaf3")?, pod)?, 0);
@@ -86,6 +107,45 @@ fn a_host_moves_and_back_while_its_old_leaf_is_cut_off() -> Result<()> {
     assert_eq!(fabric::wait_until_frr_has_mac(lab.node("leaf3")?, pod)?, 2);
     mend(&lab, 2)?;
     wait_until_behind(&lab, pod.mac, "leaf1")
+}
+
+/// The reflector keeps the routes of a leaf whose daemon was killed, and its kernel what it had learnt: neither holds
+/// the host back, and the leaf that comes back does not claim it again.
+#[test]
+fn a_host_moves_while_its_old_leaf_restarts() -> Result<()> {
+    let topology = fabric::topology(TOPOLOGY)?;
+    skip_if!(topology.missing());
+    let mut lab = Lab::up(&topology)?;
+    let pod = host("host1", "leaf1", 11);
+    fabric::introduce(&lab, pod)?;
+    assert_eq!(fabric::wait_until_frr_has_mac(lab.node("leaf3")?, pod)?, 0);
+    fabric::wait_until_known(lab.node("leaf2")?, pod)?;
+
+    lab.node_mut("leaf1")?.kill_daemon()?;
+    wait_until(CONVERGE, "stale routes of leaf1", || {
+        let rib = lab.node("rr")?.linnet("rib -a evpn --neighbor 10.1.1.1")?;
+        let paths = rib.as_array().map(Vec::as_slice).unwrap_or_default();
+        ensure!(!paths.is_empty() && paths.iter().all(|path| path["stale"] == true), "{rib:#}");
+        Ok(())
+    })?;
+    let (pod, left) = fabric::appear(&lab, pod, "leaf2", ["eth1", "eth2"])?;
+    assert_eq!(fabric::wait_until_frr_has_mac(lab.node("leaf3")?, pod)?, 1);
+    fabric::wait_until_frr_has_neighbor(lab.node("leaf3")?, pod)?;
+    println!("behind leaf2 for FRR, address and all, {:?} after it spoke there", left.elapsed());
+
+    let leaf = lab.node_mut("leaf1")?;
+    leaf.recover_daemon()?;
+    leaf.wait_until_ready()?;
+    wait_until_behind(&lab, pod.mac, "leaf2")?;
+    wait_until(CONVERGE, "end of stale routes", || {
+        let rib = lab.node("rr")?.linnet("rib -a evpn --neighbor 10.1.1.1")?;
+        let paths = rib.as_array().map(Vec::as_slice).unwrap_or_default();
+        let its = paths.iter().filter(|path| path["mac"] == pod.mac.to_string());
+        ensure!(paths.iter().all(|path| path["stale"] == false) && its.count() == 0, "{rib:#}");
+        Ok(())
+    })?;
+    assert_eq!(fabric::wait_until_frr_has_mac(lab.node("leaf3")?, pod)?, 1);
+    wait_until_behind(&lab, pod.mac, "leaf2")
 }
 
 /// Cuts leaf N's cable at the reflector's end.
@@ -118,12 +178,20 @@ fn flip(lab: &Lab, [one, other]: [Host; 2], times: usize) -> Result<Vec<Duration
         .collect()
 }
 
-/// Two routers behind two leaves take a virtual MAC from each other: it is named, and followed each time.
 #[test]
 fn a_virtual_mac_flips_twenty_times_and_is_followed() -> Result<()> {
-    let topology = fabric::topology(TOPOLOGY)?;
+    flips_and_is_followed(&fabric::topology(TOPOLOGY)?)
+}
+
+#[test]
+fn a_virtual_mac_flips_twenty_times_by_way_of_frr() -> Result<()> {
+    flips_and_is_followed(&reflected_by_frr()?)
+}
+
+/// Two routers behind two leaves take a virtual MAC from each other: it is named, and followed each time.
+fn flips_and_is_followed(topology: &Topology) -> Result<()> {
     skip_if!(topology.missing());
-    let lab = Lab::up(&topology)?;
+    let lab = Lab::up(topology)?;
     let routers = [host("host1", "leaf1", 11), host("host2", "leaf2", 21)];
     routers.into_iter().try_for_each(|router| fabric::introduce(&lab, router))?;
     take_over(&lab, routers[0])?;

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test states what must hold")]
 
 mod lab;
+mod ownership;
 mod route_lab;
 mod routes;
 

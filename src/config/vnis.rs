@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use bgp::types::{Rd, Vni};
 use bgp::wire::RouteTarget;
@@ -35,7 +36,12 @@ impl Checker {
             .enumerate()
             .map(|(i, section)| self.vni(&path.key("vnis").index(i), section, evpn.vtep, &mut taken))
             .collect();
-        EvpnConfig { vtep: evpn.vtep, advertise_all_vni: evpn.advertise_all_vni, vnis }
+        EvpnConfig {
+            vtep: evpn.vtep,
+            advertise_all_vni: evpn.advertise_all_vni,
+            vnis,
+            audit_interval: audit_interval(evpn.audit_interval),
+        }
     }
 
     fn vni(&mut self, at: &Path, section: file::VniSection, vtep: IpAddr, taken: &mut Taken) -> VniConfig {
@@ -108,6 +114,11 @@ impl Checker {
             self.find(at.key(key), format!("`{name}` is another VNI's already"));
         }
     }
+}
+
+/// How often the kernel is looked at without a cause, from seconds.
+pub(super) fn audit_interval(seconds: u16) -> Option<Duration> {
+    (seconds > 0).then(|| Duration::from_secs(seconds.into()))
 }
 
 /// What IP itself asks of a link: RFC 791 for IPv4; RFC 8200 section 5 for IPv6.

@@ -5,6 +5,7 @@ mod kubernetes;
 mod sources;
 
 use std::collections::{BTreeSet, HashSet};
+use std::time::Duration;
 
 use ipnet::IpNet;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -15,6 +16,7 @@ use super::check::Checker;
 use super::fault::Path;
 use super::file;
 use super::value::RangeValue;
+use super::vnis::audit_interval;
 
 use kubernetes::KubernetesSection;
 pub use kubernetes::KubernetesSource;
@@ -70,6 +72,9 @@ pub struct NativeSection {
     /// 12, BIRD's, which leaves its routes to the program that comes after it. None unless given: what others put into
     /// the kernel is left alone.
     pub take_over: Vec<u8>,
+    /// Seconds after which the kernel's routes are compared with what is wanted of them though nothing was heard of a
+    /// change; later where that takes more than half a percent of the time. 0: never.
+    pub audit_interval: u16,
 }
 
 impl Default for NativeSection {
@@ -88,6 +93,7 @@ impl Default for NativeSection {
             kubernetes: None,
             no_install: Vec::new(),
             take_over: Vec::new(),
+            audit_interval: 300,
         }
     }
 }
@@ -105,6 +111,8 @@ pub struct NativeConfig {
     pub accept: BTreeSet<IpNet>,
     /// What this node announces.
     pub own: OwnPrefixes,
+    /// How often the kernel's routes are looked at without a cause; `None`: never.
+    pub audit_interval: Option<Duration>,
 }
 
 /// Which routes of the kernel are linnet's.
@@ -152,6 +160,7 @@ impl Checker {
             kernel,
             accept: self.prefixes(&path.key("accept"), &section.accept),
             own: self.own_prefixes(&path, section),
+            audit_interval: audit_interval(section.audit_interval),
         }
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::config::PROTOCOL;
+use crate::op::TunnelDevice;
 
 /// The kernel's table `main` (`RT_TABLE_MAIN`).
 pub const MAIN: u32 = libc::RT_TABLE_MAIN as u32;
@@ -26,6 +27,8 @@ pub struct RoutesConfig {
     pub install: bool,
     /// How often all routes are looked at though the kernel told nothing; `None`: they are not.
     pub audit_interval: Option<Duration>,
+    /// Next hops that are on no link, and that decapsulate, are reached through this.
+    pub tunnel: Option<TunnelDevice>,
 }
 
 impl Default for RoutesConfig {
@@ -38,6 +41,7 @@ impl Default for RoutesConfig {
             take_over: BTreeSet::new(),
             install: false,
             audit_interval: None,
+            tunnel: None,
         }
     }
 }

@@ -60,7 +60,7 @@ impl Session {
                 self.offer = std::mem::take(&mut self.offer).after(notification, &self.config);
             }
             Down::Transport(TransportFault::Closed) if before == StateName::Established => {
-                self.backoff.lost()
+                self.backoff.lost();
             }
             _ => {}
         }

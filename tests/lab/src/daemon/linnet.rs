@@ -20,6 +20,18 @@ impl Node {
             [&*program, "-o", "json"].into_iter().chain(command.split_whitespace()).collect();
         self.json(&words)
     }
+
+    /// Starts linnetd by a program that becomes it, such as `setpriv` with its options.
+    pub fn start_linnetd_by(&mut self, starter: &[&str]) -> Result<()> {
+        let configuration = self.file("/etc/linnet/linnet.yaml")?;
+        // The image, like the service unit, has the folder of the default socket.
+        self.netns().run(|| fs::create_dir_all("/run/linnet"))??;
+        let program = linnetd()?;
+        let program = program.to_string_lossy();
+        let words: Vec<&str> =
+            starter.iter().copied().chain([&*program, "--config", &configuration]).collect();
+        self.spawn(&words)
+    }
 }
 
 /// Where linnetd is.
@@ -54,11 +66,7 @@ pub(super) fn missing() -> Option<String> {
 }
 
 pub(super) fn start(node: &mut Node) -> Result<()> {
-    let configuration = node.file("/etc/linnet/linnet.yaml")?;
-    // The image, like the service unit, has the folder of the default socket.
-    node.netns().run(|| fs::create_dir_all("/run/linnet"))??;
-    let program = linnetd()?;
-    node.spawn(&[&program.to_string_lossy(), "--config", &configuration])
+    node.start_linnetd_by(&[])
 }
 
 /// Beside the running program, or, when that is a test, in the folder above it.

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use bgp::types::{Mac, Rd, Vni};
 use bgp::wire::RouteTarget;
 
+use crate::action::Unusable;
 use crate::config::ImportTarget;
 
 /// A position in a VNI's table. A walk that stops at one row goes on behind it later; what appears or goes
@@ -47,6 +48,8 @@ pub struct VniRow {
     pub remote_neighbors: usize,
     /// Length of the flood list.
     pub vteps: usize,
+    /// How many routes were let in and cannot be used, by reason.
+    pub refused: Vec<(Unusable, u64)>,
 }
 
 /// Whether a VNI is served.

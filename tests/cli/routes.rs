@@ -59,6 +59,7 @@ pub(crate) fn status() -> v1::RouteStatus {
         refused: 1,
         operations: 9,
         repairs: 3,
+        refusals: vec![v1::RejectedRoutes { reason: "own-address".to_owned(), routes: 1 }],
         ..Default::default()
     }
 }

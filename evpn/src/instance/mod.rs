@@ -67,6 +67,8 @@ pub(crate) struct Device {
 pub(crate) struct Context<'a> {
     pub(crate) now: Instant,
     pub(crate) origins: &'a mut Origins,
+    /// This node's addresses, in order.
+    pub(crate) addresses: &'a [IpAddr],
     pub(crate) out: &'a mut Outbox,
 }
 

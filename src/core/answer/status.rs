@@ -12,7 +12,7 @@ use crate::core::Core;
 use crate::core::forward::Forwarding;
 use crate::core::native::Native;
 
-use super::row::seconds_since;
+use super::row::{rejected, seconds_since};
 
 impl Core {
     /// What the services have to rest on. Core has a configuration from its beginning.
@@ -97,6 +97,7 @@ fn route_status(native: &mut Native) -> v1::RouteStatus {
         errors: counters.failures,
         overruns: counters.overruns,
         repairs: counters.repairs,
+        refusals: rejected(native.refusals()),
     }
 }
 

@@ -81,8 +81,7 @@ impl Evpn {
         let former = std::mem::replace(&mut self.addresses, addresses.into());
         let mut come = addresses.iter().filter(|address| former.binary_search(address).is_err());
         let has_lost = former.iter().any(|address| addresses.binary_search(address).is_err());
-        if come.any(|address| self.origins.name(*address))
-            || has_lost && self.refused.any(Unusable::OwnVtep)
+        if come.any(|address| self.origins.name(*address)) || has_lost && self.refused.any(Unusable::OwnVtep)
         {
             self.out.replay();
         }

@@ -30,7 +30,9 @@ pub(super) fn unreadable(path: &Path, error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::PermissionDenied => {
             let user = geteuid();
-            format!("{said}; linnetd reads what its user ({user}) or group may, even as root: chown {user} it")
+            format!(
+                "{said}; linnetd reads what its user ({user}) or group may, even as root: chown {user} it"
+            )
         }
         _ => said,
     }

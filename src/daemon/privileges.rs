@@ -127,7 +127,8 @@ evpn: { vtep: 10.0.0.1, advertise_all_vni: true }
 
     #[test]
     fn what_is_not_needed_is_not_missed() {
-        let reflector = "bgp: { asn: 65000, router_id: 10.0.0.1, listen: { addresses: [0.0.0.0], port: 1179 } }";
+        let reflector =
+            "bgp: { asn: 65000, router_id: 10.0.0.1, listen: { addresses: [0.0.0.0], port: 1179 } }";
         assert_eq!(said(reflector, CapabilitySet::empty()), [] as [&str; 0]);
     }
 

@@ -12,12 +12,12 @@ use super::admit::{LocalIdentity, Rejected, RejectedCounts, admit};
 use super::budget::Budget;
 use super::import::Import;
 use super::next_hops::{NextHopNews, Reachability};
+use super::refused::{Refusal, Refusals};
 use super::revisit::Concern;
 use super::rules::{Decision, DecisionRules};
 use super::source::{PeerMap, Source, Sources};
 use super::sweep::PeerCounts;
 use super::table::Table;
-use super::refused::{Refusal, Refusals};
 use super::trail::Cause;
 
 /// The tables of all families, and what the choice between their paths depends on.

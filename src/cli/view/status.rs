@@ -101,7 +101,8 @@ fn in_kernel(routes: &v1::RouteStatus) -> String {
         (routes.unreachable, "unreachable"),
         (routes.refused, "refused"),
     ];
-    let why = if routes.refusals.is_empty() { String::new() } else { format!(" ({})", refused(&routes.refusals)) };
+    let why =
+        if routes.refusals.is_empty() { String::new() } else { format!(" ({})", refused(&routes.refusals)) };
     programmed(routes.programmed, routes.wanted, "routes", &counts, routes.synced) + &why
 }
 

@@ -44,7 +44,9 @@ impl Core {
         let mut told: Vec<PeerId> = paths().map(|path| path.source).collect();
         let mut rows = Vec::new();
         for refusal in self.rib.refusals() {
-            let Some(route) = N::listed(&refusal.routes).iter().find(|route| route.nlri == key) else { continue };
+            let Some(route) = N::listed(&refusal.routes).iter().find(|route| route.nlri == key) else {
+                continue;
+            };
             if told.contains(&refusal.peer) {
                 continue;
             }

@@ -55,6 +55,7 @@ fn name(refusal: &Refusal) -> &'static str {
         Refusal::Covers(_, Owner::Neighbor) => "neighbor-address",
         Refusal::KeptOut(_) => KEPT_OUT,
         Refusal::NoHosts => "no-hosts",
+        Refusal::LeadsHere => "leads-here",
     }
 }
 
@@ -71,7 +72,10 @@ mod tests {
         refusals.set(net("10.96.0.1/32"), Some(Refusal::KeptOut(net("10.96.0.0/16"))));
         refusals.set(net("10.96.0.1/32"), Some(Refusal::KeptOut(net("10.96.0.0/12"))));
         assert_eq!(refusals.len(), 2);
-        assert_eq!(refusals.counts().collect::<Vec<_>>(), [("default", 1), ("kept-out", 1), ("own-address", 1)]);
+        assert_eq!(
+            refusals.counts().collect::<Vec<_>>(),
+            [("default", 1), ("kept-out", 1), ("own-address", 1)]
+        );
         for prefix in ["0.0.0.0/0", "10.0.0.0/8", "10.96.0.1/32", "10.9.0.0/16"] {
             refusals.set(net(prefix), None);
         }

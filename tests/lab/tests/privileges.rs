@@ -148,6 +148,9 @@ fn a_file_that_is_not_its_own_is_named_with_what_helps() -> Result<()> {
     let cli = daemon::linnet_cli()?;
     let said = format!("{:#}", stage.leaf.output(&[&cli.to_string_lossy(), "config", "reload"]).unwrap_err());
     ensure!(said.contains(expected), "{said}");
-    ensure!(Path::new(&file).is_absolute() && stage.leaf.linnet("status")?["asn"] == stage::ASN, "it runs on");
+    ensure!(
+        Path::new(&file).is_absolute() && stage.leaf.linnet("status")?["asn"] == stage::ASN,
+        "it runs on"
+    );
     Ok(())
 }

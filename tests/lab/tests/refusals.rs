@@ -63,8 +63,14 @@ fn of_the_bridges() -> Result<()> {
         (said(5, Mac([0xff; 6]), None), "but refused: no host has such a MAC"),
         (said(6, group, None), "but refused: no host has such a MAC"),
         (said(7, BRIDGE, None), "but refused: the MAC is the bridge's own"),
-        (said(8, Mac([2, 0, 0, 0, 9, 8]), Some([224, 0, 0, 1].into())), "but refused: no host has such an address"),
-        (said(9, Mac([2, 0, 0, 0, 9, 9]), Some([127, 0, 0, 1].into())), "but refused: no host has such an address"),
+        (
+            said(8, Mac([2, 0, 0, 0, 9, 8]), Some([224, 0, 0, 1].into())),
+            "but refused: no host has such an address",
+        ),
+        (
+            said(9, Mac([2, 0, 0, 0, 9, 9]), Some([127, 0, 0, 1].into())),
+            "but refused: no host has such an address",
+        ),
         (said(10, Mac([2, 0, 0, 0, 9, 10]), Some([0; 4].into())), "but refused: no host has such an address"),
         (own_vtep, "refused: its next hop is this node"),
         (said(11, port, None), "it is the MAC of one of the bridge's own ports"),
@@ -73,7 +79,8 @@ fn of_the_bridges() -> Result<()> {
         speaker.send(&route.announcement())?;
     }
     // By next hops that no host can have: RFC 4271 section 6.3.
-    let nowhere: [Ipv4Addr; 4] = [[0; 4].into(), [127, 0, 0, 1].into(), [239, 1, 1, 1].into(), [255; 4].into()];
+    let nowhere: [Ipv4Addr; 4] =
+        [[0; 4].into(), [127, 0, 0, 1].into(), [239, 1, 1, 1].into(), [255; 4].into()];
     for vtep in nowhere {
         speaker.send(&MacIp { vtep, ..said(12, Mac([2, 0, 0, 0, 9, 12]), None) }.announcement())?;
     }
@@ -95,7 +102,8 @@ fn of_the_bridges() -> Result<()> {
         ensure_explained(&stage.leaf, &route.mac.to_string(), expected)?;
     }
 
-    let (fdb, floods) = stage.leaf.netns().run(|| (netlink::fdb("vxlan100"), netlink::flood_list("vxlan100")))?;
+    let (fdb, floods) =
+        stage.leaf.netns().run(|| (netlink::fdb("vxlan100"), netlink::flood_list("vxlan100")))?;
     let remote: Vec<String> =
         fdb?.iter().map(ToString::to_string).filter(|row| row.contains("extern_learn")).collect();
     let own: Vec<String> = stage::golden(good).into_iter().take(2).collect();
@@ -140,8 +148,16 @@ fn of_the_routes() -> Result<()> {
         ("10.1.0.254/32", hop, format!("kept out of the kernel: covers 10.1.0.254 of this node, {unnamed}")),
         ("10.1.0.128/25", hop, format!("kept out of the kernel: covers 10.1.0.254 of this node, {unnamed}")),
         ("10.1.0.1/32", hop, format!("kept out of the kernel: covers 10.1.0.1 of a neighbor, {unnamed}")),
-        ("127.9.0.0/16", hop, "kept out of the kernel: its addresses are for no host beyond a link".to_owned()),
-        ("169.254.0.0/16", hop, "kept out of the kernel: its addresses are for no host beyond a link".to_owned()),
+        (
+            "127.9.0.0/16",
+            hop,
+            "kept out of the kernel: its addresses are for no host beyond a link".to_owned(),
+        ),
+        (
+            "169.254.0.0/16",
+            hop,
+            "kept out of the kernel: its addresses are for no host beyond a link".to_owned(),
+        ),
         ("10.96.3.4/32", hop, "kept out of the kernel: within 10.96.0.0/16".to_owned()),
         ("10.244.1.0/24", LEAF, "refused: its next hop is this node".to_owned()),
     ];

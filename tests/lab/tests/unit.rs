@@ -44,7 +44,11 @@ fn allowed() -> Result<BTreeSet<String>> {
         let (line, takes) = line.strip_prefix('~').map_or((line, false), |line| (line, true));
         for name in line.split_whitespace() {
             for call in calls(name)? {
-                if takes { allowed.remove(&call) } else { allowed.insert(call) };
+                if takes {
+                    allowed.remove(&call)
+                } else {
+                    allowed.insert(call)
+                };
             }
         }
     }
@@ -141,10 +145,14 @@ fn it_forbids_nothing_that_linnetd_does() -> Result<()> {
     let forbidden: Vec<_> = made.iter().filter(|call| !allowed.contains(**call)).collect();
     ensure!(forbidden.is_empty(), "the unit forbids {forbidden:?}");
 
-    let families: BTreeSet<&str> = settings("RestrictAddressFamilies").flat_map(str::split_whitespace).collect();
+    let families: BTreeSet<&str> =
+        settings("RestrictAddressFamilies").flat_map(str::split_whitespace).collect();
     let opened = trace.lines().filter_map(called).filter(|(call, _)| *call == "socket");
     let opened: BTreeSet<&str> = opened.filter_map(|(_, arguments)| arguments.split(',').next()).collect();
-    ensure!(opened.len() >= 4 && opened.is_subset(&families), "sockets of {opened:?}, allowed are {families:?}");
+    ensure!(
+        opened.len() >= 4 && opened.is_subset(&families),
+        "sockets of {opened:?}, allowed are {families:?}"
+    );
 
     // MemoryDenyWriteExecute.
     let runs = |(call, arguments): &(&str, &str)| match *call {

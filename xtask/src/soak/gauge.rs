@@ -22,7 +22,8 @@ pub(super) struct Reading {
 impl Reading {
     /// `None` while it does not run.
     pub(super) fn of(node: &Node) -> Option<Reading> {
-        let descriptors = node.pids().map(|pid| fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count));
+        let descriptors =
+            node.pids().map(|pid| fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count));
         let reading = Reading { memory: node.memory().ok()?, descriptors: descriptors.sum() };
         (reading.memory > 0).then_some(reading)
     }
@@ -61,9 +62,8 @@ impl Gauge {
     pub(super) fn growth(&self, survived: bool) -> Option<String> {
         let (first, last) = self.thirds()?;
         let (share, octets) = TOLERANCE;
-        (survived && last > first * (1.0 + share) + octets).then(|| {
-            format!("{} grew from {:.1} to {:.1} MiB", self.name, mebibytes(first), mebibytes(last))
-        })
+        (survived && last > first * (1.0 + share) + octets)
+            .then(|| format!("{} grew from {:.1} to {:.1} MiB", self.name, mebibytes(first), mebibytes(last)))
     }
 
     pub(super) fn summary(&self) -> String {

@@ -50,12 +50,12 @@ impl Hosts {
         match place {
             Some((_, since)) if since.elapsed() < REST => Ok(Step::Stayed),
             Some((now, _)) if rng.once_in(3) => {
-                self.forget(network, now, &mac)?;
+                forget(network, now, &mac)?;
                 self.places.remove(&mac);
                 Ok(Step::Went)
             }
             _ => {
-                speak(network, leaf, &[&mac])?;
+                speak(network, leaf, &[mac.as_str()])?;
                 self.places.insert(mac, (leaf, Instant::now()));
                 Ok(match place {
                     None => Step::Came,
@@ -75,21 +75,23 @@ impl Hosts {
     /// Everybody who is somewhere speaks there, and nobody else is anywhere.
     pub(super) fn speak(&self, network: &Network) -> Result<()> {
         for leaf in 0..LEAVES.len() {
-            for gone in (0..HOSTS).map(mac).filter(|mac| self.places.get(mac).is_none_or(|(at, _)| *at != leaf)) {
-                self.forget(network, leaf, &gone)?;
+            for gone in
+                (0..HOSTS).map(mac).filter(|mac| self.places.get(mac).is_none_or(|(at, _)| *at != leaf))
+            {
+                forget(network, leaf, &gone)?;
             }
             self.speak_at(network, leaf)?;
         }
         Ok(())
     }
+}
 
-    /// Has a leaf's bridge forget a host, if it has learnt it there.
-    fn forget(&self, network: &Network, leaf: usize, mac: &str) -> Result<()> {
-        let node = network.node(LEAVES.get(leaf).context("no such leaf")?.name)?;
-        // It is not there if it was taken over meanwhile, or flushed.
-        let _ = node.output(&["bridge", "fdb", "del", mac, "dev", "access", "master"]);
-        Ok(())
-    }
+/// Has a leaf's bridge forget a host, if it has learnt it there.
+fn forget(network: &Network, leaf: usize, mac: &str) -> Result<()> {
+    let node = network.node(LEAVES.get(leaf).context("no such leaf")?.name)?;
+    // It is not there if it was taken over meanwhile, or flushed.
+    let _ = node.output(&["bridge", "fdb", "del", mac, "dev", "access", "master"]);
+    Ok(())
 }
 
 /// Hosts behind a leaf send a frame each, to nobody in particular.

@@ -69,9 +69,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if let Some(reason) = missing.or_else(privilege::missing_features) {
         bail!("{reason}");
     }
-    let seed = arguments.seed.unwrap_or_else(|| {
-        SystemTime::UNIX_EPOCH.elapsed().map_or(1, |since| since.as_secs() % 1_000_000)
-    });
+    let seed = arguments
+        .seed
+        .unwrap_or_else(|| SystemTime::UNIX_EPOCH.elapsed().map_or(1, |since| since.as_secs() % 1_000_000));
     ui::title(&format!("Soak for {} minutes, with seed {seed}", arguments.minutes));
     soak(Duration::from_secs(60 * arguments.minutes), seed)
 }
@@ -81,7 +81,7 @@ fn soak(time: Duration, seed: u64) -> Result<()> {
     wait_until(QUIET, "sessions", || network.sessions())?;
     let mut hosts = Hosts::default();
     let mut churn = Churn::new(Rng::new(seed));
-    let mut gauges: Vec<Gauge> = network::NAMES.iter().map(|name| Gauge::new(name)).collect();
+    let mut gauges = network::NAMES.map(Gauge::new);
     let start = Instant::now();
     let (mut sampled, mut told) = (start, start);
     while start.elapsed() < time {

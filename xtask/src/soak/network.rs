@@ -130,7 +130,8 @@ impl Network {
             ensure!(rows.len() == 2 && rows.iter().all(up), "{}: {shown:#}", leaf.name);
         }
         let shown = self.node("reflector")?.vtysh_json("show bgp l2vpn evpn summary json")?;
-        let up = shown.pointer("/peers").and_then(Value::as_object).into_iter().flat_map(|peers| peers.values());
+        let up =
+            shown.pointer("/peers").and_then(Value::as_object).into_iter().flat_map(|peers| peers.values());
         let up = up.filter(|peer| peer.get("state").and_then(Value::as_str) == Some("Established"));
         ensure!(up.count() == LEAVES.len(), "reflector: {shown:#}");
         Ok(())

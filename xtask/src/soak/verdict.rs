@@ -123,7 +123,7 @@ fn ensure_lists(name: &str, what: &str, expected: Vec<String>, found: Vec<String
 
 fn ensure_equal(name: &str, what: &str, expected: &Places, found: &Places) -> Result<()> {
     let differing = |one: &Places, other: &Places| {
-        let rows = one.iter().filter(|(key, place)| other.get(*key) != Some(place));
+        let rows = one.iter().filter(|(key, place)| other.get(*key) != Some(*place));
         let text = |(key, place): (&String, &Option<IpAddr>)| match place {
             Some(vtep) => format!("{key} behind {vtep}"),
             None => key.clone(),
@@ -141,7 +141,7 @@ fn ensure_equal(name: &str, what: &str, expected: &Places, found: &Places) -> Re
 /// The linnetd's own log, line by line, with the name of its node.
 fn lines(network: &Network) -> impl Iterator<Item = (&'static str, String)> {
     let leaves = LEAVES.iter().filter(|leaf| leaf.daemon == Daemon::Linnet);
-    leaves.flat_map(|leaf| {
+    leaves.flat_map(move |leaf| {
         let log = network.node(leaf.name).map(Node::log).unwrap_or_default();
         log.lines().map(|line| (leaf.name, line.to_owned())).collect::<Vec<_>>()
     })

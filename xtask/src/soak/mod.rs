@@ -127,7 +127,7 @@ fn soak(time: Duration, seed: u64) -> Result<()> {
 /// Takes a reading of each daemon that runs.
 fn measure(network: &Network, gauges: &mut [Gauge], start: Instant) {
     for gauge in gauges {
-        if let Some(reading) = network.node(gauge.name()).ok().and_then(|node| Reading::of(node)) {
+        if let Some(reading) = network.node(gauge.name()).ok().and_then(Reading::of) {
             gauge.push(start.elapsed(), reading);
         }
     }

@@ -1,5 +1,7 @@
 //! All VNIs together: news is given to the VNI that it concerns, and actions are gathered.
 
+mod duplicates;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Instant;
@@ -10,6 +12,7 @@ use bgp::wire::{EvpnKey, RouteTarget};
 use crate::action::{Action, Unusable};
 use crate::config::{Config, ImportTarget, VniConfig};
 use crate::dataplane::Observation;
+use crate::duplicates::Recoveries;
 use crate::feed::{Changed, Feed};
 use crate::import::{self, ImportIndex, Remote};
 use crate::instance::{Context, Device, Instance, Plan};
@@ -24,7 +27,7 @@ use crate::rows::{MacRow, NeighborRow, RowId, VniRow, VniState, VtepRow};
 ///
 /// Driven as everything is: news goes in by [`observe`](Self::observe), [`route`](Self::route) and
 /// [`reconfigure`](Self::reconfigure), and after each the actions come out of
-/// [`poll_action`](Self::poll_action). It has no timers.
+/// [`poll_action`](Self::poll_action). What it wants to be woken for is [`poll_timeout`](Self::poll_timeout).
 #[derive(Debug)]
 pub struct Evpn {
     config: Config,
@@ -40,6 +43,7 @@ pub struct Evpn {
     addresses: Box<[IpAddr]>,
     refused: Refused,
     rds: RdPool,
+    recoveries: Recoveries,
     out: Outbox,
 }
 
@@ -56,6 +60,7 @@ impl Evpn {
             addresses: Box::default(),
             refused: Refused::default(),
             rds: RdPool::default(),
+            recoveries: Recoveries::default(),
             out: Outbox::default(),
         };
         evpn.number_listed();
@@ -66,14 +71,17 @@ impl Evpn {
     /// does not notice. Of VNIs that were not served before, the dataplane is to report what is local.
     pub fn reconfigure(&mut self, now: Instant, config: Config) {
         let before = std::mem::replace(&mut self.listed, listed(&config));
-        self.config = config;
+        let rules = std::mem::replace(&mut self.config, config).duplicates;
+        if rules != self.config.duplicates {
+            self.renew_duplicate_rules(now);
+        }
         self.number_listed();
         before.keys().chain(self.listed.keys()).for_each(|vni| self.out.feed.push(Changed::Vni(*vni)));
         let vnis: Vec<_> = self.devices.keys().copied().collect();
         vnis.into_iter().for_each(|vni| self.refresh(now, vni));
     }
 
-    /// These, in order, are this node's addresses from now on: a VTEP that has one of them is none.
+    /// These, in order, are this node's addresses from now on: no VTEP and no host elsewhere has one of them.
     pub fn set_addresses(&mut self, addresses: &[IpAddr]) {
         if *self.addresses == *addresses {
             return;
@@ -81,8 +89,10 @@ impl Evpn {
         let former = std::mem::replace(&mut self.addresses, addresses.into());
         let mut come = addresses.iter().filter(|address| former.binary_search(address).is_err());
         let has_lost = former.iter().any(|address| addresses.binary_search(address).is_err());
-        if come.any(|address| self.origins.name(*address)) || has_lost && self.refused.any(Unusable::OwnVtep)
-        {
+        let is_used = |address| self.origins.name(address) || self.routes_of_ip(address).next().is_some();
+        let is_refused =
+            || [Unusable::OwnVtep, Unusable::OwnAddress].iter().any(|own| self.refused.any(*own));
+        if come.any(|address| is_used(*address)) || has_lost && is_refused() {
             self.out.replay();
         }
     }
@@ -215,9 +225,10 @@ impl Evpn {
         vni: Vni,
         news: impl FnOnce(&mut Instance, &mut Context<'_>) -> T,
     ) -> Option<T> {
-        let Evpn { origins, addresses, out, .. } = self;
-        let instance = self.instances.get_mut(&vni)?;
-        Some(news(instance, &mut Context { now, origins, addresses, out }))
+        let Evpn { instances, origins, addresses, recoveries, out, config, .. } = self;
+        let instance = instances.get_mut(&vni)?;
+        let rules = config.duplicates;
+        Some(news(instance, &mut Context { now, rules, recoveries, origins, addresses, out }))
     }
 
     /// Makes a VNI what its device and the configuration say.
@@ -231,16 +242,17 @@ impl Evpn {
 
     fn serve(&mut self, now: Instant, vni: Vni, device: Device) {
         let plan = self.plan(vni, device);
-        let instance = self.instances.entry(vni).or_insert_with(|| Instance::new(vni, device));
-        self.imports.remove(vni, instance.import_targets());
-        let Evpn { origins, addresses, out, .. } = self;
-        if instance.apply(&mut Context { now, origins, addresses, out }, plan) {
-            self.out.replay();
+        let Evpn { instances, origins, addresses, refused, recoveries, out, config, imports, .. } = self;
+        let instance = instances.entry(vni).or_insert_with(|| Instance::new(vni, device));
+        imports.remove(vni, instance.import_targets());
+        let rules = config.duplicates;
+        if instance.apply(&mut Context { now, rules, recoveries, origins, addresses, out }, plan) {
+            out.replay();
         }
         let targets = instance.import_targets();
-        self.imports.add(vni, targets);
+        imports.add(vni, targets);
         if targets.is_empty() {
-            self.refused.forget_vni(vni);
+            refused.forget_vni(vni);
         }
     }
 
@@ -264,12 +276,17 @@ impl Evpn {
             (_, None) => Err(VniState::NoVtep),
             (Some(rd), Some(vtep)) => Ok(Identity { rd, vtep, export: self.export(&listed) }),
         };
-        Plan { device, identity, import: imports(&listed) }
+        let flooding = self.floods(&listed);
+        Plan { device, identity, import: imports(&listed), flooding, static_vteps: listed.static_vteps }
     }
 
     fn export(&self, listed: &VniConfig) -> Vec<RouteTarget> {
         let auto = || vec![RouteTarget::As2(self.config.asn.low16(), listed.vni.get())];
         listed.export_rt.clone().unwrap_or_else(auto)
+    }
+
+    fn floods(&self, listed: &VniConfig) -> bool {
+        listed.flooding.unwrap_or(self.config.flooding)
     }
 
     /// Gives listed VNIs their numbers in the order of the list, so that they are the same after a restart in
@@ -299,6 +316,7 @@ impl Evpn {
             remote_neighbors: 0,
             vteps: 0,
             refused: Vec::new(),
+            flooding: self.floods(listed),
         }
     }
 }
@@ -321,6 +339,7 @@ mod tests {
     use bgp::wire::{Attrs, EvpnBody, NextHop};
 
     use super::*;
+    use crate::duplicates::DuplicateRules;
 
     fn key(n: u8, ip: bool) -> EvpnKey {
         let ip = ip.then(|| Ipv4Addr::new(10, 1, 0, n).into());
@@ -331,7 +350,9 @@ mod tests {
         let us = Ipv4Addr::new(10, 0, 0, 1);
         let (asn, router_id) = (Asn(1), RouterId(us));
         let (vtep, vnis) = (Some(us.into()), vec![VniConfig::auto(Vni::default())]);
-        let mut evpn = Evpn::new(Config { asn, router_id, vtep, advertise_all_vni: false, vnis });
+        let (advertise_all_vni, flooding, duplicates) = (false, true, DuplicateRules::default());
+        let mut evpn =
+            Evpn::new(Config { asn, router_id, vtep, advertise_all_vni, flooding, duplicates, vnis });
         let (vni, bridge_mac) = (Vni::default(), Mac([2; 6]));
         evpn.observe(Instant::now(), Observation::Vni { vni, local: None, bridge_mac });
         for n in 0..100 {

@@ -129,11 +129,14 @@ pub(crate) fn check_mac_ip(
     if ip.is_some_and(|ip| !NextHop::from(ip).is_host()) {
         return Err(Unusable::Address);
     }
+    if ip.is_some_and(|ip| here.addresses.binary_search(&ip).is_ok()) {
+        return Err(Unusable::OwnAddress);
+    }
     if route.body.label != here.vni {
         return Err(Unusable::Label);
     }
     let vtep = route.attrs.next_hop.address();
-    check_vtep(here, vtep)?;
+    check_vtep(here.vtep, here.addresses, vtep)?;
     Ok(vtep)
 }
 
@@ -144,7 +147,7 @@ pub(crate) fn check_imet(
     originator: IpAddr,
     attrs: &Attrs,
 ) -> Result<IpAddr, Unusable> {
-    check_vtep(here, originator)?;
+    check_vtep(here.vtep, here.addresses, originator)?;
     check_tag_and_encapsulation(tag, attrs)?;
     let pmsi = attrs.pmsi.as_deref().ok_or(Unusable::Pmsi)?;
     let endpoint = pmsi.ingress_endpoint().ok_or(Unusable::Pmsi)?;
@@ -173,13 +176,14 @@ fn check_tag_and_encapsulation(tag: EthernetTag, attrs: &Attrs) -> Result<(), Un
     Ok(())
 }
 
-fn check_vtep(here: Here<'_>, theirs: IpAddr) -> Result<(), Unusable> {
+/// Whether frames can be sent to `theirs` from `ours`, where `addresses` lead back to.
+pub(crate) fn check_vtep(ours: IpAddr, addresses: &[IpAddr], theirs: IpAddr) -> Result<(), Unusable> {
     match theirs {
         // What is sent to an address of this node comes back into the VNI, and the bridge learns it anew.
-        _ if theirs == here.vtep || here.addresses.binary_search(&theirs).is_ok() => Err(Unusable::OwnVtep),
+        _ if theirs == ours || addresses.binary_search(&theirs).is_ok() => Err(Unusable::OwnVtep),
         // A group would be joined, and flooded to, by a VXLAN device.
         _ if !NextHop::from(theirs).is_host() => Err(Unusable::Vtep),
-        _ if theirs.is_ipv4() != here.vtep.is_ipv4() => Err(Unusable::Vtep),
+        _ if theirs.is_ipv4() != ours.is_ipv4() => Err(Unusable::Vtep),
         _ => Ok(()),
     }
 }

@@ -71,6 +71,8 @@ fn of_evpn(running: Option<&EvpnConfig>, wanted: Option<&EvpnConfig>) -> Vec<Cha
     let lines = [
         ("evpn.vtep", old.vtep == new.vtep, ANEW_WITH_DEVICES),
         ("evpn.advertise_all_vni", old.advertise_all_vni == new.advertise_all_vni, ""),
+        ("evpn.flooding", old.flooding == new.flooding, ""),
+        ("evpn.duplicates", old.duplicates == new.duplicates, ""),
     ];
     changed(lines).chain(of_vnis(old, new)).collect()
 }
@@ -96,7 +98,19 @@ fn of_vnis(running: &EvpnConfig, wanted: &EvpnConfig) -> Vec<Change> {
 
 /// The keys in which a VNI's settings differ, and whether one of them is about its devices.
 fn vni_keys(old: &VniConfig, new: &VniConfig) -> (Vec<&'static str>, bool) {
-    let VniConfig { vni: _, vxlan, bridge, create, port, mtu, rd, import_rt, export_rt } = new;
+    let VniConfig {
+        vni: _,
+        vxlan,
+        bridge,
+        create,
+        port,
+        mtu,
+        rd,
+        import_rt,
+        export_rt,
+        flooding,
+        static_vteps,
+    } = new;
     let devices = [
         ("vxlan", old.vxlan == *vxlan),
         ("bridge", old.bridge == *bridge),
@@ -108,6 +122,8 @@ fn vni_keys(old: &VniConfig, new: &VniConfig) -> (Vec<&'static str>, bool) {
         ("rd", old.rd == *rd),
         ("import_rt", old.import_rt == *import_rt),
         ("export_rt", old.export_rt == *export_rt),
+        ("flooding", old.flooding == *flooding),
+        ("static_vteps", old.static_vteps == *static_vteps),
     ];
     let of_devices: Vec<&'static str> = differing(&devices).collect();
     let any = !of_devices.is_empty();

@@ -57,6 +57,7 @@ fn of_the_bridges() -> Result<()> {
     let mut speaker = stage.establish(1)?;
 
     let group = Mac([1, 0, 0x5e, 0, 0, 1]);
+    let own_address = said(13, Mac([2, 0, 0, 0, 9, 13]), Some(LEAF));
     let own_vtep = MacIp { vtep: LEAF, ..said(3, Mac([2, 0, 0, 0, 9, 3]), None) };
     let refused = [
         (said(4, Mac::ZERO, None), "but refused: no host has such a MAC"),
@@ -72,6 +73,7 @@ fn of_the_bridges() -> Result<()> {
             "but refused: no host has such an address",
         ),
         (said(10, Mac([2, 0, 0, 0, 9, 10]), Some([0; 4].into())), "but refused: no host has such an address"),
+        (own_address, "but refused: the address is this node's own"),
         (own_vtep, "refused: its next hop is this node"),
         (said(11, port, None), "it is the MAC of one of the bridge's own ports"),
     ];
@@ -93,7 +95,8 @@ fn of_the_bridges() -> Result<()> {
     speaker.send(&good.announcement())?;
 
     stage.wait_until_known(good)?;
-    let by_reason = [("mac", 3), ("bridge-mac", 1), ("address", 3), ("vtep", 3), ("own-vtep", 1)];
+    let by_reason =
+        [("mac", 3), ("bridge-mac", 1), ("address", 3), ("own-address", 1), ("vtep", 3), ("own-vtep", 1)];
     wait_for(&stage.leaf, "evpn vni --vni 100", "/0/refused", &counts(by_reason))?;
     let neighbor = format!("neighbor {}", address(1));
     wait_for(&stage.leaf, &neighbor, "/rejected", &counts([("next-hop-is-us", 1)]))?;

@@ -238,6 +238,8 @@ pub struct EvpnConfig {
     pub duplicates: DuplicateRules,
     /// VNIs with settings of their own.
     pub vnis: Vec<VniConfig>,
+    /// How often the kernel's tables are looked at without a cause; `None`: never.
+    pub audit_interval: Option<Duration>,
 }
 
 /// One VNI's settings; `None` is `auto`.

@@ -426,6 +426,12 @@ pub(crate) fn status() -> v1::Status {
             failed: 1,
             operations: 40,
             errors: 1,
+            repairs: 2,
+            drifts: 1,
+            resyncs: 1,
+            resync_age_seconds: Some(273_599),
+            audits: 4559,
+            audit_age_seconds: Some(17),
             ..Default::default()
         }),
         routes: Some(routes::status()),

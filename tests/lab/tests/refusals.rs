@@ -1,8 +1,6 @@
 //! What a neighbour cannot make of this node, whatever it sends: each attempt is refused, counted by its reason and
 //! explained, the kernel has nothing of it, and the good routes beside it are in.
 
-#![expect(clippy::indexing_slicing, reason = "JSON values index to null")]
-
 mod stage;
 
 use std::net::Ipv4Addr;

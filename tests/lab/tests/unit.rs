@@ -1,7 +1,5 @@
 //! The systemd unit forbids nothing that linnetd needs: a trace of it at work, beside what the unit lets through.
 
-#![expect(clippy::indexing_slicing, reason = "JSON values index to null")]
-
 mod hub;
 
 use std::collections::BTreeSet;

@@ -186,6 +186,18 @@ pub struct Evpn {
     /// Take every VXLAN device that is on a bridge.
     #[serde(default)]
     pub advertise_all_vni: bool,
+    /// Learn the addresses of hosts from the ARP and ND that they send: for bridges without an address of their own.
+    /// Every frame of the bridges' ports passes a filter for that. Off unless given.
+    #[serde(default)]
+    pub snooping: bool,
+    /// Seconds for which a host may say nothing before it is asked whether it is still there, 1 to 86400; 0: nobody is
+    /// asked, and what the kernel forgets is withdrawn. 120 unless given; less than what bridges forget MACs after,
+    /// which is 300 as a rule.
+    #[serde(default = "probe_interval")]
+    pub probe_interval: u32,
+    /// How many hosts may be asked a second, 1 to 10000. 500 unless given.
+    #[serde(default = "probe_rate")]
+    pub probe_rate: u32,
     /// The networks that are taken, or given settings of their own.
     #[serde(default)]
     pub vnis: Vec<VniSection>,
@@ -219,6 +231,8 @@ pub struct VniSection {
     /// Route targets exported: `auto` (AS:VNI), or a list.
     #[serde(default)]
     pub export_rt: RtValue,
+    /// Learn the addresses of its hosts from the ARP and ND that they send; as `evpn.snooping` says unless given.
+    pub snooping: Option<bool>,
 }
 
 fn all_addresses() -> Vec<IpAddr> {
@@ -231,6 +245,14 @@ fn yes() -> bool {
 
 fn bgp_port() -> Option<u16> {
     Some(179)
+}
+
+fn probe_interval() -> u32 {
+    120
+}
+
+fn probe_rate() -> u32 {
+    500
 }
 
 /// IANA's port for VXLAN (RFC 7348 section 5).

@@ -233,6 +233,19 @@ pub struct EvpnConfig {
     pub advertise_all_vni: bool,
     /// VNIs with settings of their own.
     pub vnis: Vec<VniConfig>,
+    /// How hosts that are attached here are heard and asked.
+    pub hosts: HostsConfig,
+}
+
+/// How hosts that are attached here are heard and asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostsConfig {
+    /// What they say of themselves in ARP and ND counts.
+    pub snooping: bool,
+    /// How long one may be silent before it is asked whether it is there; `None`: nobody is asked.
+    pub probe_interval: Option<Duration>,
+    /// How many may be asked a second.
+    pub probe_rate: u32,
 }
 
 /// One VNI's settings; `None` is `auto`.
@@ -256,6 +269,8 @@ pub struct VniConfig {
     pub import_rt: Option<Vec<ImportTarget>>,
     /// Route targets to export.
     pub export_rt: Option<Vec<RouteTarget>>,
+    /// What its hosts say of themselves counts; `None`: as everywhere.
+    pub snooping: Option<bool>,
 }
 
 impl BgpConfig {

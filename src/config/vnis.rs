@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use bgp::types::{Rd, Vni};
 use bgp::wire::RouteTarget;
@@ -9,7 +10,7 @@ use evpn::ImportTarget;
 
 use super::check::Checker;
 use super::fault::Path;
-use super::{EvpnConfig, VniConfig, file};
+use super::{EvpnConfig, HostsConfig, VniConfig, file};
 
 /// What one VNI can have and no second.
 #[derive(Default)]
@@ -28,6 +29,7 @@ impl Checker {
         if !evpn.advertise_all_vni && evpn.vnis.is_empty() {
             self.find(path.clone(), "takes no VNI: set advertise_all_vni: true, or list them in vnis");
         }
+        let hosts = self.hosts(&path, &evpn);
         let mut taken = Taken::default();
         let vnis = evpn
             .vnis
@@ -35,7 +37,22 @@ impl Checker {
             .enumerate()
             .map(|(i, section)| self.vni(&path.key("vnis").index(i), section, evpn.vtep, &mut taken))
             .collect();
-        EvpnConfig { vtep: evpn.vtep, advertise_all_vni: evpn.advertise_all_vni, vnis }
+        EvpnConfig { vtep: evpn.vtep, advertise_all_vni: evpn.advertise_all_vni, vnis, hosts }
+    }
+
+    fn hosts(&mut self, path: &Path, evpn: &file::Evpn) -> HostsConfig {
+        if evpn.probe_interval > 86_400 {
+            self.find(path.key("probe_interval"), "1 to 86400 seconds, or 0 to ask nobody");
+        }
+        if !(1..=10_000).contains(&evpn.probe_rate) {
+            self.find(path.key("probe_rate"), "1 to 10000 hosts a second");
+        }
+        let interval = Duration::from_secs(evpn.probe_interval.into());
+        HostsConfig {
+            snooping: evpn.snooping,
+            probe_interval: Some(interval).filter(|interval| !interval.is_zero()),
+            probe_rate: evpn.probe_rate,
+        }
     }
 
     fn vni(&mut self, at: &Path, section: file::VniSection, vtep: IpAddr, taken: &mut Taken) -> VniConfig {
@@ -77,6 +94,7 @@ impl Checker {
             rd: section.rd.0,
             import_rt: section.import_rt.0,
             export_rt,
+            snooping: section.snooping,
         }
     }
 

@@ -11,6 +11,7 @@ mod doors;
 mod files;
 mod host;
 mod host_checks;
+mod hosts;
 mod keep;
 mod kernel;
 mod keys;
@@ -45,6 +46,7 @@ pub use arguments::Arguments;
 
 use self::bfd::BfdOutlet;
 use self::core::{Inlets, Outlets};
+use self::hosts::HostsOutlet;
 use doors::Doors;
 use kernel::KernelTasks;
 use keys::Keys;
@@ -112,6 +114,7 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
     let node = watch::Sender::new(None);
     #[cfg(feature = "kubernetes")]
     tokio::spawn(kubernetes::watch(node.subscribe(), events.clone()));
+    let hosts = HostsOutlet::new(events.clone());
     let peers = PeerTasks::new(doors, listeners, events, seed);
     let (api_ended, api_end) = mpsc::channel(1);
     let (requests, asked) = mpsc::channel(REQUESTS);
@@ -123,7 +126,7 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
     core.handle(Instant::now(), Event::HostChecked(host_warnings));
     let (bfd_news, bfd_inbox) = mpsc::channel(BFD_NEWS);
     let bfd = Some(BfdOutlet::new(bfd_news));
-    let outlets = Outlets { peers, kernel, files, node, bfd, readiness };
+    let outlets = Outlets { peers, kernel, hosts, files, node, bfd, readiness };
     let (stop, stopped) = mpsc::channel(1);
     let inlets = Inlets { events: inbox, bfd: bfd_inbox, requests: asked, stop: stopped, reloader };
     let mut running = tokio::spawn(async move { core::run(core, inlets, outlets).await });

@@ -66,6 +66,9 @@ fn of_evpn(running: Option<&EvpnConfig>, wanted: Option<&EvpnConfig>) -> Vec<Cha
     let lines = [
         ("evpn.vtep", old.vtep == new.vtep, ANEW_WITH_DEVICES),
         ("evpn.advertise_all_vni", old.advertise_all_vni == new.advertise_all_vni, ""),
+        ("evpn.snooping", old.hosts.snooping == new.hosts.snooping, ""),
+        ("evpn.probe_interval", old.hosts.probe_interval == new.hosts.probe_interval, ""),
+        ("evpn.probe_rate", old.hosts.probe_rate == new.hosts.probe_rate, ""),
     ];
     changed(lines).chain(of_vnis(old, new)).collect()
 }
@@ -91,7 +94,7 @@ fn of_vnis(running: &EvpnConfig, wanted: &EvpnConfig) -> Vec<Change> {
 
 /// The keys in which a VNI's settings differ, and whether one of them is about its devices.
 fn vni_keys(old: &VniConfig, new: &VniConfig) -> (Vec<&'static str>, bool) {
-    let VniConfig { vni: _, vxlan, bridge, create, port, mtu, rd, import_rt, export_rt } = new;
+    let VniConfig { vni: _, vxlan, bridge, create, port, mtu, rd, import_rt, export_rt, snooping } = new;
     let devices = [
         ("vxlan", old.vxlan == *vxlan),
         ("bridge", old.bridge == *bridge),
@@ -103,6 +106,7 @@ fn vni_keys(old: &VniConfig, new: &VniConfig) -> (Vec<&'static str>, bool) {
         ("rd", old.rd == *rd),
         ("import_rt", old.import_rt == *import_rt),
         ("export_rt", old.export_rt == *export_rt),
+        ("snooping", old.snooping == *snooping),
     ];
     let of_devices: Vec<&'static str> = differing(&devices).collect();
     let any = !of_devices.is_empty();

@@ -206,6 +206,8 @@ border! {
     ListAdvertised(v1::ListAdvertisedRequest) -> v1::ListAdvertisedResponse;
     /// A page of sources of such prefixes.
     ListPrefixSources(v1::ListPrefixSourcesRequest) -> v1::ListPrefixSourcesResponse;
+    /// A page of the fallback tunnel's ends.
+    ListTunnelEnds(v1::ListTunnelEndsRequest) -> v1::ListTunnelEndsResponse;
     /// The daemon at a glance.
     GetStatus(v1::GetStatusRequest) -> v1::Status;
     /// Read the configuration file again; answered by who knows the file.

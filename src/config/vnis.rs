@@ -113,14 +113,8 @@ impl Checker {
 
     fn device(&mut self, at: &Path, key: &str, name: Option<&str>, taken: &mut Taken) {
         let Some(name) = name else { return };
-        // IFNAMSIZ is 16 with the closing zero.
-        let right =
-            (1..=15).contains(&name.len()) && !name.contains(['/', ' ', ':']) && name != "." && name != "..";
-        if !right {
-            self.find(
-                at.key(key),
-                format!("`{name}` is no device name: 1 to 15 characters, without / : or spaces"),
-            );
+        if let Some(fault) = misnomer(name) {
+            self.find(at.key(key), fault);
         }
         if !taken.devices.insert(name.to_owned()) {
             self.find(at.key(key), format!("`{name}` is another VNI's already"));
@@ -128,7 +122,15 @@ impl Checker {
     }
 }
 
+/// What is wrong with a device's name.
+pub(super) fn misnomer(name: &str) -> Option<String> {
+    // IFNAMSIZ is 16 with the closing zero.
+    let right =
+        (1..=15).contains(&name.len()) && !name.contains(['/', ' ', ':']) && name != "." && name != "..";
+    (!right).then(|| format!("`{name}` is no device name: 1 to 15 characters, without / : or spaces"))
+}
+
 /// What IP itself asks of a link: RFC 791 for IPv4; RFC 8200 section 5 for IPv6.
-fn min_mtu(vtep: IpAddr) -> u16 {
+pub(super) fn min_mtu(vtep: IpAddr) -> u16 {
     if vtep.is_ipv4() { 68 } else { 1280 }
 }

@@ -142,6 +142,10 @@ pub(crate) fn answer(query: Query) -> Result<Answer, ApiError> {
             let (prefix_sources, next_page_token) = page(native::sources(), &request.page_token);
             v1::ListPrefixSourcesResponse { prefix_sources, next_page_token }.into()
         }
+        Query::ListTunnelEnds(request) => {
+            let (tunnel_ends, next_page_token) = page(native::tunnel(), &request.page_token);
+            v1::ListTunnelEndsResponse { tunnel_ends, next_page_token }.into()
+        }
         Query::GetStatus(_) => rows::status().into(),
         Query::ReloadConfiguration(request) => reload(request.dry_run)?.into(),
         Query::Inject(injection) => {

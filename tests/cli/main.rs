@@ -183,7 +183,17 @@ fn routes() {
 
 #[test]
 fn native() {
-    golden("native", &["native", "advertised --state withheld", "native sources", "-o json native sources"]);
+    golden(
+        "native",
+        &[
+            "native",
+            "advertised --state withheld",
+            "native sources",
+            "-o json native sources",
+            "native tunnel",
+            "-o jsonl native tunnel",
+        ],
+    );
 }
 
 #[test]

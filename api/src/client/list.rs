@@ -54,6 +54,7 @@ lists! {
     ListRoutesRequest: routes.list_routes, routes of Route;
     ListAdvertisedRequest: native.list_advertised, advertised of Advertised;
     ListPrefixSourcesRequest: native.list_prefix_sources, prefix_sources of PrefixSource;
+    ListTunnelEndsRequest: native.list_tunnel_ends, tunnel_ends of TunnelEnd;
 }
 
 /// A list under way. Holds one page, and fetches the next while its reader works on that.

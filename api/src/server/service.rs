@@ -118,6 +118,7 @@ forward!(v1::routes_server::Routes {
 forward!(v1::native_server::Native {
     list_advertised(ListAdvertisedRequest) -> ListAdvertisedResponse;
     list_prefix_sources(ListPrefixSourcesRequest) -> ListPrefixSourcesResponse;
+    list_tunnel_ends(ListTunnelEndsRequest) -> ListTunnelEndsResponse;
 });
 
 forward!(v1::configuration_server::Configuration {

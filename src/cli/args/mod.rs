@@ -29,7 +29,7 @@ pub use evpn::{EvpnArgs, EvpnCommand, HostArgs};
 pub use fib::{Diff, FibArgs, FibKind};
 pub use inject::InjectArgs;
 pub use monitor::{MonitorArgs, Topic};
-pub use native::{AdvertisedFilter, NativeArgs, Sources};
+pub use native::{AdvertisedFilter, NativeArgs, NativeWhat};
 pub use neighbor::{AddNeighborArgs, NeighborAction, NeighborArgs, NeighborCommand, Setting};
 pub use reach::{DEFAULT_SOCKET, Reach};
 pub use rib::{Adj, RibArgs, RibWhat};

@@ -18,6 +18,7 @@ mod received;
 mod routes;
 mod row;
 mod status;
+mod tunnel;
 mod verdicts;
 
 use std::fmt::Display;
@@ -68,6 +69,7 @@ impl Core {
             Query::ListRoutes(query) => self.list_routes(query)?.into(),
             Query::ListAdvertised(query) => self.list_advertised(query)?.into(),
             Query::ListPrefixSources(query) => self.list_prefix_sources(query)?.into(),
+            Query::ListTunnelEnds(query) => self.list_tunnel_ends(query)?.into(),
             Query::GetStatus(_) => self.status(now).into(),
             Query::Inject(injection) => self.inject(now, injection)?.into(),
             Query::GetConfiguration(_) => self.get_configuration(now).into(),

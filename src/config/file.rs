@@ -198,6 +198,10 @@ pub struct Evpn {
     /// How many hosts may be asked a second, 1 to 10000. 500 unless given.
     #[serde(default = "probe_rate")]
     pub probe_rate: u32,
+    /// Where linnetd writes down which hosts are attached here, so that it can ask them when it has been started anew;
+    /// null: nowhere. `/run/linnet/hosts` unless given.
+    #[serde(default = "state_file")]
+    pub state_file: Option<PathBuf>,
     /// The networks that are taken, or given settings of their own.
     #[serde(default)]
     pub vnis: Vec<VniSection>,
@@ -249,6 +253,10 @@ fn bgp_port() -> Option<u16> {
 
 fn probe_interval() -> u32 {
     120
+}
+
+fn state_file() -> Option<PathBuf> {
+    Some("/run/linnet/hosts".into())
 }
 
 fn probe_rate() -> u32 {

@@ -246,6 +246,8 @@ pub struct HostsConfig {
     pub probe_interval: Option<Duration>,
     /// How many may be asked a second.
     pub probe_rate: u32,
+    /// Where it is written down which there are, for a later run.
+    pub state_file: Option<PathBuf>,
 }
 
 /// One VNI's settings; `None` is `auto`.

@@ -47,11 +47,15 @@ impl Checker {
         if !(1..=10_000).contains(&evpn.probe_rate) {
             self.find(path.key("probe_rate"), "1 to 10000 hosts a second");
         }
+        if evpn.state_file.as_ref().is_some_and(|file| !file.is_absolute()) {
+            self.find(path.key("state_file"), "has to begin with a `/`");
+        }
         let interval = Duration::from_secs(evpn.probe_interval.into());
         HostsConfig {
             snooping: evpn.snooping,
             probe_interval: Some(interval).filter(|interval| !interval.is_zero()),
             probe_rate: evpn.probe_rate,
+            state_file: evpn.state_file.clone(),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use bgp::export::Batch;
@@ -17,8 +18,8 @@ use ipnet::IpNet;
 
 use crate::config::diff::Change;
 use crate::config::{Authentication, Config, FileSource, KubernetesSource, NeighborConfig};
-use crate::presence::Probe;
 use crate::presence::frame::Said;
+use crate::presence::{KnownHost, Probe};
 
 use super::advertise::PrefixNews;
 use super::bfd::{BfdCommand, BfdLine, BfdNews};
@@ -200,6 +201,8 @@ pub enum HostNews {
     },
     /// So many were asked, or could not be.
     Asked(usize),
+    /// One was there when a former run ended.
+    Remembered(KnownHost),
     /// Some could not be listened to: too many spoke at once.
     Missed {
         /// On this device.
@@ -216,6 +219,13 @@ pub enum HostCommand {
     Listen(BTreeSet<IfIndex>),
     /// Ask them; [`HostNews::Asked`] is the answer.
     Ask(Vec<Probe>),
+    /// Write down for a later run which there are. Newer words replace older ones.
+    Remember {
+        /// In this file.
+        file: PathBuf,
+        /// All of them, in no order.
+        hosts: Vec<KnownHost>,
+    },
 }
 
 /// What a peer's task begins with.

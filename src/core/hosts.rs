@@ -3,10 +3,14 @@
 //!
 //! Which devices hosts are heard on follows from the networks' devices: the ports that lead to hosts where a network is
 //! snooped, else the bridge, to whose MAC answers come. It is worked out anew when a device has changed.
+//!
+//! Who is known is written down now and then, so that a later run asks them: a host that the kernel did not know either
+//! would not be found again for as long as it says nothing.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
-use std::time::Instant;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use bgp::types::{Mac, Vni};
 use evpn::dataplane::{Observation, WantedKey, WantedValue};
@@ -16,6 +20,12 @@ use fib::{Attached, Belief, Fib, IfIndex};
 use super::event::{Action, HostCommand, HostNews};
 use crate::config::EvpnConfig;
 use crate::presence::{Counts, Presence, Settings, Surroundings};
+
+/// After a change, others that come with it are waited for...
+const GATHER: Duration = Duration::from_secs(1);
+
+/// ... and between two times that all is written down there is so much time at least.
+const REST: Duration = Duration::from_secs(10);
 
 /// Hosts, and the devices that they are heard on.
 #[derive(Debug)]
@@ -27,6 +37,12 @@ pub(super) struct Hosts {
     ports: BTreeMap<IfIndex, Vni>,
     /// The count of changes at which the devices were looked at; `None`: they are to be.
     looked_at: Option<u64>,
+    /// Where it is written down who is known.
+    file: Option<PathBuf>,
+    /// When that is to be done.
+    write_at: Option<Instant>,
+    /// When that was done last.
+    written_at: Option<Instant>,
 }
 
 /// What presence may look up.
@@ -43,6 +59,9 @@ impl Hosts {
             listening: BTreeSet::new(),
             ports: BTreeMap::new(),
             looked_at: None,
+            file: config.and_then(|config| config.hosts.state_file.clone()),
+            write_at: None,
+            written_at: None,
         }
     }
 
@@ -50,6 +69,7 @@ impl Hosts {
     pub(super) fn configure(&mut self, config: Option<&EvpnConfig>) {
         self.presence.configure(settings(config));
         self.looked_at = None;
+        self.file = config.and_then(|config| config.hosts.state_file.clone());
     }
 
     /// What the kernel says of hosts.
@@ -69,6 +89,7 @@ impl Hosts {
                 self.presence.hears_on(now, &around, device, hears && self.listening.contains(&device));
             }
             HostNews::Asked(probes) => self.presence.asked(probes),
+            HostNews::Remembered(host) => self.presence.recall(now, host),
             HostNews::Missed { device, words } => {
                 if let Some(attached) = around.attached(device) {
                     self.presence.missed(attached.vni(), words);
@@ -89,11 +110,12 @@ impl Hosts {
         if !probes.is_empty() {
             actions.push_back(Action::Hosts(HostCommand::Ask(probes)));
         }
+        self.remember(now, actions);
     }
 
-    /// When hosts are to be asked.
+    /// When there is something to do though nothing happened.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.presence.poll_timeout()
+        self.presence.poll_timeout().into_iter().chain(self.write_at).min()
     }
 
     /// Whether what a VNI's hosts say counts.
@@ -104,6 +126,19 @@ impl Hosts {
     /// What happened with a VNI's hosts.
     pub(super) fn counts(&self, vni: Vni) -> Counts {
         self.presence.counts(vni)
+    }
+
+    fn remember(&mut self, now: Instant, actions: &mut VecDeque<Action>) {
+        if self.presence.take_change() && self.write_at.is_none() && self.file.is_some() {
+            let rested = self.written_at.map(|written| written + REST);
+            self.write_at = rested.into_iter().chain([now + GATHER]).max();
+        }
+        if self.write_at.is_some_and(|due| due <= now) {
+            (self.write_at, self.written_at) = (None, Some(now));
+            let hosts = self.presence.known().collect();
+            let command = self.file.clone().map(|file| HostCommand::Remember { file, hosts });
+            actions.extend(command.map(Action::Hosts));
+        }
     }
 
     fn look_at_devices(&mut self, now: Instant, around: Around<'_>, actions: &mut VecDeque<Action>) {

@@ -28,6 +28,7 @@ mod stream;
 mod tasks;
 mod turns;
 mod unnumbered;
+mod whole_file;
 
 use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
@@ -122,7 +123,9 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
     let api = tokio::spawn(serve_api(api_listeners, requests, ready, api_end));
 
     info!(version = env!("CARGO_PKG_VERSION"), router_id = %config.bgp.router_id, asn = %config.bgp.asn, "linnetd runs");
+    let remembered = hosts::remembered(&config);
     let mut core = Core::new(Instant::now(), config, seed);
+    core.handle(Instant::now(), Event::Hosts(remembered));
     core.handle(Instant::now(), Event::HostChecked(host_warnings));
     let (bfd_news, bfd_inbox) = mpsc::channel(BFD_NEWS);
     let bfd = Some(BfdOutlet::new(bfd_news));

@@ -81,7 +81,11 @@ impl Presence {
             }
         }
         let Turn::Ask(_, _, ports) = turn else { return None };
-        self.segments.get_mut(&vni)?.counts.probed += 1;
+        let segment = self.segments.get_mut(&vni)?;
+        segment.counts.probed += 1;
+        if let ([port], Some(binding)) = (&*ports, segment.get_mut(ip)) {
+            binding.port = Some(*port);
+        }
         Some(Probe { ports, from, to: binding.mac, ip })
     }
 

@@ -96,6 +96,17 @@ pub struct Probe {
     pub ip: IpAddr,
 }
 
+/// A host with its address: what is remembered of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct KnownHost {
+    /// In this network.
+    pub vni: Vni,
+    /// Its address.
+    pub ip: IpAddr,
+    /// Its MAC.
+    pub mac: Mac,
+}
+
 /// What happened in a VNI since it was first seen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -143,6 +154,8 @@ pub struct Presence {
     /// Devices on which hosts are heard.
     heard_on: HashSet<IfIndex>,
     credit: usize,
+    /// Who is known has changed.
+    changed: bool,
     out: VecDeque<Observation>,
 }
 
@@ -156,6 +169,7 @@ impl Presence {
             schedule: Schedule::default(),
             heard_on: HashSet::new(),
             credit: CREDIT,
+            changed: false,
             out: VecDeque::new(),
         }
     }
@@ -201,15 +215,22 @@ impl Presence {
         }
     }
 
-    /// Every host that EVPN counts on: what a later run is to be told by [`Presence::recall`].
-    pub fn known(&self) -> impl Iterator<Item = (Vni, IpAddr, Mac)> + '_ {
+    /// Every host that is there, or was not long ago: what a later run is to be told by [`Presence::recall`].
+    pub fn known(&self) -> impl Iterator<Item = KnownHost> + '_ {
         let all = self.segments.iter().flat_map(|(vni, segment)| segment.iter().map(|host| (*vni, host)));
-        all.filter(|(_, (_, binding))| binding.told).map(|(vni, (ip, binding))| (vni, ip, binding.mac))
+        let is_known = |binding: &Binding| !matches!(binding.state, State::Missed { until: None, .. });
+        let known = all.filter(move |(_, (_, binding))| is_known(binding));
+        known.map(|(vni, (ip, binding))| KnownHost { vni, ip, mac: binding.mac })
+    }
+
+    /// Whether [`Presence::known`] may say something else than when this was asked last.
+    pub fn take_change(&mut self) -> bool {
+        std::mem::take(&mut self.changed)
     }
 
     /// A host was there when a former run ended. It is asked whether it is again as soon as its VNI is served; what the
     /// kernel or the host itself has said meanwhile counts for more.
-    pub fn recall(&mut self, now: Instant, vni: Vni, ip: IpAddr, mac: Mac) {
+    pub fn recall(&mut self, now: Instant, KnownHost { vni, ip, mac }: KnownHost) {
         let segment = self.segments.entry(vni).or_default();
         if segment.get(ip).is_some() || !mac.is_host() || segment.len() >= heard::ADDRESSES {
             return;
@@ -228,6 +249,7 @@ impl Presence {
             self.schedule.clear(vni, ip, old.due);
         }
         self.schedule.set(vni, ip, &mut binding.due, then);
+        self.changed |= old.is_none_or(|old| old.mac != binding.mac);
         if let Some(old) = old.filter(|old| old.mac != binding.mac) {
             self.release(vni, old.mac);
         }
@@ -237,6 +259,7 @@ impl Presence {
     fn remove(&mut self, vni: Vni, ip: IpAddr) {
         let Some(old) = self.segments.get_mut(&vni).and_then(|segment| segment.remove(ip)) else { return };
         self.schedule.clear(vni, ip, old.due);
+        self.changed = true;
         self.release(vni, old.mac);
     }
 

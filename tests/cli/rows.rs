@@ -280,6 +280,15 @@ pub(crate) fn vnis() -> Vec<v1::Vni> {
         remote_neighbors: 2,
         remote_vteps: 2,
         flood: s("ingress-replication"),
+        hosts: Some(v1::VniHosts {
+            snooping: true,
+            snooped: 4,
+            probed: 25,
+            answered: 20,
+            given_up: 1,
+            refused: 0,
+            missed: 0,
+        }),
         ..Default::default()
     };
     let down = v1::Vni {

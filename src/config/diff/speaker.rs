@@ -73,6 +73,7 @@ fn of_evpn(running: Option<&EvpnConfig>, wanted: Option<&EvpnConfig>) -> Vec<Cha
         ("evpn.advertise_all_vni", old.advertise_all_vni == new.advertise_all_vni, ""),
         ("evpn.snooping", old.hosts.snooping == new.hosts.snooping, ""),
         ("evpn.probe_interval", old.hosts.probe_interval == new.hosts.probe_interval, ""),
+        ("evpn.state_file", old.hosts.state_file == new.hosts.state_file, ""),
         ("evpn.probe_rate", old.hosts.probe_rate == new.hosts.probe_rate, ""),
     ];
     changed(lines).chain(of_vnis(old, new)).collect()

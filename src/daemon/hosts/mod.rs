@@ -3,15 +3,18 @@
 //!
 //! - [`ear`]: a task for each device that hosts are heard on, which reads ARP and neighbour discovery and nothing else.
 //! - [`filter`]: the program by which the kernel picks those.
+//! - [`memory`]: the file in which it stands who there is, for a later run.
 //!
 //! One more task sends questions, each as a whole frame out of the port that its host is behind. It takes CAP_NET_RAW,
 //! and begins with the first device that core names: without EVPN there is nothing of all this.
 
 mod ear;
 mod filter;
+mod memory;
 
 use std::collections::{BTreeSet, HashMap};
 use std::io;
+use std::path::PathBuf;
 
 use fib::IfIndex;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -19,9 +22,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
 use tracing::{debug, warn};
 
+use crate::config::Config;
 use crate::core::{Event, HostCommand, HostNews};
 use crate::daemon::sockopt;
-use crate::presence::{CREDIT, Probe, frame};
+use crate::presence::{CREDIT, KnownHost, Probe, frame};
 
 /// Core's end. When it is dropped, the tasks end.
 pub(super) struct HostsOutlet {
@@ -33,6 +37,21 @@ pub(super) struct HostsOutlet {
 struct Ways {
     devices: watch::Sender<BTreeSet<IfIndex>>,
     probes: mpsc::Sender<Vec<Probe>>,
+    known: watch::Sender<Option<(PathBuf, Vec<KnownHost>)>>,
+}
+
+/// Who was there when a former run ended, as far as that was written down.
+pub(super) fn remembered(config: &Config) -> Vec<HostNews> {
+    let file = config.evpn.as_ref().and_then(|evpn| evpn.hosts.state_file.as_deref());
+    let hosts = match file.map(memory::read) {
+        Some(Ok(hosts)) => hosts,
+        Some(Err(error)) => {
+            warn!("evpn.state_file: {error}; it is written anew");
+            Vec::new()
+        }
+        None => Vec::new(),
+    };
+    hosts.into_iter().map(HostNews::Remembered).collect()
 }
 
 impl HostsOutlet {
@@ -52,6 +71,7 @@ impl HostsOutlet {
                     debug!("the task that asks hosts takes no questions");
                 }
             }
+            HostCommand::Remember { file, hosts } => _ = ways.known.send_replace(Some((file, hosts))),
         }
     }
 }
@@ -62,7 +82,9 @@ fn begin(core: &mpsc::Sender<Event>) -> Ways {
     let (probes, questions) = mpsc::channel(CREDIT);
     tokio::spawn(listen(wanted, core.clone()));
     tokio::spawn(ask(questions, core.clone()));
-    Ways { devices, probes }
+    let (known, newest) = watch::channel(None);
+    tokio::spawn(memory::keep(newest));
+    Ways { devices, probes, known }
 }
 
 /// Keeps a task for each device that hosts are to be heard on.

@@ -1,5 +1,7 @@
 //! Hosts that are silent, dead, moved, remembered and made up.
 
+mod model;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
@@ -9,7 +11,7 @@ use evpn::dataplane::Observation;
 use fib::{Attached, Belief, IfIndex};
 
 use super::frame::{Said, What};
-use super::{CREDIT, Presence, Probe, Settings, Surroundings};
+use super::{CREDIT, KnownHost, Presence, Probe, Settings, Surroundings};
 
 const BRIDGE: IfIndex = IfIndex(1);
 const PORT: IfIndex = IfIndex(2);
@@ -181,6 +183,10 @@ fn seconds(n: u64) -> Duration {
     Duration::from_secs(n)
 }
 
+fn known(n: u8) -> KnownHost {
+    KnownHost { vni: vni(), ip: ip(n), mac: mac(n) }
+}
+
 fn gone(n: u8) -> Observation {
     Observation::LocalNeighborGone { vni: vni(), ip: ip(n) }
 }
@@ -339,15 +345,15 @@ fn a_bridge_that_flaps_forgets_nobody() {
 #[test]
 fn a_host_of_a_former_run_is_asked_on_every_port() {
     let mut node = Node::new(true);
-    node.presence.recall(node.now, vni(), ip(1), mac(1));
+    node.presence.recall(node.now, known(1));
     let (probes, _) = node.wait(seconds(0));
     assert_eq!(probes[0].ports[..], [PORT, OTHER_PORT]);
     node.hear(OTHER_PORT, has(1, 1));
     assert!(node.learn(1, OTHER_PORT).contains(&there(1)));
-    assert_eq!(node.presence.known().collect::<Vec<_>>(), [(vni(), ip(1), mac(1))]);
+    assert_eq!(node.presence.known().collect::<Vec<_>>(), [known(1)]);
     // One that does not come back is forgotten, and EVPN never hears of it.
     let mut node = Node::new(true);
-    node.presence.recall(node.now, vni(), ip(2), mac(2));
+    node.presence.recall(node.now, known(2));
     let (probes, said) = node.wait(seconds(601));
     assert_eq!((probes.len(), said), (5, vec![]));
     assert_eq!(node.presence.segments[&vni()].len(), 0);

@@ -174,12 +174,24 @@ impl Presence {
         }
     }
 
-    /// Takes other settings. Who is known stays so.
+    /// Takes other settings. Who is known stays so, and is looked at when these say.
     pub fn configure(&mut self, settings: Settings) {
         if settings.rate != self.settings.rate {
             self.pace = Pace::new(settings.rate);
         }
+        let same = settings.interval == self.settings.interval;
         self.settings = settings;
+        if !same {
+            self.look_at_all_anew();
+        }
+    }
+
+    fn look_at_all_anew(&mut self) {
+        let all = self.segments.iter().flat_map(|(vni, segment)| segment.iter().map(|host| (*vni, host)));
+        let present = all.filter(|(_, (_, binding))| binding.state == State::Present);
+        let looks: Vec<_> =
+            present.map(|(vni, (ip, binding))| (vni, ip, self.next_look(binding.sure, ip))).collect();
+        looks.into_iter().for_each(|(vni, ip, then)| self.change(vni, ip, |_| Some(then)));
     }
 
     /// What the operator decided.

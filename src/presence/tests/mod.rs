@@ -214,6 +214,15 @@ fn a_silent_host_that_answers_stays() {
 }
 
 #[test]
+fn another_interval_holds_for_who_is_known() {
+    let mut node = Node::new(false);
+    node.host(1);
+    let interval = Some(seconds(10));
+    node.presence.configure(Settings { interval, ..node.presence.settings().clone() });
+    assert_eq!(node.wait(seconds(10)).0[0].ip, ip(1));
+}
+
+#[test]
 fn a_dead_host_is_asked_three_times_and_given_up() {
     let mut node = Node::new(false);
     node.host(1);

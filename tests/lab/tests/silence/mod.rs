@@ -1,12 +1,12 @@
 //! What the tests of silent hosts do to containerlab/evpn-mixed: its linnet leaf set up otherwise, its hosts silenced.
 #![allow(clippy::indexing_slicing, reason = "JSON values index to null")]
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use bgp::types::Mac;
-use lab::packet::{Capture, Payload, announce_as};
+use lab::packet::{Capture, Inner, Payload, announce_as};
 use lab::{Lab, Node, Recording, daemon, wait_until};
 
 use crate::fabric::{CONVERGE, Host};
@@ -46,17 +46,15 @@ evpn:
         );
         self.node.write_file(Path::new("/etc/linnet/linnet.yaml"), text.as_bytes())?;
         let linnet = daemon::linnet_cli()?;
-        self.node.output(&[&linnet.to_string_lossy(), "config", "reload"]).map(drop)
+        for command in [&["config", "reload"][..], &["neighbor", "10.1.1.0", "reset"]] {
+            self.node.output(&[&[&*linnet.to_string_lossy()], command].concat())?;
+        }
+        Ok(())
     }
 
-    /// Has the bridge forget a MAC after three seconds, and the kernel doubt a neighbour after one.
+    /// Has the bridge forget a MAC after three seconds.
     pub(crate) fn shorten_memory(&self) -> Result<()> {
-        let base = "net.ipv4.neigh.br100";
-        self.node.sh("ip link set br100 type bridge ageing_time 300")?;
-        self.node.sh(&format!(
-            "sysctl -q -w {base}.base_reachable_time_ms=1000 {base}.gc_stale_time=1 {base}.delay_first_probe_time=1"
-        ))?;
-        Ok(())
+        self.node.sh("ip link set br100 type bridge ageing_time 300").map(drop)
     }
 
     /// Leaves the bridge without any address.
@@ -73,7 +71,7 @@ evpn:
     pub(crate) fn wait_for_count(&self, what: &str, least: u64) -> Result<()> {
         wait_until(CONVERGE, &format!("{least} {what}"), || {
             let count = self.count(what)?;
-            ensure!(count >= least, "{count}");
+            ensure!(count >= least, "{:#}", self.node.linnet("evpn vni")?);
             Ok(())
         })
         .with_context(|| self.node.log())
@@ -118,6 +116,14 @@ pub(crate) fn crowd(lab: &Lab, node: &str, hosts: u16) -> Result<()> {
     };
     lab.node(node)?.netns().run(|| announce_as("eth1", (0..hosts).map(of)))??;
     Ok(())
+}
+
+/// How many of the bridge's questions a capture saw in the tunnel.
+pub(crate) fn questions_in_tunnel(capture: &Capture, leaf: Ipv4Addr) -> Result<usize> {
+    let is_question = |inner: &Inner| {
+        inner.from == IpAddr::from(leaf) && inner.frame.source == BRIDGE_MAC && inner.frame.resolves_address()
+    };
+    Ok(capture.count(|frame| frame.inner().is_some_and(is_question))?)
 }
 
 /// How many ARP requests of the bridge have arrived.

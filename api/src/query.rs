@@ -198,6 +198,10 @@ border! {
     ListArps(v1::ListArpsRequest) -> v1::ListArpsResponse;
     /// A page of remote VTEPs.
     ListVteps(v1::ListVtepsRequest) -> v1::ListVtepsResponse;
+    /// A page of duplicates.
+    ListDuplicates(v1::ListDuplicatesRequest) -> v1::ListDuplicatesResponse;
+    /// Have duplicates count as one host again.
+    ClearDuplicates(v1::ClearDuplicatesRequest) -> v1::ClearDuplicatesResponse;
     /// A page of kernel entries.
     ListFibEntries(v1::ListFibEntriesRequest) -> v1::ListFibEntriesResponse;
     /// A page of native routing's routes.

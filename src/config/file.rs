@@ -13,6 +13,7 @@ use super::api::ApiSection;
 use super::authentication::AoAlgorithm;
 use super::bfd::BfdSection;
 use super::decision::{DecisionSection, MultipathSection};
+use super::duplicates::DuplicatesSection;
 use super::native::NativeSection;
 use super::value::{AsnValue, MtuValue, RdValue, RtValue};
 
@@ -202,9 +203,25 @@ pub struct Evpn {
     /// null: nowhere. `/run/linnet/hosts` unless given.
     #[serde(default = "state_file")]
     pub state_file: Option<PathBuf>,
+    /// Send broadcasts and frames for unknown hosts to all VTEPs of a network. With false nothing is flooded, and no
+    /// Type 3 route asks others to flood to this node. True unless given.
+    #[serde(default = "yes")]
+    pub flooding: bool,
+    /// What becomes of a MAC or an address that moves too often, as when two hosts have it.
+    #[serde(default)]
+    pub duplicates: DuplicatesSection,
     /// The networks that are taken, or given settings of their own.
     #[serde(default)]
     pub vnis: Vec<VniSection>,
+    /// Seconds in which the kernel's tables of all networks are compared with what is wanted of them though nothing was
+    /// heard of a change: one network at a time, one a second at most, and for half a percent of the time at most, so
+    /// that it takes longer with many of them. 0: never.
+    #[serde(default = "audit_interval")]
+    pub audit_interval: u16,
+}
+
+fn audit_interval() -> u16 {
+    60
 }
 
 /// One network.
@@ -237,6 +254,12 @@ pub struct VniSection {
     pub export_rt: RtValue,
     /// Learn the addresses of its hosts from the ARP and ND that they send; as `evpn.snooping` says unless given.
     pub snooping: Option<bool>,
+    /// Whether frames are flooded in this network; as `evpn.flooding` says unless given.
+    pub flooding: Option<bool>,
+    /// VTEPs that frames are flooded to whether they announce themselves or not; where nothing is flooded, neither
+    /// to them.
+    #[serde(default)]
+    pub static_vteps: Vec<IpAddr>,
 }
 
 fn all_addresses() -> Vec<IpAddr> {

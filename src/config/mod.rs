@@ -11,6 +11,7 @@ mod bfd;
 mod check;
 mod decision;
 pub mod diff;
+mod duplicates;
 pub mod fault;
 pub mod file;
 mod graceful_restart;
@@ -48,7 +49,7 @@ use bgp::rib::{Admission, DecisionRules};
 use bgp::session::{RemoteAs, RoleConfig};
 use bgp::types::{Asn, Family, FamilySet, LocalAs, Rd, RouterId, Vni};
 use bgp::wire::RouteTarget;
-use evpn::ImportTarget;
+use evpn::{DuplicateRules, ImportTarget};
 use ipnet::IpNet;
 
 pub use self::bfd::{BfdConfig, BfdSection, BfdValue, MultihopValue};
@@ -231,8 +232,14 @@ pub struct EvpnConfig {
     pub vtep: IpAddr,
     /// Take every VXLAN device that is on a bridge.
     pub advertise_all_vni: bool,
+    /// Frames are flooded, where a VNI does not say otherwise.
+    pub flooding: bool,
+    /// What becomes of hosts that move too often.
+    pub duplicates: DuplicateRules,
     /// VNIs with settings of their own.
     pub vnis: Vec<VniConfig>,
+    /// How often the kernel's tables are looked at without a cause; `None`: never.
+    pub audit_interval: Option<Duration>,
     /// How hosts that are attached here are heard and asked.
     pub hosts: HostsConfig,
 }
@@ -273,6 +280,10 @@ pub struct VniConfig {
     pub export_rt: Option<Vec<RouteTarget>>,
     /// What its hosts say of themselves counts; `None`: as everywhere.
     pub snooping: Option<bool>,
+    /// Frames are flooded; as elsewhere unless given.
+    pub flooding: Option<bool>,
+    /// They are flooded to these in any case.
+    pub static_vteps: Vec<IpAddr>,
 }
 
 impl BgpConfig {

@@ -1,7 +1,7 @@
 //! What the section `evpn` means, and what contradicts in it.
 
 use std::collections::HashSet;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use bgp::types::{Rd, Vni};
@@ -37,7 +37,10 @@ impl Checker {
             .enumerate()
             .map(|(i, section)| self.vni(&path.key("vnis").index(i), section, evpn.vtep, &mut taken))
             .collect();
-        EvpnConfig { vtep: evpn.vtep, advertise_all_vni: evpn.advertise_all_vni, vnis, hosts }
+        let duplicates = self.duplicates(&path.key("duplicates"), evpn.duplicates);
+        let audit_interval = audit_interval(evpn.audit_interval);
+        let file::Evpn { vtep, advertise_all_vni, flooding, .. } = evpn;
+        EvpnConfig { vtep, advertise_all_vni, flooding, duplicates, vnis, hosts, audit_interval }
     }
 
     fn hosts(&mut self, path: &Path, evpn: &file::Evpn) -> HostsConfig {
@@ -88,6 +91,7 @@ impl Checker {
             self.find(at.key("mtu"), format!("at least {}", min_mtu(vtep)));
         }
         let export_rt = self.exact_targets(at, section.export_rt.0);
+        self.static_vteps(&at.key("static_vteps"), &section.static_vteps, vtep);
         VniConfig {
             vni: vni.unwrap_or_default(),
             vxlan,
@@ -99,6 +103,24 @@ impl Checker {
             import_rt: section.import_rt.0,
             export_rt,
             snooping: section.snooping,
+            flooding: section.flooding,
+            static_vteps: section.static_vteps,
+        }
+    }
+
+    /// What frames are to be flooded to has to be a tunnel endpoint that this node can reach, and another one.
+    fn static_vteps(&mut self, at: &Path, vteps: &[IpAddr], ours: IpAddr) {
+        let mut seen = HashSet::new();
+        for (i, vtep) in vteps.iter().enumerate() {
+            let wrong = match vtep {
+                _ if *vtep == ours => "is this node's own VTEP",
+                _ if vtep.is_unspecified() || vtep.is_loopback() => "is no address of another node",
+                _ if vtep.is_multicast() || *vtep == Ipv4Addr::BROADCAST => "is no address of one node",
+                _ if vtep.is_ipv4() != ours.is_ipv4() => "is not of the family of `evpn.vtep`",
+                _ if !seen.insert(*vtep) => "stands there already",
+                _ => continue,
+            };
+            self.find(at.index(i), format!("{vtep} {wrong}"));
         }
     }
 
@@ -124,6 +146,11 @@ impl Checker {
             self.find(at.key(key), format!("`{name}` is another VNI's already"));
         }
     }
+}
+
+/// How often the kernel is looked at without a cause, from seconds.
+pub(super) fn audit_interval(seconds: u16) -> Option<Duration> {
+    (seconds > 0).then(|| Duration::from_secs(seconds.into()))
 }
 
 /// What is wrong with a device's name.

@@ -91,6 +91,8 @@ impl Forwarding {
             return false;
         }
         let learned = now.saturating_duration_since(started).as_secs() as u32;
+        self.evpn.recover(now);
+        self.perform(learned, rib, actions);
         self.observe(now, learned, rib, actions);
         let more = self.import(now, learned, rib, budget, actions);
         self.emit_ops(now, actions);
@@ -192,10 +194,11 @@ impl Forwarding {
         }
     }
 
-    /// When the kernel is to be tried again.
+    /// When the kernel is to be tried again, a duplicate recovers, or hosts are to be asked.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        let hosts = self.hosts.poll_timeout().filter(|_| !self.ending);
-        self.fib.poll_timeout().into_iter().chain(hosts).min()
+        let timers = [self.evpn.poll_timeout(), self.hosts.poll_timeout()];
+        let timers = timers.into_iter().flatten().filter(|_| !self.ending);
+        self.fib.poll_timeout().into_iter().chain(timers).min()
     }
 
     /// Whether rows of a former run are still kept though nobody wants them.
@@ -232,12 +235,16 @@ fn evpn_config(bgp: &BgpConfig, config: Option<&EvpnConfig>) -> evpn::Config {
         rd: vni.rd,
         import_rt: vni.import_rt.clone(),
         export_rt: vni.export_rt.clone(),
+        flooding: vni.flooding,
+        static_vteps: vni.static_vteps.clone(),
     };
     evpn::Config {
         asn: bgp.asn,
         router_id: bgp.router_id,
         vtep: config.map(|config| config.vtep),
         advertise_all_vni: config.is_some_and(|config| config.advertise_all_vni),
+        flooding: config.is_some_and(|config| config.flooding),
+        duplicates: config.map(|config| config.duplicates).unwrap_or_default(),
         vnis: config.iter().flat_map(|config| &config.vnis).map(vni).collect(),
     }
 }
@@ -255,6 +262,7 @@ fn fib_config(config: Option<&EvpnConfig>) -> FibConfig {
         all_vnis: config.is_some_and(|config| config.advertise_all_vni),
         vnis: config.iter().flat_map(|config| &config.vnis).map(vni).collect(),
         vtep: config.map(|config| config.vtep),
+        audit_interval: config.and_then(|config| config.audit_interval),
         ..FibConfig::default()
     }
 }

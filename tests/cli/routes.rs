@@ -67,6 +67,8 @@ pub(crate) fn status() -> v1::RouteStatus {
         refused: 1,
         operations: 9,
         repairs: 3,
+        resyncs: 1,
+        resync_age_seconds: Some(273_599),
         ..Default::default()
     }
 }

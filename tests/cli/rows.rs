@@ -359,10 +359,19 @@ pub(crate) fn vteps() -> Vec<v1::Vtep> {
         vni: 100,
         vtep: s("10.0.0.2"),
         flood: true,
+        configured: true,
+        announced: true,
         kernel: v1::KernelState::Programmed.into(),
         ..Default::default()
     };
-    let quiet = v1::Vtep { vtep: s("10.0.0.3"), flood: false, kernel: 0, ..flooded.clone() };
+    let quiet = v1::Vtep {
+        vtep: s("10.0.0.3"),
+        flood: false,
+        configured: false,
+        reason: s("its type 3 route does not ask for copies"),
+        kernel: 0,
+        ..flooded.clone()
+    };
     vec![flooded, quiet]
 }
 
@@ -422,6 +431,12 @@ pub(crate) fn status() -> v1::Status {
             failed: 1,
             operations: 40,
             errors: 1,
+            repairs: 2,
+            drifts: 1,
+            resyncs: 1,
+            resync_age_seconds: Some(273_599),
+            audits: 4559,
+            audit_age_seconds: Some(17),
             ..Default::default()
         }),
         routes: Some(routes::status()),

@@ -50,6 +50,7 @@ lists! {
     ListMacsRequest: evpn.list_macs, macs of Mac;
     ListArpsRequest: evpn.list_arps, arps of Arp;
     ListVtepsRequest: evpn.list_vteps, vteps of Vtep;
+    ListDuplicatesRequest: evpn.list_duplicates, duplicates of Duplicate;
     ListFibEntriesRequest: fib.list_fib_entries, fib_entries of FibEntry;
     ListRoutesRequest: routes.list_routes, routes of Route;
     ListAdvertisedRequest: native.list_advertised, advertised of Advertised;

@@ -105,6 +105,8 @@ forward!(v1::evpn_server::Evpn {
     list_macs(ListMacsRequest) -> ListMacsResponse;
     list_arps(ListArpsRequest) -> ListArpsResponse;
     list_vteps(ListVtepsRequest) -> ListVtepsResponse;
+    list_duplicates(ListDuplicatesRequest) -> ListDuplicatesResponse;
+    clear_duplicates(ClearDuplicatesRequest) -> ClearDuplicatesResponse;
 });
 
 forward!(v1::fib_server::Fib {

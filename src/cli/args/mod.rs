@@ -25,7 +25,7 @@ use clap_complete::{ArgValueCompleter, Shell};
 pub use bfd::BfdArgs;
 pub use config::ConfigCommand;
 pub use doctor::DoctorArgs;
-pub use evpn::{EvpnArgs, EvpnCommand, HostArgs};
+pub use evpn::{DuplicatesArgs, DuplicatesCommand, EvpnArgs, EvpnCommand, HostArgs};
 pub use fib::{Diff, FibArgs, FibKind};
 pub use inject::InjectArgs;
 pub use monitor::{MonitorArgs, Topic};

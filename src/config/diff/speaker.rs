@@ -75,6 +75,9 @@ fn of_evpn(running: Option<&EvpnConfig>, wanted: Option<&EvpnConfig>) -> Vec<Cha
         ("evpn.probe_interval", old.hosts.probe_interval == new.hosts.probe_interval, ""),
         ("evpn.state_file", old.hosts.state_file == new.hosts.state_file, ""),
         ("evpn.probe_rate", old.hosts.probe_rate == new.hosts.probe_rate, ""),
+        ("evpn.audit_interval", old.audit_interval == new.audit_interval, ""),
+        ("evpn.flooding", old.flooding == new.flooding, ""),
+        ("evpn.duplicates", old.duplicates == new.duplicates, ""),
     ];
     changed(lines).chain(of_vnis(old, new)).collect()
 }
@@ -100,7 +103,20 @@ fn of_vnis(running: &EvpnConfig, wanted: &EvpnConfig) -> Vec<Change> {
 
 /// The keys in which a VNI's settings differ, and whether one of them is about its devices.
 fn vni_keys(old: &VniConfig, new: &VniConfig) -> (Vec<&'static str>, bool) {
-    let VniConfig { vni: _, vxlan, bridge, create, port, mtu, rd, import_rt, export_rt, snooping } = new;
+    let VniConfig {
+        vni: _,
+        vxlan,
+        bridge,
+        create,
+        port,
+        mtu,
+        rd,
+        import_rt,
+        export_rt,
+        flooding,
+        static_vteps,
+        snooping,
+    } = new;
     let devices = [
         ("vxlan", old.vxlan == *vxlan),
         ("bridge", old.bridge == *bridge),
@@ -113,6 +129,8 @@ fn vni_keys(old: &VniConfig, new: &VniConfig) -> (Vec<&'static str>, bool) {
         ("import_rt", old.import_rt == *import_rt),
         ("export_rt", old.export_rt == *export_rt),
         ("snooping", old.snooping == *snooping),
+        ("flooding", old.flooding == *flooding),
+        ("static_vteps", old.static_vteps == *static_vteps),
     ];
     let of_devices: Vec<&'static str> = differing(&devices).collect();
     let any = !of_devices.is_empty();
@@ -137,6 +155,7 @@ fn of_native(running: &Config, wanted: &Config) -> Vec<Change> {
         ("native.metric", old.kernel.metric == *metric, MOVES),
         ("native.protocol", old.kernel.protocol == *protocol, MOVES),
         ("native.take_over", old.kernel.take_over == *take_over, ""),
+        ("native.audit_interval", old.audit_interval == new.audit_interval, ""),
     ];
     changed(lines).collect()
 }

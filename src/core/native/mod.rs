@@ -226,11 +226,12 @@ fn is_multipath(bgp: &BgpConfig) -> bool {
 }
 
 fn routes_config(bgp: &BgpConfig, native: Option<&NativeConfig>) -> RoutesConfig {
-    let Some(NativeConfig { kernel, .. }) = native else {
+    let Some(NativeConfig { kernel, audit_interval, .. }) = native else {
         let via_default = bgp.next_hop_tracking.is_none_or(|tracking| tracking.via_default);
         return RoutesConfig { via_default, install: false, ..RoutesConfig::default() };
     };
     let NativeKernel { table, metric, protocol, via_default, install, take_over, fallback: tunnel } =
         kernel.clone();
-    RoutesConfig { table, protocol, metric, via_default, install, take_over, tunnel }
+    let audit_interval = *audit_interval;
+    RoutesConfig { table, protocol, metric, via_default, install, take_over, tunnel, audit_interval }
 }

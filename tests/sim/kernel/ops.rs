@@ -38,7 +38,14 @@ impl Tables {
             Action::AddFlood { vxlan, vtep } => {
                 self.device(vxlan)?;
                 if !self.tunnels.contains_key(&(vxlan, Mac::ZERO, vtep)) {
-                    self.set_tunnel(TunnelRow { vxlan, mac: Mac::ZERO, vtep, external: true, firm: true });
+                    self.set_tunnel(TunnelRow {
+                        vxlan,
+                        mac: Mac::ZERO,
+                        vtep,
+                        external: true,
+                        ours: true,
+                        firm: true,
+                    });
                 }
                 Ok(())
             }
@@ -122,7 +129,7 @@ impl Tables {
             .map(|(key, row)| (*key, *row));
         let external = old.is_none_or(|(_, row)| row.external);
         old.into_iter().for_each(|(key, _)| _ = self.tunnels.remove(&key));
-        let row = TunnelRow { vxlan, mac, vtep, external, firm: true };
+        let row = TunnelRow { vxlan, mac, vtep, external, ours: external, firm: true };
         if old.is_some_and(|(_, old)| old == row) {
             self.tunnels.insert((vxlan, mac, vtep), row);
         } else {

@@ -156,7 +156,7 @@ impl Hosts {
                     wanted.extend(snoops.then_some(device));
                 }
                 Attached::Bridge(_) => {
-                    wanted.extend((!snoops && settings.interval.is_some()).then_some(device))
+                    wanted.extend((!snoops && settings.interval.is_some()).then_some(device));
                 }
             }
         }

@@ -179,9 +179,9 @@ impl Presence {
         });
         let keeps = self.can_ask_about(around, vni, ip);
         if keeps {
-            self.doubt(now, vni, ip)
+            self.doubt(now, vni, ip);
         } else {
-            self.remove(vni, ip)
+            self.remove(vni, ip);
         }
         keeps
     }

@@ -36,7 +36,7 @@ pub fn send_arp(device: &str, kind: ArpKind, sender: Ipv4Addr, target: Ipv4Addr)
 
 /// Announces from `device` the addresses of hosts that are not there, each from its own MAC. What comes too fast for the
 /// other side is not sent again, so a frame is given time every now and then.
-pub fn announce_as(device: &str, hosts: impl IntoIterator<Item = (Mac, Ipv4Addr)>) -> io::Result<()> {
+pub fn announce_crowd(device: &str, hosts: impl IntoIterator<Item = (Mac, Ipv4Addr)>) -> io::Result<()> {
     const BURST: usize = 50;
     let socket = packet_socket(device, ETHERTYPE_ARP)?;
     for (n, (mac, ip)) in hosts.into_iter().enumerate() {

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use bgp::types::Mac;
-use lab::packet::{Capture, Inner, Payload, announce_as};
+use lab::packet::{Capture, Inner, Payload, announce_crowd};
 use lab::{Lab, Node, Recording, daemon, wait_until};
 
 use crate::fabric::{CONVERGE, Host};
@@ -114,7 +114,7 @@ pub(crate) fn crowd(lab: &Lab, node: &str, hosts: u16) -> Result<()> {
         let [high, low] = n.to_be_bytes();
         (Mac([2, 0, 0, 7, high, low]), Ipv4Addr::new(192, 168, 128 + high, low))
     };
-    lab.node(node)?.netns().run(|| announce_as("eth1", (0..hosts).map(of)))??;
+    lab.node(node)?.netns().run(|| announce_crowd("eth1", (0..hosts).map(of)))??;
     Ok(())
 }
 

@@ -207,6 +207,7 @@ impl Node {
             | Action::Listen(_)
             | Action::WatchFiles(_)
             | Action::FollowNode(_)
+            | Action::Hosts(_)
             | Action::Log(_) => {}
             Action::StartPeer { peer, start } => {
                 drop(net);

@@ -11,6 +11,7 @@
 //! this run, and the rows with a control plane's mark that were there when a network was first looked at. Those
 //! wait for [`Fib::release_stale`].
 
+mod access;
 mod audit;
 mod chore;
 mod devices;
@@ -37,6 +38,7 @@ use evpn::dataplane::{Observation, WantedKey, WantedValue};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
+pub use self::access::{Attached, Belief};
 use self::chore::{Chore, Chores};
 use self::links::Links;
 use self::network::{Network, Seen, vni_of};

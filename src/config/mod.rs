@@ -306,7 +306,7 @@ pub enum LoadError {
 impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            LoadError::Unreadable(path, error) => write!(f, "cannot read {}: {error}", path.display()),
+            LoadError::Unreadable(path, error) => f.write_str(&host::unreadable(path, error)),
             LoadError::Faults(faults) => {
                 let count = faults.list.len();
                 let word = if count == 1 { "fault" } else { "faults" };

@@ -69,6 +69,7 @@ pub(crate) fn status() -> v1::RouteStatus {
         repairs: 3,
         resyncs: 1,
         resync_age_seconds: Some(273_599),
+        refusals: vec![v1::RejectedRoutes { reason: "own-address".to_owned(), routes: 1 }],
         ..Default::default()
     }
 }

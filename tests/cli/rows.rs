@@ -280,6 +280,10 @@ pub(crate) fn vnis() -> Vec<v1::Vni> {
         remote_neighbors: 2,
         remote_vteps: 2,
         flood: s("ingress-replication"),
+        refused: vec![
+            v1::RejectedRoutes { reason: s("bridge-mac"), routes: 2 },
+            v1::RejectedRoutes { reason: s("own-vtep"), routes: 1 },
+        ],
         hosts: Some(v1::VniHosts {
             snooping: true,
             snooped: 4,

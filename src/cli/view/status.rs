@@ -4,7 +4,7 @@ use std::io;
 
 use api::v1;
 
-use super::field;
+use super::{field, refused};
 use crate::cli::output::Output;
 use crate::cli::table::{Column, Table, Tone};
 use crate::cli::text::{bytes, duration};
@@ -104,7 +104,9 @@ fn in_kernel(routes: &v1::RouteStatus) -> String {
         (routes.unreachable, "unreachable"),
         (routes.refused, "refused"),
     ];
-    programmed(routes.programmed, routes.wanted, "routes", &counts, routes.synced)
+    let why =
+        if routes.refusals.is_empty() { String::new() } else { format!(" ({})", refused(&routes.refusals)) };
+    programmed(routes.programmed, routes.wanted, "routes", &counts, routes.synced) + &why
 }
 
 /// `3 of 5 entries programmed, 1 pending`: what of much there is.

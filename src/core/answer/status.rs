@@ -12,7 +12,7 @@ use crate::core::Core;
 use crate::core::forward::Forwarding;
 use crate::core::native::Native;
 
-use super::row::seconds_since;
+use super::row::{rejected, seconds_since};
 
 impl Core {
     /// What the services have to rest on. Core has a configuration from its beginning.
@@ -109,6 +109,7 @@ fn route_status(now: Instant, native: &mut Native) -> v1::RouteStatus {
         resync_age_seconds: looks.resynced.map(|then| seconds_since(now, then)),
         audits: counters.audits,
         audit_age_seconds: looks.audited.map(|then| seconds_since(now, then)),
+        refusals: rejected(native.refusals()),
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod admission;
 mod import;
+mod refusals;
 #[cfg(test)]
 mod tests;
 
@@ -173,9 +174,14 @@ impl Native {
         self.ending && self.routes.is_settled()
     }
 
-    /// How many received routes are refused.
+    /// How many received routes are refused, without those within services.
     pub(super) fn refused(&self) -> usize {
         self.import.as_ref().map_or(0, Import::refused)
+    }
+
+    /// How many are, by reason, services included.
+    pub(super) fn refusals(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        self.import.iter().flat_map(Import::refusals)
     }
 
     /// When the kernel is to be tried again.

@@ -17,10 +17,25 @@ impl Node {
     /// # Errors
     /// It cannot be started.
     pub fn start_linnetd(&mut self, program: &Path) -> Result<()> {
+        self.start(&[], program)
+    }
+
+    /// Starts linnetd by a program that becomes it, such as `setpriv` with its options.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn start_linnetd_by(&mut self, starter: &[&str]) -> Result<()> {
+        self.start(starter, &linnetd()?)
+    }
+
+    fn start(&mut self, starter: &[&str], program: &Path) -> Result<()> {
         let configuration = self.file("/etc/linnet/linnet.yaml")?;
         // The image, like the service unit, has the folder of the default socket.
         self.netns().run(|| fs::create_dir_all("/run/linnet"))??;
-        self.spawn(&[&program.to_string_lossy(), "--config", &configuration])
+        let program = program.to_string_lossy();
+        let words: Vec<&str> =
+            starter.iter().copied().chain([&*program, "--config", &configuration]).collect();
+        self.spawn(&words)
     }
 
     /// Runs a command of `linnet` and reads its JSON: the words of `command` are split at spaces.

@@ -21,8 +21,8 @@
 //! what EVPN is to hear, [`Presence::poll_probe`] who is to be asked, [`Presence::poll_timeout`] when it wants to be
 //! woken. What it has to know of the kernel and of EVPN it looks up itself ([`Surroundings`]).
 //!
-//! Files: [`schedule`] is time, [`binding`] one VNI's hosts; [`seen`] takes what the dataplane saw, [`heard`] what
-//! hosts say, [`ask`] does what is due; [`frame`] is how hosts say it.
+//! Files: `schedule` is time, `binding` one VNI's hosts; `seen` takes what the dataplane saw, `heard` what
+//! hosts say, `ask` does what is due; `frame` is how hosts say it.
 
 mod ask;
 mod binding;

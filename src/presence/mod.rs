@@ -21,8 +21,8 @@
 //! what EVPN is to hear, [`Presence::poll_probe`] who is to be asked, [`Presence::poll_timeout`] when it wants to be
 //! woken. What it has to know of the kernel and of EVPN it looks up itself ([`Surroundings`]).
 //!
-//! Files: [`schedule`] is time, [`binding`] one VNI's hosts; [`seen`] takes what the dataplane saw, [`heard`] what
-//! hosts say, [`ask`] does what is due; [`frame`] is how hosts say it.
+//! Files: `schedule` is time, `binding` one VNI's hosts; `seen` takes what the dataplane saw, `heard` what
+//! hosts say, `ask` does what is due; `frame` is how hosts say it.
 
 mod ask;
 mod binding;
@@ -209,9 +209,10 @@ impl Presence {
         self.out.pop_front()
     }
 
-    /// When [`Presence::poll_probe`] is to be called though nothing happened.
+    /// When [`Presence::poll_probe`] is to be called though nothing happened. Where nobody is heard nobody is asked, and what
+    /// else is due can wait for whatever happens next.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let due = self.schedule.next().filter(|_| self.credit > 0)?;
+        let due = self.schedule.next().filter(|_| self.credit > 0 && !self.heard_on.is_empty())?;
         Some(self.pace.next().map_or(due, |next| due.max(next)))
     }
 

@@ -195,8 +195,9 @@ impl Fib {
 
     /// When `poll_op` should be called again though nothing happened.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let timers =
-            [self.retries.next_due(), self.chores.next_due(), self.dumps.next_due(), self.audit.next_due()];
+        // One that has to wait for something wakes nobody.
+        let audit = self.audit.next_due().filter(|_| self.is_settled());
+        let timers = [self.retries.next_due(), self.chores.next_due(), self.dumps.next_due(), audit];
         timers.into_iter().flatten().min()
     }
 

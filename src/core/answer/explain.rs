@@ -254,6 +254,9 @@ fn standing(forwarding: &Forwarding, vni: Vni, key: &EvpnKey, best: &Path<EvpnKe
         Place::Local => "here".to_owned(),
         Place::Nowhere => return ", but the MAC is the bridge's own".to_owned(),
     };
+    if row.frozen {
+        return format!(", but the MAC is a duplicate and frozen {place}");
+    }
     let sequence = row.local_seq.max(row.remote_seq).unwrap_or_default();
     format!(", but the MAC is {place}, with sequence {sequence}")
 }

@@ -194,7 +194,7 @@ impl Core {
         self.expire_kept(now);
         self.end_overdue_refreshes(now);
         if self.native.as_mut().is_some_and(Native::hears_of_addresses) {
-            self.renew_identity();
+            self.renew_identity(now);
         }
         if let Some(native) = &mut self.native {
             native.resolve(&mut self.rib);

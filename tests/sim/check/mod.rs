@@ -1,7 +1,12 @@
 //! What must hold once all is quiet.
 //!
-//! The nodes are asked as an operator asks them. What the kernels must have is worked out from the hosts alone,
-//! so that a node which wants the wrong thing is found out as well as one that does not get what it wants.
+//! The nodes are asked as an operator asks them. What the kernels must have is worked out from the hosts and the pods
+//! alone (`truth`), so that a node which wants the wrong thing is found out as well as one that does not get
+//! what it wants. What is counted is held against what is listed (`counts`).
+
+mod counts;
+mod list;
+mod truth;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -12,60 +17,100 @@ use crate::hosts::Host;
 use crate::peer::ip;
 use crate::sim::Sim;
 
-/// How long nothing may happen.
-const QUIET: Duration = Duration::from_secs(40);
+pub(crate) use list::{Listed, all_paths, listed};
+
+/// How often it is looked whether what was just said has arrived.
+const MOMENT: Duration = Duration::from_millis(2);
 
 impl Sim {
-    /// Everything that is not as it must be.
-    pub(crate) fn faults(&mut self) -> Vec<String> {
-        let mut faults = self.unrest();
-        for node in 0..self.nodes.len() {
+    /// Everything that is not as it must be, once nothing has happened for so long.
+    pub(crate) fn faults(&mut self, quiet: Duration) -> Vec<String> {
+        let mut faults = self.unrest(quiet);
+        for node in self.running() {
+            faults.append(&mut self.nodes[node].faults);
             faults.extend(self.session_faults(node));
+            faults.extend(self.count_faults(node));
+            faults.extend(self.unanswered(node));
         }
         for (a, b) in self.topology.links() {
-            faults.extend(self.rib_faults(a, b));
-            faults.extend(self.rib_faults(b, a));
+            if self.nodes[a].is_running() && self.nodes[b].is_running() {
+                faults.extend(self.rib_faults(a, b));
+                faults.extend(self.rib_faults(b, a));
+            }
         }
-        for leaf in self.topology.leaves() {
-            faults.extend(self.mac_faults(leaf));
-            let (wanted, there) = (self.wanted_rows(leaf), self.rows(leaf));
-            faults.extend(difference(&format!("the kernel of node {leaf}"), &wanted, &there));
-        }
+        faults.extend(self.row_faults());
+        faults.extend(self.watch_faults());
         faults
     }
 
-    /// Hosts that some node does not find where they are. Traces of hosts that are gone do not matter here.
-    pub(crate) fn lost_hosts(&mut self) -> Vec<String> {
-        let mut faults = Vec::new();
-        for leaf in self.topology.leaves() {
-            faults.extend(self.mac_faults(leaf));
-            faults.extend(difference(
-                &format!("the kernel of node {leaf}"),
-                &self.wanted_rows(leaf),
-                &self.rows(leaf),
-            ));
-        }
+    /// Hosts and pods that some node does not find where they are. Traces of what is gone do not matter here.
+    pub(crate) fn lost(&mut self) -> Vec<String> {
+        let mut faults = self.row_faults();
         faults.retain(|fault| fault.contains(": missing: "));
         faults
     }
 
     /// Whether all kernels have what they must, and all sessions are up.
     pub(crate) fn agrees(&mut self) -> bool {
-        let up = (0..self.nodes.len()).all(|node| self.session_faults(node).is_empty());
-        up && self.topology.leaves().into_iter().all(|leaf| self.wanted_rows(leaf) == self.rows(leaf))
+        let (running, now) = (self.running(), self.now());
+        if self.paused.values().any(|until| *until > now) {
+            return false;
+        }
+        running.iter().all(|node| self.rows_agree(*node))
+            && running.into_iter().all(|node| self.session_faults(node).is_empty())
+    }
+
+    /// The nodes whose daemons run.
+    pub(crate) fn running(&self) -> Vec<usize> {
+        (0..self.nodes.len()).filter(|node| self.nodes[*node].is_running()).collect()
+    }
+
+    /// What nodes and their kernels know, against the truth.
+    fn row_faults(&mut self) -> Vec<String> {
+        let mut faults = Vec::new();
+        for node in self.running() {
+            if !self.topology.nodes[node].vnis.is_empty() {
+                faults.extend(self.mac_faults(node));
+            }
+            let (wanted, there) = (self.wanted_rows(node), self.rows(node));
+            faults.extend(difference(&format!("the kernel of node {node}"), &wanted, &there));
+        }
+        faults
     }
 
     /// Nobody has anything left to say.
-    fn unrest(&mut self) -> Vec<String> {
-        let count = |sim: &Sim| (sim.updates(), sim.nodes.iter().map(|node| node.kernel.asked).sum::<u64>());
-        let before = count(self);
-        self.run(QUIET);
-        let after = count(self);
-        if before == after {
-            Vec::new()
-        } else {
-            vec![format!("no rest: (UPDATEs, ops) {before:?}, then {after:?}")]
+    fn unrest(&mut self, quiet: Duration) -> Vec<String> {
+        let before = self.asked();
+        self.run(quiet);
+        let after = self.asked();
+        let mut faults = Vec::new();
+        if before != after {
+            faults.push(format!("no rest: (UPDATEs, ops) {before:?}, then {after:?}"));
         }
+        // A KEEPALIVE may be on its way.
+        for _ in 0..50 {
+            if self.unfinished().is_empty() {
+                return faults;
+            }
+            self.run(MOMENT);
+        }
+        faults.extend(self.unfinished());
+        faults
+    }
+
+    /// How many UPDATEs were sent, and how much was asked of kernels.
+    pub(crate) fn asked(&self) -> (u64, u64) {
+        (self.updates(), self.nodes.iter().map(|node| node.kernel.asked + node.routes.asked).sum())
+    }
+
+    /// What is still on its way, or waits, or is held for somebody.
+    fn unfinished(&self) -> Vec<String> {
+        let octets = self.net.borrow().unfinished();
+        let octets = (octets > 0).then(|| format!("left over: {octets} in connections"));
+        let nodes = self.running().into_iter();
+        let waits =
+            nodes.flat_map(|node| self.nodes[node].unfinished().into_iter().map(move |what| (node, what)));
+        waits.map(|(node, what)| format!("node {node}: left over: {what}")).chain(octets).collect()
     }
 
     fn session_faults(&mut self, node: usize) -> Vec<String> {
@@ -73,12 +118,24 @@ impl Sim {
         else {
             unreachable!("an answer to another question");
         };
+        let gone: BTreeSet<String> = (0..self.nodes.len())
+            .filter(|n| !self.nodes[*n].is_running())
+            .map(|n| ip(n).to_string())
+            .collect();
         let mut faults = Vec::new();
         for row in list.neighbors {
+            let stale: u64 = row.families.iter().map(|family| family.stale).sum();
+            let kept = row.families.iter().map(|family| family.accepted).sum::<u64>();
+            if gone.contains(&row.address) {
+                if kept > 0 {
+                    faults.push(format!("node {node} with {}: left over: {kept} paths", row.address));
+                }
+                continue;
+            }
             let served = row.families.iter().all(|family| family.in_sync && family.end_of_rib_received);
-            if row.state() != v1::NeighborState::Established || !served {
+            if row.state() != v1::NeighborState::Established || !served || stale > 0 {
                 faults.push(format!(
-                    "node {node} with {}: {:?}, served: {served}; {}",
+                    "node {node} with {}: {:?}, served: {served}, stale: {stale}; {}",
                     row.address,
                     row.state(),
                     row.last_error
@@ -96,80 +153,29 @@ impl Sim {
                 || path.cluster_list.contains(&ip(to).to_string())
                 || path.as_path().split(' ').any(|hop| hop == asn)
         };
-        let sent: BTreeSet<String> =
-            self.paths(from, to, v1::Table::Out).iter().filter(|path| !refused(path)).map(line).collect();
-        let has: BTreeSet<String> = self.paths(to, from, v1::Table::In).iter().map(line).collect();
+        let out = all_paths(&mut self.nodes[from], v1::Table::Out, Some(to));
+        let sent: BTreeSet<String> = out.iter().filter(|path| !refused(path)).map(line).collect();
+        let has = all_paths(&mut self.nodes[to], v1::Table::In, Some(from)).iter().map(line).collect();
         difference(&format!("what {to} has of {from}"), &sent, &has)
-    }
-
-    fn paths(&mut self, at: usize, with: usize, table: v1::Table) -> Vec<v1::Path> {
-        let mut paths = Vec::new();
-        let mut query = v1::ListPathsRequest {
-            neighbor: ip(with).to_string(),
-            table: table.into(),
-            ..Default::default()
-        };
-        loop {
-            let Answer::ListPaths(page) = self.nodes[at].ask(Query::ListPaths(query.clone())) else {
-                unreachable!("an answer to another question");
-            };
-            paths.extend(page.paths);
-            query.page_token = page.next_page_token;
-            if query.page_token.is_empty() {
-                return paths;
-            }
-        }
     }
 
     /// A node knows where every host is, and of no other host.
     fn mac_faults(&mut self, node: usize) -> Vec<String> {
-        let query = v1::ListMacsRequest { page_size: 2000, ..Default::default() };
-        let Answer::ListMacs(list) = self.nodes[node].ask(Query::ListMacs(query)) else {
-            unreachable!("an answer to another question");
-        };
         let place = |host: &Host| {
             let at = host.place.node;
             if at == node { "here".to_owned() } else { ip(at).to_string() }
         };
         let row = |vni: u32, mac: String, at: String| format!("{vni} {mac} {at}");
-        let wanted =
-            self.hosts.alive.values().map(|host| row(host.vni.get(), host.mac.to_string(), place(host)));
-        let known = list.macs.into_iter().filter(|mac| mac.r#type() != v1::HostType::Unspecified);
-        let known = known.map(|mac| match mac.r#type() {
-            v1::HostType::Local => row(mac.vni, mac.mac, "here".to_owned()),
-            _ => row(mac.vni, mac.mac, mac.vtep),
+        let served = |host: &&Host| self.nodes[node].kernel.tables.serves(host.vni);
+        let hosts = self.hosts.alive.values().filter(served);
+        let wanted = hosts.map(|host| row(host.vni.get(), host.mac.to_string(), place(host))).collect();
+        let known = listed(&mut self.nodes[node]).macs.into_iter().filter_map(|mac| match mac.r#type() {
+            v1::HostType::Local => Some(row(mac.vni, mac.mac, "here".to_owned())),
+            v1::HostType::Remote => Some(row(mac.vni, mac.mac, mac.vtep)),
+            // Only an address is known to lead to it.
+            v1::HostType::Unspecified => None,
         });
-        difference(&format!("the MACs of node {node}"), &wanted.collect(), &known.collect())
-    }
-
-    /// What a kernel must have, from what hosts there are.
-    fn wanted_rows(&self, node: usize) -> BTreeSet<String> {
-        let leaves = self.topology.leaves();
-        let tables = &self.nodes[node].kernel.tables;
-        let mut rows = BTreeSet::new();
-        for segment in &tables.segments {
-            let others = leaves.iter().filter(|leaf| **leaf != node);
-            rows.extend(others.map(|leaf| format!("{} flood {}", segment.vni, ip(*leaf))));
-        }
-        for host in self.hosts.alive.values() {
-            let Host { vni, mac, ip: address, place, sticky } = host;
-            if place.node == node {
-                let port = tables.segment(*vni).ports[place.port];
-                rows.insert(format!("{vni} {mac} on {port:?} sticky {sticky} external false"));
-                rows.insert(format!("{vni} {address} is {mac} Usable"));
-            } else {
-                let port = tables.segment(*vni).vxlan;
-                rows.insert(format!("{vni} {mac} to {}", ip(place.node)));
-                rows.insert(format!("{vni} {mac} on {port:?} sticky {sticky} external true"));
-                rows.insert(format!("{vni} {address} is {mac} NoArp"));
-            }
-        }
-        rows
-    }
-
-    /// What a kernel has, but for what is the kernel's own or an operator's.
-    fn rows(&self, node: usize) -> BTreeSet<String> {
-        self.nodes[node].kernel.tables.lines()
+        difference(&format!("the MACs of node {node}"), &wanted, &known.collect())
     }
 }
 
@@ -188,7 +194,7 @@ fn line(path: &v1::Path) -> String {
     format!("{common:?}")
 }
 
-fn difference(of: &str, wanted: &BTreeSet<String>, there: &BTreeSet<String>) -> Vec<String> {
+pub(crate) fn difference(of: &str, wanted: &BTreeSet<String>, there: &BTreeSet<String>) -> Vec<String> {
     let missing = wanted.difference(there).map(|row| format!("{of}: missing: {row}"));
     let extra = there.difference(wanted).map(|row| format!("{of}: not wanted: {row}"));
     missing.chain(extra).collect()
@@ -200,5 +206,9 @@ pub(crate) fn summary(faults: &[String]) -> String {
     for fault in faults {
         *kinds.entry(fault.split(": ").nth(1).unwrap_or_default()).or_default() += 1;
     }
-    format!("{kinds:?}\n{}", faults.iter().take(12).cloned().collect::<Vec<_>>().join("\n"))
+    format!(
+        "{} faults: {kinds:?}\n{}",
+        faults.len(),
+        faults.iter().take(12).cloned().collect::<Vec<_>>().join("\n")
+    )
 }

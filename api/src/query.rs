@@ -198,6 +198,10 @@ border! {
     ListArps(v1::ListArpsRequest) -> v1::ListArpsResponse;
     /// A page of remote VTEPs.
     ListVteps(v1::ListVtepsRequest) -> v1::ListVtepsResponse;
+    /// A page of duplicates.
+    ListDuplicates(v1::ListDuplicatesRequest) -> v1::ListDuplicatesResponse;
+    /// Have duplicates count as one host again.
+    ClearDuplicates(v1::ClearDuplicatesRequest) -> v1::ClearDuplicatesResponse;
     /// A page of kernel entries.
     ListFibEntries(v1::ListFibEntriesRequest) -> v1::ListFibEntriesResponse;
     /// A page of native routing's routes.
@@ -206,6 +210,8 @@ border! {
     ListAdvertised(v1::ListAdvertisedRequest) -> v1::ListAdvertisedResponse;
     /// A page of sources of such prefixes.
     ListPrefixSources(v1::ListPrefixSourcesRequest) -> v1::ListPrefixSourcesResponse;
+    /// A page of the fallback tunnel's ends.
+    ListTunnelEnds(v1::ListTunnelEndsRequest) -> v1::ListTunnelEndsResponse;
     /// The daemon at a glance.
     GetStatus(v1::GetStatusRequest) -> v1::Status;
     /// Read the configuration file again; answered by who knows the file.

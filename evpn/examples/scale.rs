@@ -9,7 +9,7 @@ use std::time::Instant;
 use bgp::types::{Asn, EthernetTag, Mac, Rd, RouterId, Vni};
 use bgp::wire::{Attrs, EvpnBody, EvpnKey, ExtCommunity, NextHop, RouteTarget, TunnelType};
 use evpn::dataplane::Observation;
-use evpn::{Config, Evpn, Remote};
+use evpn::{Config, DuplicateRules, Evpn, Remote};
 
 fn main() {
     let hosts = std::env::args().nth(1).and_then(|n| n.parse().ok()).unwrap_or(100_000_u32);
@@ -20,6 +20,8 @@ fn main() {
         router_id: RouterId(us),
         vtep: Some(us.into()),
         advertise_all_vni: true,
+        flooding: true,
+        duplicates: DuplicateRules::default(),
         vnis: Vec::new(),
     });
     let now = Instant::now();

@@ -3,12 +3,14 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bgp::types::{Mac, Vni};
 use bgp::wire::{Attrs, EvpnBody, EvpnKey};
 
 use crate::dataplane::{WantedKey, WantedValue};
-use crate::mobility::DUPLICATE_WINDOW;
+use crate::duplicates::Suspect;
+use crate::rows::Place;
 
 /// One thing to do, in order: what comes later may rest on what came before (a neighbour on its MAC).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,8 +58,32 @@ pub enum Notice {
         vni: Vni,
         /// The host's, or hosts'.
         mac: Mac,
-        /// How often it moved within [`DUPLICATE_WINDOW`].
+        /// How often it moved.
         moves: u32,
+        /// Within this time.
+        window: Duration,
+        /// Where it stays until that is over, if it is frozen.
+        frozen: Option<Place>,
+    },
+    /// An address went from MAC to MAC so often that two hosts probably have it (RFC 9161 section 3.7).
+    DuplicateAddress {
+        /// The network.
+        vni: Vni,
+        /// The address.
+        ip: IpAddr,
+        /// The MAC that had it, and the one that has it now.
+        macs: [Mac; 2],
+        /// How often it moved.
+        moves: u32,
+        /// Within this time.
+        window: Duration,
+    },
+    /// What counted as a duplicate does so no longer: its moves are counted anew.
+    DuplicateOver {
+        /// The network.
+        vni: Vni,
+        /// The MAC or the address.
+        suspect: Suspect,
     },
     /// A MAC was seen here that must not move away from where it is (RFC 7432 section 15.2): not believed.
     StickyMac {
@@ -112,9 +138,25 @@ pub enum Notice {
 impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Notice::DuplicateMac { vni, mac, moves } => {
-                let seconds = DUPLICATE_WINDOW.as_secs();
-                write!(f, "VNI {vni}: {mac} moved {moves} times within {seconds} s: do two hosts have it?")
+            Notice::DuplicateMac { vni, mac, moves, window, frozen } => {
+                let seconds = window.as_secs();
+                write!(f, "VNI {vni}: {mac} moved {moves} times within {seconds} s: do two hosts have it?")?;
+                match frozen {
+                    Some(Place::Remote(vtep)) => write!(f, " Frozen behind {vtep}"),
+                    Some(_) => write!(f, " Frozen here"),
+                    None => Ok(()),
+                }
+            }
+            Notice::DuplicateAddress { vni, ip, macs: [rival, now], moves, window } => {
+                let seconds = window.as_secs();
+                write!(
+                    f,
+                    "VNI {vni}: {ip} went from MAC to MAC {moves} times within {seconds} s: do {rival} and {now} \
+                     both have it?"
+                )
+            }
+            Notice::DuplicateOver { vni, suspect } => {
+                write!(f, "VNI {vni}: {suspect} counts as one host again")
             }
             Notice::StickyMac { vni, mac, vtep } => {
                 write!(f, "VNI {vni}: {mac} was seen here but is sticky behind {vtep}: ignored")

@@ -7,6 +7,8 @@ use std::str::FromStr;
 use bgp::types::{Asn, ParseError, Rd, RouterId, Vni};
 use bgp::wire::RouteTarget;
 
+use crate::duplicates::DuplicateRules;
+
 /// Everything EVPN needs to be told. Contradictions (a VNI listed twice) are refused by who reads the file;
 /// here the first one counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +21,10 @@ pub struct Config {
     pub vtep: Option<IpAddr>,
     /// Serve every VNI that the dataplane has, not only those listed.
     pub advertise_all_vni: bool,
+    /// Broadcast, unknown unicast and multicast frames are flooded, where a VNI does not say otherwise.
+    pub flooding: bool,
+    /// What a host that moves too often is.
+    pub duplicates: DuplicateRules,
     /// VNIs to be served, and what deviates from automatic in them.
     pub vnis: Vec<VniConfig>,
 }
@@ -34,12 +40,23 @@ pub struct VniConfig {
     pub import_rt: Option<Vec<ImportTarget>>,
     /// Automatic: this AS (low sixteen bits) and the VNI.
     pub export_rt: Option<Vec<RouteTarget>>,
+    /// Automatic: [`Config::flooding`].
+    pub flooding: Option<bool>,
+    /// VTEPs that get flooded frames though they may not ask for them.
+    pub static_vteps: Vec<IpAddr>,
 }
 
 impl VniConfig {
     /// A VNI with everything automatic.
     pub fn auto(vni: Vni) -> VniConfig {
-        VniConfig { vni, rd: None, import_rt: None, export_rt: None }
+        VniConfig {
+            vni,
+            rd: None,
+            import_rt: None,
+            export_rt: None,
+            flooding: None,
+            static_vteps: Vec::new(),
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! All VNIs together: news is given to the VNI that it concerns, and actions are gathered.
 
+mod duplicates;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Instant;
@@ -10,6 +12,7 @@ use bgp::wire::{EvpnKey, RouteTarget};
 use crate::action::{Action, Unusable};
 use crate::config::{Config, ImportTarget, VniConfig};
 use crate::dataplane::Observation;
+use crate::duplicates::Recoveries;
 use crate::feed::{Changed, Feed};
 use crate::import::{self, ImportIndex, Remote};
 use crate::instance::{Context, Device, Instance, Plan};
@@ -23,7 +26,7 @@ use crate::rows::{MacRow, NeighborRow, RowId, VniRow, VniState, VtepRow};
 ///
 /// Driven as everything is: news goes in by [`observe`](Self::observe), [`route`](Self::route) and
 /// [`reconfigure`](Self::reconfigure), and after each the actions come out of
-/// [`poll_action`](Self::poll_action). It has no timers.
+/// [`poll_action`](Self::poll_action). What it wants to be woken for is [`poll_timeout`](Self::poll_timeout).
 #[derive(Debug)]
 pub struct Evpn {
     config: Config,
@@ -36,6 +39,7 @@ pub struct Evpn {
     imports: ImportIndex,
     origins: Origins,
     rds: RdPool,
+    recoveries: Recoveries,
     out: Outbox,
 }
 
@@ -50,6 +54,7 @@ impl Evpn {
             imports: ImportIndex::default(),
             origins: Origins::default(),
             rds: RdPool::default(),
+            recoveries: Recoveries::default(),
             out: Outbox::default(),
         };
         evpn.number_listed();
@@ -60,7 +65,10 @@ impl Evpn {
     /// does not notice. Of VNIs that were not served before, the dataplane is to report what is local.
     pub fn reconfigure(&mut self, now: Instant, config: Config) {
         let before = std::mem::replace(&mut self.listed, listed(&config));
-        self.config = config;
+        let rules = std::mem::replace(&mut self.config, config).duplicates;
+        if rules != self.config.duplicates {
+            self.renew_duplicate_rules(now);
+        }
         self.number_listed();
         before.keys().chain(self.listed.keys()).for_each(|vni| self.out.feed.push(Changed::Vni(*vni)));
         let vnis: Vec<_> = self.devices.keys().copied().collect();
@@ -187,8 +195,9 @@ impl Evpn {
     }
 
     fn tell(&mut self, now: Instant, vni: Vni, news: impl FnOnce(&mut Instance, &mut Context<'_>)) {
-        if let Some(instance) = self.instances.get_mut(&vni) {
-            news(instance, &mut Context { now, origins: &mut self.origins, out: &mut self.out });
+        let Evpn { instances, origins, recoveries, out, config, .. } = self;
+        if let Some(instance) = instances.get_mut(&vni) {
+            news(instance, &mut Context { now, rules: config.duplicates, recoveries, origins, out });
         }
     }
 
@@ -203,13 +212,14 @@ impl Evpn {
 
     fn serve(&mut self, now: Instant, vni: Vni, device: Device) {
         let plan = self.plan(vni, device);
-        let instance = self.instances.entry(vni).or_insert_with(|| Instance::new(vni, device));
-        self.imports.remove(vni, instance.import_targets());
-        let mut cx = Context { now, origins: &mut self.origins, out: &mut self.out };
+        let Evpn { instances, origins, recoveries, out, config, imports, .. } = self;
+        let instance = instances.entry(vni).or_insert_with(|| Instance::new(vni, device));
+        imports.remove(vni, instance.import_targets());
+        let mut cx = Context { now, rules: config.duplicates, recoveries, origins, out };
         if instance.apply(&mut cx, plan) {
-            self.out.replay();
+            out.replay();
         }
-        self.imports.add(vni, instance.import_targets());
+        imports.add(vni, instance.import_targets());
     }
 
     fn stop(&mut self, vni: Vni) {
@@ -231,12 +241,17 @@ impl Evpn {
             (_, None) => Err(VniState::NoVtep),
             (Some(rd), Some(vtep)) => Ok(Identity { rd, vtep, export: self.export(&listed) }),
         };
-        Plan { device, identity, import: imports(&listed) }
+        let flooding = self.floods(&listed);
+        Plan { device, identity, import: imports(&listed), flooding, static_vteps: listed.static_vteps }
     }
 
     fn export(&self, listed: &VniConfig) -> Vec<RouteTarget> {
         let auto = || vec![RouteTarget::As2(self.config.asn.low16(), listed.vni.get())];
         listed.export_rt.clone().unwrap_or_else(auto)
+    }
+
+    fn floods(&self, listed: &VniConfig) -> bool {
+        listed.flooding.unwrap_or(self.config.flooding)
     }
 
     /// Gives listed VNIs their numbers in the order of the list, so that they are the same after a restart in
@@ -265,6 +280,7 @@ impl Evpn {
             local_neighbors: 0,
             remote_neighbors: 0,
             vteps: 0,
+            flooding: self.floods(listed),
         }
     }
 }
@@ -287,6 +303,7 @@ mod tests {
     use bgp::wire::{Attrs, EvpnBody, NextHop};
 
     use super::*;
+    use crate::duplicates::DuplicateRules;
 
     fn key(n: u8, ip: bool) -> EvpnKey {
         let ip = ip.then(|| Ipv4Addr::new(10, 1, 0, n).into());
@@ -297,7 +314,9 @@ mod tests {
         let us = Ipv4Addr::new(10, 0, 0, 1);
         let (asn, router_id) = (Asn(1), RouterId(us));
         let (vtep, vnis) = (Some(us.into()), vec![VniConfig::auto(Vni::default())]);
-        let mut evpn = Evpn::new(Config { asn, router_id, vtep, advertise_all_vni: false, vnis });
+        let (advertise_all_vni, flooding, duplicates) = (false, true, DuplicateRules::default());
+        let mut evpn =
+            Evpn::new(Config { asn, router_id, vtep, advertise_all_vni, flooding, duplicates, vnis });
         let (vni, bridge_mac) = (Vni::default(), Mac([2; 6]));
         evpn.observe(Instant::now(), Observation::Vni { vni, local: None, bridge_mac });
         for n in 0..100 {

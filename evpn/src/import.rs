@@ -158,7 +158,8 @@ fn check_tag_and_encapsulation(tag: EthernetTag, attrs: &Attrs) -> Result<(), Un
     Ok(())
 }
 
-fn check_vtep(ours: IpAddr, theirs: IpAddr) -> Result<(), Unusable> {
+/// Whether frames can be sent to `theirs` from `ours`.
+pub(crate) fn check_vtep(ours: IpAddr, theirs: IpAddr) -> Result<(), Unusable> {
     match theirs {
         _ if theirs == ours => Err(Unusable::OwnVtep),
         // A group would be joined, and flooded to, by a VXLAN device.

@@ -9,18 +9,19 @@
 //!
 //! What it follows: RFC 7432 (EVPN: routes in sections 7 to 11, MAC mobility in 15), RFC 8365 (VXLAN, the
 //! VLAN-based service, ingress replication), RFC 9135 section 7 (addresses move with their MACs), RFC 9047
-//! (router flag).
+//! (router flag), RFC 9161 section 3.7 (addresses that two MACs have).
 //!
 //! What it does not do: multihoming (Ethernet segments are passed on by BGP, not used), IP prefixes and
 //! routing between VNIs, VLAN-aware bundles, VNIs assigned by the receiver.
 //!
-//! From the ground up: `table`, `mobility`, `origin` hold things; `mac_table` and `neigh` are one host each;
+//! From the ground up: `table`, `mobility`, `duplicates`, `origin` hold things; `mac_table` and `neigh` are one host each;
 //! `import`, `originate` and `flood` are routes in, routes out and Type 3; `instance` is one VNI, where all
 //! meets; `evpn` is all VNIs.
 
 pub mod action;
 pub mod config;
 pub mod dataplane;
+pub mod duplicates;
 mod evpn;
 pub mod feed;
 mod flood;
@@ -39,7 +40,10 @@ mod teardown;
 
 pub use action::{Action, Notice, Unusable};
 pub use config::{Config, ImportTarget, VniConfig};
+pub use duplicates::{DuplicateAction, DuplicateRules, Rival, Suspect};
 pub use evpn::Evpn;
 pub use feed::{Changed, Feed};
 pub use import::Remote;
-pub use rows::{MacRow, NeighborRow, NeighborState, Place, RowId, VniRow, VniState, VtepRow};
+pub use rows::{
+    DuplicateRow, Flooding, MacRow, NeighborRow, NeighborState, Place, RowId, VniRow, VniState, VtepRow,
+};

@@ -26,6 +26,8 @@ pub(crate) struct MacEntry {
     pub(crate) neighbors: SmallVec<[u32; 4]>,
     /// Who has it: what BGP and the dataplane were told.
     pub(crate) winner: Winner,
+    /// Two hosts have it, and it stays with that winner whoever would win now.
+    pub(crate) frozen: bool,
 }
 
 /// This node's own claim.
@@ -59,7 +61,7 @@ pub(crate) enum Winner {
 impl MacEntry {
     pub(crate) fn new(mac: Mac) -> MacEntry {
         let (claims, neighbors) = (SmallVec::new(), SmallVec::new());
-        MacEntry { mac, local: None, claims, neighbors, winner: Winner::Nobody }
+        MacEntry { mac, local: None, claims, neighbors, winner: Winner::Nobody, frozen: false }
     }
 
     /// Whether nothing hangs on it any more.
@@ -77,6 +79,15 @@ impl MacEntry {
 
     pub(crate) fn claim(&self, origin: OriginId) -> Option<&Claim> {
         self.claims.iter().find(|claim| claim.origin == origin)
+    }
+
+    /// Whether the claim that won still stands.
+    pub(crate) fn still_claimed(&self) -> bool {
+        match self.winner {
+            Winner::Nobody => false,
+            Winner::Local(_) => self.local.is_some(),
+            Winner::Remote(origin, _) => self.claim(origin).is_some(),
+        }
     }
 
     /// Notes that a neighbour is bound to it.

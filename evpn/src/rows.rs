@@ -1,11 +1,13 @@
 //! What EVPN shows: plain rows for the API, the command line and tests.
 
 use std::net::IpAddr;
+use std::time::Instant;
 
 use bgp::types::{Mac, Rd, Vni};
 use bgp::wire::RouteTarget;
 
 use crate::config::ImportTarget;
+use crate::duplicates::{Rival, Suspect};
 
 /// A position in a VNI's table. A walk that stops at one row goes on behind it later; what appears or goes
 /// meanwhile may or may not be met.
@@ -47,6 +49,8 @@ pub struct VniRow {
     pub remote_neighbors: usize,
     /// Length of the flood list.
     pub vteps: usize,
+    /// Frames are flooded at all.
+    pub flooding: bool,
 }
 
 /// Whether a VNI is served.
@@ -94,6 +98,8 @@ pub struct MacRow {
     pub gateway: bool,
     /// It moves so often that two hosts probably have it.
     pub duplicate: bool,
+    /// It is one, and stays where it is, whoever would win.
+    pub frozen: bool,
     /// How many IP addresses hang on it.
     pub neighbors: usize,
 }
@@ -117,6 +123,27 @@ pub struct NeighborRow {
     pub seq: Option<u32>,
     /// It is an IPv6 router.
     pub router: bool,
+    /// It goes from MAC to MAC so often that two hosts probably have it.
+    pub duplicate: bool,
+}
+
+/// A MAC or an address that moves so often that two hosts probably have it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DuplicateRow {
+    /// The network.
+    pub vni: Vni,
+    /// Which.
+    pub suspect: Suspect,
+    /// How often it has moved, since the first of the moves that it was found by.
+    pub moves: u32,
+    /// The other one of the two.
+    pub rival: Rival,
+    /// When it was found.
+    pub found: Instant,
+    /// When it counts as one host again; `None`: when it is cleared.
+    pub recovers: Option<Instant>,
+    /// It stays where it is.
+    pub frozen: bool,
 }
 
 /// What of a neighbour is in use.
@@ -130,7 +157,7 @@ pub enum NeighborState {
     Pending,
 }
 
-/// A VTEP on a VNI's flood list, or one that asked to be and cannot.
+/// A VTEP on a VNI's flood list, or one that would be on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VtepRow {
     /// The network.
@@ -138,5 +165,20 @@ pub struct VtepRow {
     /// Its address.
     pub vtep: IpAddr,
     /// Whether frames are flooded to it.
-    pub flood: bool,
+    pub flood: Flooding,
+    /// It stands in the configuration.
+    pub configured: bool,
+    /// It has sent a Type 3.
+    pub announced: bool,
+}
+
+/// Whether frames are flooded to a VTEP, and if not why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flooding {
+    /// They are.
+    Yes,
+    /// Nothing is flooded in this network.
+    Off,
+    /// Its Type 3 asks for what we cannot do, or for nothing.
+    Unusable,
 }

@@ -24,6 +24,8 @@ pub(crate) struct Teardown {
     pub(crate) macs: IntoEntries<MacEntry>,
     /// VTEPs that frames are flooded to.
     pub(crate) flood: std::vec::IntoIter<IpAddr>,
+    /// Our Type 3 is out.
+    pub(crate) announced: bool,
     /// Of the Type 3 routes.
     pub(crate) flood_origins: Vec<OriginId>,
 }
@@ -77,7 +79,9 @@ impl Teardown {
     fn finish(&mut self, origins: &mut Origins, out: &mut VecDeque<Action>) -> bool {
         self.flood_origins.drain(..).for_each(|id| origins.release(id));
         let Some(ours) = self.ours.take() else { return false };
-        out.push_back(Action::Retract { key: ours.imet_key() });
+        if self.announced {
+            out.push_back(Action::Retract { key: ours.imet_key() });
+        }
         true
     }
 }

@@ -139,7 +139,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let count = std::env::args().nth(1).map_or(Ok(100_000), |text| text.parse())?;
     let (ops, ops_out) = mpsc::channel(CREDIT);
     let (events_in, events) = mpsc::channel(16);
-    tokio::spawn(RouteKernel::open()?.run(ops_out, events_in));
+    tokio::spawn(RouteKernel::open(false)?.run(ops_out, events_in));
     let config = RoutesConfig { install: true, ..RoutesConfig::default() };
     let mut daemon = Daemon { routes: Routes::new(config, 1), ops, events };
     daemon.until(|routes| routes.is_synced()).await?;

@@ -217,6 +217,7 @@ impl FakeKernel {
             }
             Action::Dump(dump) => self.dump(dump),
             Action::SetPort { vxlan } => self.set_port(vxlan),
+            Action::CreateTunnel(_) => Ok(()),
             Action::Create(ref create) => {
                 self.create(create);
                 Ok(())

@@ -33,7 +33,7 @@ mod tally;
 
 pub use config::{FibConfig, ManagedVni};
 pub use event::{KernelEvent, Link, LinkKind};
-pub use op::{Action, Fault, Op, OpId};
+pub use op::{Action, Fault, Op, OpId, TunnelDevice};
 pub use reconcile::{CREDIT, Changed, Counters, Devices, Fib, FibRow, RowPlace, Status};
 pub use routes::{Resolution, RouteEvent, RouteOp, Routes, RoutesConfig};
 pub use row::{IfIndex, Row};

@@ -120,9 +120,11 @@ pub enum Action {
     },
     /// Makes a bridge with a VXLAN device, as far as they are missing.
     Create(Box<Create>),
-    /// Removes devices that carry our mark.
+    /// Makes the device of the fallback tunnel, or sets right the one that is there.
+    CreateTunnel(Box<TunnelDevice>),
+    /// Removes devices that carry a mark of ours.
     Remove {
-        /// The VXLAN device and the bridge, by name.
+        /// Their names.
         names: Vec<String>,
     },
 }
@@ -210,6 +212,30 @@ pub struct Create {
     pub port: u16,
     /// `None`: what is left of the underlay's after encapsulation.
     pub mtu: Option<u32>,
+}
+
+/// A VXLAN device that routes lead into: on no bridge, and it learns nothing. One is for one family of VTEPs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TunnelDevice {
+    /// Its name.
+    pub name: String,
+    /// The network that its packets belong to.
+    pub vni: Vni,
+    /// UDP port.
+    pub port: u16,
+    /// The source of its packets, whose family is that of the VTEPs; `None`: IPv4, and the kernel chooses.
+    pub local: Option<IpAddr>,
+    /// `None`: what is left of the underlay's after encapsulation.
+    pub mtu: Option<u32>,
+    /// Its MAC, which others send to.
+    pub mac: Mac,
+}
+
+impl TunnelDevice {
+    /// Whether the VTEPs are IPv4 addresses.
+    pub fn is_ipv4(&self) -> bool {
+        self.local.is_none_or(|local| local.is_ipv4())
+    }
 }
 
 /// Why the kernel refused an op.

@@ -13,8 +13,9 @@ use tracing_subscriber::EnvFilter;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    // The allocator asks the kernel for pages of 2 MiB, each of which is taken whole for the first octet in it: a daemon at
-    // rest would be twice as large, and tables grow no faster with them. An old kernel that cannot do without is no fault.
+    // Of pages of 2 MiB each is taken whole for the first octet in it: a daemon at rest would be half as large again, and
+    // tables grow no faster with them. The allocator is built not to ask for them (`no_thp`); this is for hosts that give
+    // them unasked. An old kernel that cannot do without is no fault.
     let _ = nix::sys::prctl::set_thp_disable(true);
     let arguments = Arguments::parse();
     match run(&arguments) {

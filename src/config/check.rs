@@ -29,7 +29,7 @@ pub(super) fn check(file: file::File, text: Text, host: &[IpAddr]) -> (Config, V
     let mut findings = Vec::new();
     let policies = policy::check(&file.policy, file.bgp.asn.0, &mut findings);
     let mut checker = Checker { findings, policies, secrets: SecretFiles::default() };
-    let native = file.native.map(|native| checker.native(&native, &file.bgp));
+    let native = file.native.map(|native| checker.native(&native, &file.bgp, file.evpn.as_ref()));
     let bgp = checker.bgp(file.bgp, native.as_ref().is_some_and(|native| native.kernel.install), host);
     let evpn = file.evpn.map(|evpn| checker.evpn(evpn));
     let api = checker.api(&file.api);

@@ -13,6 +13,7 @@ use super::api::ApiSection;
 use super::authentication::AoAlgorithm;
 use super::bfd::BfdSection;
 use super::decision::{DecisionSection, MultipathSection};
+use super::duplicates::DuplicatesSection;
 use super::native::NativeSection;
 use super::value::{AsnValue, MtuValue, RdValue, RtValue};
 
@@ -186,6 +187,13 @@ pub struct Evpn {
     /// Take every VXLAN device that is on a bridge.
     #[serde(default)]
     pub advertise_all_vni: bool,
+    /// Send broadcasts and frames for unknown hosts to all VTEPs of a network. With false nothing is flooded, and no
+    /// Type 3 route asks others to flood to this node. True unless given.
+    #[serde(default = "yes")]
+    pub flooding: bool,
+    /// What becomes of a MAC or an address that moves too often, as when two hosts have it.
+    #[serde(default)]
+    pub duplicates: DuplicatesSection,
     /// The networks that are taken, or given settings of their own.
     #[serde(default)]
     pub vnis: Vec<VniSection>,
@@ -219,6 +227,12 @@ pub struct VniSection {
     /// Route targets exported: `auto` (AS:VNI), or a list.
     #[serde(default)]
     pub export_rt: RtValue,
+    /// Whether frames are flooded in this network; as `evpn.flooding` says unless given.
+    pub flooding: Option<bool>,
+    /// VTEPs that frames are flooded to whether they announce themselves or not; where nothing is flooded, neither
+    /// to them.
+    #[serde(default)]
+    pub static_vteps: Vec<IpAddr>,
 }
 
 fn all_addresses() -> Vec<IpAddr> {

@@ -11,6 +11,7 @@ mod bfd;
 mod check;
 mod decision;
 pub mod diff;
+mod duplicates;
 pub mod fault;
 pub mod file;
 mod graceful_restart;
@@ -48,7 +49,7 @@ use bgp::rib::{Admission, DecisionRules};
 use bgp::session::{RemoteAs, RoleConfig};
 use bgp::types::{Asn, Family, FamilySet, LocalAs, Rd, RouterId, Vni};
 use bgp::wire::RouteTarget;
-use evpn::ImportTarget;
+use evpn::{DuplicateRules, ImportTarget};
 use ipnet::IpNet;
 
 pub use self::bfd::{BfdConfig, BfdSection, BfdValue, MultihopValue};
@@ -231,6 +232,10 @@ pub struct EvpnConfig {
     pub vtep: IpAddr,
     /// Take every VXLAN device that is on a bridge.
     pub advertise_all_vni: bool,
+    /// Frames are flooded, where a VNI does not say otherwise.
+    pub flooding: bool,
+    /// What becomes of hosts that move too often.
+    pub duplicates: DuplicateRules,
     /// VNIs with settings of their own.
     pub vnis: Vec<VniConfig>,
 }
@@ -256,6 +261,10 @@ pub struct VniConfig {
     pub import_rt: Option<Vec<ImportTarget>>,
     /// Route targets to export.
     pub export_rt: Option<Vec<RouteTarget>>,
+    /// Frames are flooded; as elsewhere unless given.
+    pub flooding: Option<bool>,
+    /// They are flooded to these in any case.
+    pub static_vteps: Vec<IpAddr>,
 }
 
 impl BgpConfig {

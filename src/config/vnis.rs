@@ -1,7 +1,7 @@
 //! What the section `evpn` means, and what contradicts in it.
 
 use std::collections::HashSet;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use bgp::types::{Rd, Vni};
 use bgp::wire::RouteTarget;
@@ -35,7 +35,9 @@ impl Checker {
             .enumerate()
             .map(|(i, section)| self.vni(&path.key("vnis").index(i), section, evpn.vtep, &mut taken))
             .collect();
-        EvpnConfig { vtep: evpn.vtep, advertise_all_vni: evpn.advertise_all_vni, vnis }
+        let duplicates = self.duplicates(&path.key("duplicates"), evpn.duplicates);
+        let file::Evpn { vtep, advertise_all_vni, flooding, .. } = evpn;
+        EvpnConfig { vtep, advertise_all_vni, flooding, duplicates, vnis }
     }
 
     fn vni(&mut self, at: &Path, section: file::VniSection, vtep: IpAddr, taken: &mut Taken) -> VniConfig {
@@ -67,6 +69,7 @@ impl Checker {
             self.find(at.key("mtu"), format!("at least {}", min_mtu(vtep)));
         }
         let export_rt = self.exact_targets(at, section.export_rt.0);
+        self.static_vteps(&at.key("static_vteps"), &section.static_vteps, vtep);
         VniConfig {
             vni: vni.unwrap_or_default(),
             vxlan,
@@ -77,6 +80,24 @@ impl Checker {
             rd: section.rd.0,
             import_rt: section.import_rt.0,
             export_rt,
+            flooding: section.flooding,
+            static_vteps: section.static_vteps,
+        }
+    }
+
+    /// What frames are to be flooded to has to be a tunnel endpoint that this node can reach, and another one.
+    fn static_vteps(&mut self, at: &Path, vteps: &[IpAddr], ours: IpAddr) {
+        let mut seen = HashSet::new();
+        for (i, vtep) in vteps.iter().enumerate() {
+            let wrong = match vtep {
+                _ if *vtep == ours => "is this node's own VTEP",
+                _ if vtep.is_unspecified() || vtep.is_loopback() => "is no address of another node",
+                _ if vtep.is_multicast() || *vtep == Ipv4Addr::BROADCAST => "is no address of one node",
+                _ if vtep.is_ipv4() != ours.is_ipv4() => "is not of the family of `evpn.vtep`",
+                _ if !seen.insert(*vtep) => "stands there already",
+                _ => continue,
+            };
+            self.find(at.index(i), format!("{vtep} {wrong}"));
         }
     }
 
@@ -95,14 +116,8 @@ impl Checker {
 
     fn device(&mut self, at: &Path, key: &str, name: Option<&str>, taken: &mut Taken) {
         let Some(name) = name else { return };
-        // IFNAMSIZ is 16 with the closing zero.
-        let right =
-            (1..=15).contains(&name.len()) && !name.contains(['/', ' ', ':']) && name != "." && name != "..";
-        if !right {
-            self.find(
-                at.key(key),
-                format!("`{name}` is no device name: 1 to 15 characters, without / : or spaces"),
-            );
+        if let Some(fault) = misnomer(name) {
+            self.find(at.key(key), fault);
         }
         if !taken.devices.insert(name.to_owned()) {
             self.find(at.key(key), format!("`{name}` is another VNI's already"));
@@ -110,7 +125,15 @@ impl Checker {
     }
 }
 
+/// What is wrong with a device's name.
+pub(super) fn misnomer(name: &str) -> Option<String> {
+    // IFNAMSIZ is 16 with the closing zero.
+    let right =
+        (1..=15).contains(&name.len()) && !name.contains(['/', ' ', ':']) && name != "." && name != "..";
+    (!right).then(|| format!("`{name}` is no device name: 1 to 15 characters, without / : or spaces"))
+}
+
 /// What IP itself asks of a link: RFC 791 for IPv4; RFC 8200 section 5 for IPv6.
-fn min_mtu(vtep: IpAddr) -> u16 {
+pub(super) fn min_mtu(vtep: IpAddr) -> u16 {
     if vtep.is_ipv4() { 68 } else { 1280 }
 }

@@ -81,6 +81,8 @@ impl Forwarding {
             return false;
         }
         let learned = now.saturating_duration_since(started).as_secs() as u32;
+        self.evpn.recover(now);
+        self.perform(learned, rib, actions);
         self.observe(now, learned, rib, actions);
         let more = self.import(now, learned, rib, budget, actions);
         self.emit_ops(now, actions);
@@ -170,9 +172,10 @@ impl Forwarding {
         }
     }
 
-    /// When the kernel is to be tried again.
+    /// When the kernel is to be tried again, or a duplicate recovers.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.fib.poll_timeout()
+        let recovery = self.evpn.poll_timeout().filter(|_| !self.ending);
+        self.fib.poll_timeout().into_iter().chain(recovery).min()
     }
 
     /// Whether rows of a former run are still kept though nobody wants them.
@@ -209,12 +212,16 @@ fn evpn_config(bgp: &BgpConfig, config: Option<&EvpnConfig>) -> evpn::Config {
         rd: vni.rd,
         import_rt: vni.import_rt.clone(),
         export_rt: vni.export_rt.clone(),
+        flooding: vni.flooding,
+        static_vteps: vni.static_vteps.clone(),
     };
     evpn::Config {
         asn: bgp.asn,
         router_id: bgp.router_id,
         vtep: config.map(|config| config.vtep),
         advertise_all_vni: config.is_some_and(|config| config.advertise_all_vni),
+        flooding: config.is_some_and(|config| config.flooding),
+        duplicates: config.map(|config| config.duplicates).unwrap_or_default(),
         vnis: config.iter().flat_map(|config| &config.vnis).map(vni).collect(),
     }
 }

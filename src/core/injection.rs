@@ -4,7 +4,8 @@
 //! A source is lent an id among the neighbours', so that the Rib keeps its routes apart from this speaker's own and
 //! from those of other streams, and sweeps them as it does a lost neighbour's. Its kind is `Local`: the routes are
 //! preferred and sent like what linnet originates. This node takes them as it takes what it receives: a Type 2 of a
-//! VNI that it serves goes into the kernel, a next hop of its own is refused.
+//! VNI that it serves goes into the kernel. A prefix may have this node as its next hop, and then means nothing to its
+//! kernel; an EVPN route may not.
 //!
 //! The server tells when a stream ends, also when its client is killed; a lease is for clients that hang.
 
@@ -260,6 +261,19 @@ mod tests {
         end(&mut node, 2);
         assert_eq!(sources(&node), [] as [&str; 0]);
         assert!(node.core.injectors.is_empty());
+    }
+
+    #[test]
+    fn a_prefix_may_be_said_to_be_here() {
+        let mut node = Node::native("", &[]);
+        let mut here = added("10.7.0.0/16");
+        here.next_hop = "10.0.1.254".into();
+        let request = v1::InjectRequest { name: "a".into(), add: vec![here], ..Default::default() };
+        assert_eq!(say(&mut node, 1, request), Ok(1));
+        node.run();
+        assert_eq!(sources(&node), ["injected by a"]);
+        let refused = node.core.native.as_ref().map(|native| native.refused());
+        assert_eq!(refused, Some(1), "it is not for this node's kernel");
     }
 
     #[test]

@@ -194,6 +194,7 @@ impl Core {
         if let Some(advertiser) = &mut self.advertiser {
             if let Some(native) = &mut self.native {
                 advertiser.hear_of_kernel(&mut native.routes);
+                native.tell_of_tunnel(advertiser);
             }
             advertiser.settle(learned, &mut self.rib);
             let effects = advertiser.take_effects();
@@ -209,7 +210,8 @@ impl Core {
             more |= forwarding.settle(now, self.started, &mut self.rib, budget, &mut self.actions);
         }
         if let Some(native) = &mut self.native {
-            let given = Given { peers: &self.peers, advertiser: self.advertiser.as_ref() };
+            let fallback = native.routes.tunnel().is_some();
+            let given = Given { peers: &self.peers, advertiser: self.advertiser.as_ref(), fallback };
             more |= native.settle(now, &mut self.rib, given, budget, &mut self.actions);
         }
         more |= self.start_up(now);

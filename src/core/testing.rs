@@ -151,8 +151,7 @@ impl Node {
             Action::StartPeer { start, .. } => self.begun = Some(start.restarted),
             Action::Routes(ops) => {
                 ops.iter().for_each(|op| self.routes.apply(op));
-                let events = std::iter::from_fn(|| self.routes.poll_event()).collect();
-                self.core.handle(self.now, Event::Routes(events));
+                self.hear_of_routes();
             }
             Action::StopPeer { .. }
             | Action::Sign { .. }
@@ -249,6 +248,12 @@ impl Node {
     fn report(&mut self) {
         let events = std::iter::from_fn(|| self.kernel.poll_event()).collect();
         self.core.handle(self.now, Event::Kernel(events));
+    }
+
+    /// Core hears what the kernel has to say of routes.
+    pub(super) fn hear_of_routes(&mut self) {
+        let events = std::iter::from_fn(|| self.routes.poll_event()).collect();
+        self.core.handle(self.now, Event::Routes(events));
     }
 
     /// Asks; the answer may be a while in coming.

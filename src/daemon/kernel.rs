@@ -56,7 +56,8 @@ impl KernelTasks {
         }
         let needs_routes = config.native.is_some() || config.bgp.next_hop_tracking.is_some();
         if needs_routes && ways.routes.is_none() {
-            let kernel = RouteKernel::open().map_err(|error| explain("routes", &error))?;
+            let tunnels = config.native.as_ref().is_some_and(|native| native.kernel.fallback.is_some());
+            let kernel = RouteKernel::open(tunnels).map_err(|error| explain("routes", &error))?;
             ways.routes = (!tries).then(|| self.start(|ops, events| kernel.run(ops, events), Event::Routes));
         }
         Ok(())

@@ -75,7 +75,7 @@ impl Changes {
                 _ => return Err("prepends to another path".into()),
             },
             ("krt_tunnel", _) => {
-                return Err("sent the route into a tunnel (IPIP), which only Calico's own BIRD can: use a pool without encapsulation, or EVPN over VXLAN".into());
+                return Err("sent the route into a tunnel (IPIP), which only Calico's own BIRD can: for nodes that are on no link `native.fallback: vxlan` takes its place".into());
             }
             ("krt_prefsrc", _) => {
                 return Err(

@@ -165,7 +165,7 @@ fn what_cannot_be_said_is_named_and_the_rest_is_kept() {
     for (code, word) in [
         ("if ifname ~ \"cali*\" then reject; accept;", "the device of a route"),
         ("if bgp_local_pref > 100 then reject; accept;", "compares `bgp_local_pref`"),
-        ("krt_tunnel = \"tunl0\"; accept;", "into a tunnel"),
+        ("krt_tunnel = \"tunl0\"; accept;", "`native.fallback: vxlan` takes its place"),
         ("case net.len { 24: accept; else: reject; } accept;", "not carried over: expected"),
         ("if net ~ then reject; accept;", "expected a value, found `then`"),
         ("nobody(); accept;", "calls `nobody`"),

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
 
-use crate::{bfd, native, routes, rows};
+use crate::{bfd, duplicates, native, routes, rows};
 
 /// How many rows a page has here: less than the lists have, so that pages follow pages.
 const PAGE: usize = 2;
@@ -124,6 +124,11 @@ pub(crate) fn answer(query: Query) -> Result<Answer, ApiError> {
             let (vteps, next_page_token) = page(rows::vteps(), &request.page_token);
             v1::ListVtepsResponse { vteps, next_page_token }.into()
         }
+        Query::ListDuplicates(request) => {
+            let (duplicates, next_page_token) = page(duplicates::rows(&request), &request.page_token);
+            v1::ListDuplicatesResponse { duplicates, next_page_token }.into()
+        }
+        Query::ClearDuplicates(request) => duplicates::clear(&request)?.into(),
         Query::ListFibEntries(request) => {
             let (fib_entries, next_page_token) = page(fib_entries(&request), &request.page_token);
             v1::ListFibEntriesResponse { fib_entries, next_page_token }.into()
@@ -141,6 +146,10 @@ pub(crate) fn answer(query: Query) -> Result<Answer, ApiError> {
         Query::ListPrefixSources(request) => {
             let (prefix_sources, next_page_token) = page(native::sources(), &request.page_token);
             v1::ListPrefixSourcesResponse { prefix_sources, next_page_token }.into()
+        }
+        Query::ListTunnelEnds(request) => {
+            let (tunnel_ends, next_page_token) = page(native::tunnel(), &request.page_token);
+            v1::ListTunnelEndsResponse { tunnel_ends, next_page_token }.into()
         }
         Query::GetStatus(_) => rows::status().into(),
         Query::ReloadConfiguration(request) => reload(request.dry_run)?.into(),

@@ -32,6 +32,7 @@ const SHOWN: &[(&str, &str)] = &[
     ("route", "route"),
     ("native", "native"),
     ("native-sources", "native sources"),
+    ("native-tunnel", "native tunnel"),
     ("status", "status"),
     ("config-show", "config show"),
     ("config-diff", "config diff"),

@@ -9,6 +9,7 @@ mod api_docs;
 mod bfd;
 mod complete;
 mod docs;
+mod duplicates;
 mod fake;
 mod formats;
 mod health;
@@ -161,6 +162,26 @@ fn evpn() {
 }
 
 #[test]
+fn duplicates() {
+    golden(
+        "duplicates",
+        &[
+            "evpn duplicates",
+            "evpn duplicates --vni 200",
+            "-o json evpn duplicates --vni 100",
+            "evpn duplicates clear",
+            "evpn duplicates clear --vni 100 02:00:00:00:00:51",
+            "-o json evpn duplicates clear --vni 100 10.1.0.7",
+            "evpn duplicates clear 02:00:00:00:00:99",
+            "evpn duplicates clear --vni 200",
+            "evpn duplicates clear nonsense",
+            "show evpn mac vni 100 duplicate",
+            "clear evpn dup-addr vni 100 mac 02:00:00:00:00:51",
+        ],
+    );
+}
+
+#[test]
 fn fib_status_and_explain() {
     golden("system", &["fib", "fib diff", "status", "explain 02:00:00:00:00:50"]);
 }
@@ -183,7 +204,17 @@ fn routes() {
 
 #[test]
 fn native() {
-    golden("native", &["native", "advertised --state withheld", "native sources", "-o json native sources"]);
+    golden(
+        "native",
+        &[
+            "native",
+            "advertised --state withheld",
+            "native sources",
+            "-o json native sources",
+            "native tunnel",
+            "-o jsonl native tunnel",
+        ],
+    );
 }
 
 #[test]

@@ -39,6 +39,25 @@ pub(crate) fn sources() -> Vec<v1::PrefixSource> {
     ]
 }
 
+pub(crate) fn tunnel() -> Vec<v1::TunnelEnd> {
+    let end = |address: &str, mac: &str, state: v1::KernelState| v1::TunnelEnd {
+        address: address.to_owned(),
+        mac: mac.to_owned(),
+        state: state.into(),
+        device: "linnet.vxlan".to_owned(),
+        vni: 4096,
+        port: 4789,
+        ..v1::TunnelEnd::default()
+    };
+    let (programmed, conflict) = (v1::KernelState::Programmed, v1::KernelState::Conflict);
+    let reason = "somebody else's neighbor 10.9.0.7 has another MAC".to_owned();
+    vec![
+        v1::TunnelEnd { local: true, ..end("", "02:6c:0a:00:00:01", programmed) },
+        v1::TunnelEnd { disputed: true, ..end("10.9.0.6", "02:6c:0a:09:00:06", programmed) },
+        v1::TunnelEnd { reason, ..end("10.9.0.7", "02:6c:0a:09:00:07", conflict) },
+    ]
+}
+
 fn row(prefix: &str, source: &str, kind: v1::PrefixKind) -> v1::Advertised {
     v1::Advertised {
         prefix: prefix.to_owned(),

@@ -3,7 +3,12 @@
 use api::v1;
 
 fn hop(address: &str, device: &str, neighbor: &str) -> v1::RouteNextHop {
-    v1::RouteNextHop { address: address.into(), device: device.into(), neighbor: neighbor.into() }
+    v1::RouteNextHop {
+        address: address.into(),
+        device: device.into(),
+        neighbor: neighbor.into(),
+        encapsulation: String::new(),
+    }
 }
 
 fn route(prefix: &str, next_hops: Vec<v1::RouteNextHop>, state: v1::KernelState, reason: &str) -> v1::Route {
@@ -24,6 +29,8 @@ pub(crate) fn routes() -> Vec<v1::Route> {
     let own_block = v1::Route { blackhole: true, ..route("10.244.1.0/24", vec![], Programmed, "") };
     let [two, three] =
         [("10.0.0.2", "10.0.1.1"), ("10.0.0.3", "10.0.1.2")].map(|(hop, from)| (hop, "", from));
+    let through_the_tunnel =
+        v1::RouteNextHop { encapsulation: "vxlan".into(), ..hop("10.9.0.6", "", "10.0.1.1") };
     let via = |(address, device, neighbor)| hop(address, device, neighbor);
     vec![
         route("0.0.0.0/0", vec![via(two)], Refused, "a default route, and native.accept does not name it"),
@@ -32,6 +39,7 @@ pub(crate) fn routes() -> Vec<v1::Route> {
         route("10.244.3.0/24", vec![via(three)], Unreachable, "10.0.0.3 cannot be reached"),
         route("10.244.4.0/24", vec![via(two)], Conflict, "another route to it has protocol 4"),
         route("10.244.5.0/24", vec![hop("fe80::1", "eth0", "eth0")], Pending, ""),
+        route("10.244.6.0/24", vec![through_the_tunnel], Programmed, ""),
         route("fd00:244:2::/64", vec![], Pending, "left by a former run, or about to go"),
     ]
 }

@@ -350,10 +350,19 @@ pub(crate) fn vteps() -> Vec<v1::Vtep> {
         vni: 100,
         vtep: s("10.0.0.2"),
         flood: true,
+        configured: true,
+        announced: true,
         kernel: v1::KernelState::Programmed.into(),
         ..Default::default()
     };
-    let quiet = v1::Vtep { vtep: s("10.0.0.3"), flood: false, kernel: 0, ..flooded.clone() };
+    let quiet = v1::Vtep {
+        vtep: s("10.0.0.3"),
+        flood: false,
+        configured: false,
+        reason: s("its type 3 route does not ask for copies"),
+        kernel: 0,
+        ..flooded.clone()
+    };
     vec![flooded, quiet]
 }
 

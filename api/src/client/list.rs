@@ -50,10 +50,12 @@ lists! {
     ListMacsRequest: evpn.list_macs, macs of Mac;
     ListArpsRequest: evpn.list_arps, arps of Arp;
     ListVtepsRequest: evpn.list_vteps, vteps of Vtep;
+    ListDuplicatesRequest: evpn.list_duplicates, duplicates of Duplicate;
     ListFibEntriesRequest: fib.list_fib_entries, fib_entries of FibEntry;
     ListRoutesRequest: routes.list_routes, routes of Route;
     ListAdvertisedRequest: native.list_advertised, advertised of Advertised;
     ListPrefixSourcesRequest: native.list_prefix_sources, prefix_sources of PrefixSource;
+    ListTunnelEndsRequest: native.list_tunnel_ends, tunnel_ends of TunnelEnd;
 }
 
 /// A list under way. Holds one page, and fetches the next while its reader works on that.

@@ -105,6 +105,8 @@ forward!(v1::evpn_server::Evpn {
     list_macs(ListMacsRequest) -> ListMacsResponse;
     list_arps(ListArpsRequest) -> ListArpsResponse;
     list_vteps(ListVtepsRequest) -> ListVtepsResponse;
+    list_duplicates(ListDuplicatesRequest) -> ListDuplicatesResponse;
+    clear_duplicates(ClearDuplicatesRequest) -> ClearDuplicatesResponse;
 });
 
 forward!(v1::fib_server::Fib {
@@ -118,6 +120,7 @@ forward!(v1::routes_server::Routes {
 forward!(v1::native_server::Native {
     list_advertised(ListAdvertisedRequest) -> ListAdvertisedResponse;
     list_prefix_sources(ListPrefixSourcesRequest) -> ListPrefixSourcesResponse;
+    list_tunnel_ends(ListTunnelEndsRequest) -> ListTunnelEndsResponse;
 });
 
 forward!(v1::configuration_server::Configuration {

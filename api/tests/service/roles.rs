@@ -14,9 +14,10 @@ use api::client::Client;
 use crate::daemon::{Daemon, REACHED};
 
 /// What changes something. Whoever adds a method that is none of these and does not only read decides here, and says so.
-const WRITING: [&str; 9] = [
+const WRITING: [&str; 10] = [
     "AddNeighbor",
     "ApplyConfiguration",
+    "ClearDuplicates",
     "ConfirmConfiguration",
     "Inject",
     "ReloadConfiguration",

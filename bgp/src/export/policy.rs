@@ -11,7 +11,7 @@ use crate::otc;
 use crate::policy::{Fixed, NextHopRule};
 use crate::rib::{LocalIdentity, Source, SourceKind};
 use crate::types::{BgpRole, Family};
-use crate::wire::{Attrs, Community, NextHop};
+use crate::wire::{Attrs, Community, ExtCommunity, ExtCommunityKind, NextHop};
 
 use super::spec::{MemberSpec, NextHopMode, Role};
 use super::verdict::Withheld;
@@ -72,7 +72,23 @@ impl Policy<'_> {
             attrs.med = before.med;
         }
         attrs.next_hop = self.next_hop(before, source, fixed);
+        self.speak_of_the_next_hop(&mut attrs, before.next_hop);
         attrs
+    }
+
+    /// How packets to an IP route's next hop may be wrapped is said of that next hop (RFC 9012 section 4.1): of another
+    /// one it would be wrong. What has no next hop yet is this speaker's own.
+    fn speak_of_the_next_hop(&self, attrs: &mut Attrs, before: NextHop) {
+        let is_other = before.address() != attrs.next_hop.address() && !before.address().is_unspecified();
+        if self.family != Family::L2vpnEvpn && is_other && !attrs.ext_communities.is_empty() {
+            let stays = |community: &ExtCommunity| {
+                !matches!(
+                    community.kind(),
+                    ExtCommunityKind::Encapsulation(_) | ExtCommunityKind::RouterMac(_)
+                )
+            };
+            attrs.ext_communities = attrs.ext_communities.iter().copied().filter(stays).collect();
+        }
     }
 
     /// What this speaker is to the receiver, where the rules of RFC 9234 hold.
@@ -157,8 +173,8 @@ mod tests {
     use super::*;
     use crate::rib::Admission;
     use crate::rib::DEFAULT_LOCAL_PREF;
-    use crate::types::{Asn, RouterId};
-    use crate::wire::ExtCommunity;
+    use crate::types::{Asn, Mac, RouterId};
+    use crate::wire::TunnelType;
     use crate::wire::update::Encoding;
 
     const US: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
@@ -307,6 +323,23 @@ mod tests {
             p.rewrite(&attrs, &source(SourceKind::Local, false), Fixed::default())
         });
         assert_eq!(own.med, Some(5));
+    }
+
+    #[test]
+    fn how_to_wrap_is_said_of_one_next_hop_only() {
+        let vxlan = ExtCommunity::encapsulation(TunnelType::VXLAN);
+        let mac = ExtCommunity::router_mac(Mac([2, 0, 0, 0, 0, 1]));
+        let all = [ExtCommunity([0x03; 8]), vxlan, mac];
+        let attrs = |next_hop| Attrs { ext_communities: all.into(), ..Attrs::new(next_hop) };
+        let sent = |role, family, kind, next_hop| {
+            let rewrite = |p: Policy<'_>| p.rewrite(&attrs(next_hop), &source(kind, true), Fixed::default());
+            with(role, family, rewrite).ext_communities.len()
+        };
+        let (nobody, ipv4) = (NextHop::Ipv4(Ipv4Addr::UNSPECIFIED), Family::Ipv4Unicast);
+        assert_eq!(sent(EBGP, ipv4, SourceKind::Ibgp, VTEP), 1, "another next hop");
+        assert_eq!(sent(Role::Client, ipv4, SourceKind::Ibgp, VTEP), 3, "the same next hop");
+        assert_eq!(sent(EBGP, ipv4, SourceKind::Local, nobody), 3, "this speaker's own");
+        assert_eq!(sent(EBGP, Family::L2vpnEvpn, SourceKind::Ibgp, VTEP), 3, "a VTEP is not replaced");
     }
 
     #[test]

@@ -104,7 +104,10 @@ pub fn admit(attrs: &Attrs, family: Family, us: &LocalIdentity, source: &Source)
     refuse(ebgp && enforce_first_as && attrs.as_path.neighbor() != Some(source.asn), Rejected::FirstAs)?;
     refuse(attrs.originator_id == Some(us.router_id), Rejected::OriginatorIsUs)?;
     refuse(attrs.cluster_list.contains(&us.cluster_id), Rejected::ClusterLoop)?;
-    refuse(us.addresses.binary_search(&attrs.next_hop.address()).is_ok(), Rejected::NextHopIsUs)
+    // Who speaks for this node may say that a prefix is here. A MAC that is here is seen, and not said.
+    let may_lead_here = source.kind == SourceKind::Local && family != Family::L2vpnEvpn;
+    let is_our_address = us.addresses.binary_search(&attrs.next_hop.address()).is_ok();
+    refuse(is_our_address && !may_lead_here, Rejected::NextHopIsUs)
 }
 
 #[cfg(test)]
@@ -181,7 +184,11 @@ mod tests {
         let cluster_list = [[9; 4].into(), us.cluster_id].into();
         assert_eq!(check(IBGP, &Attrs { cluster_list, ..attrs(&[]) }), Err(Rejected::ClusterLoop));
         let next_hop = NextHop::Ipv4(us.router_id.0);
-        assert_eq!(check(IBGP, &Attrs { next_hop, ..attrs(&[]) }), Err(Rejected::NextHopIsUs));
+        let leads_here = Attrs { next_hop, ..attrs(&[]) };
+        assert_eq!(check(IBGP, &leads_here), Err(Rejected::NextHopIsUs));
+        let local = Source { kind: SourceKind::Local, ..source(IBGP) };
+        assert_eq!(admit(&leads_here, Family::Ipv4Unicast, &us, &local), Ok(()));
+        assert_eq!(admit(&leads_here, Family::L2vpnEvpn, &us, &local), Err(Rejected::NextHopIsUs));
     }
 
     #[test]

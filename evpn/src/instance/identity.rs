@@ -5,8 +5,6 @@ use std::net::IpAddr;
 use super::{Context, Device, Instance};
 use crate::action::{Action, Notice};
 use crate::config::ImportTarget;
-use crate::dataplane::WantedKey;
-use crate::feed::Changed;
 use crate::mac_table::{MacEntry, Winner};
 use crate::originate::{Identity, Originator};
 use crate::rows::VniState;
@@ -18,6 +16,10 @@ pub(crate) struct Plan {
     /// Who we are, or what is missing for that.
     pub(crate) identity: Result<Identity, VniState>,
     pub(crate) import: Vec<ImportTarget>,
+    /// Frames are flooded.
+    pub(crate) flooding: bool,
+    /// And to these VTEPs whether they ask for it or not.
+    pub(crate) static_vteps: Vec<IpAddr>,
 }
 
 impl Instance {
@@ -31,7 +33,10 @@ impl Instance {
         self.set_state(cx, plan.identity.as_ref().err().copied().unwrap_or(VniState::Active));
         let vtep = self.ours.as_ref().map(|ours| ours.identity().vtep);
         match plan.identity {
-            Ok(identity) => self.become_active(cx, identity),
+            Ok(identity) => {
+                self.become_active(cx, identity);
+                self.set_flooding(cx, plan.flooding, &plan.static_vteps);
+            }
             Err(_) => self.become_inactive(cx),
         }
         self.ours.as_ref().is_some_and(|ours| takes_others || Some(ours.identity().vtep) != vtep)
@@ -82,10 +87,12 @@ impl Instance {
             return;
         }
         let mut ours = Originator::new(self.vni, identity);
-        if let Some(old) = old.as_ref().filter(|old| old.imet_key() != ours.imet_key()) {
-            cx.out.push(Action::Retract { key: old.imet_key() });
+        if self.flood.is_on() {
+            if let Some(old) = old.as_ref().filter(|old| old.imet_key() != ours.imet_key()) {
+                cx.out.push(Action::Retract { key: old.imet_key() });
+            }
+            cx.out.push(ours.imet());
         }
-        cx.out.push(ours.imet());
         self.ours = Some(ours);
         if let Some(old) = old {
             self.say_again(cx, &old);
@@ -100,16 +107,9 @@ impl Instance {
         }
         // The state is no longer active, so no election has a winner.
         self.settle_all(cx);
-        for (vtep, flooded) in self.flood.vteps() {
-            cx.out.feed.push(Changed::Vtep(self.vni, vtep));
-            if flooded {
-                cx.out.unwant(WantedKey::Flood { vni: self.vni, vtep });
-            }
-        }
+        self.set_flooding(cx, false, &[]);
         std::mem::take(&mut self.flood).origins().for_each(|id| cx.origins.release(id));
-        if let Some(ours) = self.ours.take() {
-            cx.out.push(Action::Retract { key: ours.imet_key() });
-        }
+        self.ours = None;
     }
 
     fn settle_all(&mut self, cx: &mut Context<'_>) {

@@ -4,10 +4,13 @@
 //! from three sides, each with its file: [`local`] (the dataplane saw something), [`remote`] (BGP did),
 //! [`identity`] (the operator or the device changed who we are). All of them only write down what they heard
 //! and then call [`settle`], the one place that decides who has a MAC or an address, and tells BGP and the
-//! dataplane of it.
+//! dataplane of it. What moves too often goes through [`duplicates`] on the way; Type 3 and the flood list are apart
+//! ([`flooding`]).
 //!
 //! What was told last stands with each MAC and address, so what is told is always the difference.
 
+mod duplicates;
+mod flooding;
 mod identity;
 mod local;
 mod remote;
@@ -22,10 +25,10 @@ use hashbrown::HashSet;
 
 use crate::action::Unusable;
 use crate::config::ImportTarget;
+use crate::duplicates::{DuplicateRules, Moves, Recoveries};
 use crate::feed::Changed;
 use crate::flood::FloodList;
 use crate::mac_table::{MacEntry, MacId};
-use crate::mobility::Moves;
 use crate::neigh::{NeighborEntry, NeighborId};
 use crate::origin::Origins;
 use crate::originate::Originator;
@@ -66,6 +69,8 @@ pub(crate) struct Device {
 /// What an instance works with that is not its own.
 pub(crate) struct Context<'a> {
     pub(crate) now: Instant,
+    pub(crate) rules: DuplicateRules,
+    pub(crate) recoveries: &'a mut Recoveries,
     pub(crate) origins: &'a mut Origins,
     pub(crate) out: &'a mut Outbox,
 }
@@ -99,8 +104,7 @@ impl Instance {
 
     /// What is left to be undone when it is no longer served.
     pub(crate) fn into_teardown(self) -> Teardown {
-        let flood: Vec<_> =
-            self.flood.vteps().filter_map(|(vtep, flooded)| flooded.then_some(vtep)).collect();
+        let flood: Vec<_> = self.flood.flooded().collect();
         Teardown {
             vni: self.vni,
             ours: self.ours,
@@ -108,6 +112,7 @@ impl Instance {
             neighbors: self.neighbors.into_entries(),
             macs: self.macs.into_entries(),
             flood: flood.into_iter(),
+            announced: self.flood.is_on(),
         }
     }
 

@@ -7,9 +7,6 @@ use bgp::wire::EvpnKey;
 
 use super::{Context, Instance, NOTICED_MAX};
 use crate::action::{Notice, Unusable};
-use crate::dataplane::{WantedKey, WantedValue};
-use crate::feed::Changed;
-use crate::flood::FloodChange;
 use crate::import::{self, Remote};
 use crate::mac_table::{MacEntry, MacId};
 use crate::mobility::Traits;
@@ -54,10 +51,7 @@ impl Instance {
             EvpnKey::MacIp { tag, .. } | EvpnKey::Imet { tag, .. } if tag != EthernetTag::default() => {}
             EvpnKey::MacIp { rd, mac, ip: None, .. } => self.drop_mac_only(cx, rd, mac),
             EvpnKey::MacIp { rd, mac, ip: Some(ip), .. } => self.drop_binding(cx, rd, mac, ip),
-            EvpnKey::Imet { rd, originator, .. } => {
-                let (change, old) = self.flood.withdraw(originator, rd);
-                self.tell_flood(cx, originator, change, old);
-            }
+            EvpnKey::Imet { rd, originator, .. } => self.drop_imet(cx, rd, originator),
             _ => {}
         }
     }
@@ -217,41 +211,6 @@ impl Instance {
             }
         }
         best
-    }
-
-    fn take_imet(&mut self, cx: &mut Context<'_>, rd: Rd, originator: IpAddr, endpoint: IpAddr) {
-        let origin = cx.origins.hold(rd, originator, self.vni);
-        let (change, old) = self.flood.announce(originator, rd, origin, true);
-        if endpoint != originator && change.is_some() {
-            cx.out.notice(Notice::EndpointDiffers { vni: self.vni, originator, endpoint });
-        }
-        self.tell_flood(cx, originator, change, old);
-    }
-
-    /// A Type 3 whose originator cannot be flooded to is shown, so that a person sees what is missing.
-    fn keep_unflooded(&mut self, cx: &mut Context<'_>, rd: Rd, originator: IpAddr) {
-        let origin = cx.origins.hold(rd, originator, self.vni);
-        let (change, old) = self.flood.announce(originator, rd, origin, false);
-        self.tell_flood(cx, originator, change, old);
-    }
-
-    fn tell_flood(
-        &self,
-        cx: &mut Context<'_>,
-        vtep: IpAddr,
-        change: Option<FloodChange>,
-        old: Option<OriginId>,
-    ) {
-        cx.out.feed.push(Changed::Vtep(self.vni, vtep));
-        let key = WantedKey::Flood { vni: self.vni, vtep };
-        match change {
-            Some(FloodChange::Start) => cx.out.want(key, WantedValue::Flood),
-            Some(FloodChange::Stop) => cx.out.unwant(key),
-            None => {}
-        }
-        if let Some(origin) = old {
-            cx.origins.release(origin);
-        }
     }
 
     fn notice_unusable(&mut self, cx: &mut Context<'_>, key: &EvpnKey, rd: Rd, reason: Unusable) {

@@ -7,10 +7,12 @@ use bgp::wire::EvpnKey;
 
 use super::settle::best_claim;
 use super::{Instance, NeighborId};
+use crate::duplicates::Suspect;
+use crate::flood::Member;
 use crate::mac_table::{MacEntry, MacId, Winner};
 use crate::neigh::{NeighborEntry, Told};
 use crate::origin::Origins;
-use crate::rows::{MacRow, NeighborRow, NeighborState, Place, RowId, VniRow, VtepRow};
+use crate::rows::{Flooding, MacRow, NeighborRow, NeighborState, Place, RowId, VniRow, VtepRow};
 
 impl Instance {
     pub(crate) fn row(&self) -> VniRow {
@@ -28,6 +30,7 @@ impl Instance {
             local_neighbors: self.counts.local_neighbors,
             remote_neighbors: self.counts.remote_neighbors,
             vteps: self.flood.len(),
+            flooding: self.flood.is_on(),
         }
     }
 
@@ -59,11 +62,21 @@ impl Instance {
     }
 
     pub(crate) fn vtep_rows(&self, after: Option<IpAddr>) -> impl Iterator<Item = VtepRow> + '_ {
-        self.flood.vteps_after(after).map(|(vtep, flood)| VtepRow { vni: self.vni, vtep, flood })
+        self.flood.vteps_after(after).map(|(vtep, member)| self.vtep_row(vtep, member))
     }
 
     pub(crate) fn find_vtep(&self, vtep: IpAddr) -> Option<VtepRow> {
-        Some(VtepRow { vni: self.vni, vtep, flood: self.flood.find(vtep)? })
+        Some(self.vtep_row(vtep, self.flood.find(vtep)?))
+    }
+
+    fn vtep_row(&self, vtep: IpAddr, member: Member) -> VtepRow {
+        let flood = match (self.flood.is_on(), member.is_usable()) {
+            (_, false) => Flooding::Unusable,
+            (true, true) => Flooding::Yes,
+            (false, true) => Flooding::Off,
+        };
+        let (configured, announced) = (member.configured, member.is_announced());
+        VtepRow { vni: self.vni, vtep, flood, configured, announced }
     }
 
     /// The routes that were taken for a MAC, by their keys, and ours for it. Each may come twice.
@@ -116,7 +129,8 @@ impl Instance {
             remote_seq: best_claim(origins, entry).map(|(_, claim)| claim.best.seq),
             sticky: traits.sticky,
             gateway: traits.gateway,
-            duplicate: self.moves.is_duplicate(entry.mac),
+            duplicate: self.moves.is_duplicate(Suspect::Mac(entry.mac)),
+            frozen: entry.frozen,
             neighbors: entry.neighbors.len(),
         }
     }
@@ -139,7 +153,9 @@ impl Instance {
             }
         };
         let seq = holder.filter(|_| state != NeighborState::Pending).and_then(Winner::traits).map(|t| t.seq);
-        Some(NeighborRow { id: RowId(id), vni: self.vni, ip: entry.ip, mac, place, state, seq, router })
+        let duplicate = self.moves.is_duplicate(Suspect::Ip(entry.ip));
+        let (id, vni, ip) = (RowId(id), self.vni, entry.ip);
+        Some(NeighborRow { id, vni, ip, mac, place, state, seq, router, duplicate })
     }
 }
 

@@ -10,7 +10,7 @@ use bgp::types::Mac;
 
 use super::rows::place;
 use super::{Context, Instance};
-use crate::action::{Action, Notice};
+use crate::action::Action;
 use crate::dataplane::{WantedKey, WantedValue};
 use crate::feed::Changed;
 use crate::mac_table::{Claim, MacEntry, MacId, Winner};
@@ -27,19 +27,21 @@ impl Instance {
     pub(super) fn settle_mac(&mut self, cx: &mut Context<'_>, id: MacId) {
         self.mac_changed(cx, id);
         let Some(entry) = self.macs.get(id) else { return };
-        let (mac, before, after) = (entry.mac, entry.winner, self.elect_mac(cx.origins, entry));
-        if before == after {
+        let (mac, before, was_frozen) = (entry.mac, entry.winner, entry.frozen);
+        let elected = self.elect_mac(cx.origins, entry);
+        let (after, frozen) = self.judge_move(cx, id, elected);
+        if (before, was_frozen) == (after, frozen) {
             return;
         }
-        self.set_winner(id, before, after);
+        self.set_winner(id, before, after, frozen);
         let (was, is) = (place(cx.origins, before), place(cx.origins, after));
         if was != is {
             cx.out.feed.push(Changed::MacMoved(self.vni, mac, was));
         }
-        self.count_move(cx, mac, before, after);
 
         let key = WantedKey::Mac { vni: self.vni, mac };
-        let (had, wanted) = (wanted_mac(cx.origins, before), wanted_mac(cx.origins, after));
+        let had = wanted_mac(cx.origins, before, was_frozen);
+        let wanted = wanted_mac(cx.origins, after, frozen);
         if let Some(value) = wanted.filter(|_| wanted != had) {
             cx.out.want(key, value);
         }
@@ -50,7 +52,9 @@ impl Instance {
         if had.is_some() && wanted.is_none() {
             cx.out.unwant(key);
         }
-        if let Winner::Local(traits) = after {
+        if let Winner::Local(traits) = after
+            && after != before
+        {
             self.originate(cx, mac, None, traits);
         }
     }
@@ -63,6 +67,7 @@ impl Instance {
         let (before, after) = (entry.told, self.decide_neighbor(cx.origins, entry));
         if before != after {
             self.set_told(id, before, after);
+            self.count_address_move(cx, ip, before, after);
             self.tell_neighbor(cx, ip, before, after);
         }
         self.drop_refuted_guess(cx, id);
@@ -102,25 +107,14 @@ impl Instance {
         }
     }
 
-    fn set_winner(&mut self, id: MacId, before: Winner, after: Winner) {
+    fn set_winner(&mut self, id: MacId, before: Winner, after: Winner, frozen: bool) {
         let Some(entry) = self.macs.get_mut(id) else { return };
-        entry.winner = after;
+        (entry.winner, entry.frozen) = (after, frozen);
         let counts = &mut self.counts;
         counts.local_macs += usize::from(after.is_local());
         counts.local_macs -= usize::from(before.is_local());
         counts.remote_macs += usize::from(matches!(after, Winner::Remote(..)));
         counts.remote_macs -= usize::from(matches!(before, Winner::Remote(..)));
-    }
-
-    fn count_move(&mut self, cx: &mut Context<'_>, mac: Mac, before: Winner, after: Winner) {
-        let moved = match (before, after) {
-            (Winner::Local(_), Winner::Remote(..)) | (Winner::Remote(..), Winner::Local(_)) => true,
-            (Winner::Remote(a, _), Winner::Remote(b, _)) => cx.origins.vtep(a) != cx.origins.vtep(b),
-            _ => false,
-        };
-        if let Some(moves) = moved.then(|| self.moves.count(cx.now, mac)).flatten() {
-            cx.out.notice(Notice::DuplicateMac { vni: self.vni, mac, moves });
-        }
     }
 
     /// Settles the addresses of a MAC after it has changed hands.
@@ -232,7 +226,8 @@ pub(super) fn best_claim<'a>(
     ordered.max_by_key(|(place, claim)| (*place, claim.best.weight()))
 }
 
-fn wanted_mac(origins: &Origins, winner: Winner) -> Option<WantedValue> {
+/// What the dataplane is to have. What is frozen is to be kept from local traffic, too, as what must not move.
+fn wanted_mac(origins: &Origins, winner: Winner, frozen: bool) -> Option<WantedValue> {
     let Winner::Remote(origin, traits) = winner else { return None };
-    Some(WantedValue::Mac { vtep: origins.vtep(origin)?, sticky: traits.is_pinned() })
+    Some(WantedValue::Mac { vtep: origins.vtep(origin)?, sticky: frozen || traits.is_pinned() })
 }

@@ -98,8 +98,8 @@ type Rows = (Vec<MacRow>, Vec<NeighborRow>, Vec<VtepRow>);
 
 /// All rows, in order of what they are about, without their positions and the memory of moves.
 fn rows(node: &Node) -> Rows {
-    let clear_mac = |row: MacRow| MacRow { id: RowId(0), duplicate: false, ..row };
-    let clear_neighbor = |row: NeighborRow| NeighborRow { id: RowId(0), ..row };
+    let clear_mac = |row: MacRow| MacRow { id: RowId(0), duplicate: false, frozen: false, ..row };
+    let clear_neighbor = |row: NeighborRow| NeighborRow { id: RowId(0), duplicate: false, ..row };
     let vnis = || VNIS.iter().map(|number| vni(*number));
     let mut macs: Vec<_> = vnis().flat_map(|vni| node.evpn.macs(vni, RowId(0))).map(clear_mac).collect();
     let neighbors = vnis().flat_map(|vni| node.evpn.neighbors(vni, RowId(0)));

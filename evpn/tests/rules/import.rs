@@ -4,7 +4,7 @@
 use bgp::types::{Asn, EthernetTag, Mac};
 use bgp::wire::{EvpnKey, ExtCommunity, NextHop};
 use evpn::dataplane::{WantedKey, WantedValue};
-use evpn::{Config, ImportTarget, Notice, Unusable, VniConfig};
+use evpn::{Config, Flooding, ImportTarget, Notice, Unusable, VniConfig};
 
 use crate::node::{Done, Node};
 use crate::words::*;
@@ -63,7 +63,10 @@ fn a_route_goes_to_every_vni_that_takes_it_and_leaves_with_its_targets() {
     node.see(device(100)).see(device(200)).hear(&Said::imet(2));
     // The label of a Type 3 is checked per VNI: 200 shows the VTEP and does not flood to it.
     assert_eq!(node.wanted.len(), 1);
-    assert_eq!(node.evpn.vteps(vni(200), None).map(|row| row.flood).collect::<Vec<_>>(), [false]);
+    assert_eq!(
+        node.evpn.vteps(vni(200), None).map(|row| row.flood).collect::<Vec<_>>(),
+        [Flooding::Unusable]
+    );
     node.hear(&Said::imet(2).with_only(&[ExtCommunity([0, 2, 0, 0, 0, 0, 0, 9]), VXLAN]));
     assert!(node.wanted.is_empty());
     assert_eq!(node.evpn.vteps(vni(100), None).count() + node.evpn.vteps(vni(200), None).count(), 0);
@@ -230,7 +233,7 @@ fn a_type_3_without_ingress_replication() {
     tree.attrs.pmsi.as_mut().unwrap().tunnel_type = 3;
     node.hear(&none).hear(&tree);
     assert!(node.flooded().is_empty());
-    assert_eq!(node.evpn.vteps(vni(100), None).filter(|row| !row.flood).count(), 2);
+    assert_eq!(node.evpn.vteps(vni(100), None).filter(|row| row.flood == Flooding::Unusable).count(), 2);
     assert_eq!(node.notices.len(), 2);
     node.hear(&Said::imet(2));
     assert_eq!(node.flooded(), [vtep(2)]);

@@ -1,6 +1,12 @@
 //! EVPN by its public face: the rules of the RFCs one by one, and networks of nodes at random.
 
 #[cfg(test)]
+mod contenders;
+#[cfg(test)]
+mod duplicates;
+#[cfg(test)]
+mod flooding;
+#[cfg(test)]
 mod history;
 #[cfg(test)]
 mod hosts;

@@ -69,6 +69,14 @@ impl Network {
         self.announce(node);
     }
 
+    /// Lets pass at a node what its duplicates wait for.
+    pub(crate) fn recover(&mut self, node: usize) {
+        while self.nodes[node].evpn.poll_timeout().is_some() {
+            self.nodes[node].wait_for_timeout();
+        }
+        self.announce(node);
+    }
+
     fn replay(&mut self, node: usize) {
         for (key, (body, attrs)) in self.heard[node].clone() {
             self.nodes[node].hear_route(&key, Some((body, &attrs)));

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use bgp::types::{Mac, Vni};
 use bgp::wire::{Attrs, EvpnBody, EvpnKey};
 use evpn::dataplane::{Observation, WantedKey, WantedValue};
-use evpn::{Action, Config, Evpn, MacRow, Notice, Remote, RowId};
+use evpn::{Action, Config, Evpn, Flooding, MacRow, Notice, Remote, RowId};
 
 use crate::words::*;
 
@@ -81,6 +81,22 @@ impl Node {
     pub(crate) fn wait(&mut self, time: Duration) -> &mut Node {
         self.now += time;
         self
+    }
+
+    /// Lets pass what it waits for, if it waits for anything.
+    pub(crate) fn wait_for_timeout(&mut self) -> &mut Node {
+        if let Some(due) = self.evpn.poll_timeout() {
+            self.now = self.now.max(due);
+            self.evpn.recover(self.now);
+        }
+        self.run()
+    }
+
+    /// Clears all duplicates; how many there were.
+    pub(crate) fn clear(&mut self) -> usize {
+        let cleared = self.evpn.clear_duplicates(self.now, None, None);
+        self.run();
+        cleared
     }
 
     /// What was done since the last call.
@@ -179,7 +195,10 @@ impl Node {
             let local = neighbors.iter().filter(|place| **place == evpn::Place::Local).count();
             let remote = neighbors.iter().filter(|place| matches!(place, evpn::Place::Remote(_))).count();
             assert_eq!((row.local_neighbors, row.remote_neighbors), (local, remote));
-            assert_eq!(row.vteps, self.evpn.vteps(row.vni, None).filter(|vtep| vtep.flood).count());
+            assert_eq!(
+                row.vteps,
+                self.evpn.vteps(row.vni, None).filter(|vtep| vtep.flood == Flooding::Yes).count()
+            );
         }
     }
 }

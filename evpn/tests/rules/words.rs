@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bgp::types::{Asn, EthernetTag, Mac, Rd, RouterId, Vni};
 use bgp::wire::{Attrs, EvpnBody, EvpnKey, ExtCommunity, NextHop, PmsiTunnel};
 use evpn::dataplane::Observation;
-use evpn::{Config, VniConfig};
+use evpn::{Config, DuplicateRules, VniConfig};
 
 pub(crate) fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
@@ -40,6 +40,8 @@ pub(crate) fn config(n: u8) -> Config {
         router_id: RouterId([10, 0, 0, n].into()),
         vtep: Some(vtep(n)),
         advertise_all_vni: false,
+        flooding: true,
+        duplicates: DuplicateRules::default(),
         vnis: vec![VniConfig::auto(vni(100))],
     }
 }

@@ -8,6 +8,7 @@ use std::net::IpAddr;
 
 use bgp::types::Mac;
 use evpn::dataplane::{Observation, WantedKey, WantedValue};
+use evpn::{Config, DuplicateAction, DuplicateRules};
 use proptest::prelude::*;
 
 use crate::network::{HOSTS, NODES, Network, Seen, address, cases, check};
@@ -35,6 +36,8 @@ struct Kernel {
 enum Row {
     Local,
     Remote,
+    /// Local traffic does not take it.
+    Sticky,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -48,7 +51,9 @@ enum Neighbor {
 impl Kernel {
     fn perform(&mut self, done: Done) {
         match done {
-            Done::Want(WantedKey::Mac { mac, .. }, _) => self.send_away(mac),
+            Done::Want(WantedKey::Mac { mac, .. }, WantedValue::Mac { sticky, .. }) => {
+                self.send_away(mac, if sticky { Row::Sticky } else { Row::Remote });
+            }
             Done::Unwant(WantedKey::Mac { mac, .. }) => {
                 self.fdb.retain(|m, row| *m != mac || *row == Row::Local);
             }
@@ -67,15 +72,17 @@ impl Kernel {
         }
     }
 
-    fn send_away(&mut self, mac: Mac) {
-        if self.fdb.insert(mac, Row::Remote) == Some(Row::Local) {
+    fn send_away(&mut self, mac: Mac, row: Row) {
+        if self.fdb.insert(mac, row) == Some(Row::Local) {
             self.news.push_back(Observation::LocalMacGone { vni: vni(100), mac });
         }
     }
 
     /// A host's frame and its ARP request for the gateway arrive on a port.
     fn hear(&mut self, mac: Mac, addresses: &[IpAddr]) {
-        if self.fdb.insert(mac, Row::Local) != Some(Row::Local) {
+        let is_new = !matches!(self.fdb.get(&mac), Some(Row::Local | Row::Sticky));
+        if is_new {
+            self.fdb.insert(mac, Row::Local);
             self.news.push_back(Observation::LocalMac { vni: vni(100), mac, sticky: false });
         }
         for ip in addresses {
@@ -241,6 +248,20 @@ impl World {
         panic!("the world does not come to rest");
     }
 
+    /// Has every node freeze a MAC at its second move.
+    fn freeze(&mut self) {
+        let freeze = |rules| DuplicateRules { moves: 2, action: DuplicateAction::Freeze, ..rules };
+        for (at, node) in self.network.nodes.iter_mut().enumerate() {
+            let usual = config(at as u8 + 1);
+            node.reconfigure(Config { duplicates: freeze(usual.duplicates), ..usual });
+        }
+    }
+
+    fn recover(&mut self) {
+        (0..NODES).for_each(|node| self.network.recover(node));
+        self.rest();
+    }
+
     fn settle(&mut self) {
         (0..NODES).for_each(|node| self.age(node));
         self.rest();
@@ -282,6 +303,23 @@ proptest! {
         events.iter().for_each(|event| world.apply(event));
         // The first time may find hosts at odds with what old news says; the second hears the truth only.
         world.settle();
+        world.settle();
+        world.check();
+    }
+
+    /// Nodes that freeze what moves a second time: what was frozen on the way recovers to where it is.
+    #[test]
+    fn every_host_is_found_where_it_is_once_it_has_recovered(
+        events in prop::collection::vec(event(), 1..120),
+    ) {
+        let mut world = World::new();
+        world.freeze();
+        events.iter().for_each(|event| world.apply(event));
+        // What moves while it settles may be frozen once more.
+        for _ in 0..5 {
+            world.settle();
+            world.recover();
+        }
         world.settle();
         world.check();
     }

@@ -10,7 +10,7 @@ use rtnetlink::{
     Error, Handle, LinkBridge, LinkBridgePort, LinkMessageBuilder, LinkUnspec, LinkVxlan, RouteMessageBuilder,
 };
 
-use super::link::MARK;
+use super::link::{MARK, TUNNEL_MARK};
 use crate::op::{Action, Create, Fault};
 use crate::row::IfIndex;
 
@@ -21,7 +21,7 @@ const OVERHEAD_V6: u32 = 70;
 /// A connection for requests about devices.
 #[derive(Clone, Debug)]
 pub(super) struct Devices {
-    handle: Handle,
+    pub(super) handle: Handle,
 }
 
 impl Devices {
@@ -32,15 +32,21 @@ impl Devices {
         Ok(Devices { handle })
     }
 
-    /// Does what an op says about devices. Doing it twice does no harm.
-    pub(super) async fn apply(&self, action: &Action) -> Result<(), Fault> {
+    /// Does what an op says about devices. Doing it twice does no harm. Devices are the operator's to see: what we
+    /// change of them is logged.
+    pub(super) async fn change(&self, action: &Action) -> Result<(), Fault> {
+        tracing::info!(?action, "changing devices");
         let result = match action {
-            Action::SetPort { vxlan } => self.set_port(*vxlan).await,
-            Action::Create(create) => self.create(create).await,
-            Action::Remove { names } => self.remove(names).await,
+            Action::SetPort { vxlan } => self.set_port(*vxlan).await.map_err(|error| fault(&error)),
+            Action::Create(create) => self.create(create).await.map_err(|error| fault(&error)),
+            Action::CreateTunnel(tunnel) => self.create_tunnel(tunnel).await,
+            Action::Remove { names } => self.remove(names).await.map_err(|error| fault(&error)),
             _ => Ok(()),
         };
-        result.map_err(|error| fault(&error))
+        if let Err(fault) = &result {
+            tracing::warn!(?action, %fault, "could not change devices");
+        }
+        result
     }
 
     /// Suppression needs the one, and the bridge must not learn remote hosts from data frames: evpn tells.
@@ -52,7 +58,10 @@ impl Devices {
     async fn create(&self, create: &Create) -> Result<(), Error> {
         let mtu = match (create.mtu, create.local) {
             (Some(mtu), _) => Some(mtu),
-            (None, Some(local)) => self.underlay_mtu(local).await?.map(|mtu| mtu - overhead(local).min(mtu)),
+            (None, Some(local)) => {
+                let overhead = overhead(local);
+                self.underlay_mtu(local).await?.map(|mtu| mtu.saturating_sub(overhead))
+            }
             (None, None) => None,
         };
         let bridge = self.create_bridge(&create.bridge, mtu).await?;
@@ -68,7 +77,7 @@ impl Devices {
     }
 
     /// A VXLAN device has no use for an IPv6 address of its own, and checking one for duplicates is flooded to all.
-    async fn deny_addresses(&self, index: u32) {
+    pub(super) async fn deny_addresses(&self, index: u32) {
         let none = AfSpecUnspec::Inet6(vec![AfSpecInet6::AddrGenMode(In6AddrGenMode::None)]);
         let spec = LinkAttribute::AfSpecUnspec(vec![none]);
         let message = LinkUnspec::new_with_index(index).append_extra_attribute(spec).build();
@@ -78,22 +87,22 @@ impl Devices {
 
     async fn create_bridge(&self, name: &str, mtu: Option<u32>) -> Result<u32, Error> {
         let message = with_mtu(LinkBridge::new(name), mtu).build();
-        self.add_unless_there(name, message).await
+        self.add_unless_there(name, message, MARK).await
     }
 
     async fn create_vxlan(&self, create: &Create, mtu: Option<u32>) -> Result<u32, Error> {
         let builder = LinkVxlan::new(&create.vxlan, create.vni.get()).port(create.port).learning(false);
-        let builder = match create.local {
-            Some(IpAddr::V4(local)) => builder.local(local),
-            Some(IpAddr::V6(local)) => builder.local6(local),
-            None => builder,
-        };
-        let message = with_mtu(builder, mtu).build();
-        self.add_unless_there(&create.vxlan, message).await
+        let message = with_mtu(with_local(builder, create.local), mtu).build();
+        self.add_unless_there(&create.vxlan, message, MARK).await
     }
 
-    /// The index of the device, made now or there before.
-    async fn add_unless_there(&self, name: &str, message: LinkMessage) -> Result<u32, Error> {
+    /// The index of the device, made now and marked so, or there before.
+    pub(super) async fn add_unless_there(
+        &self,
+        name: &str,
+        message: LinkMessage,
+        mark: &str,
+    ) -> Result<u32, Error> {
         if let Some(link) = self.find(name).await? {
             return Ok(link.header.index);
         }
@@ -101,11 +110,11 @@ impl Devices {
         let made = self.find(name).await?.ok_or(Error::RequestFailed)?;
         let index = made.header.index;
         // The kernel takes no alias together with a new device.
-        self.handle.link().set(LinkUnspec::new_with_index(index).alias(MARK).build()).execute().await?;
+        self.handle.link().set(LinkUnspec::new_with_index(index).alias(mark).build()).execute().await?;
         Ok(index)
     }
 
-    async fn find(&self, name: &str) -> Result<Option<LinkMessage>, Error> {
+    pub(super) async fn find(&self, name: &str) -> Result<Option<LinkMessage>, Error> {
         absent_is_none(self.handle.link().get().match_name(name).execute().try_next().await)
     }
 
@@ -136,18 +145,14 @@ impl Devices {
 
     async fn mtu(&self, index: u32) -> Result<Option<u32>, Error> {
         let found = self.handle.link().get().match_index(index).execute().try_next().await;
-        let link = absent_is_none(found)?;
-        Ok(link.iter().flat_map(|link| &link.attributes).find_map(|attribute| match attribute {
-            LinkAttribute::Mtu(mtu) => Some(*mtu),
-            _ => None,
-        }))
+        Ok(absent_is_none(found)?.as_ref().and_then(mtu_of))
     }
 
-    /// Removes devices that carry our mark; an operator's namesakes stay.
+    /// Removes devices that carry a mark of ours; an operator's namesakes stay.
     async fn remove(&self, names: &[String]) -> Result<(), Error> {
         for name in names {
             let Some(link) = self.find(name).await? else { continue };
-            if link.attributes.contains(&LinkAttribute::IfAlias(MARK.to_owned())) {
+            if bears(&link, MARK) || bears(&link, TUNNEL_MARK) {
                 self.handle.link().del(link.header.index).execute().await?;
             }
         }
@@ -162,9 +167,32 @@ fn with_mtu<T>(builder: LinkMessageBuilder<T>, mtu: Option<u32>) -> LinkMessageB
     }
 }
 
+pub(super) fn with_local(
+    builder: LinkMessageBuilder<LinkVxlan>,
+    local: Option<IpAddr>,
+) -> LinkMessageBuilder<LinkVxlan> {
+    match local {
+        Some(IpAddr::V4(local)) => builder.local(local),
+        Some(IpAddr::V6(local)) => builder.local6(local),
+        None => builder,
+    }
+}
+
 /// How many octets a VXLAN device that tunnels between addresses of this family adds to an IP packet that it takes.
 pub fn overhead(local: IpAddr) -> u32 {
     if local.is_ipv4() { OVERHEAD_V4 } else { OVERHEAD_V6 }
+}
+
+/// Whether a device carries such a mark.
+pub(super) fn bears(link: &LinkMessage, mark: &str) -> bool {
+    link.attributes.contains(&LinkAttribute::IfAlias(mark.to_owned()))
+}
+
+pub(super) fn mtu_of(link: &LinkMessage) -> Option<u32> {
+    link.attributes.iter().find_map(|attribute| match attribute {
+        LinkAttribute::Mtu(mtu) => Some(*mtu),
+        _ => None,
+    })
 }
 
 fn absent_is_none<T>(found: Result<Option<T>, Error>) -> Result<Option<T>, Error> {
@@ -179,7 +207,7 @@ fn is_absence(code: i32) -> bool {
     matches!(-code, libc::ENODEV | libc::ENOENT | libc::ENETUNREACH)
 }
 
-fn fault(error: &Error) -> Fault {
+pub(super) fn fault(error: &Error) -> Fault {
     match error {
         Error::NetlinkError(message) => Fault::errno(message.raw_code().saturating_neg()),
         other => Fault { errno: 0, text: Some(other.to_string().into()) },

@@ -53,6 +53,8 @@ const PORT_SUPPRESS: u16 = 32;
 
 /// The alias of devices that we made: how a later run knows them.
 pub(super) const MARK: &str = "linnet";
+/// The alias of the fallback tunnel's device, which EVPN has no business with.
+pub(super) const TUNNEL_MARK: &str = "linnet fallback";
 
 /// Appends the request for all devices.
 pub(super) fn put_dump(out: &mut Vec<u8>, sequence: u32) {
@@ -130,6 +132,12 @@ fn vxlan(data: &[u8]) -> LinkKind {
         Some(vni) => LinkKind::Vxlan { vni, local: specified(local), remote: specified(remote) },
         None => LinkKind::Other,
     }
+}
+
+/// Whether the device in a received message is the fallback tunnel's.
+pub(super) fn is_tunnel(payload: &[u8]) -> bool {
+    let attributes = payload.get(HEADER..).into_iter().flat_map(attributes);
+    attributes.filter(|(kind, _)| *kind == ALIAS).any(|(_, value)| text(value) == TUNNEL_MARK)
 }
 
 /// The index of the device in a message that it is gone. `None` for messages about ports.

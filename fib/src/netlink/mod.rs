@@ -25,6 +25,7 @@ mod routes;
 mod rows;
 mod run;
 mod socket;
+mod tunnel;
 mod watch;
 mod wire;
 

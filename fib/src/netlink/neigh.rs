@@ -114,7 +114,9 @@ fn request(action: &Action) -> Option<Request> {
         },
         Action::DeleteNeighbor { bridge, ip } => neighbor(DELETE, 0, bridge, ip),
         Action::Dump(dump) => dump_request(dump)?,
-        Action::SetPort { .. } | Action::Create(_) | Action::Remove { .. } => return None,
+        Action::SetPort { .. } | Action::Create(_) | Action::CreateTunnel(_) | Action::Remove { .. } => {
+            return None;
+        }
     })
 }
 
@@ -137,6 +139,13 @@ fn half_flags(half: Half) -> u8 {
         Half::Both => SELF | AT_MASTER,
         Half::Tunnel => SELF,
         Half::Bridge => AT_MASTER,
+    }
+}
+
+/// Appends the request for the rows that one device has in a table: no bridge and no port of one.
+pub(super) fn put_dump_of(out: &mut Vec<u8>, sequence: u32, table: Table, device: IfIndex) {
+    if let Some(all) = dump_request(Dump { table, bridge: None }) {
+        Request { only: Some(device), ..all }.put(out, sequence);
     }
 }
 

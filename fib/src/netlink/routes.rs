@@ -8,11 +8,12 @@ use std::io;
 use netlink_sys::Socket;
 use tokio::sync::mpsc;
 
+use super::device::Devices;
 use super::dialect::{Dialect, Sort};
 use super::reader::Answer;
 use super::wire::{self, Message};
-use super::{filter, ip_address, link, on_a_thread, route, serve, socket};
-use crate::op::OpId;
+use super::{filter, ip_address, link, neigh, on_a_thread, route, serve, socket};
+use crate::op::{Action, Fault, OpId};
 use crate::routes::{RouteAction, RouteDump, RouteEvent, RouteOp};
 
 // Multicast groups, `RTNLGRP_*`.
@@ -30,12 +31,20 @@ pub struct RouteKernel {
 }
 
 impl RouteKernel {
-    /// Opens the socket in the calling thread's network namespace.
+    /// Opens the socket in the calling thread's network namespace. Rows of devices are heard of only where routes lead
+    /// into a tunnel: `with_rows`.
     ///
     /// # Errors
     /// The kernel's. Without `CAP_NET_ADMIN` it opens, and every change is refused.
-    pub fn open() -> io::Result<RouteKernel> {
-        Ok(RouteKernel { socket: socket::open(&GROUPS, filter::own_routes)? })
+    pub fn open(with_rows: bool) -> io::Result<RouteKernel> {
+        let socket = match with_rows {
+            true => {
+                let groups: Vec<u32> = GROUPS.into_iter().chain([socket::GROUP_NEIGH]).collect();
+                socket::open(&groups, filter::own_routes_and_rows)?
+            }
+            false => socket::open(&GROUPS, filter::own_routes)?,
+        };
+        Ok(RouteKernel { socket })
     }
 
     /// Serves until `ops` is closed, or nobody takes events any more. It waits where `events` is full; then
@@ -48,12 +57,15 @@ impl RouteKernel {
         ops: mpsc::Receiver<Vec<RouteOp>>,
         events: mpsc::Sender<Vec<RouteEvent>>,
     ) -> io::Result<()> {
-        on_a_thread("routes", move || serve(&self.socket, RouteDialect, ops, events)).await
+        on_a_thread("routes", move || serve(&self.socket, RouteDialect::default(), ops, events)).await
     }
 }
 
-#[derive(Debug)]
-struct RouteDialect;
+/// It, with the connection by which the tunnel's device is changed, once that was needed.
+#[derive(Debug, Default)]
+struct RouteDialect {
+    devices: Option<Devices>,
+}
 
 impl Dialect for RouteDialect {
     type Op = RouteOp;
@@ -64,9 +76,10 @@ impl Dialect for RouteDialect {
     }
 
     fn sort(op: &RouteOp) -> Sort {
-        match op.action {
+        match &op.action {
             RouteAction::Dump(_) => Sort::Dump,
-            RouteAction::Put { .. } | RouteAction::Delete(_) => Sort::Plain,
+            RouteAction::Tunnel(action) if is_apart(action) => Sort::Apart,
+            RouteAction::Put { .. } | RouteAction::Delete(_) | RouteAction::Tunnel(_) => Sort::Plain,
         }
     }
 
@@ -74,6 +87,10 @@ impl Dialect for RouteDialect {
         match &op.action {
             RouteAction::Dump(RouteDump::Devices) => link::put_dump(out, op.id.0),
             RouteAction::Dump(RouteDump::Addresses) => ip_address::put_dump(out, op.id.0),
+            RouteAction::Dump(RouteDump::Rows(table, device)) => {
+                neigh::put_dump_of(out, op.id.0, *table, *device);
+            }
+            RouteAction::Tunnel(action) => neigh::put_action(out, op.id.0, action),
             action => route::put(out, op.id, action),
         }
     }
@@ -99,7 +116,10 @@ impl Dialect for RouteDialect {
                 name: link.name.into(),
                 up: link.up,
                 carrier: link.carrier,
+                tunnel: link::is_tunnel(payload).then_some(link.mac),
             }),
+            neigh::NEW => neigh::parse(payload).map(RouteEvent::RowSeen),
+            neigh::DELETE => neigh::parse(payload).map(RouteEvent::RowGone),
             link::DELETE => link::parse_gone(payload).map(RouteEvent::DeviceGone),
             _ => None,
         }
@@ -109,9 +129,28 @@ impl Dialect for RouteDialect {
         RouteEvent::Overrun
     }
 
-    async fn do_apart(&mut self, _: &RouteOp) -> Option<RouteEvent> {
-        None
+    async fn do_apart(&mut self, op: &RouteOp) -> Option<RouteEvent> {
+        let RouteAction::Tunnel(action) = &op.action else { return None };
+        let fault = self.change(action).await.err()?;
+        Some(RouteEvent::Failed { id: op.id, fault })
     }
+}
+
+impl RouteDialect {
+    async fn change(&mut self, action: &Action) -> Result<(), Fault> {
+        let devices = match self.devices.take() {
+            Some(devices) => devices,
+            None => {
+                Devices::open().map_err(|error| Fault { errno: 0, text: Some(error.to_string().into()) })?
+            }
+        };
+        self.devices.insert(devices).change(action).await
+    }
+}
+
+/// Whether it is about a device, and no message of ours.
+fn is_apart(action: &Action) -> bool {
+    matches!(action, Action::CreateTunnel(_) | Action::Remove { .. })
 }
 
 impl From<Answer> for RouteEvent {

@@ -24,7 +24,9 @@ impl Dialect for Rows<'_> {
         match op.action {
             Action::SetMac { half: Half::Both | Half::Tunnel, .. } => Sort::Growing,
             Action::Dump(_) => Sort::Dump,
-            Action::SetPort { .. } | Action::Create(_) | Action::Remove { .. } => Sort::Apart,
+            Action::SetPort { .. } | Action::Create(_) | Action::CreateTunnel(_) | Action::Remove { .. } => {
+                Sort::Apart
+            }
             _ => Sort::Plain,
         }
     }
@@ -50,11 +52,8 @@ impl Dialect for Rows<'_> {
         KernelEvent::Overrun
     }
 
-    /// Devices are the operator's to see: what we change of them is logged.
     async fn do_apart(&mut self, op: &Op) -> Option<KernelEvent> {
-        tracing::info!(action = ?op.action, "changing devices");
-        let fault = self.0.apply(&op.action).await.err()?;
-        tracing::warn!(action = ?op.action, %fault, "could not change devices");
+        let fault = self.0.change(&op.action).await.err()?;
         Some(KernelEvent::Failed { id: op.id, fault })
     }
 }

@@ -18,8 +18,13 @@ impl Routes {
         match event {
             RouteEvent::Seen { route, replaces, listed } => self.route_seen(now, route, replaces, listed),
             RouteEvent::Gone(route) => self.route_gone(now, &route),
-            RouteEvent::DeviceSeen { index, name, up, carrier } => self.device_seen(index, name, up, carrier),
-            RouteEvent::DeviceGone(index) => self.device_gone(index),
+            RouteEvent::DeviceSeen { index, name, up, carrier, tunnel } => {
+                self.tunnel_seen(now, index, &name, up, tunnel);
+                self.device_seen(index, name, up, carrier);
+            }
+            RouteEvent::DeviceGone(index) => self.device_gone(now, index),
+            RouteEvent::RowSeen(row) => self.row_seen(now, &row, true),
+            RouteEvent::RowGone(row) => self.row_seen(now, &row, false),
             RouteEvent::AddressSeen(index, address) => {
                 self.devices.see_address(index, address);
             }
@@ -189,7 +194,8 @@ impl Routes {
         }
     }
 
-    pub(super) fn device_gone(&mut self, index: IfIndex) {
+    pub(super) fn device_gone(&mut self, now: Instant, index: IfIndex) {
+        self.tunnel_gone(now, index);
         if self.devices.remove(index) {
             self.next_hops.all_changed();
             self.found.names_changed();

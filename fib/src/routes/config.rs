@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::config::PROTOCOL;
+use crate::op::TunnelDevice;
 
 /// The kernel's table `main` (`RT_TABLE_MAIN`).
 pub const MAIN: u32 = libc::RT_TABLE_MAIN as u32;
@@ -23,6 +24,8 @@ pub struct RoutesConfig {
     pub take_over: BTreeSet<u8>,
     /// Routes are to be put in. Otherwise the kernel is only listened to, and what is wanted is ignored.
     pub install: bool,
+    /// Next hops that are on no link, and that decapsulate, are reached through this.
+    pub tunnel: Option<TunnelDevice>,
 }
 
 impl Default for RoutesConfig {
@@ -34,6 +37,7 @@ impl Default for RoutesConfig {
             via_default: true,
             take_over: BTreeSet::new(),
             install: false,
+            tunnel: None,
         }
     }
 }

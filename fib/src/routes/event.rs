@@ -3,12 +3,13 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use bgp::types::Mac;
 use ipnet::IpNet;
 use smallvec::SmallVec;
 
 use super::ways::Ways;
-use crate::op::{Fault, OpId};
-use crate::row::IfIndex;
+use crate::op::{self, Action, Fault, OpId};
+use crate::row::{IfIndex, Row};
 
 /// A route of one of the kernel's tables.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,6 +86,8 @@ pub enum RouteEvent {
         up: bool,
         /// Has a carrier.
         carrier: bool,
+        /// It is the fallback tunnel's, made by this run or another, and has this MAC.
+        tunnel: Option<Mac>,
     },
     /// A device is no longer there.
     DeviceGone(IfIndex),
@@ -92,6 +95,10 @@ pub enum RouteEvent {
     AddressSeen(IfIndex, IpNet),
     /// It has it no longer.
     AddressGone(IfIndex, IpNet),
+    /// A row of some device is there, or changed.
+    RowSeen(Row),
+    /// A row of some device is no longer there.
+    RowGone(Row),
     /// The kernel refused an op.
     Failed {
         /// Which.
@@ -135,6 +142,8 @@ pub enum RouteAction {
     },
     /// Takes a route with our protocol away.
     Delete(RouteKey),
+    /// Changes the fallback tunnel: its device, or a row of it.
+    Tunnel(Box<Action>),
     /// Asks for all that the kernel has of something. Answered by that and [`RouteEvent::DumpEnd`].
     Dump(RouteDump),
 }
@@ -174,4 +183,6 @@ pub enum RouteDump {
         /// The table.
         table: u32,
     },
+    /// The rows that a device has in a table.
+    Rows(op::Table, IfIndex),
 }

@@ -4,6 +4,8 @@
 //! echo of our own writing is dropped as the driver's filter does. What the real kernel does was tried on Linux 6.18;
 //! each oddity says so where it is.
 
+mod tunnel;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 
@@ -15,6 +17,8 @@ use super::{MAIN, RoutesConfig};
 use crate::config::PROTOCOL;
 use crate::op::Fault;
 use crate::row::IfIndex;
+
+use tunnel::FakeTunnels;
 
 const ESRCH: i32 = 3;
 const EEXIST: i32 = 17;
@@ -34,6 +38,9 @@ pub struct FakeRoutes {
     pub harmed: usize,
     /// Routes of this protocol may be deleted and replaced.
     pub yields: Option<u8>,
+    /// How often an op has left a route that leads into the tunnel and on to nowhere.
+    pub blind: usize,
+    tunnels: FakeTunnels,
     devices: BTreeMap<IfIndex, (Box<str>, bool)>,
     /// At each place the routes that stand there, the first of which is used.
     routes: BTreeMap<Place, Vec<Route>>,
@@ -68,6 +75,7 @@ impl FakeRoutes {
         *is_up = up;
         self.tell_device(index);
         if !up {
+            self.flush_rows(index, false);
             let devices = self.devices.clone();
             let is_dead =
                 |hop: &Hop| hop.device.is_some_and(|device| devices.get(&device).is_none_or(|(_, up)| !up));
@@ -91,6 +99,7 @@ impl FakeRoutes {
                 self.events.push_back(RouteEvent::Gone(Route { hops: gone, ..route.clone() }));
             }
         }
+        self.flush_rows(index, true);
         self.devices.remove(&index);
         self.addresses.retain(|(device, _)| *device != index);
         self.events.push_back(RouteEvent::DeviceGone(index));
@@ -98,7 +107,8 @@ impl FakeRoutes {
 
     fn tell_device(&mut self, index: IfIndex) {
         if let Some((name, up)) = self.devices.get(&index).cloned() {
-            self.events.push_back(RouteEvent::DeviceSeen { index, name, up, carrier: up });
+            let tunnel = self.tunnels.mac(index);
+            self.events.push_back(RouteEvent::DeviceSeen { index, name, up, carrier: up, tunnel });
         }
     }
 
@@ -186,6 +196,7 @@ impl FakeRoutes {
         match action {
             RouteAction::Put { key, ways, replace } => self.put_ours(key, ways, *replace),
             RouteAction::Delete(key) => self.delete(key),
+            RouteAction::Tunnel(action) => self.act_on_tunnel(action),
             RouteAction::Dump(_) => Ok(()),
         }
     }
@@ -198,6 +209,7 @@ impl FakeRoutes {
         };
         if kind == RouteKind::Unicast {
             hops.iter().try_for_each(|hop| self.check(hop))?;
+            self.blind += hops.iter().filter(|hop| self.is_blind(hop)).count();
         }
         let RouteKey { prefix, table, metric, protocol } = *key;
         if replace {
@@ -270,6 +282,7 @@ impl FakeRoutes {
                     listed.cloned().map(|route| RouteEvent::Seen { route, replaces: false, listed: true });
                 self.events.extend(seen);
             }
+            RouteDump::Rows(table, device) => self.dump_rows(table, device),
         }
     }
 }

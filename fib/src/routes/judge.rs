@@ -57,7 +57,7 @@ impl Routes {
         let ways = self.wants.resolved(set)?;
         let is_kept_out = || self.conflict(&entry.prefix).is_some_and(|conflict| !conflict.beside);
         let leads_here = entry.is(Mark::Inward) && self.leads_to_itself(set, &entry.prefix);
-        (!leads_here && !is_kept_out()).then_some(ways)
+        (!leads_here && !is_kept_out() && !self.is_swallowed(ways, &entry.prefix)).then_some(ways)
     }
 
     /// Whether a route would come before the one that leads to its next hop's gateway.

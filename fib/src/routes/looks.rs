@@ -18,6 +18,11 @@ pub(super) fn everything<'a>(tables: impl Iterator<Item = &'a u32>) -> impl Iter
     [RouteDump::Devices, RouteDump::Addresses].into_iter().chain(tables.copied().flat_map(of_table))
 }
 
+/// Whether it is of a device's rows.
+pub(super) fn is_of_rows(dump: &RouteDump) -> bool {
+    matches!(dump, RouteDump::Rows(..))
+}
+
 /// A table's routes of both families.
 pub(super) fn of_table(table: u32) -> [RouteDump; 2] {
     [true, false].map(|ipv4| RouteDump::Routes { ipv4, table })
@@ -53,6 +58,7 @@ impl Routes {
             RouteDump::Devices => self.devices.begin_devices(),
             RouteDump::Addresses => self.devices.begin_addresses(),
             RouteDump::Routes { ipv4, table } => self.begin_routes(ipv4, table),
+            RouteDump::Rows(table, _) => self.tunnel.rows.begin_dump(table),
         }
         Some(RouteOp { id, action: RouteAction::Dump(dump) })
     }
@@ -76,13 +82,17 @@ impl Routes {
         match ended {
             Ended::Nothing => {}
             Ended::Complete(RouteDump::Devices) => {
-                self.devices.missed_devices().into_iter().for_each(|index| self.device_gone(index));
+                self.devices.missed_devices().into_iter().for_each(|index| self.device_gone(now, index));
             }
             Ended::Complete(RouteDump::Addresses) => {
                 let missed = self.devices.missed_addresses();
                 missed.into_iter().for_each(|(index, address)| self.address_gone(index, address));
             }
             Ended::Complete(RouteDump::Routes { ipv4, table }) => self.end_routes(ipv4, table),
+            Ended::Complete(RouteDump::Rows(table, device)) if self.tunnel.device() == Some(device) => {
+                self.tunnel.rows.end_dump(table);
+            }
+            Ended::Complete(RouteDump::Rows(..)) => {}
         }
         if self.dumps.take_synced() {
             if !self.synced {

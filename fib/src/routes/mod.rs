@@ -30,6 +30,9 @@
 //! **Ours** are those with our protocol in our table. A former run's are adopted, and what is not wanted of
 //! them is kept until [`Routes::release_stale`]; so are those with another metric, from an older configuration.
 //!
+//! **The fallback tunnel.** A next hop behind a gateway that decapsulates may be reached through a VXLAN device instead
+//! ([`RoutesConfig::tunnel`]), whose rows are written in order with the routes: see the module `tunnel`.
+//!
 //! **What the kernel does not see.** IPv6 looks for a router by all routes, ours among them, and refuses a route by one
 //! that ours lead to through another router, though it is on the link. It is then told that it is (`onlink`).
 //!
@@ -45,6 +48,7 @@ mod entry;
 mod event;
 #[cfg(any(test, feature = "fake"))]
 pub mod fake;
+mod fallback;
 mod found;
 mod judge;
 mod looks;
@@ -56,6 +60,7 @@ mod status;
 mod table;
 #[cfg(test)]
 mod tests;
+mod tunnel;
 mod wanted;
 mod wants;
 mod ways;
@@ -68,9 +73,11 @@ use ipnet::IpNet;
 
 pub use self::config::{MAIN, RoutesConfig};
 pub use self::event::{Hop, Hops, Route, RouteAction, RouteDump, RouteEvent, RouteKey, RouteKind, RouteOp};
+pub use self::fallback::prefixes_over;
 pub use self::found::{FoundRoute, RouteFilter};
 pub use self::next_hops::Resolution;
-pub use self::status::{Conflict, RoutePlace, RouteRow, RouteStatus};
+pub use self::status::{Conflict, RoutePlace, RouteRow, RouteStatus, TunnelStatus};
+pub use self::tunnel::{TunnelRow, TunnelRowStatus};
 pub use self::wanted::{WantedHop, WantedRoute};
 pub use self::ways::Ways;
 
@@ -80,6 +87,7 @@ use self::found::Found;
 use self::next_hops::{NextHops, Terrain};
 use self::settle::{Flight, Hand};
 use self::table::Table;
+use self::tunnel::Tunnel;
 use self::wants::Wants;
 use self::ways::Used;
 use crate::dumps::Dumps;
@@ -99,6 +107,7 @@ pub struct Routes {
     /// Routers on a link that the kernel does not find there, because a route of ours comes before the link's. It is told
     /// that they are on the link.
     hidden: BTreeSet<IpAddr>,
+    tunnel: Tunnel,
     entries: evpn::table::Table<Entry>,
     wants: Wants,
     /// Ours that are not where ours are to be: with another metric, or from a configuration before. `true`: seen since
@@ -134,6 +143,7 @@ impl Routes {
             own.into_iter().chain([MAIN]).map(|table| (table, Table::default())).collect();
         Routes {
             dumps: Dumps::new(looks::everything(tables.keys())),
+            tunnel: Tunnel::new(config.tunnel.clone(), config.install),
             config,
             devices: Devices::default(),
             tables,
@@ -173,7 +183,7 @@ impl Routes {
 
     fn want_route(&mut self, prefix: IpNet, wanted: WantedRoute) {
         let is_inward = wanted.hops().iter().any(|hop| prefix.contains(&hop.address));
-        let terrain = terrain(&self.config, &self.tables, &self.devices, &self.hidden);
+        let terrain = terrain(&self.config, &self.tables, &self.devices, &self.hidden, &self.tunnel);
         let set = self.wants.add(wanted.normal(), &mut self.next_hops, terrain);
         let place = self.entries.find_or_insert(prefix, || Entry::new(prefix));
         let Some(entry) = self.entries.get_mut(place).filter(|entry| entry.wanted != Some(set)) else {
@@ -199,6 +209,7 @@ impl Routes {
     /// What is wanted under a prefix is something else.
     fn changed(&mut self, place: u32, prefix: IpNet) {
         self.stirred.note(prefix);
+        self.tunnel.note_loss();
         self.retries.clear(&self.key(prefix));
         self.mark_dirty(place);
     }
@@ -211,12 +222,14 @@ impl Routes {
                 self.want_none(prefix);
             }
         }
+        self.tunnel.end();
         self.release_stale();
     }
 
     /// A former run's routes that are not wanted may be deleted: routing has converged.
     pub fn release_stale(&mut self) {
         self.released = true;
+        self.tunnel.note_loss();
         for place in 0..self.entries.end() {
             if self.entries.get(place).is_some_and(|entry| entry.wanted.is_none()) {
                 self.mark_dirty(place);
@@ -237,7 +250,9 @@ impl Routes {
         }
         if self.synced && self.dumps.is_idle() {
             self.look_at_next_hops();
-            if let Some(op) = self.next_route(now).or_else(|| self.next_stray(now)) {
+            let before = self.next_of_tunnel(now);
+            let route = before.or_else(|| self.next_route(now)).or_else(|| self.next_stray(now));
+            if let Some(op) = route.or_else(|| self.next_of_empty_tunnel(now)) {
                 return Some(op);
             }
             self.look_at_doubtful(now);
@@ -248,7 +263,8 @@ impl Routes {
     /// When `poll_op` should be called again though nothing happened.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let look = self.look_due.filter(|_| self.doubtful && self.dumps.is_idle());
-        let timers = [self.retries.next_due(), self.dumps.next_due(), look, self.hand.rests];
+        let timers =
+            [self.retries.next_due(), self.dumps.next_due(), look, self.hand.rests, self.tunnel_due()];
         timers.into_iter().flatten().min()
     }
 
@@ -268,7 +284,7 @@ impl Routes {
         if !self.has_looked() {
             return None;
         }
-        self.next_hops.poll(terrain(&self.config, &self.tables, &self.devices, &self.hidden))
+        self.next_hops.poll(terrain(&self.config, &self.tables, &self.devices, &self.hidden, &self.tunnel))
     }
 
     /// Looks for routes of others from now on, instead of those that were looked for.
@@ -295,6 +311,7 @@ impl Routes {
             && self.hand.is_done()
             && self.next_hops.is_settled()
             && !self.doubtful
+            && self.is_tunnel_settled()
     }
 
     /// The kernel's tables have been seen whole.
@@ -332,6 +349,8 @@ fn terrain<'a>(
     tables: &'a BTreeMap<u32, Table>,
     devices: &'a Devices,
     hidden: &'a BTreeSet<IpAddr>,
+    tunnel: &'a Tunnel,
 ) -> Terrain<'a> {
-    Terrain { main: tables.get(&MAIN), devices, via_default: config.via_default, hidden }
+    let tunnel = tunnel.mouth();
+    Terrain { main: tables.get(&MAIN), devices, via_default: config.via_default, hidden, tunnel }
 }

@@ -15,8 +15,10 @@ use super::table::Table;
 use super::{MAIN, Routes, RoutesConfig, looks};
 
 impl Routes {
-    /// Another configuration is in force from now on. Where nothing is to be put in any more, ours are taken out.
+    /// Another configuration is in force from now on. Where nothing is to be put in any more, ours are taken out. The
+    /// fallback tunnel stays what it was at the start: whether the kernel is asked about its rows was decided then.
     pub fn configure(&mut self, config: RoutesConfig) {
+        let config = RoutesConfig { tunnel: self.config.tunnel.clone(), ..config };
         if self.config == config {
             return;
         }
@@ -25,6 +27,7 @@ impl Routes {
         if moves && self.config.install {
             self.uproot(!config.install);
         }
+        self.tunnel.installs(config.install);
         self.config = config;
         self.follow_tables();
         if moves {
@@ -92,7 +95,7 @@ impl Routes {
                 self.dumps.look_at(looks::of_table(table));
             }
         }
-        self.dumps.set_everything(looks::everything(self.tables.keys()));
+        self.dumps.set_everything(looks::everything(self.tables.keys()).chain(self.tunnel.dumps()));
         if !self.synced {
             self.dumps.retain(|_| false);
             self.dumps.look_at(looks::everything(self.tables.keys()));

@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::entry::{Entry, Mark};
 use super::event::{RouteAction, RouteKey, RouteOp};
 use super::judge::{Step, conclude, is_same};
+use super::tunnel::RowFlight;
 use super::ways::{Id, Ways};
 use super::{Routes, terrain};
 use crate::op::{Fault, OpId};
@@ -21,6 +22,8 @@ pub(super) enum Flight {
     Delete { place: u32 },
     TakeOver { place: u32, metric: u32 },
     Stray(RouteKey),
+    TunnelDevice,
+    TunnelRow(RowFlight),
     Dump,
 }
 
@@ -92,7 +95,7 @@ impl Routes {
 
     /// Next hops may lead elsewhere: then the hand goes round.
     pub(super) fn look_at_next_hops(&mut self) {
-        let terrain = terrain(&self.config, &self.tables, &self.devices, &self.hidden);
+        let terrain = terrain(&self.config, &self.tables, &self.devices, &self.hidden, &self.tunnel);
         if self.wants.look_again(&mut self.next_hops, terrain) {
             self.hand.go_round(self.entries.end());
         }
@@ -168,7 +171,7 @@ impl Routes {
         None
     }
 
-    fn launch(&mut self, flight: Flight, action: RouteAction) -> RouteOp {
+    pub(super) fn launch(&mut self, flight: Flight, action: RouteAction) -> RouteOp {
         self.counters.ops += 1;
         RouteOp { id: self.flights.launch(flight), action }
     }
@@ -218,6 +221,13 @@ impl Routes {
                     self.strays.remove(&key);
                 }
             },
+            Flight::TunnelDevice => self.tunnel_over(now, fault),
+            Flight::TunnelRow(flight) => {
+                let is_lossy = self.dumps.is_lossy();
+                if self.tunnel.rows.over(now, flight, fault, is_lossy) {
+                    self.dumps.look_at(self.tunnel.dumps());
+                }
+            }
             Flight::Dump => {}
         }
     }
@@ -261,6 +271,7 @@ impl Routes {
         let Some(entry) = self.entries.get_mut(place) else { return };
         let is_certain = fault.is_none() && !is_lossy && !entry.is(Mark::Touched);
         conclude(entry, done, fault.is_none(), is_certain);
+        self.tunnel.note_loss();
         let entry = *entry;
         let key = self.key(entry.prefix);
         self.stirred.note(entry.prefix);

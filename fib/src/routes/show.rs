@@ -116,6 +116,7 @@ impl Routes {
     fn status_of(&self, entry: &Entry) -> Option<RouteStatus> {
         let is_wanted = entry.wanted.is_some();
         let failure = || self.retries.reason(&self.key(entry.prefix)).map(RouteStatus::Failed);
+        let unreachable = || self.why_unreachable(entry);
         let kept_out = || self.conflict(&entry.prefix).map(RouteStatus::Conflict);
         match self.step(entry) {
             _ if is_wanted && !self.synced => Some(RouteStatus::Pending),
@@ -123,10 +124,10 @@ impl Routes {
             Step::Rest => None,
             Step::Held => Some(RouteStatus::Stale),
             Step::Put { .. } | Step::TakeOver { .. } => Some(failure().unwrap_or(RouteStatus::Pending)),
-            Step::Waits => Some(kept_out().filter(is_outside).unwrap_or(RouteStatus::Unreachable)),
+            Step::Waits => Some(kept_out().filter(is_outside).unwrap_or_else(unreachable)),
             Step::Delete => Some(match failure() {
                 Some(failure) => failure,
-                None if is_wanted => kept_out().filter(is_outside).unwrap_or(RouteStatus::Unreachable),
+                None if is_wanted => kept_out().filter(is_outside).unwrap_or_else(unreachable),
                 None => RouteStatus::Stale,
             }),
         }
@@ -139,7 +140,7 @@ fn counted(status: &RouteStatus, is_wanted: bool) -> Counted {
         RouteStatus::Pending | RouteStatus::Stale => Standing::Pending,
         RouteStatus::Failed(_) => Standing::Failed,
         RouteStatus::Conflict(_) => Standing::Conflict,
-        RouteStatus::Unreachable => Standing::Unreachable,
+        RouteStatus::Unreachable | RouteStatus::NoTunnel | RouteStatus::Swallowed => Standing::Unreachable,
     };
     Counted::as_one(standing, is_wanted)
 }

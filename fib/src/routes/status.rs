@@ -16,6 +16,11 @@ pub enum RouteStatus {
     Pending,
     /// No next hop resolves: it is not in the kernel, and is put in as soon as one does.
     Unreachable,
+    /// The fallback tunnel leads to its next hop, and is not there.
+    NoTunnel,
+    /// It would come before the way to the other end of the fallback tunnel that it leads into, and what is wrapped
+    /// would be wrapped again.
+    Swallowed,
     /// The kernel refused, in these words; it is tried again.
     Failed(String),
     /// Somebody else has a route to this prefix, which is respected.
@@ -23,6 +28,17 @@ pub enum RouteStatus {
     /// In the kernel, ours, and no longer wanted: to be deleted, or left by a former run and kept until
     /// [`Routes::release_stale`](super::Routes::release_stale).
     Stale,
+}
+
+/// How the fallback tunnel's device stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TunnelStatus {
+    /// It is there as it is wanted.
+    Programmed,
+    /// Not yet.
+    Pending,
+    /// It could not be made, for this reason; it is tried again.
+    Failed(String),
 }
 
 /// Somebody else's route to a prefix that is wanted, too.

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use bgp::types::Mac;
 use smallvec::SmallVec;
 
 use crate::row::IfIndex;
@@ -18,8 +19,7 @@ pub enum WantedRoute {
 impl WantedRoute {
     /// To one next hop, which the kernel's own routes lead to.
     pub fn via(address: IpAddr) -> WantedRoute {
-        let hop = WantedHop { address, device: None, onlink: false };
-        WantedRoute::Via([hop].into_iter().collect())
+        WantedRoute::Via([WantedHop::at(address)].into_iter().collect())
     }
 
     /// The next hops.
@@ -49,4 +49,14 @@ pub struct WantedHop {
     pub device: Option<IfIndex>,
     /// It is on the link though no route says so: on `device`, or else on that of the route towards it.
     pub onlink: bool,
+    /// It decapsulates VXLAN at its address, and its MAC within the tunnel is this: where it is on no link of this node,
+    /// packets go to it through the fallback tunnel.
+    pub mac: Option<Mac>,
+}
+
+impl WantedHop {
+    /// What the kernel's own routes lead to.
+    pub fn at(address: IpAddr) -> WantedHop {
+        WantedHop { address, device: None, onlink: false, mac: None }
+    }
 }

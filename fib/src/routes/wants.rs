@@ -6,7 +6,7 @@ use std::sync::Arc;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use super::event::Hops;
+use super::event::{Hop, Hops};
 use super::next_hops::{NextHops, Terrain};
 use super::wanted::{WantedHop, WantedRoute};
 use super::ways::{Id, Pool, Used, Ways};
@@ -114,6 +114,15 @@ impl Wants {
         self.resolved.values().flatten().for_each(|id| ways.mark(*id));
         self.ways.keep(ways);
         self.wanted.iter().flat_map(|(_, wanted)| wanted.hops()).copied().collect()
+    }
+
+    /// Every way that is known of: those of routes in the kernel among them.
+    pub(super) fn hops(&self) -> impl Iterator<Item = &Hop> {
+        let hops = self.ways.iter().filter_map(|(_, ways)| match ways {
+            Ways::Via(hops) => Some(hops),
+            _ => None,
+        });
+        hops.flatten()
     }
 
     /// The ways such as these.

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test states what must hold")]
 
+mod fallback;
 mod lab;
 mod route_lab;
 mod routes;

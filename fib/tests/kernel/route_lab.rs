@@ -43,7 +43,7 @@ pub(crate) fn via(hops: &[&str]) -> Option<WantedRoute> {
         let (text, onlink) = text.strip_suffix(" onlink").map_or((*text, false), |text| (text, true));
         let (address, device) = text.split_once('%').map_or((text, None), |(a, d)| (a, Some(index(d))));
         let address: IpAddr = ip(address);
-        WantedHop { address, device, onlink }
+        WantedHop { device, onlink, ..WantedHop::at(address) }
     };
     Some(WantedRoute::Via(hops.iter().map(hop).collect()))
 }
@@ -63,7 +63,8 @@ impl RouteLab {
     }
 
     pub(crate) fn with(config: RoutesConfig) -> RouteLab {
-        let driver = Driver::start(|ops, events| RouteKernel::open().unwrap().run(ops, events));
+        let with_rows = config.tunnel.is_some();
+        let driver = Driver::start(move |ops, events| RouteKernel::open(with_rows).unwrap().run(ops, events));
         let mut lab = RouteLab { routes: Routes::new(config, 1), driver, writes: Vec::new() };
         lab.until("synced", |lab| lab.routes.is_synced());
         lab.settle();

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use bgp::types::Mac;
 use clap::{Args, Subcommand};
 use clap_complete::ArgValueCompleter;
+use evpn::Suspect;
 
 use super::examples;
 use super::value::vni;
@@ -35,6 +36,37 @@ pub enum EvpnCommand {
     #[command(visible_alias = "vteps")]
     #[command(after_help = examples::EVPN_VTEP)]
     Vtep(EvpnArgs),
+    /// MACs and addresses that moved too often: two hosts may have one
+    #[command(visible_alias = "dup-addr")]
+    #[command(after_help = examples::EVPN_DUPLICATES)]
+    Duplicates(DuplicatesArgs),
+}
+
+/// Arguments of `evpn duplicates`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct DuplicatesArgs {
+    /// Only this network
+    #[arg(long, value_parser = vni(), add = ArgValueCompleter::new(complete::vnis))]
+    pub vni: Option<u32>,
+    /// What to do with them.
+    #[command(subcommand)]
+    pub command: Option<DuplicatesCommand>,
+}
+
+/// Commands of `evpn duplicates`.
+#[derive(Debug, Subcommand)]
+pub enum DuplicatesCommand {
+    /// Have them count as one host again: all, or those that are named
+    #[command(after_help = examples::EVPN_DUPLICATES_CLEAR)]
+    Clear {
+        /// Only this network's
+        #[arg(long, value_parser = vni(), add = ArgValueCompleter::new(complete::vnis))]
+        vni: Option<u32>,
+        /// Only this MAC or address
+        #[arg(value_name = "MAC or IP", add = ArgValueCompleter::new(complete::duplicates))]
+        host: Option<Suspect>,
+    },
 }
 
 /// Arguments of `evpn vni` and `evpn vtep`.

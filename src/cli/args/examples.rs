@@ -64,7 +64,8 @@ Examples:
   linnet evpn vni                        the networks of this node
   linnet evpn mac --vni 100 --remote     MACs elsewhere, and whether the kernel knows
   linnet evpn arp --ip 192.168.1.11      where an address is
-  linnet evpn vtep                       the other ends of the tunnels";
+  linnet evpn vtep                       the other ends of the tunnels
+  linnet evpn duplicates                 what two hosts seem to have";
 
 pub(super) const EVPN_VNI: &str = "\
 Examples:
@@ -87,6 +88,17 @@ pub(super) const EVPN_VTEP: &str = "\
 Examples:
   linnet evpn vtep
   linnet evpn vtep --vni 100";
+
+pub(super) const EVPN_DUPLICATES: &str = "\
+Examples:
+  linnet evpn duplicates --vni 100
+  linnet evpn duplicates clear           what is frozen may move again";
+
+pub(super) const EVPN_DUPLICATES_CLEAR: &str = "\
+Examples:
+  linnet evpn duplicates clear                                  all of them
+  linnet evpn duplicates clear --vni 100 02:00:00:00:00:50
+  linnet evpn duplicates clear 192.168.1.11";
 
 pub(super) const FIB: &str = "\
 Examples:

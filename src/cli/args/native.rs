@@ -8,21 +8,23 @@ use crate::cli::complete;
 /// Arguments of `native`.
 #[derive(Debug, Args)]
 pub struct NativeArgs {
-    /// The sources that prefixes come from, not the prefixes
-    pub sources: Option<Sources>,
+    /// Something else than the prefixes
+    pub what: Option<NativeWhat>,
     /// Only what this source gives
-    #[arg(long, value_name = "NAME", conflicts_with = "sources", add = ArgValueCompleter::new(complete::sources))]
+    #[arg(long, value_name = "NAME", conflicts_with = "what", add = ArgValueCompleter::new(complete::sources))]
     pub source: Option<String>,
     /// Only in this state
-    #[arg(long, value_delimiter = ',', conflicts_with = "sources")]
+    #[arg(long, value_delimiter = ',', conflicts_with = "what")]
     pub state: Vec<AdvertisedFilter>,
 }
 
-/// The word `sources`.
+/// What is listed instead of the announced prefixes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Sources {
-    /// Sources
+pub enum NativeWhat {
+    /// The sources that prefixes come from
     Sources,
+    /// The fallback tunnel: its device, and the nodes that are reached through it
+    Tunnel,
 }
 
 /// Whether a prefix is announced.

@@ -6,10 +6,12 @@ use anyhow::Result;
 use api::client::Client;
 use api::v1;
 
-use crate::cli::args::{EvpnCommand, FibArgs, FibKind, Format, HostArgs, RouteArgs, RouteWhat};
+use crate::cli::args::{
+    DuplicatesCommand, EvpnCommand, FibArgs, FibKind, Format, HostArgs, RouteArgs, RouteWhat,
+};
 use crate::cli::output::Output;
 
-/// `evpn vni`, `mac`, `arp`, `vtep`.
+/// `evpn vni`, `mac`, `arp`, `vtep`, `duplicates`.
 pub(super) async fn evpn(
     command: EvpnCommand,
     client: &Client,
@@ -27,7 +29,33 @@ pub(super) async fn evpn(
         }
         EvpnCommand::Mac(args) => output.rows(client.list(macs(&args)), format).await,
         EvpnCommand::Arp { hosts, ip } => output.rows(client.list(arps(&hosts, ip)), format).await,
+        EvpnCommand::Duplicates(args) => match args.command {
+            Some(DuplicatesCommand::Clear { vni, host }) => {
+                clear_duplicates(vni, text(host), client, format, output).await
+            }
+            None => {
+                let request = v1::ListDuplicatesRequest { vni: args.vni, ..Default::default() };
+                output.rows(client.list(request), format).await
+            }
+        },
     }
+}
+
+/// Says how many there were.
+async fn clear_duplicates(
+    vni: Option<u32>,
+    host: String,
+    client: &Client,
+    format: Format,
+    output: &mut Output<'_>,
+) -> Result<()> {
+    let request = v1::ClearDuplicatesRequest { vni, host };
+    let answer = client.evpn().clear_duplicates(request).await?.into_inner();
+    output.one(&answer, format, |output, answer| match answer.cleared {
+        0 => writeln!(output.out, "There were no duplicates."),
+        1 => writeln!(output.out, "One duplicate cleared."),
+        cleared => writeln!(output.out, "{cleared} duplicates cleared."),
+    })
 }
 
 fn macs(args: &HostArgs) -> v1::ListMacsRequest {

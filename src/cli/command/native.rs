@@ -1,10 +1,10 @@
-//! `native`: what this node announces of its own, and where that is found.
+//! `native`: what this node announces of its own, and where that is found; the fallback tunnel.
 
 use anyhow::Result;
 use api::client::Client;
 use api::v1;
 
-use crate::cli::args::{AdvertisedFilter, Format, NativeArgs};
+use crate::cli::args::{AdvertisedFilter, Format, NativeArgs, NativeWhat};
 use crate::cli::output::Output;
 
 pub(super) async fn run(
@@ -13,8 +13,14 @@ pub(super) async fn run(
     format: Format,
     output: &mut Output<'_>,
 ) -> Result<()> {
-    if args.sources.is_some() {
-        return output.rows(client.list(v1::ListPrefixSourcesRequest::default()), format).await;
+    match args.what {
+        Some(NativeWhat::Sources) => {
+            return output.rows(client.list(v1::ListPrefixSourcesRequest::default()), format).await;
+        }
+        Some(NativeWhat::Tunnel) => {
+            return output.rows(client.list(v1::ListTunnelEndsRequest::default()), format).await;
+        }
+        None => {}
     }
     let state = |filter| match filter {
         AdvertisedFilter::Advertised => v1::AdvertisedState::Advertised.into(),

@@ -62,6 +62,15 @@ pub(crate) fn vteps(begun: &OsStr) -> Vec<CompletionCandidate> {
     offer(begun, request, |row| (row.vtep, format!("VNI {}", row.vni)))
 }
 
+/// Duplicates: MACs, and addresses.
+pub(crate) fn duplicates(begun: &OsStr) -> Vec<CompletionCandidate> {
+    let request = |vni| v1::ListDuplicatesRequest { vni, ..Default::default() };
+    offer(begun, request, |row| match row.ip.is_empty() {
+        true => (row.mac, words([format!("VNI {}", row.vni), row.port, row.vtep])),
+        false => (row.ip, words([format!("VNI {}", row.vni), row.mac])),
+    })
+}
+
 /// Prefixes of native routing.
 pub(crate) fn prefixes(begun: &OsStr) -> Vec<CompletionCandidate> {
     offer(

@@ -7,7 +7,7 @@
 mod bash;
 mod live;
 
-pub(crate) use live::{hosts, macs, neighbors, policies, prefixes, sources, vnis, vteps};
+pub(crate) use live::{duplicates, hosts, macs, neighbors, policies, prefixes, sources, vnis, vteps};
 
 use std::ffi::OsString;
 use std::io;

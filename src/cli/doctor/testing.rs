@@ -187,6 +187,7 @@ fn remote() -> Evpn {
             ..v1::Vni::default()
         }],
         vteps: vec![v1::Vtep { vni: 100, vtep: vtep.clone(), flood: true, ..v1::Vtep::default() }],
+        duplicates: Vec::new(),
         entries: vec![
             entry(v1::FibKind::Flood, "10.0.0.2", "flood"),
             entry(v1::FibKind::Mac, "02:00:00:00:00:21", "dst 10.0.0.2"),

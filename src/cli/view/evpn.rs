@@ -7,6 +7,7 @@ use api::{Word, v1};
 use super::{because, kernel, marks};
 use crate::cli::output::Row;
 use crate::cli::table::{Cell, Column, Tone};
+use crate::cli::text::duration;
 
 impl Row for v1::Vni {
     type Line = Self;
@@ -41,7 +42,9 @@ impl Row for v1::Mac {
         Column::text("Port/VTEP", |mac| (if mac.port.is_empty() { &mac.vtep } else { &mac.port }).into()),
         Column::text("Seq", |mac| sequences(mac.local_sequence, mac.remote_sequence)),
         Column::text("Flags", |mac| {
-            marks([(mac.sticky, "sticky"), (mac.gateway, "gateway"), (mac.duplicate, "duplicate")]).into()
+            let v1::Mac { sticky, gateway, duplicate, frozen, .. } = *mac;
+            marks([(sticky, "sticky"), (gateway, "gateway"), (duplicate, "duplicate"), (frozen, "frozen")])
+                .into()
         }),
         Column::text("Kernel", |mac| kernel(mac.kernel, &mac.kernel_reason)),
     ];
@@ -61,7 +64,7 @@ impl Row for v1::Arp {
         Column::text("MAC", |arp| (&arp.mac).into()),
         Column::text("VTEP", |arp| (&arp.vtep).into()),
         Column::text("Seq", |arp| sequences(arp.local_sequence, arp.remote_sequence)),
-        Column::text("Flags", |arp| marks([(arp.router, "router")]).into()),
+        Column::text("Flags", |arp| marks([(arp.router, "router"), (arp.duplicate, "duplicate")]).into()),
         Column::text("Kernel", |arp| kernel(arp.kernel, &arp.kernel_reason)),
     ];
 
@@ -76,8 +79,38 @@ impl Row for v1::Vtep {
     const COLUMNS: &'static [Column<Self>] = &[
         Column::number("VNI", |vtep| vtep.vni.into()),
         Column::text("VTEP", |vtep| (&vtep.vtep).into()),
-        Column::text("Flood", |vtep| (if vtep.flood { "yes" } else { "no" }).into()),
+        Column::text("Source", |vtep| {
+            marks([(vtep.announced, "type-3"), (vtep.configured, "static")]).into()
+        }),
+        Column::text("Flood", |vtep| {
+            because(if vtep.flood { "yes" } else { "no" }.into(), &vtep.reason).into()
+        }),
         Column::text("Kernel", |vtep| kernel(vtep.kernel, &vtep.kernel_reason)),
+    ];
+
+    fn lines(self) -> impl Iterator<Item = Self> {
+        once(self)
+    }
+}
+
+impl Row for v1::Duplicate {
+    type Line = Self;
+    const NAME: &'static str = "duplicates";
+    const COLUMNS: &'static [Column<Self>] = &[
+        Column::number("VNI", |row| row.vni.into()),
+        Column::text("MAC", |row| (&row.mac).into()),
+        Column::text("IP", |row| (&row.ip).into()),
+        Column::text("Type", |row| host_type(row.r#type)),
+        Column::text("Port/VTEP", |row| (if row.port.is_empty() { &row.vtep } else { &row.port }).into()),
+        Column::text("Seq", |row| sequences(row.local_sequence, row.remote_sequence)),
+        Column::number("Moves", |row| row.moves.into()),
+        Column::text("Rival", |row| (&row.rival).into()),
+        Column::text("Flags", |row| marks([(row.frozen, "frozen")]).into()),
+        Column::text("Since", |row| duration(row.age_seconds).into()),
+        Column::text("Recovers", |row| match row.recovery_seconds {
+            Some(seconds) => format!("in {}", duration(seconds)).into(),
+            None => "when cleared".into(),
+        }),
     ];
 
     fn lines(self) -> impl Iterator<Item = Self> {

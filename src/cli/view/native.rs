@@ -1,10 +1,10 @@
-//! What this node announces of its own.
+//! What this node announces of its own, and the fallback tunnel.
 
 use std::iter::once;
 
 use api::{Word, v1};
 
-use super::because;
+use super::{because, kernel};
 use crate::cli::output::Row;
 use crate::cli::table::{Cell, Column, Tone};
 
@@ -55,4 +55,28 @@ impl Row for v1::PrefixSource {
     fn lines(self) -> impl Iterator<Item = Self> {
         once(self)
     }
+}
+
+impl Row for v1::TunnelEnd {
+    type Line = Self;
+    const NAME: &'static str = "tunnel ends";
+    const COLUMNS: &'static [Column<Self>] = &[
+        Column::text("Node", |row| if row.local { "this node".into() } else { (&row.address).into() }),
+        Column::text("MAC", |row| (&row.mac).into()),
+        Column::text("Device", |row| (&row.device).into()),
+        Column::number("VNI", |row| row.vni.into()),
+        Column::wide_number("Port", |row| row.port.into()),
+        Column::text("Kernel", |row| kernel(row.state, &end_reason(row))),
+    ];
+
+    fn lines(self) -> impl Iterator<Item = Self> {
+        once(self)
+    }
+}
+
+fn end_reason(row: &v1::TunnelEnd) -> String {
+    let disputed = if row.disputed { "announced with another MAC, too" } else { "" };
+    let reasons: Vec<&str> =
+        [&*row.reason, disputed].into_iter().filter(|reason| !reason.is_empty()).collect();
+    reasons.join("; ")
 }

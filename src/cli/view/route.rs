@@ -26,14 +26,15 @@ impl Row for v1::Route {
     }
 }
 
-/// `10.0.0.2,fe80::1%eth0`, one behind the other; `blackhole` for packets that end here.
+/// `10.0.0.2,fe80::1%eth0,vxlan 10.1.0.3`, one behind the other; `blackhole` for packets that end here.
 fn next_hops(route: &v1::Route) -> String {
     if route.blackhole {
         return "blackhole".to_owned();
     }
-    let one = |hop: &v1::RouteNextHop| match hop.device.as_str() {
-        "" => hop.address.clone(),
-        device => format!("{}%{device}", hop.address),
+    let one = |hop: &v1::RouteNextHop| match (hop.device.as_str(), hop.encapsulation.as_str()) {
+        ("", "") => hop.address.clone(),
+        ("", wrapped) => format!("{wrapped} {}", hop.address),
+        (device, _) => format!("{}%{device}", hop.address),
     };
     route.next_hops.iter().map(one).collect::<Vec<_>>().join(",")
 }

@@ -7,7 +7,7 @@ use super::{Change, Effect};
 use crate::config::{Config, EvpnConfig, NativeKernel, VniConfig};
 
 /// The keys that are read when linnetd starts, and not again.
-pub const START_ONLY: [&str; 2] = ["bgp.next_hop_tracking", "api"];
+pub const START_ONLY: [&str; 3] = ["bgp.next_hop_tracking", "api", "native.fallback"];
 
 const ANEW: &str = "what this node announces of its VNIs is withdrawn and announced anew";
 const ANEW_WITH_DEVICES: &str = "what this node announces of its VNIs is withdrawn and announced anew, and the devices that \
@@ -29,9 +29,14 @@ pub(super) fn changes(running: &Config, wanted: &Config) -> Vec<Change> {
 
 /// The keys that differ and are in force after the next start only.
 pub(super) fn after_restart(running: &Config, wanted: &Config) -> Vec<&'static str> {
-    let [tracking, api] = START_ONLY;
+    let [tracking, api, fallback] = START_ONLY;
     let tracks = |config: &Config| config.bgp.next_hop_tracking.is_some();
-    let same = [(tracking, tracks(running) == tracks(wanted)), (api, running.api == wanted.api)];
+    let tunnel = |config: &Config| config.native.as_ref().and_then(|native| native.kernel.fallback.clone());
+    let same = [
+        (tracking, tracks(running) == tracks(wanted)),
+        (api, running.api == wanted.api),
+        (fallback, tunnel(running) == tunnel(wanted)),
+    ];
     differing(&same).collect()
 }
 
@@ -66,6 +71,8 @@ fn of_evpn(running: Option<&EvpnConfig>, wanted: Option<&EvpnConfig>) -> Vec<Cha
     let lines = [
         ("evpn.vtep", old.vtep == new.vtep, ANEW_WITH_DEVICES),
         ("evpn.advertise_all_vni", old.advertise_all_vni == new.advertise_all_vni, ""),
+        ("evpn.flooding", old.flooding == new.flooding, ""),
+        ("evpn.duplicates", old.duplicates == new.duplicates, ""),
     ];
     changed(lines).chain(of_vnis(old, new)).collect()
 }
@@ -91,7 +98,19 @@ fn of_vnis(running: &EvpnConfig, wanted: &EvpnConfig) -> Vec<Change> {
 
 /// The keys in which a VNI's settings differ, and whether one of them is about its devices.
 fn vni_keys(old: &VniConfig, new: &VniConfig) -> (Vec<&'static str>, bool) {
-    let VniConfig { vni: _, vxlan, bridge, create, port, mtu, rd, import_rt, export_rt } = new;
+    let VniConfig {
+        vni: _,
+        vxlan,
+        bridge,
+        create,
+        port,
+        mtu,
+        rd,
+        import_rt,
+        export_rt,
+        flooding,
+        static_vteps,
+    } = new;
     let devices = [
         ("vxlan", old.vxlan == *vxlan),
         ("bridge", old.bridge == *bridge),
@@ -103,6 +122,8 @@ fn vni_keys(old: &VniConfig, new: &VniConfig) -> (Vec<&'static str>, bool) {
         ("rd", old.rd == *rd),
         ("import_rt", old.import_rt == *import_rt),
         ("export_rt", old.export_rt == *export_rt),
+        ("flooding", old.flooding == *flooding),
+        ("static_vteps", old.static_vteps == *static_vteps),
     ];
     let of_devices: Vec<&'static str> = differing(&devices).collect();
     let any = !of_devices.is_empty();
@@ -116,7 +137,8 @@ fn of_native(running: &Config, wanted: &Config) -> Vec<Change> {
         (Some(_), None) => return vec![Change::new("native", Effect::Removed).costing(TAKEN_OUT)],
         (Some(old), Some(new)) => (old, new),
     };
-    let NativeKernel { install, table, metric, protocol, via_default: _, take_over } = &new.kernel;
+    let NativeKernel { install, table, metric, protocol, via_default: _, take_over, fallback: _ } =
+        &new.kernel;
     let installs = if *install { "" } else { TAKEN_OUT };
     let lines = [
         ("native.accept", old.accept == new.accept, ""),

@@ -1,11 +1,13 @@
 //! Native mode: received unicast routes become the kernel's own, with no encapsulation. What of them goes into which
 //! table, and as whose.
 
+mod fallback;
 mod kubernetes;
 mod sources;
 
 use std::collections::{BTreeSet, HashSet};
 
+use fib::TunnelDevice;
 use ipnet::IpNet;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
@@ -16,6 +18,7 @@ use super::fault::Path;
 use super::file;
 use super::value::RangeValue;
 
+use fallback::FallbackValue;
 use kubernetes::KubernetesSection;
 pub use kubernetes::KubernetesSource;
 #[cfg(feature = "kubernetes")]
@@ -70,6 +73,10 @@ pub struct NativeSection {
     /// 12, BIRD's, which leaves its routes to the program that comes after it. None unless given: what others put into
     /// the kernel is left alone.
     pub take_over: Vec<u8>,
+    /// Where a node is on no link of this one, and no router between knows its pods: `vxlan` sends what is for that
+    /// node's prefixes there in VXLAN packets, if it has a fallback, too. What is on a link goes plain, as without. Off
+    /// unless given.
+    pub fallback: Option<FallbackValue>,
 }
 
 impl Default for NativeSection {
@@ -88,6 +95,7 @@ impl Default for NativeSection {
             kubernetes: None,
             no_install: Vec::new(),
             take_over: Vec::new(),
+            fallback: None,
         }
     }
 }
@@ -122,11 +130,18 @@ pub struct NativeKernel {
     pub via_default: bool,
     /// Protocol ids of programs whose routes ours may take the place of.
     pub take_over: BTreeSet<u8>,
+    /// By which next hops are reached that are on no link.
+    pub fallback: Option<TunnelDevice>,
 }
 
 impl Checker {
     /// What the section means, and what is wrong with it.
-    pub(super) fn native(&mut self, section: &NativeSection, bgp: &file::Bgp) -> NativeConfig {
+    pub(super) fn native(
+        &mut self,
+        section: &NativeSection,
+        bgp: &file::Bgp,
+        evpn: Option<&file::Evpn>,
+    ) -> NativeConfig {
         let path = Path::from("native");
         let TableValue(table) = section.table;
         if table == 0 || table == LOCAL {
@@ -140,6 +155,14 @@ impl Checker {
             let message = "0 to 4 are the kernel's and the administrator's (`kernel`, `boot`, `static`); 108 is linnet's";
             self.find(path.key("protocol"), message);
         }
+        if section.fallback.is_some() && !section.install {
+            self.find(
+                path.key("fallback"),
+                "says nothing with `install: false`: no route leads into the tunnel",
+            );
+        }
+        let fallback = section.fallback.as_ref();
+        let fallback = fallback.map(|value| self.fallback(&path, value, bgp.router_id, evpn));
         let kernel = NativeKernel {
             install: section.install,
             table,
@@ -147,6 +170,7 @@ impl Checker {
             protocol: section.protocol,
             via_default: bgp.next_hop_via_default.unwrap_or(true),
             take_over: self.take_over(&path.key("take_over"), section),
+            fallback,
         };
         NativeConfig {
             kernel,

@@ -23,8 +23,8 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use bgp::rib::Rib;
-use bgp::types::PeerId;
-use bgp::wire::{Attrs, NextHop, Nlris};
+use bgp::types::{Mac, PeerId};
+use bgp::wire::{Attrs, ExtCommunity, NextHop, Nlris, TunnelType};
 use ipnet::IpNet;
 
 use super::{Action, Core};
@@ -56,8 +56,10 @@ pub(super) struct Advertiser {
     sources: Vec<Source>,
     /// What follows from the sources, by prefix.
     rows: BTreeMap<IpNet, Row>,
-    /// What the Rib has.
-    originated: BTreeMap<IpNet, OwnAttrs>,
+    /// What the Rib has, and what was said of this node with it.
+    originated: BTreeMap<IpNet, (OwnAttrs, Option<Decapsulation>)>,
+    /// What is said of this node with every prefix.
+    decapsulation: Option<Decapsulation>,
     /// What received routes are not put into the kernel for: services, and what is configured so.
     kept_out: KeptOut,
     /// The sources in the kernel, in the order in which they are configured.
@@ -73,6 +75,15 @@ pub(super) struct Effects {
     pub(super) prefixes: Vec<IpNet>,
     /// Everything that was received.
     pub(super) all: bool,
+}
+
+/// This node takes what is wrapped in VXLAN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Decapsulation {
+    /// What is inside is for this MAC.
+    pub(super) mac: Mac,
+    /// It comes over IPv4, and otherwise over IPv6.
+    pub(super) over_ipv4: bool,
 }
 
 /// One source.
@@ -92,6 +103,7 @@ impl Advertiser {
             sources: Vec::new(),
             rows: BTreeMap::new(),
             originated: BTreeMap::new(),
+            decapsulation: None,
             kept_out: KeptOut::default(),
             kernel: Vec::new(),
             changed: true,
@@ -127,6 +139,14 @@ impl Advertiser {
         (source.prefixes, source.fault, source.heard) = (news.prefixes, news.fault, true);
     }
 
+    /// This is said of this node from now on.
+    pub(super) fn decapsulate(&mut self, decapsulation: Option<Decapsulation>) {
+        if self.decapsulation != decapsulation {
+            self.decapsulation = decapsulation;
+            self.changed = true;
+        }
+    }
+
     /// Whether every source that is configured has said something.
     pub(super) fn is_complete(&self) -> bool {
         self.sources.iter().all(|source| source.heard)
@@ -142,10 +162,11 @@ impl Advertiser {
         self.note_effects(&former);
         // What comes is announced before what goes is taken back: a block before what it stands for.
         for (prefix, row) in self.rows.iter().filter(|(_, row)| row.withheld_by.is_none()) {
-            if self.originated.get(prefix) != Some(&row.attrs) {
-                self.originated.insert(*prefix, row.attrs.clone());
+            let own = (row.attrs.clone(), self.decapsulation);
+            if self.originated.get(prefix) != Some(&own) {
+                self.originated.insert(*prefix, own);
                 // Only a peer's route can be refused.
-                let attrs = Arc::new(attrs(*prefix, &row.attrs));
+                let attrs = Arc::new(attrs(*prefix, &row.attrs, self.decapsulation));
                 let _ = rib.announce(PeerId::LOCAL, learned, &attrs, &Nlris::from(*prefix));
             }
         }
@@ -221,7 +242,7 @@ impl Source {
 }
 
 /// What a prefix is announced with: everything that is not said here is the same for all that is this speaker's own.
-fn attrs(prefix: IpNet, own: &OwnAttrs) -> Attrs {
+fn attrs(prefix: IpNet, own: &OwnAttrs, decapsulation: Option<Decapsulation>) -> Attrs {
     // Who sends it puts his end of the session there.
     let next_hop = match prefix {
         IpNet::V4(_) => NextHop::Ipv4(Ipv4Addr::UNSPECIFIED),
@@ -232,7 +253,20 @@ fn attrs(prefix: IpNet, own: &OwnAttrs) -> Attrs {
         local_pref: own.local_pref,
         communities: own.communities.clone(),
         large_communities: own.large_communities.clone(),
+        ext_communities: encapsulation(prefix, decapsulation),
         ..Attrs::new(next_hop)
+    }
+}
+
+/// What tells others that this node decapsulates (RFC 9012 section 4.1), and with which MAC (RFC 9135 section 8.1). The
+/// next hop is the tunnel's other end, and that of an IPv6 prefix is no IPv4 address.
+fn encapsulation(prefix: IpNet, decapsulation: Option<Decapsulation>) -> Box<[ExtCommunity]> {
+    let reaches = |it: &Decapsulation| !it.over_ipv4 || matches!(prefix, IpNet::V4(_));
+    match decapsulation.filter(reaches) {
+        Some(Decapsulation { mac, .. }) => {
+            [ExtCommunity::encapsulation(TunnelType::VXLAN), ExtCommunity::router_mac(mac)].into()
+        }
+        None => Box::default(),
     }
 }
 

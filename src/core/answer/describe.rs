@@ -72,67 +72,44 @@ pub(in crate::core) trait Describe: Nlri {
     fn held<'r>(&self, rib: &'r Rib, peer: PeerId, path_id: PathId) -> Option<&'r Held<Self>>;
 }
 
-impl Describe for Ipv4Net {
-    fn described(&self) -> Described {
-        Described { prefix: Some(IpNet::V4(*self)), ..Described::default() }
-    }
+/// Prefixes of both families say the same; only the tables that keep them have names of their own.
+macro_rules! describe_prefix {
+    ($net:ident, $variant:ident, $verdict:ident, $held:ident) => {
+        impl Describe for $net {
+            fn described(&self) -> Described {
+                Described { prefix: Some(IpNet::$variant(*self)), ..Described::default() }
+            }
 
-    fn fill_in(&self, _: &(), row: &mut v1::Path) {
-        row.prefix = self.to_string();
-    }
+            fn fill_in(&self, _: &(), row: &mut v1::Path) {
+                row.prefix = self.to_string();
+            }
 
-    fn from_any(nlri: &AnyNlri) -> Option<Self> {
-        match nlri {
-            AnyNlri::Prefix(IpNet::V4(prefix)) => Some(*prefix),
-            _ => None,
+            fn from_any(nlri: &AnyNlri) -> Option<Self> {
+                match nlri {
+                    AnyNlri::Prefix(IpNet::$variant(prefix)) => Some(*prefix),
+                    _ => None,
+                }
+            }
+
+            fn verdict<'e>(
+                &self,
+                export: &'e Export,
+                rib: &Rib,
+                peer: PeerId,
+                path: &Path<Self>,
+            ) -> Option<Verdict<'e>> {
+                export.$verdict(rib, peer, self, path)
+            }
+
+            fn held<'r>(&self, rib: &'r Rib, peer: PeerId, path_id: PathId) -> Option<&'r Held<Self>> {
+                rib.$held(peer, *self, path_id)
+            }
         }
-    }
-
-    fn verdict<'e>(
-        &self,
-        export: &'e Export,
-        rib: &Rib,
-        peer: PeerId,
-        path: &Path<Self>,
-    ) -> Option<Verdict<'e>> {
-        export.verdict_ipv4(rib, peer, self, path)
-    }
-
-    fn held<'r>(&self, rib: &'r Rib, peer: PeerId, path_id: PathId) -> Option<&'r Held<Self>> {
-        rib.held_ipv4(peer, *self, path_id)
-    }
+    };
 }
 
-impl Describe for Ipv6Net {
-    fn described(&self) -> Described {
-        Described { prefix: Some(IpNet::V6(*self)), ..Described::default() }
-    }
-
-    fn fill_in(&self, _: &(), row: &mut v1::Path) {
-        row.prefix = self.to_string();
-    }
-
-    fn from_any(nlri: &AnyNlri) -> Option<Self> {
-        match nlri {
-            AnyNlri::Prefix(IpNet::V6(prefix)) => Some(*prefix),
-            _ => None,
-        }
-    }
-
-    fn verdict<'e>(
-        &self,
-        export: &'e Export,
-        rib: &Rib,
-        peer: PeerId,
-        path: &Path<Self>,
-    ) -> Option<Verdict<'e>> {
-        export.verdict_ipv6(rib, peer, self, path)
-    }
-
-    fn held<'r>(&self, rib: &'r Rib, peer: PeerId, path_id: PathId) -> Option<&'r Held<Self>> {
-        rib.held_ipv6(peer, *self, path_id)
-    }
-}
+describe_prefix!(Ipv4Net, V4, verdict_ipv4, held_ipv4);
+describe_prefix!(Ipv6Net, V6, verdict_ipv6, held_ipv6);
 
 impl Describe for EvpnKey {
     fn described(&self) -> Described {

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use ::evpn::dataplane::WantedKey;
-use ::evpn::{Evpn, MacRow, NeighborRow, Place, RowId, VniRow, VniState, VtepRow};
+use ::evpn::{Evpn, Flooding, MacRow, NeighborRow, Place, RowId, VniRow, VniState, VtepRow};
 use ::fib::Fib;
 use api::query::{ApiError, page_size};
 use api::v1;
@@ -13,7 +13,7 @@ use crate::core::Core;
 use crate::core::forward::Forwarding;
 
 use super::row::{text, texts};
-use super::{Answered, parse_filter, parse_token, token};
+use super::{Answered, parse_filter, parse_place, parse_token, token};
 
 /// Rows looked at for one page.
 const SCANNED: usize = 8192;
@@ -88,7 +88,7 @@ impl Core {
     pub(super) fn list_vteps(&self, query: &v1::ListVtepsRequest) -> Answered<v1::ListVtepsResponse> {
         let forwarding = self.forwarding()?;
         let vtep: Option<IpAddr> = parse_filter("vtep", &query.vtep)?;
-        let (from, after) = vtep_place(&query.page_token)?;
+        let (from, after) = parse_place::<IpAddr>(&query.page_token)?;
         let evpn = &forwarding.evpn;
         let vnis = evpn.served(from).filter(|vni| query.vni.is_none_or(|wanted| vni.get() == wanted));
         let all = vnis.flat_map(|vni| evpn.vteps(vni, after.filter(|_| vni == from)));
@@ -129,19 +129,6 @@ impl HostFilter {
             && (self.ip.is_none() || self.ip == ip)
             && self.vtep.is_none_or(|vtep| place == Place::Remote(vtep))
     }
-}
-
-/// Behind which VTEP of which VNI a page begins.
-fn vtep_place(page_token: &str) -> Answered<(Vni, Option<IpAddr>)> {
-    if page_token.is_empty() {
-        return Ok((Vni::default(), None));
-    }
-    let place = page_token
-        .split_once('/')
-        .and_then(|(vni, vtep)| Some((Vni::new(vni.parse().ok()?)?, Some(vtep.parse().ok()?))));
-    place.ok_or_else(|| {
-        ApiError::InvalidArgument(format!("page_token: `{page_token}` is not from an earlier page"))
-    })
 }
 
 /// Walks a table that each VNI has one of, from where the token says; `visit` says where it stopped.
@@ -203,7 +190,7 @@ pub(in crate::core) fn vni_row(forwarding: &Forwarding, row: &VniRow) -> v1::Vni
         local_neighbors: row.local_neighbors as u64,
         remote_neighbors: row.remote_neighbors as u64,
         remote_vteps: row.vteps as u64,
-        flood: "ingress-replication".to_owned(),
+        flood: if row.flooding { "ingress-replication" } else { "off" }.to_owned(),
     }
 }
 
@@ -221,6 +208,7 @@ pub(in crate::core) fn mac_row(fib: &Fib, row: &MacRow) -> v1::Mac {
         sticky: row.sticky,
         gateway: row.gateway,
         duplicate: row.duplicate,
+        frozen: row.frozen,
         kernel,
         kernel_reason,
     }
@@ -239,6 +227,7 @@ pub(in crate::core) fn arp_row(forwarding: &Forwarding, row: &NeighborRow) -> v1
         router: row.router,
         local_sequence: mac.and_then(|mac| mac.local_seq),
         remote_sequence: mac.and_then(|mac| mac.remote_seq),
+        duplicate: row.duplicate,
         kernel,
         kernel_reason,
     }
@@ -247,7 +236,21 @@ pub(in crate::core) fn arp_row(forwarding: &Forwarding, row: &NeighborRow) -> v1
 /// A VTEP's row.
 pub(in crate::core) fn vtep_row(fib: &Fib, row: &VtepRow) -> v1::Vtep {
     let (kernel, kernel_reason) = kernel(fib, &WantedKey::Flood { vni: row.vni, vtep: row.vtep });
-    v1::Vtep { vni: row.vni.get(), vtep: row.vtep.to_string(), flood: row.flood, kernel, kernel_reason }
+    let reason = match row.flood {
+        Flooding::Yes => "",
+        Flooding::Off => "nothing is flooded in this network",
+        Flooding::Unusable => "its type 3 route does not ask for copies",
+    };
+    v1::Vtep {
+        vni: row.vni.get(),
+        vtep: row.vtep.to_string(),
+        flood: row.flood == Flooding::Yes,
+        reason: reason.to_owned(),
+        configured: row.configured,
+        announced: row.announced,
+        kernel,
+        kernel_reason,
+    }
 }
 
 fn kernel(fib: &Fib, key: &WantedKey) -> (i32, String) {

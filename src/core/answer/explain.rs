@@ -12,7 +12,7 @@ use api::v1;
 use bgp::rib::{DestinationId, Explained, Path, Reason, Table};
 use bgp::types::{Family, Mac, PeerId, Vni};
 use bgp::wire::{EvpnKey, Nlri};
-use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use ipnet::IpNet;
 
 use crate::core::Core;
 use crate::core::forward::Forwarding;
@@ -20,6 +20,7 @@ use crate::core::forward::Forwarding;
 use super::Answered;
 use super::describe::{AnyNlri, Describe};
 use super::fib::{entry, route_entry};
+use super::filter::longest_match;
 use super::verdicts::Allowance;
 
 /// Explanations in one answer.
@@ -43,9 +44,9 @@ impl Core {
             Key::Mac(mac) => self.with_mac(mac),
             Key::Address(ip) => self.with_address(ip),
         };
-        let allowance = Allowance::default();
+        let mut allowance = Allowance::default();
         let mut explanations: Vec<_> =
-            keys.iter().filter_map(|key| self.explain_one(now, key, &allowance)).collect();
+            keys.iter().filter_map(|key| self.explain_one(now, key, &mut allowance)).collect();
         truncated |= explanations.len() > EXPLAINED;
         explanations.truncate(EXPLAINED);
         Ok(v1::ExplainResponse { explanations, truncated })
@@ -68,17 +69,7 @@ impl Core {
     fn with_address(&self, ip: IpAddr) -> (Vec<AnyNlri>, bool) {
         let used = self.forwarding.iter().flat_map(|forwarding| forwarding.evpn.routes_of_ip(ip));
         let (mut keys, truncated) = self.and_unused(used, |key| key.described().ip == Some(ip));
-        let prefix = match ip {
-            IpAddr::V4(ip) => {
-                longest(&self.rib.ipv4, 32, |length| Ipv4Net::new(ip, length).ok().map(|net| net.trunc()))
-                    .map(IpNet::V4)
-            }
-            IpAddr::V6(ip) => {
-                longest(&self.rib.ipv6, 128, |length| Ipv6Net::new(ip, length).ok().map(|net| net.trunc()))
-                    .map(IpNet::V6)
-            }
-        };
-        keys.extend(prefix.map(AnyNlri::Prefix));
+        keys.extend(longest_match(&self.rib, ip).map(AnyNlri::Prefix));
         (keys, truncated)
     }
 
@@ -95,7 +86,7 @@ impl Core {
         (keys.into_iter().map(AnyNlri::Evpn).collect(), table.id_limit().0 > SCANNED)
     }
 
-    fn explain_one(&self, now: Instant, key: &AnyNlri, allowance: &Allowance) -> Option<v1::Explanation> {
+    fn explain_one(&self, now: Instant, key: &AnyNlri, allowance: &mut Allowance) -> Option<v1::Explanation> {
         match key {
             AnyNlri::Prefix(IpNet::V4(prefix)) => {
                 self.explain_prefix(now, &self.rib.ipv4, *prefix, allowance)
@@ -112,7 +103,7 @@ impl Core {
         now: Instant,
         table: &Table<N>,
         key: N,
-        allowance: &Allowance,
+        allowance: &mut Allowance,
     ) -> Option<v1::Explanation> {
         let explanation = self.explain_paths(now, table, key, allowance)?;
         let outcome = match table.get(key).and_then(|(_, destination)| destination.best()) {
@@ -138,7 +129,12 @@ impl Core {
         }
     }
 
-    fn explain_evpn(&self, now: Instant, key: &EvpnKey, allowance: &Allowance) -> Option<v1::Explanation> {
+    fn explain_evpn(
+        &self,
+        now: Instant,
+        key: &EvpnKey,
+        allowance: &mut Allowance,
+    ) -> Option<v1::Explanation> {
         let mut explanation = self.explain_paths(now, &self.rib.evpn, *key, allowance)?;
         let Some(best) = self.rib.evpn.get(*key).and_then(|(_, destination)| destination.best()) else {
             return Some(v1::Explanation { outcome: unused(&explanation), ..explanation });
@@ -157,7 +153,7 @@ impl Core {
         now: Instant,
         table: &Table<N>,
         key: N,
-        allowance: &Allowance,
+        allowance: &mut Allowance,
     ) -> Option<v1::Explanation> {
         let now = self.clock(now);
         let explained = table.explain(&self.rib.decision, key);
@@ -200,12 +196,6 @@ fn parse_key(text: &str) -> Answered<Key> {
         let expected = "expected a prefix, an EVPN key as `linnet rib` shows it, a MAC, or an IP address";
         ApiError::InvalidArgument(format!("key: `{text}`: {expected}"))
     })
-}
-
-/// The longest prefix with a path among those that `prefix` makes.
-fn longest<N: Nlri>(table: &Table<N>, longest: u8, prefix: impl Fn(u8) -> Option<N>) -> Option<N> {
-    let has_path = |key: &N| table.get(*key).is_some_and(|(_, destination)| destination.best().is_some());
-    (0..=longest).rev().filter_map(prefix).find(has_path)
 }
 
 /// What the VNIs make of a route, and the kernel's rows that follow from it.

@@ -112,29 +112,29 @@ impl Core {
                 Err(ApiError::InvalidArgument("one of nlri and longest_match, not both".to_owned()))
             }
             (nlri, None) => Ok(nlri),
-            (None, Some(address)) => Ok(Some(AnyNlri::Prefix(longest_match(&self.rib, address)))),
+            // The address alone, where nothing covers it: an answer without rows.
+            (None, Some(address)) => {
+                let prefix = longest_match(&self.rib, address).unwrap_or_else(|| IpNet::from(address));
+                Ok(Some(AnyNlri::Prefix(prefix)))
+            }
         }
     }
 }
 
-/// The longest prefix with a path that covers an address; the address alone where there is none.
-fn longest_match(rib: &Rib, address: IpAddr) -> IpNet {
-    let found = match address {
-        IpAddr::V4(address) => {
-            covering(&rib.ipv4, Ipv4Net::from(address), |net| net.supernet()).map(IpNet::V4)
-        }
-        IpAddr::V6(address) => {
-            covering(&rib.ipv6, Ipv6Net::from(address), |net| net.supernet()).map(IpNet::V6)
-        }
-    };
-    found.unwrap_or_else(|| IpNet::from(address))
-}
-
+/// The longest prefix with a path among the host's own and those around it.
 fn covering<N: Nlri>(table: &Table<N>, host: N, shorter: impl Fn(&N) -> Option<N>) -> Option<N> {
     let mut prefixes = std::iter::successors(Some(host), shorter);
     prefixes.find(|prefix| {
         table.get(*prefix).is_some_and(|(_, destination)| destination.paths().next().is_some())
     })
+}
+
+/// The longest prefix with a path that covers an address.
+pub(super) fn longest_match(rib: &Rib, address: IpAddr) -> Option<IpNet> {
+    match address {
+        IpAddr::V4(address) => covering(&rib.ipv4, Ipv4Net::from(address), Ipv4Net::supernet).map(IpNet::V4),
+        IpAddr::V6(address) => covering(&rib.ipv6, Ipv6Net::from(address), Ipv6Net::supernet).map(IpNet::V6),
+    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 mod bfd;
 mod configuration;
 mod describe;
+mod duplicates;
 mod evpn;
 mod explain;
 mod fib;
@@ -18,6 +19,7 @@ mod received;
 mod routes;
 mod row;
 mod status;
+mod tunnel;
 mod verdicts;
 
 use std::fmt::Display;
@@ -26,6 +28,7 @@ use std::time::Instant;
 
 use api::query::ApiError;
 use api::{Answer, Query, Request};
+use bgp::types::Vni;
 
 use super::Core;
 pub(super) use configuration::change_rows;
@@ -64,10 +67,13 @@ impl Core {
             Query::ListMacs(query) => self.list_macs(query)?.into(),
             Query::ListArps(query) => self.list_arps(query)?.into(),
             Query::ListVteps(query) => self.list_vteps(query)?.into(),
+            Query::ListDuplicates(query) => self.list_duplicates(now, query)?.into(),
+            Query::ClearDuplicates(query) => self.clear_duplicates(now, query)?.into(),
             Query::ListFibEntries(query) => self.list_fib_entries(query)?.into(),
             Query::ListRoutes(query) => self.list_routes(query)?.into(),
             Query::ListAdvertised(query) => self.list_advertised(query)?.into(),
             Query::ListPrefixSources(query) => self.list_prefix_sources(query)?.into(),
+            Query::ListTunnelEnds(query) => self.list_tunnel_ends(query)?.into(),
             Query::GetStatus(_) => self.status(now).into(),
             Query::Inject(injection) => self.inject(now, injection)?.into(),
             Query::GetConfiguration(_) => self.get_configuration(now).into(),
@@ -108,6 +114,19 @@ fn parse_token<const N: usize>(token: &str) -> Answered<[u32; N]> {
         *position = parts.next().and_then(|part| part.parse().ok()).ok_or_else(error)?;
     }
     if parts.next().is_some() { Err(error()) } else { Ok(positions) }
+}
+
+/// Reads the token of a list that each VNI has one of: behind which row of which VNI a page begins.
+fn parse_place<K: FromStr>(token: &str) -> Answered<(Vni, Option<K>)> {
+    if token.is_empty() {
+        return Ok((Vni::default(), None));
+    }
+    let place = token
+        .split_once('/')
+        .and_then(|(vni, row)| Some((Vni::new(vni.parse().ok()?)?, Some(row.parse().ok()?))));
+    place.ok_or_else(|| {
+        ApiError::InvalidArgument(format!("page_token: `{token}` is not from an earlier page"))
+    })
 }
 
 /// The token for the page that begins at these positions.

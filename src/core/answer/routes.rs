@@ -20,6 +20,9 @@ use super::{Answered, parse, parse_filter, parse_token, token};
 /// Destinations, or places among the kernel's routes, that are looked at for one page.
 const SCANNED: usize = 8192;
 
+/// What the fallback tunnel wraps packets in.
+const VXLAN: &str = "vxlan";
+
 /// Where a page begins: first the tables, then what the kernel has that no table speaks of.
 #[derive(Clone, Copy)]
 enum Place {
@@ -241,7 +244,8 @@ impl Lister<'_> {
     }
 
     fn given(&self) -> Given<'_> {
-        Given { peers: &self.core.peers, advertiser: self.core.advertiser.as_ref() }
+        let fallback = self.native.routes.tunnel().is_some();
+        Given { peers: &self.core.peers, advertiser: self.core.advertiser.as_ref(), fallback }
     }
 
     fn bare(&self, prefix: IpNet) -> v1::Route {
@@ -266,7 +270,7 @@ impl Lister<'_> {
     }
 
     fn next_hop<N: Nlri>(&self, path: &Path<N>) -> Option<v1::RouteNextHop> {
-        let hop = hop(path, &self.core.peers)?;
+        let hop = hop(path, self.given())?;
         let device = hop.device.map(|device| match self.native.routes.device_name(device) {
             Some(name) => name.to_owned(),
             None => device.0.to_string(),
@@ -275,6 +279,11 @@ impl Lister<'_> {
             address: hop.address.to_string(),
             device: device.unwrap_or_default(),
             neighbor: self.core.source_name(path.source),
+            encapsulation: if self.native.routes.is_tunnelled(&hop) {
+                VXLAN.to_owned()
+            } else {
+                String::new()
+            },
         })
     }
 }
@@ -286,6 +295,14 @@ pub(super) fn state(status: &RouteStatus) -> (v1::KernelState, String) {
         RouteStatus::Pending => (v1::KernelState::Pending, String::new()),
         RouteStatus::Unreachable => {
             (v1::KernelState::Unreachable, "no route leads to its next hop".to_owned())
+        }
+        RouteStatus::NoTunnel => {
+            let reason = "its next hop is on no link, and the fallback tunnel is not there: see `linnet native tunnel`";
+            (v1::KernelState::Unreachable, reason.to_owned())
+        }
+        RouteStatus::Swallowed => {
+            let reason = "it covers the far end of the fallback tunnel that it would lead into";
+            (v1::KernelState::Unreachable, reason.to_owned())
         }
         RouteStatus::Failed(reason) => (v1::KernelState::Failed, reason.clone()),
         RouteStatus::Conflict(conflict) => (v1::KernelState::Conflict, conflict.to_string()),
@@ -309,7 +326,10 @@ pub(super) fn both_sides(routes: &Routes, row: &RouteRow) -> (String, String) {
     let wanted = match &row.wanted {
         None => Vec::new(),
         Some(WantedRoute::Blackhole) => vec!["blackhole".to_owned()],
-        Some(WantedRoute::Via(hops)) => hops.iter().map(|hop| way(Some(hop.address), hop.device)).collect(),
+        Some(WantedRoute::Via(hops)) => {
+            let wrapped = |hop| if routes.is_tunnelled(hop) { format!("{VXLAN} ") } else { String::new() };
+            hops.iter().map(|hop| wrapped(hop) + &way(Some(hop.address), hop.device)).collect()
+        }
     };
     let seen = match is_blackhole && row.status == RouteStatus::Programmed {
         true => wanted.join(", "),

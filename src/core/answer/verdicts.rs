@@ -1,8 +1,6 @@
 //! What policies and the rules of export say of a destination: which paths are not let in, and who is told of the best
 //! one.
 
-use std::cell::Cell;
-
 use api::v1;
 use bgp::rib::{Path, Table};
 use bgp::types::PathId;
@@ -15,19 +13,19 @@ use super::describe::Describe;
 const TELLINGS: usize = 1024;
 
 /// How many more neighbours may be spoken of.
-pub(super) struct Allowance(Cell<usize>);
+pub(super) struct Allowance(usize);
 
 impl Default for Allowance {
     fn default() -> Self {
-        Allowance(Cell::new(TELLINGS))
+        Allowance(TELLINGS)
     }
 }
 
 impl Allowance {
-    fn take_one(&self) -> bool {
-        let left = self.0.get();
-        self.0.set(left.saturating_sub(1));
-        left > 0
+    fn take_one(&mut self) -> bool {
+        let may = self.0 > 0;
+        self.0 = self.0.saturating_sub(1);
+        may
     }
 }
 
@@ -52,7 +50,7 @@ impl Core {
         &self,
         table: &Table<N>,
         key: N,
-        allowance: &Allowance,
+        allowance: &mut Allowance,
     ) -> Vec<v1::Telling> {
         let Some(best) = table.get(key).and_then(|(_, destination)| destination.best()) else {
             return Vec::new();

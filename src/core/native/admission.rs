@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
 
+use fib::routes::prefixes_over;
 use ipnet::IpNet;
 
 use crate::config::is_for_no_host;
@@ -42,6 +43,8 @@ pub(in crate::core) enum Refusal {
     KeptOut(IpNet),
     /// Its addresses are for no host beyond a link.
     NoHosts,
+    /// Its next hop is this node: who injected it says that what it is for is here.
+    LeadsHere,
 }
 
 impl Admission {
@@ -63,6 +66,11 @@ impl Admission {
         }
         let mut covered = self.guarded.range(prefix.network()..=prefix.broadcast());
         covered.next().map(|(address, owner)| Refusal::Covers(*address, *owner))
+    }
+
+    /// Whether an address is this node's.
+    pub(super) fn is_ours(&self, address: IpAddr) -> bool {
+        self.guarded.get(&address) == Some(&Owner::Node)
     }
 
     /// These addresses are guarded from now on, and no others. Returns the prefixes, up to the default route, that
@@ -91,12 +99,6 @@ pub(super) fn is_guarded(address: IpAddr) -> bool {
     !is_link_local && !address.is_loopback() && !address.is_unspecified()
 }
 
-/// Every prefix that an address is in.
-fn prefixes_over(address: IpAddr) -> impl Iterator<Item = IpNet> {
-    let longest = IpNet::from(address).max_prefix_len();
-    (0..=longest).filter_map(move |length| IpNet::new(address, length).ok().map(|prefix| prefix.trunc()))
-}
-
 /// In words, with what would let it in.
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -113,6 +115,7 @@ impl fmt::Display for Refusal {
                 write!(f, "within {prefix}, whose routes stay out of the kernel")
             }
             Refusal::NoHosts => f.write_str("its addresses are for no host beyond a link"),
+            Refusal::LeadsHere => f.write_str("its next hop is this node"),
         }
     }
 }

@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use bgp::rib::{Budget, CursorId, Destination, Path, Rib, Table, Version};
-use bgp::types::{Family, PeerId};
-use bgp::wire::{NextHop, Nlri};
+use bgp::types::{Family, Mac, PeerId};
+use bgp::wire::{Attrs, ExtCommunityKind, NextHop, Nlri, TunnelType};
 use fib::routes::{Routes, WantedHop, WantedRoute};
 use ipnet::IpNet;
 use smallvec::SmallVec;
@@ -175,14 +175,16 @@ impl Gate {
         if is_blackhole(prefix, given) {
             return Verdict::Wanted(WantedRoute::Blackhole);
         }
-        let is_foreign = destination.best().is_some_and(|best| best.source != PeerId::LOCAL);
-        if !is_foreign {
+        let Some(best) = destination.best().filter(|best| best.source != PeerId::LOCAL) else {
             return Verdict::Nothing;
+        };
+        if self.admission.is_ours(best.attrs.next_hop.address()) {
+            return Verdict::Refused(Refusal::LeadsHere);
         }
         let kept_out = given.advertiser.and_then(|advertiser| advertiser.keeps_out(prefix));
         match self.admission.refusal(prefix).or(kept_out.map(Refusal::KeptOut)) {
             Some(refusal) => Verdict::Refused(refusal),
-            None => Verdict::Wanted(WantedRoute::Via(hops(destination, given.peers))),
+            None => Verdict::Wanted(WantedRoute::Via(hops(destination, given))),
         }
     }
 
@@ -255,9 +257,9 @@ fn reopen<N: Nlri>(table: &mut Table<N>, cursor: &mut CursorId, multipath: bool)
 }
 
 /// Where packets go: each next hop once, though two reflectors may tell of it.
-fn hops<N: Nlri>(destination: &Destination<N>, peers: &Peers) -> SmallVec<[WantedHop; 1]> {
+fn hops<N: Nlri>(destination: &Destination<N>, given: Given<'_>) -> SmallVec<[WantedHop; 1]> {
     let mut hops = SmallVec::new();
-    for hop in destination.multipaths().filter_map(|path| hop(path, peers)) {
+    for hop in destination.multipaths().filter_map(|path| hop(path, given)) {
         if !hops.contains(&hop) {
             hops.push(hop);
         }
@@ -268,13 +270,27 @@ fn hops<N: Nlri>(destination: &Destination<N>, peers: &Peers) -> SmallVec<[Wante
 /// A path's next hop. A neighbour that is reached by a link-local address is its own router on that link: there its
 /// link-local address counts (RFC 2545 section 3), elsewhere the global one. `None` for this node's own path, and for
 /// a link-local address on who knows which link.
-pub(in crate::core) fn hop<N: Nlri>(path: &Path<N>, peers: &Peers) -> Option<WantedHop> {
-    let link = peers.get(path.source).and_then(|peer| peer.link);
+pub(in crate::core) fn hop<N: Nlri>(path: &Path<N>, given: Given<'_>) -> Option<WantedHop> {
+    let link = given.peers.get(path.source).and_then(|peer| peer.link);
     let address = match path.attrs.next_hop {
         NextHop::Ipv6LinkLocal(_, link_local) if link.is_some() => IpAddr::V6(link_local),
         other => other.address(),
     };
     let is_link_local = matches!(address, IpAddr::V6(ip) if ip.is_unicast_link_local());
     let is_usable = path.source != PeerId::LOCAL && (link.is_some() || !is_link_local);
-    is_usable.then_some(WantedHop { address, device: link.filter(|_| is_link_local), onlink: false })
+    let device = link.filter(|_| is_link_local);
+    let mac = if given.fallback { decapsulator(&path.attrs) } else { None };
+    is_usable.then_some(WantedHop { device, mac, ..WantedHop::at(address) })
+}
+
+/// The MAC of a next hop that says of itself that it takes VXLAN packets: by an Encapsulation community (RFC 9012
+/// section 4.1), and the router's MAC (RFC 9135 section 8.1).
+fn decapsulator(attrs: &Attrs) -> Option<Mac> {
+    let vxlan = ExtCommunityKind::Encapsulation(TunnelType::VXLAN);
+    let kinds = || attrs.ext_communities.iter().map(|community| community.kind());
+    let mac = kinds().find_map(|kind| match kind {
+        ExtCommunityKind::RouterMac(mac) => Some(mac),
+        _ => None,
+    });
+    mac.filter(|_| kinds().any(|kind| kind == vxlan))
 }

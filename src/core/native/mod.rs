@@ -18,7 +18,7 @@ use bgp::rib::{Budget, Rib};
 use bgp::types::Family;
 use fib::routes::{RouteEvent, Routes, RoutesConfig};
 
-use super::advertise::{Advertiser, Effects};
+use super::advertise::{Advertiser, Decapsulation, Effects};
 use super::event::Action;
 use super::next_hops;
 use super::peer::Peers;
@@ -33,6 +33,8 @@ pub(super) struct Given<'a> {
     pub(super) peers: &'a Peers,
     /// What this node announces.
     pub(super) advertiser: Option<&'a Advertiser>,
+    /// There is a tunnel to next hops that are on no link.
+    pub(super) fallback: bool,
 }
 
 /// Between the unicast tables and the kernel's routes.
@@ -181,9 +183,20 @@ impl Native {
         self.routes.poll_timeout()
     }
 
-    /// Whether the kernel has been read, as far as routes go into it.
+    /// Whether the kernel has been read, and the tunnel made if there is to be one, as far as routes go into it.
     pub(super) fn is_synced(&self) -> bool {
-        self.import.is_none() || self.routes.is_synced()
+        self.import.is_none() || self.routes.is_synced() && self.routes.has_tried_tunnel()
+    }
+
+    /// Says how others wrap what they send here through the tunnel, or that nothing such is taken. At the end nothing
+    /// more is said: who keeps our routes is to keep them as they are.
+    pub(super) fn tell_of_tunnel(&self, advertiser: &mut Advertiser) {
+        if !self.ending {
+            let tunnel = self.routes.tunnel().filter(|_| self.routes.decapsulates());
+            advertiser.decapsulate(
+                tunnel.map(|(tunnel, _)| Decapsulation { mac: tunnel.mac, over_ipv4: tunnel.is_ipv4() }),
+            );
+        }
     }
 
     /// Whether everything in a family's table has been looked at.
@@ -217,6 +230,7 @@ fn routes_config(bgp: &BgpConfig, native: Option<&NativeConfig>) -> RoutesConfig
         let via_default = bgp.next_hop_tracking.is_none_or(|tracking| tracking.via_default);
         return RoutesConfig { via_default, install: false, ..RoutesConfig::default() };
     };
-    let NativeKernel { table, metric, protocol, via_default, install, take_over } = kernel.clone();
-    RoutesConfig { table, protocol, metric, via_default, install, take_over }
+    let NativeKernel { table, metric, protocol, via_default, install, take_over, fallback: tunnel } =
+        kernel.clone();
+    RoutesConfig { table, protocol, metric, via_default, install, take_over, tunnel }
 }

@@ -1,10 +1,11 @@
 //! Native mode without a kernel or a neighbour that is real: what the fake ones say becomes routes.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bgp::session::{PeerRestart, Received};
-use bgp::types::{Family, FamilySet, PathId};
-use bgp::wire::{Attrs, NextHop, Nlris, Route};
+use bgp::types::{Family, FamilySet, Mac, PathId};
+use bgp::wire::{Attrs, ExtCommunity, NextHop, Nlris, Route, TunnelType};
 
 use crate::core::PeerNews;
 use crate::core::testing::Node;
@@ -37,7 +38,7 @@ fn kernel(node: &Node) -> Vec<String> {
 fn says_end_of_rib() -> Option<PeerRestart> {
     Some(PeerRestart {
         restarting: false,
-        restart_time: std::time::Duration::from_secs(120),
+        restart_time: Duration::from_secs(120),
         notification: true,
         families: FamilySet::EMPTY,
         preserved: FamilySet::EMPTY,
@@ -117,4 +118,68 @@ fn a_former_runs_routes_wait_for_every_neighbor() {
     node.run();
     assert_eq!(kernel(&node), both[..1]);
     assert!(!Node::native("", &[]).begun.unwrap().preserved.contains(Family::Ipv4Unicast));
+}
+
+/// A peer announces a prefix by a next hop that is on no link, with these extended communities.
+fn tell_far(node: &mut Node, communities: &[ExtCommunity]) {
+    let routes = Nlris::Ipv4(vec![Route { nlri: BLOCK.parse().unwrap(), path_id: PathId(0), body: () }]);
+    let next_hop = NextHop::Ipv4([10, 9, 0, 3].into());
+    let attrs = Attrs { ext_communities: communities.into(), ..Attrs::new(next_hop) };
+    let received = Received { reach: vec![(Arc::new(attrs), routes)], unreach: Vec::new() };
+    node.peer(0, PeerNews::Routes(received));
+    node.run();
+}
+
+#[test]
+fn who_does_not_say_both_is_never_sent_wrapped_packets() {
+    let vxlan = ExtCommunity::encapsulation(TunnelType::VXLAN);
+    let mac = ExtCommunity::router_mac(Mac([2, 0, 0, 0, 0, 3]));
+    let geneve = ExtCommunity::encapsulation(TunnelType(19));
+    let through = |keys: &str, communities: &[ExtCommunity]| {
+        let mut node = Node::native(keys, &[]);
+        node.routes.put(fib::routes::Route {
+            table: fib::routes::MAIN,
+            prefix: "10.9.0.0/24".parse().unwrap(),
+            metric: 0,
+            protocol: 3,
+            kind: fib::routes::RouteKind::Unicast,
+            hops: [fib::routes::Hop::via(fib::IfIndex(1), [10, 0, 1, 250].into())].into_iter().collect(),
+        });
+        node.hear_of_routes();
+        node.up(0);
+        tell_far(&mut node, communities);
+        let row = node.core.route_row(BLOCK.parse().unwrap()).unwrap();
+        (kernel(&node).join(" "), row.next_hops[0].encapsulation.clone())
+    };
+    let plain = ("10.244.1.0/24 via 10.0.1.250".to_owned(), String::new());
+    let wrapped = ("10.244.1.0/24 via 10.9.0.3".to_owned(), "vxlan".to_owned());
+    assert_eq!(through("fallback: vxlan", &[vxlan, mac]), wrapped);
+    assert_eq!(through("fallback: vxlan", &[vxlan]), plain);
+    assert_eq!(through("fallback: vxlan", &[mac]), plain);
+    assert_eq!(through("fallback: vxlan", &[geneve, mac]), plain);
+    assert_eq!(through("", &[vxlan, mac]), plain);
+}
+
+#[test]
+fn what_is_announced_says_that_this_node_decapsulates_while_it_does() {
+    let says = |node: &Node, prefix: &str| {
+        let (_, destination) = node.core.rib.ipv4.get(prefix.parse().unwrap()).unwrap();
+        let communities = destination.best().unwrap().attrs.ext_communities.iter();
+        communities.map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let mut node = Node::native("fallback: vxlan, advertise: [10.244.1.0/24, 10.244.2.0/24]", &[]);
+    let both = ["ET:8", "Rmac:02:6c:0a:00:00:01"];
+    assert_eq!(
+        (says(&node, BLOCK), says(&node, "10.244.2.0/24")),
+        (both.map(Into::into).into(), both.map(Into::into).into())
+    );
+    let device = node.routes.tunnel().unwrap();
+    node.routes.remove_device(device);
+    node.hear_of_routes();
+    node.run();
+    assert_eq!(says(&node, BLOCK), [""; 0]);
+    node.pass(Duration::from_secs(2));
+    assert_eq!(says(&node, BLOCK), both);
+    let node = Node::native("advertise: [10.244.1.0/24]", &[]);
+    assert_eq!(says(&node, BLOCK), [""; 0]);
 }

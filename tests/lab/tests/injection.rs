@@ -61,7 +61,7 @@ fn what_a_client_injects_goes_when_it_is_killed() -> Result<()> {
     wait_for_frr(&hub, "show bgp ipv4 unicast", "10.77.0.0/16", false)?;
 
     // By itself, when its time is over.
-    let mut brief = Client::start(&hub, "10.78.0.0/16 --next-hop 10.1.1.0 --lease 2s")?;
+    let mut brief = Client::start(&hub, "10.78.0.0/16 --next-hop 10.1.1.0 --lease 6s")?;
     wait_for_frr(&hub, "show bgp ipv4 unicast", "10.78.0.0/16", true)?;
     ensure!(brief.0.wait()?.success(), "it did not end well");
     wait_for_frr(&hub, "show bgp ipv4 unicast", "10.78.0.0/16", false)?;

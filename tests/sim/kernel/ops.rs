@@ -67,7 +67,9 @@ impl Tables {
                 self.set_link(Link { learning: false, suppress: true, ..link });
                 Ok(())
             }
-            Action::Dump(_) | Action::Create(_) | Action::Remove { .. } => Err(EOPNOTSUPP),
+            Action::Dump(_) | Action::Create(_) | Action::CreateTunnel(_) | Action::Remove { .. } => {
+                Err(EOPNOTSUPP)
+            }
         }
     }
 

@@ -35,7 +35,7 @@ pub(in crate::netlink) fn put(out: &mut Vec<u8>, OpId(sequence): OpId, action: &
                 put_attribute(out, TABLE, &table.to_ne_bytes());
             });
         }
-        RouteAction::Dump(_) => {}
+        RouteAction::Dump(_) | RouteAction::Tunnel(_) => {}
     }
 }
 

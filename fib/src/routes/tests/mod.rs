@@ -31,10 +31,12 @@ pub(super) fn route(text: &str) -> Route {
 }
 
 mod cases;
+mod fallback;
 mod model;
 mod reconfigure;
 
 use super::fake::{FakeRoutes, installing};
+use bgp::types::Mac;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -61,13 +63,17 @@ impl World {
         World::with(FakeRoutes::default())
     }
 
-    pub(super) fn with(mut kernel: FakeRoutes) -> World {
+    pub(super) fn with(kernel: FakeRoutes) -> World {
+        World::configured(kernel, installing())
+    }
+
+    pub(super) fn configured(mut kernel: FakeRoutes, config: RoutesConfig) -> World {
         for (device, links) in [D1, D2].into_iter().zip(LINKS) {
             kernel.add_device(device, &format!("d{}", device.0), &links.map(|link| link.parse().unwrap()));
         }
         while kernel.poll_event().is_some() {}
         kernel.yields = Some(BIRD);
-        let config = RoutesConfig { take_over: [BIRD].into(), ..installing() };
+        let config = RoutesConfig { take_over: [BIRD].into(), ..config };
         let (mut routes, now) = (Routes::new(config, 1), Instant::now());
         routes.feed().set(true);
         World { routes, kernel, now, under_way: VecDeque::new(), shown: BTreeMap::new(), ops: 0 }
@@ -142,17 +148,23 @@ impl World {
     }
 }
 
-/// Next hops: `ADDRESS`, `ADDRESS%DEVICE` or `ADDRESS onlink`; none is a blackhole.
+/// Next hops: `ADDRESS`, `ADDRESS%DEVICE`, `ADDRESS onlink`, or `ADDRESS#N` for one that decapsulates with the MAC of
+/// this number; none is a blackhole.
 pub(super) fn wanted(hops: &[&str]) -> WantedRoute {
     let hop = |text: &&str| {
         let (text, onlink) = text.strip_suffix(" onlink").map_or((*text, false), |text| (text, true));
+        let (text, mac) = text.split_once('#').map_or((text, None), |(t, n)| (t, n.parse().ok().map(mac)));
         let (address, device) = text.split_once('%').map_or((text, None), |(a, d)| (a, d.parse().ok()));
-        WantedHop { address: address.parse().unwrap(), device: device.map(IfIndex), onlink }
+        WantedHop { address: address.parse().unwrap(), device: device.map(IfIndex), onlink, mac }
     };
     match hops {
         [] => WantedRoute::Blackhole,
         hops => WantedRoute::Via(hops.iter().map(hop).collect()),
     }
+}
+
+fn mac(number: u8) -> Mac {
+    Mac([2, 0, 0, 0, 0, number])
 }
 
 /// Longer than any wait here.

@@ -240,7 +240,9 @@ impl World {
                 RouteStatus::Pending | RouteStatus::Stale => &mut walked.pending,
                 RouteStatus::Failed(_) => &mut walked.failed,
                 RouteStatus::Conflict(_) => &mut walked.conflicts,
-                RouteStatus::Unreachable => &mut walked.unreachable,
+                RouteStatus::Unreachable | RouteStatus::NoTunnel | RouteStatus::Swallowed => {
+                    &mut walked.unreachable
+                }
             } += 1;
         }
         assert_eq!(self.routes.counts(), walked);

@@ -104,7 +104,7 @@ fn ours_go_when_nothing_is_to_be_put_in_and_others_stay() {
 fn whose_routes_give_way_can_change() {
     let mut world = World::new();
     let ordinary = world.routes.config.clone();
-    let alone = RoutesConfig { take_over: BTreeSet::new(), ..ordinary };
+    let alone = RoutesConfig { take_over: BTreeSet::new(), ..ordinary.clone() };
     world.routes.configure(alone);
     world.kernel.put(route("10.9.0.0/24 via 10.1.0.9 dev 1 metric 50 proto 12"));
     world.want("10.9.0.0/24", &["10.1.0.2"]);

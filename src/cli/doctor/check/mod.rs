@@ -2,6 +2,7 @@
 //! before what follows from it.
 
 mod bridge_port;
+mod duplicates;
 mod firewall;
 mod forwarding;
 mod linnetd;
@@ -46,6 +47,7 @@ pub(super) const CHECKS: &[Check] = &[
     check("route_targets", route_targets::judge),
     check("pmsi", pmsi::judge),
     check("rows", rows::judge),
+    check("duplicates", duplicates::judge),
     check("rp_filter", rp_filter::judge),
     check("forwarding", forwarding::judge),
     check("routes", routes::judge),

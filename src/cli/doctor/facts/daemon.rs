@@ -31,6 +31,8 @@ pub(crate) struct Evpn {
     pub(crate) vnis: Vec<v1::Vni>,
     /// Remote VTEPs, a row for each network.
     pub(crate) vteps: Vec<v1::Vtep>,
+    /// Hosts that move too often.
+    pub(crate) duplicates: Vec<v1::Duplicate>,
     /// The kernel's rows that it wants, and what it believes of them.
     pub(crate) entries: Vec<v1::FibEntry>,
     /// Received routes of types 2 and 3 that are in use, by what decides who imports them.
@@ -101,6 +103,7 @@ impl Evpn {
         let mut evpn = Evpn {
             vnis: rows(client, v1::ListVnisRequest::default()).await?,
             vteps: rows(client, v1::ListVtepsRequest::default()).await?,
+            duplicates: rows(client, v1::ListDuplicatesRequest::default()).await?,
             entries: entries(client).await?,
             ..Evpn::default()
         };

@@ -8,7 +8,13 @@ use super::Why;
 /// Why a MAC is where it is.
 pub(super) fn of_mac(mac: &v1::Mac, is_gone: bool, why: &Why) -> String {
     let moved = moved(mac, is_gone, why);
-    let said = [moved.as_str(), fault(mac.kernel(), &mac.kernel_reason)];
+    let duplicate = match (mac.duplicate, mac.frozen) {
+        _ if is_gone => "",
+        (_, true) => "duplicate: frozen",
+        (true, false) => "duplicate",
+        (false, false) => "",
+    };
+    let said = [moved.as_str(), duplicate, fault(mac.kernel(), &mac.kernel_reason)];
     said.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("; ")
 }
 
@@ -50,6 +56,8 @@ pub(in crate::core::watch) fn moved_from(mac: &v1::Mac, why: &Why) -> String {
 pub(super) fn of_arp(arp: &v1::Arp, is_gone: bool) -> String {
     if is_gone {
         "nobody binds it any more".to_owned()
+    } else if arp.duplicate && fault(arp.kernel(), &arp.kernel_reason).is_empty() {
+        "duplicate: it goes from MAC to MAC".to_owned()
     } else {
         fault(arp.kernel(), &arp.kernel_reason).to_owned()
     }
@@ -58,9 +66,10 @@ pub(super) fn of_arp(arp: &v1::Arp, is_gone: bool) -> String {
 /// Why frames are, or are not, flooded to a VTEP.
 pub(super) fn of_vtep(vtep: &v1::Vtep, is_gone: bool) -> String {
     match vtep.flood {
-        _ if is_gone => "none of its type 3 routes is imported any more".to_owned(),
+        _ if is_gone => "none of its type 3 routes is imported any more, nor is it configured".to_owned(),
         _ if !fault(vtep.kernel(), &vtep.kernel_reason).is_empty() => vtep.kernel_reason.clone(),
+        true if vtep.configured => "it is configured".to_owned(),
         true => "its type 3 route asks for copies".to_owned(),
-        false => "its type 3 route asks for another kind of tunnel".to_owned(),
+        false => vtep.reason.clone(),
     }
 }

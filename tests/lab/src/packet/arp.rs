@@ -22,6 +22,11 @@ pub fn announce(device: &str, ip: Ipv4Addr) -> io::Result<()> {
     send_arp(device, ArpKind::Request, ip, ip)
 }
 
+/// As [`announce`], but with a MAC that need not be the device's own, as a router does for a virtual one.
+pub fn announce_as(device: &str, mac: Mac, ip: Ipv4Addr) -> io::Result<()> {
+    packet_socket(device, ETHERTYPE_ARP)?.send(&frame(ArpKind::Request, mac, ip, ip)).map(drop)
+}
+
 /// Broadcasts an ARP packet from `device`, from its own MAC and `sender` about `target`.
 pub fn send_arp(device: &str, kind: ArpKind, sender: Ipv4Addr, target: Ipv4Addr) -> io::Result<()> {
     let mac = Link::named(device)?.mac();

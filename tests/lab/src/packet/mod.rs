@@ -6,7 +6,7 @@ mod frame;
 mod ping;
 mod stream;
 
-pub use arp::{ArpKind, announce, send_arp, send_as};
+pub use arp::{ArpKind, announce, announce_as, send_arp, send_as};
 pub use capture::Capture;
 pub use frame::{Frame, Inner, Payload, Segment};
 pub use ping::{Ping, Pinger, Reply, ping};

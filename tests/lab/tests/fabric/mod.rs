@@ -151,6 +151,20 @@ pub(crate) fn wait_for_flood_list(node: &Node, vni: u32, vteps: &[Ipv4Addr]) -> 
     .with_context(|| account_of(node))
 }
 
+/// Gives a linnet node more lines below `evpn` in its configuration, in place of those that it was given so before, and
+/// has it take them.
+pub(crate) fn reconfigure_evpn(node: &Node, lines: &[&str]) -> Result<()> {
+    let file = node.file("/etc/linnet/linnet.yaml")?;
+    let text = node.output(&["cat", &file])?;
+    let (own, _) = text.split_once(MORE).unwrap_or((&text, ""));
+    let more: String = lines.iter().map(|line| format!("  {line}\n")).collect();
+    node.write_file(Path::new("/etc/linnet/linnet.yaml"), format!("{own}{MORE}{more}").as_bytes())?;
+    node.linnet("config reload").map(drop)
+}
+
+/// Stands before the lines that a test adds.
+const MORE: &str = "  # more\n";
+
 /// Moves a host to another leaf, its old cable cut first: it is nowhere for a while, as a pod that is unplugged.
 /// Returns when it sent its first frame there.
 pub(crate) fn move_host(lab: &Lab, host: Host, leaf: &'static str) -> Result<(Host, Instant)> {
@@ -168,13 +182,23 @@ pub(crate) fn migrate_host(
     leaf: &'static str,
     [from, to]: [&str; 2],
 ) -> Result<(Host, Instant)> {
-    plug(lab, host, leaf, to, &format!("{}{to}", host.node))?;
-    // The old interface is to say nothing more, and its leaf not to notice anything.
-    lab.node(host.node)?.sh(&format!("ip link set {from} arp off && ip addr flush dev {from}"))?;
-    let moved = arrive(lab, host, leaf, to)?;
+    let moved = appear(lab, host, leaf, [from, to])?;
     wait_until_known(lab.node(host.leaf)?, moved.0)?;
     lab.node(host.node)?.netns().run(|| Link::named(from)?.delete())??;
     Ok(moved)
+}
+
+/// The first half of [`migrate_host`]: it speaks at its new place, and its old leaf is left with what it learnt.
+pub(crate) fn appear(
+    lab: &Lab,
+    host: Host,
+    leaf: &'static str,
+    [from, to]: [&str; 2],
+) -> Result<(Host, Instant)> {
+    plug(lab, host, leaf, to, &format!("{}{to}", host.node))?;
+    // The old interface is to say nothing more, and its leaf not to notice anything.
+    lab.node(host.node)?.sh(&format!("ip link set {from} arp off && ip addr flush dev {from}"))?;
+    arrive(lab, host, leaf, to)
 }
 
 /// Lays a cable from a host's interface `device` to a port of a leaf's bridge.

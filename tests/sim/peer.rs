@@ -118,6 +118,9 @@ impl Peer {
             self.driver.read(now, side);
         } else if let Some(outcome) = self.dialled.take() {
             let id = self.dialling.take().expect("an attempt that has an outcome");
+            if outcome.is_err() {
+                self.net.borrow_mut().release(id);
+            }
             let outcome = outcome.map(|()| self.arrival(id));
             self.driver.dialled(now, outcome);
         } else if let Some(id) = self.accepted.pop_front() {

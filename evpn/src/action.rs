@@ -194,12 +194,36 @@ pub enum Unusable {
     Tag,
     /// No host has such a MAC.
     Mac,
+    /// Its MAC is the bridge's own, as that of an anycast gateway is.
+    BridgeMac,
+    /// No host has such an IP address.
+    Address,
+    /// Its IP address is this node's own.
+    OwnAddress,
     /// Its VTEP is no unicast address of the family of ours.
     Vtep,
     /// Its VTEP is this node.
     OwnVtep,
     /// A Type 3 without PMSI_TUNNEL, or with a tunnel that is not ingress replication.
     Pmsi,
+}
+
+impl Unusable {
+    /// The name in API and command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Unusable::Encapsulation => "encapsulation",
+            Unusable::Label => "label",
+            Unusable::Tag => "ethernet-tag",
+            Unusable::Mac => "mac",
+            Unusable::BridgeMac => "bridge-mac",
+            Unusable::Address => "address",
+            Unusable::OwnAddress => "own-address",
+            Unusable::Vtep => "vtep",
+            Unusable::OwnVtep => "own-vtep",
+            Unusable::Pmsi => "pmsi",
+        }
+    }
 }
 
 impl fmt::Display for Unusable {
@@ -209,6 +233,9 @@ impl fmt::Display for Unusable {
             Unusable::Label => "its label is another VNI",
             Unusable::Tag => "its Ethernet tag is not 0",
             Unusable::Mac => "no host has such a MAC",
+            Unusable::BridgeMac => "the MAC is the bridge's own",
+            Unusable::Address => "no host has such an address",
+            Unusable::OwnAddress => "the address is this node's own",
             Unusable::Vtep => "its VTEP is no unicast address of the family of ours",
             Unusable::OwnVtep => "its VTEP is this node",
             Unusable::Pmsi => "it has no PMSI tunnel of the ingress replication kind",

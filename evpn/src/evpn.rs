@@ -20,6 +20,7 @@ use crate::origin::Origins;
 use crate::originate::Identity;
 use crate::outbox::Outbox;
 use crate::rd_pool::RdPool;
+use crate::refused::Refused;
 use crate::rows::{MacRow, NeighborRow, RowId, VniRow, VniState, VtepRow};
 
 /// EVPN's state.
@@ -38,6 +39,9 @@ pub struct Evpn {
     instances: BTreeMap<Vni, Instance>,
     imports: ImportIndex,
     origins: Origins,
+    /// This node's addresses, in order.
+    addresses: Box<[IpAddr]>,
+    refused: Refused,
     rds: RdPool,
     recoveries: Recoveries,
     out: Outbox,
@@ -53,6 +57,8 @@ impl Evpn {
             instances: BTreeMap::new(),
             imports: ImportIndex::default(),
             origins: Origins::default(),
+            addresses: Box::default(),
+            refused: Refused::default(),
             rds: RdPool::default(),
             recoveries: Recoveries::default(),
             out: Outbox::default(),
@@ -73,6 +79,22 @@ impl Evpn {
         before.keys().chain(self.listed.keys()).for_each(|vni| self.out.feed.push(Changed::Vni(*vni)));
         let vnis: Vec<_> = self.devices.keys().copied().collect();
         vnis.into_iter().for_each(|vni| self.refresh(now, vni));
+    }
+
+    /// These, in order, are this node's addresses from now on: no VTEP and no host elsewhere has one of them.
+    pub fn set_addresses(&mut self, addresses: &[IpAddr]) {
+        if *self.addresses == *addresses {
+            return;
+        }
+        let former = std::mem::replace(&mut self.addresses, addresses.into());
+        let mut come = addresses.iter().filter(|address| former.binary_search(address).is_err());
+        let has_lost = former.iter().any(|address| addresses.binary_search(address).is_err());
+        let is_used = |address| self.origins.name(address) || self.routes_of_ip(address).next().is_some();
+        let is_refused =
+            || [Unusable::OwnVtep, Unusable::OwnAddress].iter().any(|own| self.refused.any(*own));
+        if come.any(|address| is_used(*address)) || has_lost && is_refused() {
+            self.out.replay();
+        }
     }
 
     /// Takes news from the dataplane.
@@ -107,6 +129,7 @@ impl Evpn {
     pub fn route(&mut self, now: Instant, key: &EvpnKey, route: Option<Remote<'_>>) {
         let (EvpnKey::MacIp { rd, .. } | EvpnKey::Imet { rd, .. }) = *key else { return };
         let route = route.filter(|route| !route.local);
+        self.refused.forget(key);
         let takers = route.map(|route| self.imports.matching(route.attrs)).unwrap_or_default();
         let losers = self.origins.holders(rd).filter(|vni| !takers.contains(vni));
         for vni in losers.collect::<import::Vnis>() {
@@ -114,7 +137,8 @@ impl Evpn {
         }
         let Some(route) = route else { return };
         for vni in takers {
-            self.tell(now, vni, |instance, cx| instance.import(cx, key, &route));
+            let reason = self.tell(now, vni, |instance, cx| instance.import(cx, key, &route)).flatten();
+            reason.into_iter().for_each(|reason| self.refused.note(*key, vni, reason));
         }
     }
 
@@ -133,7 +157,7 @@ impl Evpn {
     pub fn explain(&self, key: &EvpnKey, route: Remote<'_>) -> Vec<(Vni, Option<Unusable>)> {
         let takers = self.imports.matching(route.attrs);
         let instances = takers.into_iter().filter_map(|vni| self.instances.get(&vni));
-        instances.filter_map(|instance| instance.explain(key, &route)).collect()
+        instances.filter_map(|instance| instance.explain(&self.addresses, key, &route)).collect()
     }
 
     /// Every VNI configured or served, in order.
@@ -149,7 +173,8 @@ impl Evpn {
 
     /// One VNI, configured or served.
     pub fn vni(&self, vni: Vni) -> Option<VniRow> {
-        let served = self.instances.get(&vni).map(Instance::row);
+        let refused = || self.refused.of(vni).collect();
+        let served = self.instances.get(&vni).map(|served| VniRow { refused: refused(), ..served.row() });
         served.or_else(|| self.listed.get(&vni).map(|listed| self.absent_row(listed)))
     }
 
@@ -194,11 +219,16 @@ impl Evpn {
         self.instances.values().flat_map(move |instance| instance.routes_of_ip(&self.origins, ip))
     }
 
-    fn tell(&mut self, now: Instant, vni: Vni, news: impl FnOnce(&mut Instance, &mut Context<'_>)) {
-        let Evpn { instances, origins, recoveries, out, config, .. } = self;
-        if let Some(instance) = instances.get_mut(&vni) {
-            news(instance, &mut Context { now, rules: config.duplicates, recoveries, origins, out });
-        }
+    fn tell<T>(
+        &mut self,
+        now: Instant,
+        vni: Vni,
+        news: impl FnOnce(&mut Instance, &mut Context<'_>) -> T,
+    ) -> Option<T> {
+        let Evpn { instances, origins, addresses, recoveries, out, config, .. } = self;
+        let instance = instances.get_mut(&vni)?;
+        let rules = config.duplicates;
+        Some(news(instance, &mut Context { now, rules, recoveries, origins, addresses, out }))
     }
 
     /// Makes a VNI what its device and the configuration say.
@@ -212,19 +242,24 @@ impl Evpn {
 
     fn serve(&mut self, now: Instant, vni: Vni, device: Device) {
         let plan = self.plan(vni, device);
-        let Evpn { instances, origins, recoveries, out, config, imports, .. } = self;
+        let Evpn { instances, origins, addresses, refused, recoveries, out, config, imports, .. } = self;
         let instance = instances.entry(vni).or_insert_with(|| Instance::new(vni, device));
         imports.remove(vni, instance.import_targets());
-        let mut cx = Context { now, rules: config.duplicates, recoveries, origins, out };
-        if instance.apply(&mut cx, plan) {
+        let rules = config.duplicates;
+        if instance.apply(&mut Context { now, rules, recoveries, origins, addresses, out }, plan) {
             out.replay();
         }
-        imports.add(vni, instance.import_targets());
+        let targets = instance.import_targets();
+        imports.add(vni, targets);
+        if targets.is_empty() {
+            refused.forget_vni(vni);
+        }
     }
 
     fn stop(&mut self, vni: Vni) {
         let Some(instance) = self.instances.remove(&vni) else { return };
         self.imports.remove(vni, instance.import_targets());
+        self.refused.forget_vni(vni);
         instance.vtep_rows(None).for_each(|row| self.out.feed.push(Changed::Vtep(vni, row.vtep)));
         self.out.teardown(instance.into_teardown());
     }
@@ -280,6 +315,7 @@ impl Evpn {
             local_neighbors: 0,
             remote_neighbors: 0,
             vteps: 0,
+            refused: Vec::new(),
             flooding: self.floods(listed),
         }
     }

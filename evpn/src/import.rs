@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use bgp::types::{EthernetTag, Mac, Vni};
-use bgp::wire::{Attrs, EvpnBody, ExtCommunityKind, RouteTarget, TunnelType};
+use bgp::wire::{Attrs, EvpnBody, ExtCommunityKind, NextHop, RouteTarget, TunnelType};
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 
@@ -100,42 +100,60 @@ pub(crate) fn traits(attrs: &Attrs) -> Traits {
     traits
 }
 
-/// The VTEP of a Type 2, if `vni`, whose own VTEP is `ours`, can use the route.
+/// What of this node's own no route may name.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Here<'a> {
+    pub(crate) vni: Vni,
+    /// Its VTEP in the VNI.
+    pub(crate) vtep: IpAddr,
+    /// Its addresses, in order, as far as they are known.
+    pub(crate) addresses: &'a [IpAddr],
+    pub(crate) bridge_mac: Mac,
+}
+
+/// The VTEP of a Type 2, if the VNI can use the route.
 pub(crate) fn check_mac_ip(
-    vni: Vni,
-    ours: IpAddr,
+    here: Here<'_>,
     tag: EthernetTag,
     mac: Mac,
+    ip: Option<IpAddr>,
     route: &Remote<'_>,
 ) -> Result<IpAddr, Unusable> {
     check_tag_and_encapsulation(tag, route.attrs)?;
     if !mac.is_host() {
         return Err(Unusable::Mac);
     }
-    if route.body.label != vni {
+    if mac == here.bridge_mac {
+        return Err(Unusable::BridgeMac);
+    }
+    if ip.is_some_and(|ip| !NextHop::from(ip).is_host()) {
+        return Err(Unusable::Address);
+    }
+    if ip.is_some_and(|ip| here.addresses.binary_search(&ip).is_ok()) {
+        return Err(Unusable::OwnAddress);
+    }
+    if route.body.label != here.vni {
         return Err(Unusable::Label);
     }
     let vtep = route.attrs.next_hop.address();
-    check_vtep(ours, vtep)?;
+    check_vtep(here.vtep, here.addresses, vtep)?;
     Ok(vtep)
 }
 
-/// The tunnel endpoint that a Type 3 names, if frames of `vni`, whose own VTEP is `ours`, can be flooded to
-/// its originator.
+/// The tunnel endpoint that a Type 3 names, if frames of the VNI can be flooded to its originator.
 pub(crate) fn check_imet(
-    vni: Vni,
-    ours: IpAddr,
+    here: Here<'_>,
     tag: EthernetTag,
     originator: IpAddr,
     attrs: &Attrs,
 ) -> Result<IpAddr, Unusable> {
-    check_vtep(ours, originator)?;
+    check_vtep(here.vtep, here.addresses, originator)?;
     check_tag_and_encapsulation(tag, attrs)?;
     let pmsi = attrs.pmsi.as_deref().ok_or(Unusable::Pmsi)?;
     let endpoint = pmsi.ingress_endpoint().ok_or(Unusable::Pmsi)?;
     // Label 0 cannot be a VNI of its own choosing: it is left out by speakers that mean the VNI of the
     // routes.
-    if pmsi.vni != vni && pmsi.vni != Vni::default() {
+    if pmsi.vni != here.vni && pmsi.vni != Vni::default() {
         return Err(Unusable::Label);
     }
     Ok(endpoint)
@@ -158,12 +176,13 @@ fn check_tag_and_encapsulation(tag: EthernetTag, attrs: &Attrs) -> Result<(), Un
     Ok(())
 }
 
-/// Whether frames can be sent to `theirs` from `ours`.
-pub(crate) fn check_vtep(ours: IpAddr, theirs: IpAddr) -> Result<(), Unusable> {
+/// Whether frames can be sent to `theirs` from `ours`, where `addresses` lead back to.
+pub(crate) fn check_vtep(ours: IpAddr, addresses: &[IpAddr], theirs: IpAddr) -> Result<(), Unusable> {
     match theirs {
-        _ if theirs == ours => Err(Unusable::OwnVtep),
+        // What is sent to an address of this node comes back into the VNI, and the bridge learns it anew.
+        _ if theirs == ours || addresses.binary_search(&theirs).is_ok() => Err(Unusable::OwnVtep),
         // A group would be joined, and flooded to, by a VXLAN device.
-        _ if theirs.is_unspecified() || theirs.is_multicast() => Err(Unusable::Vtep),
+        _ if !NextHop::from(theirs).is_host() => Err(Unusable::Vtep),
         _ if theirs.is_ipv4() != ours.is_ipv4() => Err(Unusable::Vtep),
         _ => Ok(()),
     }

@@ -34,6 +34,7 @@ mod origin;
 mod originate;
 mod outbox;
 mod rd_pool;
+mod refused;
 pub mod rows;
 pub mod table;
 mod teardown;

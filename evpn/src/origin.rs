@@ -87,6 +87,11 @@ impl Origins {
         self.holders.get(&rd).into_iter().flatten().map(|&(vni, _)| vni)
     }
 
+    /// Whether some source has this VTEP.
+    pub(crate) fn name(&self, vtep: IpAddr) -> bool {
+        self.table.iter_from(0).any(|(_, origin)| origin.vtep == vtep)
+    }
+
     fn add_holder(&mut self, rd: Rd, vni: Vni) {
         let vnis = self.holders.entry(rd).or_default();
         match vnis.iter_mut().find(|(held, _)| *held == vni) {

@@ -6,6 +6,7 @@ use std::time::Instant;
 use bgp::types::{Mac, Rd, Vni};
 use bgp::wire::RouteTarget;
 
+use crate::action::Unusable;
 use crate::config::ImportTarget;
 use crate::duplicates::{Rival, Suspect};
 
@@ -49,6 +50,8 @@ pub struct VniRow {
     pub remote_neighbors: usize,
     /// Length of the flood list.
     pub vteps: usize,
+    /// How many routes were let in and cannot be used, by reason.
+    pub refused: Vec<(Unusable, u64)>,
     /// Frames are flooded at all.
     pub flooding: bool,
 }

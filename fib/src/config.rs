@@ -1,6 +1,7 @@
 //! Which networks are ours to serve, and what may be changed on their devices.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use bgp::types::Vni;
 
@@ -23,11 +24,21 @@ pub struct FibConfig {
     pub vtep: Option<IpAddr>,
     /// The protocol id to put into our neighbours and to know them by.
     pub protocol: u8,
+    /// How long a round takes in which each network's tables are looked at though the kernel told nothing; `None`: they
+    /// are not.
+    pub audit_interval: Option<Duration>,
 }
 
 impl Default for FibConfig {
     fn default() -> Self {
-        FibConfig { all_vnis: true, vnis: Vec::new(), configure_ports: true, vtep: None, protocol: PROTOCOL }
+        FibConfig {
+            all_vnis: true,
+            vnis: Vec::new(),
+            configure_ports: true,
+            vtep: None,
+            protocol: PROTOCOL,
+            audit_interval: None,
+        }
     }
 }
 

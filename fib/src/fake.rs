@@ -137,7 +137,7 @@ impl FakeKernel {
     pub fn put(&mut self, row: Row) {
         if self.rows.insert(key(&row), row) != Some(row) {
             let is_marked = match row {
-                Row::Tunnel(row) => row.external,
+                Row::Tunnel(row) => row.ours,
                 Row::Bridge(row) => row.external,
                 Row::Neighbor(_) => false,
             };
@@ -265,8 +265,10 @@ impl FakeKernel {
     fn set_row(&mut self, mut row: Row) {
         let old = self.rows.get(&key(&row)).copied();
         match (&mut row, old) {
-            // What an operator has set cannot gain the mark of a control plane.
-            (Row::Tunnel(row), Some(Row::Tunnel(old))) if old.firm => row.external = old.external,
+            // What somebody has set keeps its marks and its state, whoever writes over it.
+            (Row::Tunnel(row), Some(Row::Tunnel(old))) if old.firm || old.external => {
+                (row.external, row.ours, row.firm) = (old.external, old.ours, old.firm);
+            }
             // A static row stays one, and a sticky one, too.
             (Row::Bridge(row), Some(Row::Bridge(old))) if old.kind == BridgeRowKind::Static => {
                 (row.kind, row.sticky) = (old.kind, row.sticky || old.sticky);
@@ -278,7 +280,7 @@ impl FakeKernel {
             _ => {}
         }
         let is_ours = match row {
-            Row::Tunnel(row) => row.external,
+            Row::Tunnel(row) => row.ours,
             Row::Bridge(row) => row.external,
             Row::Neighbor(_) => true,
         };
@@ -377,7 +379,7 @@ impl FakeKernel {
 
 /// A tunnel row that an operator has set.
 pub fn operators_tunnel_row(vxlan: IfIndex, mac: Mac, vtep: IpAddr) -> Row {
-    Row::Tunnel(TunnelRow { vxlan, mac, vtep, external: false, firm: true })
+    Row::Tunnel(TunnelRow { vxlan, mac, vtep, external: false, ours: false, firm: true })
 }
 
 /// A bridge row that an operator has set.

@@ -17,6 +17,7 @@
 //!
 //! Not here: which route is best (`bgp`), which MAC is where (`evpn`), VLAN-aware bridges, and VXLAN devices that carry many VNIs (`external`).
 
+mod audit;
 pub mod config;
 mod dumps;
 pub mod event;
@@ -34,7 +35,7 @@ mod tally;
 pub use config::{FibConfig, ManagedVni};
 pub use event::{KernelEvent, Link, LinkKind};
 pub use op::{Action, Fault, Op, OpId, TunnelDevice};
-pub use reconcile::{CREDIT, Changed, Counters, Devices, Fib, FibRow, RowPlace, Status};
+pub use reconcile::{CREDIT, Changed, Counters, Devices, Fib, FibRow, Looks, RowPlace, Status};
 pub use routes::{Resolution, RouteEvent, RouteOp, Routes, RoutesConfig};
 pub use row::{IfIndex, Row};
 pub use tally::Counts;

@@ -167,7 +167,7 @@ impl Action {
 }
 
 fn tunnel(vxlan: IfIndex, mac: Mac, vtep: IpAddr) -> Row {
-    Row::Tunnel(TunnelRow { vxlan, mac, vtep, external: true, firm: true })
+    Row::Tunnel(TunnelRow { vxlan, mac, vtep, external: true, ours: true, firm: true })
 }
 
 fn at_bridge(bridge: IfIndex, port: IfIndex, mac: Mac, sticky: bool) -> Row {

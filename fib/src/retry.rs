@@ -1,7 +1,7 @@
 //! What the kernel refused, and when it is asked again.
 //!
-//! Also a brake: a key that something else keeps changing is put right a few times in a while, then left
-//! until the while is over, so that two programs which want different things do not fill the kernel's time.
+//! Also a brake: a key that something else keeps changing is put right at once a few times in a while, then after a wait
+//! that grows, until the while is over, so that two programs which want different things do not fill the kernel's time.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -16,7 +16,7 @@ use crate::op::Fault;
 const FIRST: Duration = Duration::from_millis(100);
 /// ... up to this: an operator who cleared the cause should not have to wait for long.
 const LONGEST: Duration = Duration::from_secs(30);
-/// A key may be put right this often ...
+/// A key is put right at once this often ...
 const REPAIRS: u8 = 4;
 /// ... in this time.
 const WHILE: Duration = Duration::from_secs(10);
@@ -69,8 +69,9 @@ impl<K: Copy + Ord + Hash> Retries<K> {
         let repairs = self.repairs.entry(key).or_default();
         *repairs = repairs.saturating_add(1);
         if *repairs > REPAIRS {
+            let due = ends.min(now + backoff(*repairs - REPAIRS));
             let fault = Fault { errno: 0, text: Some("something else keeps changing it".into()) };
-            self.hold(key, Trouble { attempts: 0, due: ends, fault });
+            self.hold(key, Trouble { attempts: 0, due, fault });
         }
     }
 
@@ -157,14 +158,21 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_is_always_spoilt_is_left_alone_for_a_while() {
+    fn a_key_that_is_always_spoilt_is_left_alone_for_longer_and_longer() {
         let (mut retries, start) = (Retries::default(), Instant::now());
         for _ in 0..REPAIRS {
             retries.spoilt(start, key());
             assert!(!retries.holds(start, &key()));
         }
-        retries.spoilt(start, key());
-        assert!(retries.holds(start, &key()));
+        for wait in [100, 200, 400, 800].map(Duration::from_millis) {
+            retries.spoilt(start, key());
+            assert!(retries.holds(start, &key()));
+            assert_eq!(retries.next_due(), Some(start + wait));
+            assert_eq!(retries.pop_due(start + wait), Some(key()));
+        }
+        for _ in 0..9 {
+            retries.spoilt(start, key());
+        }
         assert_eq!(retries.pop_due(start + WHILE), Some(key()));
         retries.clear(&key());
         retries.spoilt(start + WHILE, key());

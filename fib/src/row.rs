@@ -31,6 +31,8 @@ pub struct TunnelRow {
     pub vtep: IpAddr,
     /// Set by a control plane (`NTF_EXT_LEARNED`).
     pub external: bool,
+    /// That control plane is linnetd: the row carries its mark.
+    pub ours: bool,
     /// Does not age and outlives the link's going down (`NUD_NOARP` or `NUD_PERMANENT`).
     pub firm: bool,
 }

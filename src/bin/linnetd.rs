@@ -32,6 +32,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         println!("{}", serde_json::to_string_pretty(&Config::schema())?);
         return Ok(());
     }
+    linnet::daemon::limit_privileges()?;
     let config = Config::load(&arguments.config)?;
     if arguments.check {
         linnet::daemon::preflight(&config)?;
@@ -40,15 +41,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         return Ok(());
     }
     start_log();
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(workers()).enable_all().build()?;
-    runtime.block_on(linnet::daemon::run(config, arguments.config.clone()))
-}
-
-/// Core is one task; beside it decoding, the API and the kernel keep a few threads busy, and more only cost
-/// memory.
-fn workers() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from).clamp(2, 4)
+    linnet::daemon::run(config, arguments.config.clone())
 }
 
 fn start_log() {

@@ -214,7 +214,7 @@ impl Checker {
 
     fn pem(&mut self, at: Path, file: &FilePath) -> Option<Vec<u8>> {
         let read = secret::read(file, MAX_PEM).map(|(octets, _)| octets);
-        self.found(at, read.map_err(|error| format!("cannot read {}: {error}", file.display())))
+        self.found(at, read.map_err(|error| host::unreadable(file, &error)))
     }
 
     fn found<T>(&mut self, at: Path, found: Result<T, String>) -> Option<T> {

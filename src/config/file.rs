@@ -197,6 +197,15 @@ pub struct Evpn {
     /// The networks that are taken, or given settings of their own.
     #[serde(default)]
     pub vnis: Vec<VniSection>,
+    /// Seconds in which the kernel's tables of all networks are compared with what is wanted of them though nothing was
+    /// heard of a change: one network at a time, one a second at most, and for half a percent of the time at most, so
+    /// that it takes longer with many of them. 0: never.
+    #[serde(default = "audit_interval")]
+    pub audit_interval: u16,
+}
+
+fn audit_interval() -> u16 {
+    60
 }
 
 /// One network.

@@ -238,6 +238,8 @@ pub struct EvpnConfig {
     pub duplicates: DuplicateRules,
     /// VNIs with settings of their own.
     pub vnis: Vec<VniConfig>,
+    /// How often the kernel's tables are looked at without a cause; `None`: never.
+    pub audit_interval: Option<Duration>,
 }
 
 /// One VNI's settings; `None` is `auto`.
@@ -287,7 +289,7 @@ pub enum LoadError {
 impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            LoadError::Unreadable(path, error) => write!(f, "cannot read {}: {error}", path.display()),
+            LoadError::Unreadable(path, error) => f.write_str(&host::unreadable(path, error)),
             LoadError::Faults(faults) => {
                 let count = faults.list.len();
                 let word = if count == 1 { "fault" } else { "faults" };

@@ -14,6 +14,8 @@ use std::sync::Arc;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 
+use super::host::unreadable;
+
 /// The longest key that the kernel takes, in octets (`TCP_MD5SIG_MAXKEYLEN`, `TCP_AO_MAXKEYLEN`).
 const MAX_SECRET_OCTETS: usize = 80;
 
@@ -130,7 +132,7 @@ impl SecretFiles {
     /// What is in a file that is for us alone, `most` octets of it; that others may read it is no fault, but told of.
     pub(super) fn private(&mut self, path: &Path, most: u64) -> Result<Vec<u8>, String> {
         let name = path.display();
-        let (octets, mode) = read(path, most).map_err(|error| format!("cannot read {name}: {error}"))?;
+        let (octets, mode) = read(path, most).map_err(|error| unreadable(path, &error))?;
         if mode & 0o077 != 0 {
             let mode = mode & 0o7777;
             self.warnings.push(format!(

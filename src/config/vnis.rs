@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
 
 use bgp::types::{Rd, Vni};
 use bgp::wire::RouteTarget;
@@ -36,8 +37,9 @@ impl Checker {
             .map(|(i, section)| self.vni(&path.key("vnis").index(i), section, evpn.vtep, &mut taken))
             .collect();
         let duplicates = self.duplicates(&path.key("duplicates"), evpn.duplicates);
+        let audit_interval = audit_interval(evpn.audit_interval);
         let file::Evpn { vtep, advertise_all_vni, flooding, .. } = evpn;
-        EvpnConfig { vtep, advertise_all_vni, flooding, duplicates, vnis }
+        EvpnConfig { vtep, advertise_all_vni, flooding, duplicates, vnis, audit_interval }
     }
 
     fn vni(&mut self, at: &Path, section: file::VniSection, vtep: IpAddr, taken: &mut Taken) -> VniConfig {
@@ -123,6 +125,11 @@ impl Checker {
             self.find(at.key(key), format!("`{name}` is another VNI's already"));
         }
     }
+}
+
+/// How often the kernel is looked at without a cause, from seconds.
+pub(super) fn audit_interval(seconds: u16) -> Option<Duration> {
+    (seconds > 0).then(|| Duration::from_secs(seconds.into()))
 }
 
 /// What is wrong with a device's name.

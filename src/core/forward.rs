@@ -239,6 +239,7 @@ fn fib_config(config: Option<&EvpnConfig>) -> FibConfig {
         all_vnis: config.is_some_and(|config| config.advertise_all_vni),
         vnis: config.iter().flat_map(|config| &config.vnis).map(vni).collect(),
         vtep: config.map(|config| config.vtep),
+        audit_interval: config.and_then(|config| config.audit_interval),
         ..FibConfig::default()
     }
 }

@@ -46,6 +46,9 @@ impl Core {
         let ends = sessions.map(|session| session.agreed.local.ip().to_canonical());
         let of_node = self.native.iter().flat_map(|native| native.own_addresses()).copied();
         let identity = identity(&self.config, ends.chain(of_node));
+        if let Some(forwarding) = &mut self.forwarding {
+            forwarding.evpn.set_addresses(&identity.addresses);
+        }
         if *self.rib.identity() != identity {
             self.rib.set_identity(identity);
             self.renew_injectors();

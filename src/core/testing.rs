@@ -118,8 +118,14 @@ impl Node {
         let segments: BTreeMap<_, _> =
             VNIS.map(|number| (vni(number), segment(&mut kernel, vni(number)))).into();
         if let Some(Segment { vxlan, .. }) = segments.get(&vni(100)).filter(|_| former_rows) {
-            let row =
-                TunnelRow { vxlan: *vxlan, mac: mac(9), vtep: vtep(9).into(), external: true, firm: true };
+            let row = TunnelRow {
+                vxlan: *vxlan,
+                mac: mac(9),
+                vtep: vtep(9).into(),
+                external: true,
+                ours: true,
+                firm: true,
+            };
             kernel.put(Row::Tunnel(row));
         }
         let core = Core::new(now, config, 1);

@@ -19,6 +19,7 @@ mod kubernetes;
 mod listen;
 mod log;
 mod peer;
+mod privileges;
 mod process;
 mod reload;
 mod socket;
@@ -42,6 +43,7 @@ use crate::config::{Authentication, Config};
 use crate::core::{Core, Event};
 
 pub use arguments::Arguments;
+pub use privileges::limit as limit_privileges;
 
 use self::bfd::BfdOutlet;
 use self::core::{Inlets, Outlets};
@@ -90,11 +92,32 @@ pub fn preflight(config: &Config) -> anyhow::Result<()> {
 /// # Errors
 /// What keeps it from starting: an address that cannot be listened on, a socket that is taken, no right to
 /// change the kernel's tables.
-pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
+pub fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
     preflight(&config)?;
     config.warnings.iter().for_each(|warning| warn!("{warning}"));
+    let mut host_warnings = privileges::missing(&config);
+    host_warnings.extend(host_checks::warnings(&config));
+    host_warnings.iter().for_each(|warning| warn!("{warning}"));
     let api_listeners = api::server::Listeners::bind(&config.api)?;
+    // The runtime's threads have what this one has when they begin.
+    privileges::settle()?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(workers()).enable_all().build()?;
+    runtime.block_on(work(config, file, api_listeners, host_warnings))
+}
 
+/// Core is one task; beside it decoding, the API and the kernel keep a few threads busy, and more only cost
+/// memory.
+fn workers() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from).clamp(2, 4)
+}
+
+async fn work(
+    config: Config,
+    file: PathBuf,
+    api_listeners: api::server::Listeners,
+    host_warnings: Vec<String>,
+) -> anyhow::Result<()> {
     let (events, inbox) = mpsc::channel(EVENTS);
     let (kernel_failed, mut kernel_failures) = mpsc::channel(1);
     let kernel = KernelTasks::new(events.clone(), kernel_failed);
@@ -105,8 +128,6 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
     let reloader = Reloader::new(file, events.clone(), listeners.clone(), kernel.clone());
     let told_to_end = signals(reloader.clone())?;
     let seed = RandomState::new().hash_one(std::process::id());
-    let host_warnings = host_checks::warnings(&config);
-    host_warnings.iter().for_each(|warning| warn!("{warning}"));
     let (files, files_wanted) = watch::channel(Vec::new());
     tokio::spawn(files::watch(files_wanted, events.clone()));
     let node = watch::Sender::new(None);

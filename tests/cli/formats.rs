@@ -28,6 +28,8 @@ const SHOWN: &[(&str, &str)] = &[
     ("evpn-mac", "evpn mac"),
     ("evpn-arp", "evpn arp"),
     ("evpn-vtep", "evpn vtep"),
+    ("evpn-duplicates", "evpn duplicates"),
+    ("evpn-duplicates-clear", "evpn duplicates clear"),
     ("fib", "fib"),
     ("route", "route"),
     ("native", "native"),

@@ -67,6 +67,9 @@ pub(crate) fn status() -> v1::RouteStatus {
         refused: 1,
         operations: 9,
         repairs: 3,
+        resyncs: 1,
+        resync_age_seconds: Some(273_599),
+        refusals: vec![v1::RejectedRoutes { reason: "own-address".to_owned(), routes: 1 }],
         ..Default::default()
     }
 }

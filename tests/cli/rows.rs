@@ -280,6 +280,10 @@ pub(crate) fn vnis() -> Vec<v1::Vni> {
         remote_neighbors: 2,
         remote_vteps: 2,
         flood: s("ingress-replication"),
+        refused: vec![
+            v1::RejectedRoutes { reason: s("bridge-mac"), routes: 2 },
+            v1::RejectedRoutes { reason: s("own-vtep"), routes: 1 },
+        ],
         ..Default::default()
     };
     let down = v1::Vni {
@@ -422,6 +426,12 @@ pub(crate) fn status() -> v1::Status {
             failed: 1,
             operations: 40,
             errors: 1,
+            repairs: 2,
+            drifts: 1,
+            resyncs: 1,
+            resync_age_seconds: Some(273_599),
+            audits: 4559,
+            audit_age_seconds: Some(17),
             ..Default::default()
         }),
         routes: Some(routes::status()),

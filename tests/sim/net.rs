@@ -146,9 +146,10 @@ impl Net {
         dialler
     }
 
-    /// Cuts the link between two nodes until then.
+    /// Cuts the link between two nodes until then, or for as long as it was to be cut anyway.
     pub(crate) fn cut(&mut self, a: usize, b: usize, until: Instant) {
-        self.cut.insert((a.min(b), a.max(b)), until);
+        let end = self.cut.entry((a.min(b), a.max(b))).or_insert(until);
+        *end = until.max(*end);
     }
 
     /// A node loses its power: its connections are forgotten and nobody is told.
@@ -321,8 +322,10 @@ impl Net {
         let narrow = self.slow.contains(&connection.owners[to.end].node);
         let capacity = if narrow { NARROW_OCTETS } else { PIPE_OCTETS };
         let room = capacity.saturating_sub(connection.pipes[to.end].filled);
-        let mut octets: BytesMut = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
-        octets.truncate(room);
+        let mut octets = BytesMut::new();
+        for slice in slices {
+            octets.extend_from_slice(&slice[..slice.len().min(room - octets.len())]);
+        }
         if octets.is_empty() {
             self.seen.count("a writer waits for a slow reader");
             return Err(io::ErrorKind::WouldBlock.into());

@@ -19,7 +19,7 @@ const NETWORKS: usize = 50;
 const HOSTED: usize = 5;
 
 /// How often it is looked whether all agree.
-const STEP: Duration = Duration::from_millis(500);
+const STEP: Duration = Duration::from_secs(1);
 
 #[test]
 fn scale() {
@@ -65,6 +65,7 @@ struct Table(String);
 impl Table {
     /// Lets something happen, and all come to agree.
     fn row(&mut self, sim: &mut Sim, step: &str, deed: impl FnOnce(&mut Sim)) {
+        let real = std::time::Instant::now();
         let (before, began) = (Cost::of(sim), sim.elapsed());
         deed(sim);
         while !sim.agrees() {
@@ -75,6 +76,7 @@ impl Table {
         let after = Cost::of(sim);
         let Cost { updates, octets, turns, ops } = after.less(&before);
         let millis = time.as_millis();
+        println!("{step}: took {:.1} s", real.elapsed().as_secs_f64());
         writeln!(self.0, "{step:<16} {millis:>6} {updates:>8} {octets:>10} {turns:>9} {ops:>11}").unwrap();
     }
 

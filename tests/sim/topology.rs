@@ -28,6 +28,8 @@ pub(crate) struct Spec {
     restarts: bool,
     families: &'static str,
     pub(crate) ages: Ages,
+    /// How often it looks at everything in its kernel, in seconds.
+    audit: u16,
 }
 
 #[derive(Clone, Debug)]
@@ -117,6 +119,7 @@ impl Topology {
             restarts: true,
             families: "l2vpn-evpn",
             ages: Ages::USUAL,
+            audit: 60,
         };
         let count = links.iter().map(|(a, b, _)| a.max(b) + 1).max().unwrap_or_default();
         let mut nodes: Vec<Spec> = (0..count).map(spec).collect();
@@ -173,8 +176,9 @@ impl Topology {
         self
     }
 
+    /// Kernels with these ages, and daemons that look at everything as often as befits them.
     fn with_ages(mut self, ages: Ages) -> Topology {
-        self.nodes.iter_mut().for_each(|spec| spec.ages = ages);
+        self.nodes.iter_mut().for_each(|spec| (spec.ages, spec.audit) = (ages, 15));
         self
     }
 
@@ -247,7 +251,7 @@ impl Spec {
     pub(crate) fn yaml(&self, number: usize) -> String {
         let address = ip(number);
         let mut text = format!("bgp:\n  asn: {}\n  router_id: {address}\n  ebgp_default: accept\n", self.asn);
-        let Spec { restarts, families, hold_time, .. } = self;
+        let Spec { restarts, families, hold_time, audit, .. } = self;
         let restart = format!("enabled: {restarts}, restart_time: 20, stale_time: 40");
         write!(text, "  graceful_restart: {{ {restart} }}\n  listen: {{}}\n  neighbors:\n").expect("room");
         for Neighbor { node, asn, client, passive, .. } in &self.neighbors {
@@ -265,11 +269,12 @@ impl Spec {
                     format!("vnis: [{}]", others.collect::<Vec<_>>().join(", "))
                 }
             };
-            write!(text, "evpn:\n  vtep: {address}\n  {served}\n").expect("room");
+            write!(text, "evpn:\n  vtep: {address}\n  audit_interval: {audit}\n  {served}\n").expect("room");
         }
         if !self.pods.is_empty() {
             let pods: Vec<String> = self.pods.iter().map(ToString::to_string).collect();
-            writeln!(text, "native:\n  advertise: [{}]", pods.join(", ")).expect("room");
+            let pods = pods.join(", ");
+            write!(text, "native:\n  audit_interval: {audit}\n  advertise: [{pods}]\n").expect("room");
         }
         text
     }

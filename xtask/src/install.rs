@@ -28,6 +28,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("tshark", "tshark"),
     ("tmux", "tmux"),
     ("nft", "nftables"),
+    ("strace", "strace"),
 ];
 
 /// Tells Debian's packages whether they may start their services (/usr/share/doc/init-system-helpers).

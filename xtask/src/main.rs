@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask demo`, `test`, `lab`, `bench` and `ci`.
+//! The project's own commands: `cargo xtask demo`, `test`, `lab`, `bench`, `soak` and `ci`.
 //!
 //! They are Rust so that a machine with cargo needs nothing else to run them; what they need beyond that they
 //! install, or they say what is missing.
@@ -13,6 +13,7 @@ mod inside;
 mod install;
 mod oracle;
 mod python;
+mod soak;
 mod test;
 mod ui;
 
@@ -40,6 +41,8 @@ enum Command {
     Bench(bench::Arguments),
     /// Feeds the parts that read what peers send with inputs made up on the way, for as long as is said
     Fuzz(fuzz::Arguments),
+    /// Has a small fabric churn for minutes, with FRR and BIRD in it, and looks whether anything is left over
+    Soak(soak::Arguments),
     /// Runs everything that has to hold before a change goes in
     Ci,
     /// Runs a program with the right to make network namespaces
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
         Command::Test(arguments) => test::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
+        Command::Soak(arguments) => soak::run(&arguments),
         Command::Ci => ci::run(),
         Command::Inside(arguments) => inside::run(&arguments),
     };

@@ -56,7 +56,15 @@ impl Arrivals {
     }
 
     /// Whoever comes by this socket is such a caller.
-    pub(super) fn by_socket(&self, listener: UnixListener, caller: Caller) {
+    ///
+    /// # Errors
+    /// The runtime cannot watch it.
+    pub(super) fn by_socket(
+        &self,
+        listener: std::os::unix::net::UnixListener,
+        caller: Caller,
+    ) -> io::Result<()> {
+        let listener = UnixListener::from_std(listener)?;
         let door = Door::new(&self.0, caller);
         tokio::spawn(async move {
             while let Some(stream) = door.next(|| accept_unix(&listener)).await {
@@ -65,11 +73,16 @@ impl Arrivals {
                 door.enter(Connection { stream, visit, _permit: permit }).await;
             }
         });
+        Ok(())
     }
 
     /// Whoever comes by this address is who his certificate says.
-    pub(super) fn by_tcp(&self, bound: BoundTcp) {
+    ///
+    /// # Errors
+    /// As of [`Arrivals::by_socket`].
+    pub(super) fn by_tcp(&self, bound: BoundTcp) -> io::Result<()> {
         let BoundTcp { listener, tls, is_loopback } = bound;
+        let listener = TcpListener::from_std(listener)?;
         let stranger = if is_loopback { Caller::Loopback } else { Caller::Anybody };
         let (door, tls) = (Door::new(&self.0, stranger), tls.map(Arc::new));
         tokio::spawn(async move {
@@ -78,6 +91,7 @@ impl Arrivals {
                 tokio::spawn(greet(door.clone(), stream, tls.clone(), permit));
             }
         });
+        Ok(())
     }
 }
 

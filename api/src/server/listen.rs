@@ -2,12 +2,11 @@
 
 use std::fs::{self, Permissions};
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt, chown};
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
-use tokio::net::{TcpListener, UnixListener};
 use tokio_rustls::TlsAcceptor;
 
 use super::tls::{ClientsConfig, TlsConfig, TlsFault};
@@ -68,6 +67,19 @@ pub enum ListenError {
     /// What TLS takes is not right.
     #[error("the API does not listen on {0}: {1}")]
     Tls(SocketAddr, TlsFault),
+    /// Only root, or who is in a group, may give a file to it.
+    #[error(
+        "cannot give {path} to group {group}: {error}; linnetd's user has to be in that group (systemd: \
+         SupplementaryGroups=)"
+    )]
+    Group {
+        /// The socket.
+        path: PathBuf,
+        /// The group's number.
+        group: u32,
+        /// What the system said.
+        error: io::Error,
+    },
     /// The system refused.
     #[error("cannot listen on {place}: {error}")]
     Io {
@@ -116,7 +128,8 @@ impl std::fmt::Debug for Tls {
 
 impl Listeners {
     /// Binds what `config` names. A socket file on which nobody answers is left over from a daemon that was
-    /// killed, and is replaced. To be called within a tokio runtime.
+    /// killed, and is replaced. It takes no runtime: a daemon may bind before it gives up the right to hand its
+    /// sockets to a group, which it has to do before there is a second thread.
     ///
     /// # Errors
     /// See [`ListenError`].
@@ -156,9 +169,9 @@ fn bind_tcp(config: &TcpConfig) -> Result<BoundTcp, ListenError> {
         }
     };
     let bind = || {
-        let listener = std::net::TcpListener::bind(address)?;
+        let listener = TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
-        TcpListener::from_std(listener)
+        Ok(listener)
     };
     let listener = bind().map_err(|error| ListenError::Io { place: address.to_string(), error })?;
     Ok(BoundTcp { listener, tls, is_loopback })
@@ -170,9 +183,13 @@ fn bind_unix(config: &SocketConfig) -> Result<BoundSocket, ListenError> {
     make_directory(path).map_err(failed)?;
     clear_stale(path)?;
     let listener = UnixListener::bind(path).map_err(failed)?;
+    listener.set_nonblocking(true).map_err(failed)?;
     let file = SocketFile(path.clone());
     // The group first: what the permissions give to the group is not for that of the process.
-    chown(path, None, config.group).map_err(failed)?;
+    if let Some(group) = config.group {
+        let refused = |error| ListenError::Group { path: path.clone(), group, error };
+        chown(path, None, Some(group)).map_err(refused)?;
+    }
     fs::set_permissions(path, Permissions::from_mode(config.mode)).map_err(failed)?;
     Ok(BoundSocket { listener, file })
 }
@@ -210,8 +227,8 @@ mod tests {
         Listeners::bind(&ListenConfig { socket: Some(SocketConfig::at(path)), ..ListenConfig::default() })
     }
 
-    #[tokio::test]
-    async fn a_socket_in_use_is_left_alone() {
+    #[test]
+    fn a_socket_in_use_is_left_alone() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("run/linnet.sock");
         let first = bind(&path).unwrap();
@@ -221,11 +238,11 @@ mod tests {
         assert!(!path.exists());
     }
 
-    #[tokio::test]
-    async fn a_stale_socket_is_replaced_but_no_other_file() {
+    #[test]
+    fn a_stale_socket_is_replaced_but_no_other_file() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("linnet.sock");
-        drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+        drop(UnixListener::bind(&path).unwrap());
         assert!(path.exists());
         drop(bind(&path).unwrap());
 
@@ -234,8 +251,8 @@ mod tests {
         assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
     }
 
-    #[tokio::test]
-    async fn permissions_are_as_asked() {
+    #[test]
+    fn permissions_are_as_asked() {
         let dir = tempfile::tempdir().unwrap();
         let own = fs::metadata(dir.path()).unwrap();
         for mode in [0o600, 0o640, 0o666] {
@@ -250,8 +267,8 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn no_address_that_others_reach() {
+    #[test]
+    fn no_address_that_others_reach() {
         let tcp = |text: &str| {
             let tcp = Some(TcpConfig { address: text.parse().unwrap(), tls: None });
             Listeners::bind(&ListenConfig { tcp, ..ListenConfig::default() })

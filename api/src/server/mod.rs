@@ -50,6 +50,9 @@ pub enum ServeError {
     /// The server broke down.
     #[error(transparent)]
     Transport(#[from] tonic::transport::Error),
+    /// The runtime cannot watch what was bound.
+    #[error("cannot accept connections: {0}")]
+    Listeners(#[from] std::io::Error),
     /// The descriptors cannot be shown.
     #[error(transparent)]
     Reflection(#[from] tonic_reflection::server::Error),
@@ -78,12 +81,12 @@ pub async fn serve(
     let mut remove_at_the_end = Vec::new();
     for (socket, caller) in [(socket, Caller::Socket), (read_only_socket, Caller::ReadOnlySocket)] {
         if let Some(socket) = socket {
-            arrivals.by_socket(socket.listener, caller);
+            arrivals.by_socket(socket.listener, caller)?;
             remove_at_the_end.push(socket.file);
         }
     }
     if let Some(tcp) = tcp {
-        arrivals.by_tcp(tcp);
+        arrivals.by_tcp(tcp)?;
     }
     let mut server =
         tonic::transport::Server::builder().max_concurrent_streams(MAX_STREAMS).layer(GuardLayer);

@@ -1,5 +1,6 @@
 //! Admission: which received routes may be used at all. A refused route counts as withdrawn.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::otc;
@@ -68,6 +69,22 @@ impl Rejected {
             Rejected::AsSet => "as-set",
             Rejected::RouteLeak => "route-leak",
         }
+    }
+}
+
+/// In words.
+impl fmt::Display for Rejected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Rejected::AsLoop => "its AS path names this AS",
+            Rejected::FirstAs => "the neighbor's AS does not come first in its AS path",
+            Rejected::OriginatorIsUs => "it is this router's own",
+            Rejected::ClusterLoop => "it has passed this cluster before",
+            Rejected::NextHopIsUs => "its next hop is this node",
+            Rejected::Policy => "the import policy rejects it",
+            Rejected::AsSet => "its AS path has a set in it",
+            Rejected::RouteLeak => "it is a route leak",
+        })
     }
 }
 

@@ -12,6 +12,7 @@ use super::admit::{LocalIdentity, Rejected, RejectedCounts, admit};
 use super::budget::Budget;
 use super::import::Import;
 use super::next_hops::{NextHopNews, Reachability};
+use super::refused::{Refusal, Refusals};
 use super::revisit::Concern;
 use super::rules::{Decision, DecisionRules};
 use super::source::{PeerMap, Source, Sources};
@@ -34,6 +35,7 @@ pub struct Rib {
     pub decision: Decision,
     pub(crate) identity: LocalIdentity,
     pub(super) rejected: PeerMap<RejectedCounts>,
+    refusals: Refusals,
     /// Of the peers that have an import policy.
     pub(super) imports: PeerMap<Option<Box<Import>>>,
     /// Of the peers whose routes are kept as they came.
@@ -54,6 +56,7 @@ impl Rib {
             decision: Decision::new(Sources::new(identity.asn, identity.router_id)),
             identity,
             rejected: PeerMap::default(),
+            refusals: Refusals::default(),
             imports: PeerMap::default(),
             kept: PeerMap::default(),
             reviews: Vec::new(),
@@ -134,6 +137,7 @@ impl Rib {
 
     /// Lets everything of a peer be swept: its session is lost and will not be resumed.
     pub fn peer_down(&mut self, peer: PeerId) {
+        self.refusals.forget(peer);
         for family in Family::ALL {
             self.mark_stale(peer, family);
             self.discard_stale(peer, family);
@@ -166,6 +170,8 @@ impl Rib {
         if let Err(reason) = self.admit(peer, attrs, routes.family()) {
             self.forget_routes(peer, routes, Cause::Refused(peer));
             self.rejected.slot(peer).add(reason, count(routes));
+            let (attrs, routes) = (attrs.clone(), routes.clone());
+            self.refusals.push(Refusal { peer, learned, reason, attrs, routes });
             return Err(reason);
         }
         let prepended = self.prepended(peer, attrs);
@@ -175,6 +181,11 @@ impl Rib {
         }
         self.pass(peer, learned, attrs, routes);
         Ok(())
+    }
+
+    /// The newest announcements that were refused, the newest of all first.
+    pub fn refusals(&self) -> impl Iterator<Item = &Refusal> {
+        self.refusals.iter()
     }
 
     /// What is admitted goes into the table, if the peer's import policy lets it.

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 pub(super) struct Backoff {
     failures: u32,
     established: Option<Instant>,
+    /// The other end of a session went without a word.
+    lost: bool,
 }
 
 impl Backoff {
@@ -15,6 +17,9 @@ impl Backoff {
     pub(super) const FIRST: Duration = Duration::from_secs(1);
     /// The longest.
     pub(super) const LONGEST: Duration = Duration::from_secs(60);
+    /// The longest after a session whose other end went without a word. It restarts, and is to be heard again soon,
+    /// however often that happens: others wait for its routes.
+    pub(super) const AFTER_LOSS: Duration = Duration::from_secs(2);
     /// A session that was established for so long was a good one.
     pub(super) const GOOD: Duration = Duration::from_secs(300);
 
@@ -23,15 +28,21 @@ impl Backoff {
         self.established = Some(now);
     }
 
+    /// The connection of the established session is gone, and nobody has said why.
+    pub(super) fn lost(&mut self) {
+        self.lost = true;
+    }
+
     /// The session, or an attempt, failed: how long to pause.
     pub(super) fn failed(&mut self, now: Instant) -> Duration {
         let was_good = self.established.take().is_some_and(|since| now - since >= Self::GOOD);
         if was_good {
             self.failures = 0;
         }
+        let longest = if std::mem::take(&mut self.lost) { Self::AFTER_LOSS } else { Self::LONGEST };
         let pause = Self::FIRST * (1 << self.failures.min(6));
         self.failures = self.failures.saturating_add(1);
-        pause.min(Self::LONGEST)
+        pause.min(longest)
     }
 }
 
@@ -44,6 +55,20 @@ mod tests {
         let (mut backoff, now) = (Backoff::default(), Instant::now());
         let pauses: Vec<_> = (0..9).map(|_| backoff.failed(now).as_secs()).collect();
         assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
+    }
+
+    #[test]
+    fn who_restarts_again_and_again_is_heard_soon() {
+        let (mut backoff, now) = (Backoff::default(), Instant::now());
+        let mut pause = |lost: bool| {
+            backoff.established(now);
+            if lost {
+                backoff.lost();
+            }
+            backoff.failed(now).as_secs()
+        };
+        assert_eq!([true, true, true, true].map(&mut pause), [1, 2, 2, 2]);
+        assert_eq!([false, true].map(&mut pause), [16, 2], "an error is one");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use bytes::BytesMut;
 
 use super::connection::Connection;
 use super::context::Context;
-use super::down::{Down, Reason};
+use super::down::{Down, Reason, TransportFault};
 use super::fsm::Event;
 use super::restart::OwnRestart;
 use super::timers::Timer;
@@ -55,8 +55,14 @@ impl Session {
 
     fn ended(&mut self, now: Instant, side: Side, before: StateName, down: Down) {
         self.connection_mut(side).buffer = BytesMut::new();
-        if let Down::Remote(notification) = &down {
-            self.offer = std::mem::take(&mut self.offer).after(notification, &self.config);
+        match &down {
+            Down::Remote(notification) => {
+                self.offer = std::mem::take(&mut self.offer).after(notification, &self.config);
+            }
+            Down::Transport(TransportFault::Closed) if before == StateName::Established => {
+                self.backoff.lost();
+            }
+            _ => {}
         }
         self.history.ended(now, before, down);
     }

@@ -30,6 +30,9 @@ pub trait Nlri: Copy + Eq + Ord + Hash + Debug + Display + Send + Sync + 'static
 
     /// Routes of this kind as routes of some kind.
     fn list(routes: Vec<Route<Self>>) -> Nlris;
+
+    /// Those of some routes that are of this kind.
+    fn listed(routes: &Nlris) -> &[Route<Self>];
 }
 
 /// What a route has of that which routes of any family may have.
@@ -132,6 +135,10 @@ impl Nlri for Ipv4Net {
     fn list(routes: Vec<Route<Self>>) -> Nlris {
         Nlris::Ipv4(routes)
     }
+
+    fn listed(routes: &Nlris) -> &[Route<Self>] {
+        if let Nlris::Ipv4(routes) = routes { routes } else { &[] }
+    }
 }
 
 impl Nlri for Ipv6Net {
@@ -148,6 +155,10 @@ impl Nlri for Ipv6Net {
 
     fn list(routes: Vec<Route<Self>>) -> Nlris {
         Nlris::Ipv6(routes)
+    }
+
+    fn listed(routes: &Nlris) -> &[Route<Self>] {
+        if let Nlris::Ipv6(routes) = routes { routes } else { &[] }
     }
 }
 
@@ -171,6 +182,10 @@ impl Nlri for EvpnKey {
 
     fn list(routes: Vec<Route<Self>>) -> Nlris {
         Nlris::Evpn(routes)
+    }
+
+    fn listed(routes: &Nlris) -> &[Route<Self>] {
+        if let Nlris::Evpn(routes) = routes { routes } else { &[] }
     }
 }
 

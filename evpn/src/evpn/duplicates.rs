@@ -45,6 +45,8 @@ impl Evpn {
     pub(super) fn renew_duplicate_rules(&mut self, now: Instant) {
         self.recoveries.clear();
         let vnis: Vec<Vni> = self.instances.keys().copied().collect();
-        vnis.into_iter().for_each(|vni| self.tell(now, vni, |instance, cx| instance.take_rules(cx)));
+        for vni in vnis {
+            self.tell(now, vni, |instance, cx| instance.take_rules(cx));
+        }
     }
 }

@@ -25,7 +25,9 @@ impl Instance {
             });
         }
         let vtep = ours.identity().vtep;
-        let others = static_vteps.iter().copied().filter(|other| import::check_vtep(vtep, *other).is_ok());
+        let addresses = cx.addresses;
+        let is_vtep = |other: &IpAddr| import::check_vtep(vtep, addresses, *other).is_ok();
+        let others = static_vteps.iter().copied().filter(is_vtep);
         for (vtep, change) in self.flood.set(on, others) {
             self.tell_flood(cx, vtep, change, None);
         }

@@ -26,6 +26,8 @@ impl Instance {
     /// Becomes what the plan says. Returns whether routes that came before are to be handed in once more.
     pub(crate) fn apply(&mut self, cx: &mut Context<'_>, plan: Plan) -> bool {
         self.notice_vtep(cx, &plan);
+        // A route with the bridge's own MAC is refused.
+        let has_other_mac = self.device.bridge_mac != plan.device.bridge_mac;
         self.set_device(cx, plan.device);
         // What is let in now must come, and what is not any more must be found out.
         let takes_others = self.import != plan.import;
@@ -39,7 +41,8 @@ impl Instance {
             }
             Err(_) => self.become_inactive(cx),
         }
-        self.ours.as_ref().is_some_and(|ours| takes_others || Some(ours.identity().vtep) != vtep)
+        let looks_again = takes_others || has_other_mac;
+        self.ours.as_ref().is_some_and(|ours| looks_again || Some(ours.identity().vtep) != vtep)
     }
 
     /// The route targets that let routes in: none while it is inactive.

@@ -72,6 +72,8 @@ pub(crate) struct Context<'a> {
     pub(crate) rules: DuplicateRules,
     pub(crate) recoveries: &'a mut Recoveries,
     pub(crate) origins: &'a mut Origins,
+    /// This node's addresses, in order.
+    pub(crate) addresses: &'a [IpAddr],
     pub(crate) out: &'a mut Outbox,
 }
 

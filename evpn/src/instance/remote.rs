@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use bgp::types::{EthernetTag, Mac, Rd, Vni};
 use bgp::wire::EvpnKey;
 
-use super::{Context, Instance, NOTICED_MAX};
+use super::{Context, Device, Instance, NOTICED_MAX};
 use crate::action::{Notice, Unusable};
-use crate::import::{self, Remote};
+use crate::import::{self, Here, Remote};
 use crate::mac_table::{MacEntry, MacId};
 use crate::mobility::Traits;
 use crate::neigh::{Binding, NeighborId};
@@ -17,9 +17,14 @@ use crate::origin::{OriginId, Origins};
 type Old = (OriginId, Traits);
 
 impl Instance {
-    /// Takes a route, or its new contents.
-    pub(crate) fn import(&mut self, cx: &mut Context<'_>, key: &EvpnKey, route: &Remote<'_>) {
-        let Some(checked) = self.check(key, route) else { return };
+    /// Takes a route, or its new contents. Returns why it cannot be used, if it cannot.
+    pub(crate) fn import(
+        &mut self,
+        cx: &mut Context<'_>,
+        key: &EvpnKey,
+        route: &Remote<'_>,
+    ) -> Option<Unusable> {
+        let checked = self.check(cx.addresses, key, route)?;
         match (*key, checked) {
             (EvpnKey::MacIp { rd, mac, ip, .. }, Ok(vtep)) => {
                 self.take_mac_ip(cx, rd, mac, ip, vtep, import::traits(route.attrs));
@@ -33,15 +38,24 @@ impl Instance {
             }
             (EvpnKey::MacIp { rd, .. } | EvpnKey::Imet { rd, .. }, Err(reason)) => {
                 self.withdraw(cx, key);
-                self.notice_unusable(cx, key, rd, reason);
+                // That gateways have one MAC everywhere is how they are meant to be.
+                if reason != Unusable::BridgeMac || !import::traits(route.attrs).gateway {
+                    self.notice_unusable(cx, key, rd, reason);
+                }
             }
             _ => {}
         }
+        checked.err()
     }
 
     /// What keeps a route from being used, if anything does.
-    pub(crate) fn explain(&self, key: &EvpnKey, route: &Remote<'_>) -> Option<(Vni, Option<Unusable>)> {
-        Some((self.vni, self.check(key, route)?.err()))
+    pub(crate) fn explain(
+        &self,
+        addresses: &[IpAddr],
+        key: &EvpnKey,
+        route: &Remote<'_>,
+    ) -> Option<(Vni, Option<Unusable>)> {
+        Some((self.vni, self.check(addresses, key, route)?.err()))
     }
 
     /// Lets go of a route, if it had it.
@@ -58,12 +72,18 @@ impl Instance {
 
     /// The VTEP of a Type 2 or the tunnel endpoint of a Type 3, if it can be used. `None` for other types,
     /// and while this node has no address in the VNI.
-    fn check(&self, key: &EvpnKey, route: &Remote<'_>) -> Option<Result<IpAddr, Unusable>> {
-        let ours = self.active_vtep()?;
+    fn check(
+        &self,
+        addresses: &[IpAddr],
+        key: &EvpnKey,
+        route: &Remote<'_>,
+    ) -> Option<Result<IpAddr, Unusable>> {
+        let Instance { vni, device: Device { bridge_mac, .. }, .. } = *self;
+        let here = Here { vni, vtep: self.active_vtep()?, addresses, bridge_mac };
         match *key {
-            EvpnKey::MacIp { tag, mac, .. } => Some(import::check_mac_ip(self.vni, ours, tag, mac, route)),
+            EvpnKey::MacIp { tag, mac, ip, .. } => Some(import::check_mac_ip(here, tag, mac, ip, route)),
             EvpnKey::Imet { tag, originator, .. } => {
-                Some(import::check_imet(self.vni, ours, tag, originator, route.attrs))
+                Some(import::check_imet(here, tag, originator, route.attrs))
             }
             _ => None,
         }

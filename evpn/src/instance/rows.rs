@@ -30,6 +30,7 @@ impl Instance {
             local_neighbors: self.counts.local_neighbors,
             remote_neighbors: self.counts.remote_neighbors,
             vteps: self.flood.len(),
+            refused: Vec::new(),
             flooding: self.flood.is_on(),
         }
     }

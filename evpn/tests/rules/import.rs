@@ -3,7 +3,7 @@
 
 use bgp::types::{Asn, EthernetTag, Mac};
 use bgp::wire::{EvpnKey, ExtCommunity, NextHop};
-use evpn::dataplane::{WantedKey, WantedValue};
+use evpn::dataplane::{Observation, WantedKey, WantedValue};
 use evpn::{Config, Flooding, ImportTarget, Notice, Unusable, VniConfig};
 
 use crate::node::{Done, Node};
@@ -137,13 +137,19 @@ fn encapsulations() {
 /// Every reason why a route that was let in is not used, each said once.
 #[test]
 fn what_cannot_be_used_is_said_once() {
-    use Unusable::{Encapsulation, Label, OwnVtep, Tag, Vtep};
+    use Unusable::{Address, BridgeMac, Encapsulation, Label, OwnVtep, Tag, Vtep};
     let mut node = Node::new(1);
+    let another_of_ours = "10.0.9.1".parse().unwrap();
+    node.evpn.set_addresses(&[another_of_ours]);
     let good = Said::mac(2, 7);
     let mut label = good.clone();
     label.body.label = vni(101);
     let mut own = good.clone();
     own.attrs.next_hop = NextHop::Ipv4([10, 0, 0, 1].into());
+    let mut own_too = good.clone();
+    own_too.attrs.next_hop = another_of_ours.into();
+    let mut loopback = good.clone();
+    loopback.attrs.next_hop = NextHop::Ipv4([127, 0, 0, 1].into());
     let mut v6 = good.clone();
     v6.attrs.next_hop = NextHop::Ipv6("2001:db8::2".parse().unwrap());
     let mut group = good.clone();
@@ -152,23 +158,46 @@ fn what_cannot_be_used_is_said_once() {
     tag.key = EvpnKey::MacIp { rd: rd(2), tag: EthernetTag(5), mac: mac(7), ip: None };
     let mut no_host = good.clone();
     no_host.key = mac_key(rd(2), Mac([0xff; 6]));
+    let mut no_mac = good.clone();
+    no_mac.key = mac_key(rd(2), Mac::ZERO);
+    let mut group_mac = good.clone();
+    group_mac.key = mac_key(rd(2), Mac([1, 0, 0x5e, 0, 0, 1]));
+    let mut bridge = good.clone();
+    bridge.key = mac_key(rd(2), BRIDGE);
+    let [group_ip, no_ip, own_ip] = ["224.0.0.1", "0.0.0.0", "10.0.9.1"].map(|ip| Said::mac_ip(2, 7, ip));
     let mpls = good.clone().with_only(&[RT_100, MPLS]);
     let cases = [
         (label, Label),
         (own, OwnVtep),
+        (own_too, OwnVtep),
         (v6, Vtep),
+        (loopback, Vtep),
         (tag, Tag),
         (no_host, Unusable::Mac),
+        (no_mac, Unusable::Mac),
+        (group_mac, Unusable::Mac),
+        (bridge, BridgeMac),
+        (group_ip, Address),
+        (no_ip, Address),
+        (own_ip, Unusable::OwnAddress),
         (mpls, Encapsulation),
     ];
+    let mut noticed = Vec::new();
     for (said, reason) in cases {
         node.notices.clear();
         node.hear(&said).hear(&said);
-        assert_eq!(node.notices, [Notice::Unusable { vni: vni(100), key: said.key, reason }]);
+        let is_new = !noticed.contains(&reason);
+        noticed.push(reason);
+        let notice = is_new.then_some(Notice::Unusable { vni: vni(100), key: said.key, reason });
+        assert_eq!(node.notices, notice.into_iter().collect::<Vec<_>>());
         assert!(node.wanted.is_empty());
         let attrs = said.attrs();
         let remote = evpn::Remote { attrs: &attrs, body: said.body, local: false };
         assert_eq!(node.evpn.explain(&said.key, remote), [(vni(100), Some(reason))]);
+        let refused = |node: &Node| node.evpn.vni(vni(100)).unwrap().refused;
+        assert_eq!(refused(&node), [(reason, 1)]);
+        node.unhear(&said);
+        assert_eq!(refused(&node), []);
     }
     node.hear(&group);
     assert!(node.wanted.is_empty(), "a group is no VTEP");
@@ -199,14 +228,33 @@ fn our_own_routes_are_not_learnt_from() {
     assert!(node.evpn.poll_action().is_none());
 }
 
-/// A bridge's own MAC is the same on many nodes (an anycast gateway): never sent elsewhere.
+/// A bridge's own MAC is the same on many nodes (an anycast gateway): never sent elsewhere, and no news where it is said
+/// to be a gateway's. When the bridge has another, the routes are looked at again.
 #[test]
 fn the_bridges_own_mac_is_not_installed() {
     let mut node = Node::new(1);
-    let mut said = Said::mac(2, 7);
+    let mut said = Said::mac(2, 7).with(GATEWAY);
     said.key = mac_key(rd(2), BRIDGE);
     node.hear(&said);
-    assert!(node.wanted.is_empty());
+    assert!(node.wanted.is_empty() && node.notices.is_empty());
+    let Observation::Vni { vni, local, .. } = device(100) else { panic!("a device") };
+    node.see(Observation::Vni { vni, local, bridge_mac: mac(9) });
+    node.hear(&said).hear(&Said::mac(2, 9));
+    assert!(node.wanted_mac(9).is_none() && node.wanted.len() == 1, "{:?}", node.wanted);
+}
+
+/// An address that this node has got since leads back here.
+#[test]
+fn a_vtep_that_becomes_our_own_address() {
+    let mut node = Node::new(1);
+    node.hear(&Said::imet(2));
+    node.evpn.set_addresses(&[vtep(2)]);
+    node.hear(&Said::imet(2));
+    assert!(node.flooded().is_empty());
+    assert_eq!(node.evpn.vni(vni(100)).unwrap().refused, [(Unusable::OwnVtep, 1)]);
+    node.evpn.set_addresses(&[]);
+    node.hear(&Said::imet(2));
+    assert_eq!(node.flooded(), [vtep(2)]);
 }
 
 /// RFC 7432 section 11.2: frames go to the originator of each Type 3, once however many routes it has.

@@ -1,21 +1,24 @@
 //! What the kernel need not tell us: the echo of our own writing.
 //!
 //! A burst of remote hosts would come back as two notifications each, and reading them costs as much as writing
-//! did. `Fib` knows what an accepted op makes of a row. So a filter on the socket drops new rows that carry a
-//! control plane's mark (FDB rows are not signed by who wrote them) and new neighbours that we wrote ourselves.
-//! Dumps, answers, rows that go away and rows that traffic or an operator changes all pass: taking a row over
-//! takes the mark from it.
+//! did. `Fib` knows what an accepted op makes of a row. So a filter on the socket drops a VXLAN device's new rows that
+//! carry our mark, a bridge's that carry a control plane's (they have no room for ours), and new neighbours that we
+//! wrote ourselves. Dumps, answers, rows that go away, another control plane's rows of a VXLAN device, and rows that
+//! traffic or an operator changes all pass: taking a row over takes the mark from it.
 //!
 //! Of routes the kernel says who wrote and who deleted them, so both echoes are dropped.
 
-use super::neigh::{AF_BRIDGE, EXT_LEARNED, NEW};
+use super::neigh::{AF_BRIDGE, EXT_LEARNED, NEW, SELF};
 use super::route;
+use crate::config;
 
 // Offsets in the datagram: the message's header, then the row's.
 const TYPE: u32 = 4;
 const FLAGS: u32 = 6;
 const PORT_ID: u32 = 12;
 const FAMILY: u32 = 16;
+/// The upper octet of the row's state, where our mark is.
+const MARK: u32 = if cfg!(target_endian = "little") { 25 } else { 24 };
 const ROW_FLAGS: u32 = 26;
 
 /// `NLM_F_MULTI`: part of a dump.
@@ -33,20 +36,23 @@ const PASS: u32 = u32::MAX;
 const DROP: u32 = 0;
 
 /// The program that drops the echo of rows, for a socket with this port id.
-pub(super) fn own_rows(port_id: u32) -> [libc::sock_filter; 12] {
+pub(super) fn own_rows(port_id: u32) -> [libc::sock_filter; 15] {
     [
         /*  0 */ step(LOAD_HALF, TYPE),
-        /*  1 */ jump(JUMP_IF_EQUAL, half(NEW), 0, 8),
+        /*  1 */ jump(JUMP_IF_EQUAL, half(NEW), 0, 11),
         /*  2 */ step(LOAD_HALF, FLAGS),
-        /*  3 */ jump(JUMP_IF_ANY, half(MULTI), 6, 0),
+        /*  3 */ jump(JUMP_IF_ANY, half(MULTI), 9, 0),
         /*  4 */ step(LOAD_BYTE, FAMILY),
-        /*  5 */ jump(JUMP_IF_EQUAL, u32::from(AF_BRIDGE), 0, 2),
+        /*  5 */ jump(JUMP_IF_EQUAL, u32::from(AF_BRIDGE), 0, 5),
         /*  6 */ step(LOAD_BYTE, ROW_FLAGS),
-        /*  7 */ jump(JUMP_IF_ANY, u32::from(EXT_LEARNED), 3, 2),
-        /*  8 */ step(LOAD_WORD, PORT_ID),
-        /*  9 */ jump(JUMP_IF_EQUAL, port_id.to_be(), 1, 0),
-        /* 10 */ step(RETURN, PASS),
-        /* 11 */ step(RETURN, DROP),
+        /*  7 */ jump(JUMP_IF_ANY, u32::from(EXT_LEARNED), 0, 3),
+        /*  8 */ jump(JUMP_IF_ANY, u32::from(SELF), 0, 5),
+        /*  9 */ step(LOAD_BYTE, MARK),
+        /* 10 */ jump(JUMP_IF_EQUAL, u32::from(config::PROTOCOL), 3, 2),
+        /* 11 */ step(LOAD_WORD, PORT_ID),
+        /* 12 */ jump(JUMP_IF_EQUAL, port_id.to_be(), 1, 0),
+        /* 13 */ step(RETURN, PASS),
+        /* 14 */ step(RETURN, DROP),
     ]
 }
 
@@ -66,26 +72,29 @@ pub(super) fn own_routes(port_id: u32) -> [libc::sock_filter; 9] {
 }
 
 /// The program that drops both echoes, for a socket with this port id.
-pub(super) fn own_routes_and_rows(port_id: u32) -> [libc::sock_filter; 18] {
+pub(super) fn own_routes_and_rows(port_id: u32) -> [libc::sock_filter; 21] {
     [
         /*  0 */ step(LOAD_HALF, TYPE),
-        /*  1 */ jump(JUMP_IF_EQUAL, half(NEW), 0, 8),
+        /*  1 */ jump(JUMP_IF_EQUAL, half(NEW), 0, 11),
         /*  2 */ step(LOAD_HALF, FLAGS),
-        /*  3 */ jump(JUMP_IF_ANY, half(MULTI), 12, 0),
+        /*  3 */ jump(JUMP_IF_ANY, half(MULTI), 15, 0),
         /*  4 */ step(LOAD_BYTE, FAMILY),
-        /*  5 */ jump(JUMP_IF_EQUAL, u32::from(AF_BRIDGE), 0, 2),
+        /*  5 */ jump(JUMP_IF_EQUAL, u32::from(AF_BRIDGE), 0, 5),
         /*  6 */ step(LOAD_BYTE, ROW_FLAGS),
-        /*  7 */ jump(JUMP_IF_ANY, u32::from(EXT_LEARNED), 9, 8),
-        /*  8 */ step(LOAD_WORD, PORT_ID),
-        /*  9 */ jump(JUMP_IF_EQUAL, port_id.to_be(), 7, 6),
-        /* 10 */ jump(JUMP_IF_EQUAL, half(route::NEW), 1, 0),
-        /* 11 */ jump(JUMP_IF_EQUAL, half(route::DELETE), 0, 4),
-        /* 12 */ step(LOAD_HALF, FLAGS),
-        /* 13 */ jump(JUMP_IF_ANY, half(MULTI), 2, 0),
-        /* 14 */ step(LOAD_WORD, PORT_ID),
-        /* 15 */ jump(JUMP_IF_EQUAL, port_id.to_be(), 1, 0),
-        /* 16 */ step(RETURN, PASS),
-        /* 17 */ step(RETURN, DROP),
+        /*  7 */ jump(JUMP_IF_ANY, u32::from(EXT_LEARNED), 0, 11),
+        /*  8 */ jump(JUMP_IF_ANY, u32::from(SELF), 0, 11),
+        /*  9 */ step(LOAD_BYTE, MARK),
+        /* 10 */ jump(JUMP_IF_EQUAL, u32::from(config::PROTOCOL), 9, 8),
+        /* 11 */ step(LOAD_WORD, PORT_ID),
+        /* 12 */ jump(JUMP_IF_EQUAL, port_id.to_be(), 7, 6),
+        /* 13 */ jump(JUMP_IF_EQUAL, half(route::NEW), 1, 0),
+        /* 14 */ jump(JUMP_IF_EQUAL, half(route::DELETE), 0, 4),
+        /* 15 */ step(LOAD_HALF, FLAGS),
+        /* 16 */ jump(JUMP_IF_ANY, half(MULTI), 2, 0),
+        /* 17 */ step(LOAD_WORD, PORT_ID),
+        /* 18 */ jump(JUMP_IF_EQUAL, port_id.to_be(), 1, 0),
+        /* 19 */ step(RETURN, PASS),
+        /* 20 */ step(RETURN, DROP),
     ]
 }
 
@@ -140,9 +149,15 @@ mod tests {
     }
 
     fn row(kind: u16, flags: u16, port_id: u32, family: u8, row_flags: u8) -> Vec<u8> {
+        row_in_state(0, kind, flags, port_id, family, row_flags)
+    }
+
+    fn row_in_state(state: u16, kind: u16, flags: u16, port_id: u32, family: u8, row_flags: u8) -> Vec<u8> {
         let mut bytes = Vec::new();
         put_message(&mut bytes, kind, flags, 0, |out| {
-            out.extend([family, 0, 0, 0, 9, 0, 0, 0, 0, 0, row_flags, 0]);
+            out.extend([family, 0, 0, 0, 9, 0, 0, 0]);
+            out.extend(state.to_ne_bytes());
+            out.extend([row_flags, 0]);
         });
         bytes[12..16].copy_from_slice(&port_id.to_ne_bytes());
         bytes
@@ -152,7 +167,10 @@ mod tests {
     fn echoes_are_dropped_and_nothing_else() {
         const INET: u8 = 2;
         let delete = super::super::neigh::DELETE;
-        assert!(!passes(&row(NEW, 0, 0, AF_BRIDGE, EXT_LEARNED | 0x02)));
+        let tunnel = |state| row_in_state(state, NEW, 0, 0, AF_BRIDGE, EXT_LEARNED | SELF);
+        assert!(!passes(&tunnel(0x6cc0)));
+        assert!(passes(&tunnel(0x00c0)), "another control plane's");
+        assert!(!passes(&row(NEW, 0, 0, AF_BRIDGE, EXT_LEARNED)), "the bridge's row");
         assert!(!passes(&row(NEW, 0, OWN, INET, EXT_LEARNED)));
         assert!(passes(&row(NEW, 0, 0, AF_BRIDGE, 0)), "learnt from traffic");
         assert!(passes(&row(NEW, MULTI, OWN, AF_BRIDGE, EXT_LEARNED)), "of a dump");

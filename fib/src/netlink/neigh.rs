@@ -12,6 +12,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use bgp::types::Mac;
 
 use super::wire::{self, attributes, put_attribute, put_message, u16_at, u32_at};
+use crate::config;
 use crate::op::{Action, Dump, Half, KERNEL_PROTOCOL, Table};
 use crate::row::{BridgeRow, BridgeRowKind, IfIndex, NeighborRow, NeighborState, Row, TunnelRow};
 
@@ -33,7 +34,7 @@ const MASTER: u16 = 9;
 const PROTOCOL: u16 = 12;
 
 // Flags, `NTF_*`. The first two say which of a MAC's rows is meant.
-const SELF: u8 = 0x02;
+pub(super) const SELF: u8 = 0x02;
 const AT_MASTER: u8 = 0x04;
 const PROXY: u8 = 0x08;
 pub(super) const EXT_LEARNED: u8 = 0x10;
@@ -47,6 +48,12 @@ const PERMANENT: u16 = 0x80;
 const USABLE: u16 = 0x02 | 0x04 | 0x08 | PROBE;
 /// Of a VXLAN device's row that neither ages nor goes when the link goes down.
 const FIRM: u16 = NOARP | PERMANENT;
+
+/// Tells our rows of a VXLAN device from another control plane's. The kernel keeps no protocol with them (`NDA_PROTOCOL`
+/// is dropped), but it keeps the state as it was written, and the states that there are take the lower octet only. In
+/// the upper one stands what would be the protocol.
+const MARK: u16 = (config::PROTOCOL as u16) << 8;
+const MARKED: u16 = 0xff00;
 
 /// A message to be written. What is `None` is left out.
 #[derive(Clone, Copy, Debug, Default)]
@@ -122,7 +129,15 @@ fn request(action: &Action) -> Option<Request> {
 
 fn fdb(kind: u16, flags: u16, vxlan: IfIndex, mac: Mac) -> Request {
     let lladdr = Some(mac);
-    Request { kind, flags, family: AF_BRIDGE, device: vxlan, state: FIRM, lladdr, ..Request::default() }
+    Request {
+        kind,
+        flags,
+        family: AF_BRIDGE,
+        device: vxlan,
+        state: FIRM | MARK,
+        lladdr,
+        ..Request::default()
+    }
 }
 
 fn neighbor(kind: u16, flags: u16, bridge: IfIndex, ip: IpAddr) -> Request {
@@ -243,6 +258,7 @@ fn tunnel_row(vxlan: IfIndex, state: u16, flags: u8, fields: &Fields) -> Option<
         mac: fields.lladdr?,
         vtep: fields.dst?,
         external: flags & EXT_LEARNED != 0,
+        ours: flags & EXT_LEARNED != 0 && state & MARKED == MARK,
         firm: state & FIRM != 0,
     }))
 }
@@ -310,7 +326,7 @@ mod tests {
         let vxlan = IfIndex(7);
         let text = hex(&Action::SetMac { vxlan, mac: MAC, vtep: VTEP, half: Half::Both });
         let header = "30000000 1c00 0105 04030201 00000000";
-        let row = "07 00 0000 07000000 c000 16 00";
+        let row = "07 00 0000 07000000 c06c 16 00";
         let attributes = "0800 0100 0a630101 0a00 0200 020000000050 0000";
         assert_eq!(text, [header, row, attributes].concat().replace(' ', ""));
     }

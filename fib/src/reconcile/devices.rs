@@ -20,6 +20,7 @@ impl Fib {
 
     pub(super) fn link_gone(&mut self, index: IfIndex) {
         let concerned = self.links.gone(index);
+        self.forget_looks_at_gone();
         concerned.into_iter().for_each(|vni| self.look_at_devices(vni));
     }
 

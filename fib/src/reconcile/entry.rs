@@ -59,11 +59,19 @@ impl Marks {
         self.found = false;
     }
 
-    /// An external row from before we looked is a former run's.
+    /// A row of linnetd's from before we looked is a former run's.
     pub(super) fn find(&mut self) {
         if !self.ours {
             self.ours = true;
             self.found = true;
+        }
+    }
+
+    /// It is somebody else's row: what was found under the key is not a former run's.
+    pub(super) fn disown(&mut self) {
+        if self.found {
+            self.ours = false;
+            self.found = false;
         }
     }
 

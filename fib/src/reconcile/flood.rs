@@ -46,9 +46,9 @@ impl FloodEntry {
     pub(super) fn see(&mut self, row: &TunnelRow, present: bool, place: &Place) {
         let appears = present && self.seen.is_none();
         self.theirs &= present;
-        self.theirs |= appears && !row.external && !self.marks.in_flight;
+        self.theirs |= appears && !row.ours && !self.marks.in_flight;
         self.seen = present.then_some(SeenFlood { fresh: true });
-        if present && row.external && !place.known {
+        if present && row.ours && !place.known {
             self.marks.find();
         }
     }

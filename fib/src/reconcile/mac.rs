@@ -21,6 +21,7 @@ pub(super) struct RemoteMac {
 pub(super) struct SeenTunnel {
     pub(super) vtep: IpAddr,
     pub(super) external: bool,
+    pub(super) ours: bool,
     pub(super) firm: bool,
     /// Seen since the running dump began.
     fresh: bool,
@@ -46,23 +47,38 @@ pub(super) struct MacEntry {
     pub(super) marks: Marks,
 }
 
+impl SeenTunnel {
+    /// Another control plane has set it.
+    fn is_foreign(&self) -> bool {
+        self.external && !self.ours
+    }
+}
+
 impl MacEntry {
     /// Takes the kernel's word on the VXLAN device's row.
     pub(super) fn see_tunnel(&mut self, row: &TunnelRow, present: bool, place: &Place) {
-        let seen = SeenTunnel { vtep: row.vtep, external: row.external, firm: row.firm, fresh: true };
-        self.tunnel = present.then_some(seen);
-        if present && row.external && !place.known {
+        let TunnelRow { vtep, external, ours, firm, .. } = *row;
+        self.tunnel = present.then_some(SeenTunnel { vtep, external, ours, firm, fresh: true });
+        if self.has_foreign_tunnel() {
+            self.marks.disown();
+        } else if present && ours && !place.known {
             self.marks.find();
         }
     }
 
-    /// Takes the kernel's word on the bridge's row.
+    /// Takes the kernel's word on the bridge's row. It says that a control plane has set it, and not which: that is
+    /// the one that the tunnel's row is of. Alone it leads nowhere, so nobody but a former run can have left it.
     pub(super) fn see_bridge(&mut self, row: &BridgeRow, present: bool, place: &Place) {
         let BridgeRow { port, kind, external, sticky, .. } = *row;
         self.bridge = present.then_some(SeenBridge { port, kind, external, sticky, fresh: true });
-        if present && external && port == place.segment.vxlan && !place.known {
+        let leads_out = present && external && port == place.segment.vxlan;
+        if leads_out && !place.known && !self.has_foreign_tunnel() {
             self.marks.find();
         }
+    }
+
+    fn has_foreign_tunnel(&self) -> bool {
+        self.tunnel.as_ref().is_some_and(SeenTunnel::is_foreign)
     }
 
     fn install(&self, mac: Mac, wanted: RemoteMac, place: &Place) -> Step {
@@ -97,17 +113,20 @@ impl MacEntry {
     /// Whether a bridge's row at the VXLAN device is ours. Stickiness brings no mark: if traffic had just taken
     /// the row over, it lacks ours. Then the tunnel's row tells, or our having asked for it.
     fn is_ours(&self, row: &SeenBridge) -> bool {
-        let asked = self.marks.made_sticky || self.tunnel.is_some_and(|tunnel| tunnel.external);
+        let asked = self.marks.made_sticky || self.tunnel.is_some_and(|tunnel| tunnel.ours);
         row.external || row.sticky && asked
     }
 
     fn tunnel_agrees(&self, wanted: RemoteMac) -> bool {
-        self.tunnel.is_some_and(|row| row.vtep == wanted.vtep && row.external && row.firm)
+        self.tunnel.is_some_and(|row| row.vtep == wanted.vtep && row.ours && row.firm)
     }
 
     /// Who else has the place, if somebody has. What was learnt from traffic may be replaced: that evpn wants
     /// the MAC elsewhere means that it knows better.
     fn conflict(&self, vxlan: IfIndex) -> Option<&'static str> {
+        if self.has_foreign_tunnel() {
+            return Some("another control plane has set the VXLAN device's row for it");
+        }
         let at_bridge = self.bridge.and_then(|row| match (row.port == vxlan, row.kind) {
             (_, BridgeRowKind::Own) => Some("it is the MAC of one of the bridge's own ports"),
             (true, BridgeRowKind::Static) if !self.is_ours(&row) => {
@@ -128,8 +147,10 @@ impl MacEntry {
 
     fn remove(&self, mac: Mac, place: &Place) -> Step {
         let vxlan = place.segment.vxlan;
-        let tunnel = self.tunnel.filter(|row| row.external);
-        let bridge = self.bridge.is_some_and(|row| row.port == vxlan && self.is_ours(&row));
+        let tunnel = self.tunnel.filter(|row| row.ours);
+        let bridge = self
+            .bridge
+            .is_some_and(|row| row.port == vxlan && self.is_ours(&row) && !self.has_foreign_tunnel());
         // A row of local traffic's at the bridge leaves the tunnel's row behind. The kernel deletes both in one
         // message only where both are there.
         let half = match (tunnel.is_some(), bridge) {

@@ -11,6 +11,7 @@
 //! this run, and the rows with a control plane's mark that were there when a network was first looked at. Those
 //! wait for [`Fib::release_stale`].
 
+mod audit;
 mod chore;
 mod devices;
 mod entry;
@@ -44,13 +45,14 @@ use self::place::{Place, Segment, Step};
 use self::queue::Queue;
 use self::reconfigure::Leaving;
 pub use self::show::{Changed, Devices, RowPlace};
-pub use self::status::{Counters, FibRow, Status};
+pub use self::status::{Counters, FibRow, Looks, Status};
 use self::strays::{Stray, Strays};
+use crate::audit::Audit;
 use crate::config::FibConfig;
-use crate::dumps::{Dumps, Ended};
+use crate::dumps::Dumps;
 use crate::event::KernelEvent;
 use crate::flight::Flights;
-use crate::op::{Action, Dump, Fault, Op, OpId, Table};
+use crate::op::{Action, Dump, Fault, Op, OpId};
 use crate::retry::Retries;
 use crate::row::Row;
 use crate::tally::Stirred;
@@ -95,6 +97,9 @@ pub struct Fib {
     leaving: BTreeMap<Vni, Leaving>,
     /// Everything was looked at once.
     synced: bool,
+    /// Everything was looked at last then.
+    resynced: Option<Instant>,
+    audit: Audit<Vni>,
     /// A former run's rows may be deleted.
     released: bool,
     counters: Counters,
@@ -118,6 +123,8 @@ impl Fib {
             news: VecDeque::new(),
             leaving: BTreeMap::new(),
             synced: false,
+            resynced: None,
+            audit: Audit::default(),
             released: false,
             counters: Counters::default(),
             stirred: Stirred::default(),
@@ -176,7 +183,10 @@ impl Fib {
         loop {
             let op = self.next_write(now).or_else(|| self.next_dump(now));
             if op.is_some() || !self.depart() {
-                return op;
+                return op.or_else(|| {
+                    self.audit(now);
+                    self.next_dump(now)
+                });
             }
         }
     }
@@ -189,8 +199,13 @@ impl Fib {
 
     /// When `poll_op` should be called again though nothing happened.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let timers =
-            [self.retries.next_due(), self.chores.next_due(), self.strays.next_due(), self.dumps.next_due()];
+        let timers = [
+            self.retries.next_due(),
+            self.chores.next_due(),
+            self.strays.next_due(),
+            self.dumps.next_due(),
+            self.audit.next_due(),
+        ];
         timers.into_iter().flatten().min()
     }
 
@@ -204,11 +219,6 @@ impl Fib {
             self.stirred.note(key);
             self.mark_dirty(key);
         }
-    }
-
-    /// Looks at everything the kernel has once more, as after an overrun. While that lasts no row is written.
-    pub fn resync(&mut self, now: Instant) {
-        self.dumps.look_at_everything(now);
     }
 
     /// How a key stands; `None` if it is neither wanted nor ours in the kernel.
@@ -245,6 +255,11 @@ impl Fib {
     /// Counts since the start.
     pub fn counters(&self) -> Counters {
         self.counters
+    }
+
+    /// When the kernel was looked at last.
+    pub fn looks(&self) -> Looks {
+        Looks { resynced: self.resynced, audited: self.audit.ended() }
     }
 
     /// Nothing is left to do or to wait for, retries aside.
@@ -292,6 +307,7 @@ impl Fib {
         }
         if seen.spoilt {
             self.counters.repairs += 1;
+            self.counters.drifts += u64::from(self.audit.is_running());
             self.stirred.feed.push(Changed::Spoilt(seen.key));
             self.retries.spoilt(now, seen.key);
         }
@@ -403,7 +419,10 @@ impl Fib {
             Target::Key(key) => self.row_over(now, key, &flight.action, fault),
             Target::Chore(chore) => self.chore_over(now, chore, fault.as_ref()),
             Target::Stray(stray) => self.stray_over(now, stray, fault),
-            Target::Dump if fault.is_some() => self.dumps.failed(now),
+            Target::Dump if fault.is_some() => {
+                self.dumps.failed(now);
+                self.forget_looks_at_gone();
+            }
             Target::Dump => {}
         }
     }
@@ -440,62 +459,6 @@ impl Fib {
                 self.tidy(&key);
             }
         }
-    }
-
-    fn next_dump(&mut self, now: Instant) -> Option<Op> {
-        let dump = self.dumps.next(now, self.flights.is_empty())?;
-        self.counters.dumps += 1;
-        let op = self.launch(Target::Dump, Action::Dump(dump));
-        self.dumps.started(now, op.id);
-        match dump.table {
-            Table::Links => self.links.begin_dump(),
-            table => self.networks_in(dump).into_iter().for_each(|vni| {
-                self.networks.get_mut(&vni).into_iter().for_each(|network| network.begin_dump(table));
-            }),
-        }
-        Some(op)
-    }
-
-    fn dump_ended(&mut self, now: Instant, id: OpId, intact: bool) {
-        let ended = self.dumps.ended(id, intact);
-        self.land(now, id);
-        if let Ended::Complete(dump) = ended {
-            self.sweep(now, dump);
-        }
-        if self.dumps.take_synced() {
-            self.synced = true;
-            self.create_missing();
-            self.news.push_back(Observation::Synced);
-        }
-    }
-
-    /// What a dump did not show is gone.
-    fn sweep(&mut self, now: Instant, dump: Dump) {
-        if dump.table == Table::Links {
-            for index in self.links.missed() {
-                self.link_gone(index);
-            }
-        }
-        for vni in self.networks_in(dump) {
-            let Some(place) = self.place(vni) else { continue };
-            let Some(network) = self.networks.get_mut(&vni) else { continue };
-            let all = network.end_dump(vni, dump.table, &place);
-            network.known |=
-                dump.table == Table::Neighbors6 && !looks::will_look_at(&self.dumps, place.segment.bridge);
-            all.into_iter().for_each(|seen| self.seen(now, seen, &place));
-        }
-    }
-
-    fn networks_in(&self, dump: Dump) -> Vec<Vni> {
-        match dump.bridge {
-            Some(bridge) => self.links.vni(bridge).into_iter().collect(),
-            None => self.networks.keys().copied().collect(),
-        }
-    }
-
-    fn overrun(&mut self, now: Instant) {
-        self.counters.overruns += 1;
-        self.resync(now);
     }
 }
 

@@ -118,9 +118,11 @@ impl Network {
     /// or the news.
     pub(super) fn shows(&self, action: &Action, bridge: IfIndex) -> bool {
         action.rows(bridge).all(|row| match row {
-            Row::Tunnel(row) => self.macs.get(row.mac).and_then(|entry| entry.tunnel).is_some_and(|seen| {
-                (seen.vtep, seen.external, seen.firm) == (row.vtep, row.external, row.firm)
-            }),
+            Row::Tunnel(row) => self
+                .macs
+                .get(row.mac)
+                .and_then(|entry| entry.tunnel)
+                .is_some_and(|seen| (seen.vtep, seen.ours, seen.firm) == (row.vtep, row.ours, row.firm)),
             Row::Bridge(row) => self.macs.get(row.mac).and_then(|entry| entry.bridge).is_some_and(|seen| {
                 (seen.port, seen.external, seen.sticky) == (row.port, row.external, row.sticky)
             }),

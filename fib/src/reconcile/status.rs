@@ -1,5 +1,7 @@
 //! How things stand, for those who look from outside.
 
+use std::time::Instant;
+
 use evpn::dataplane::{WantedKey, WantedValue};
 
 /// How a key stands with the kernel.
@@ -42,4 +44,19 @@ pub struct Counters {
     pub dumps: u64,
     /// Times that something else had changed or removed a row that was right.
     pub repairs: u64,
+    /// Those of them that no news had told of: they were found by looking.
+    pub drifts: u64,
+    /// Times that everything was read.
+    pub resyncs: u64,
+    /// Times that everything was looked at, piece by piece, though there was no news of it.
+    pub audits: u64,
+}
+
+/// When the kernel was looked at last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Looks {
+    /// All of it at once: after the start, and after news was lost.
+    pub resynced: Option<Instant>,
+    /// All of it piece by piece, without a cause.
+    pub audited: Option<Instant>,
 }

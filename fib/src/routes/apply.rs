@@ -164,6 +164,7 @@ impl Routes {
         let is_idle = !entry.is(Mark::InFlight);
         if was_right && is_idle && matches!(self.step(&entry), Step::Put { .. }) {
             self.counters.repairs += 1;
+            self.counters.drifts += u64::from(self.audit.is_running());
             self.retries.spoilt(now, self.key(prefix));
         }
         self.stirred.note(prefix);

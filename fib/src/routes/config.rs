@@ -1,6 +1,7 @@
 //! What the routes' reconciler is told at its start, and when that changes.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use crate::config::PROTOCOL;
 use crate::op::TunnelDevice;
@@ -24,6 +25,8 @@ pub struct RoutesConfig {
     pub take_over: BTreeSet<u8>,
     /// Routes are to be put in. Otherwise the kernel is only listened to, and what is wanted is ignored.
     pub install: bool,
+    /// How often all routes are looked at though the kernel told nothing; `None`: they are not.
+    pub audit_interval: Option<Duration>,
     /// Next hops that are on no link, and that decapsulate, are reached through this.
     pub tunnel: Option<TunnelDevice>,
 }
@@ -37,6 +40,7 @@ impl Default for RoutesConfig {
             via_default: true,
             take_over: BTreeSet::new(),
             install: false,
+            audit_interval: None,
             tunnel: None,
         }
     }

@@ -9,6 +9,7 @@ use super::settle::Flight;
 use super::table::{Alternative, Table, is_of};
 use crate::dumps::Ended;
 use crate::op::OpId;
+use crate::reconcile::Looks;
 
 /// Between two looks at what is in doubt: on a node where devices come and go all the time each would cause one.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -47,6 +48,19 @@ impl Routes {
             self.look_due = Some(now + PAUSE);
             self.dumps.look_at(self.tables.keys().copied().flat_map(of_table));
         }
+    }
+
+    /// Looks at all routes, if it is time and nothing else is to be done.
+    pub(super) fn audit(&mut self, now: Instant) {
+        if self.synced && self.audit.is_due(now) && self.is_settled() {
+            self.audit.begin(now, ());
+            self.dumps.look_at(self.tables.keys().copied().flat_map(of_table));
+        }
+    }
+
+    /// When the kernel was looked at last.
+    pub fn looks(&self) -> Looks {
+        Looks { resynced: self.resynced, audited: self.audit.ended() }
     }
 
     pub(super) fn next_dump(&mut self, now: Instant) -> Option<RouteOp> {
@@ -94,11 +108,19 @@ impl Routes {
             }
             Ended::Complete(RouteDump::Rows(..)) => {}
         }
-        if self.dumps.take_synced() {
+        let audited = self.audit.is_running() && self.dumps.is_idle();
+        let read_in_full = self.dumps.take_synced();
+        if audited || read_in_full {
+            self.audit.schedule(now, self.config.audit_interval, 1);
+            self.counters.audits += u64::from(self.audit.end_round(now));
+        }
+        if read_in_full {
             if !self.synced {
                 self.has_found_routes = self.finds_routes();
             }
             self.synced = true;
+            self.counters.resyncs += 1;
+            self.resynced = Some(now);
             self.doubtful = false;
             self.next_hops.all_changed();
             self.entries.iter_from(0).for_each(|(_, entry)| self.stirred.note(entry.prefix));
@@ -130,6 +152,9 @@ impl Routes {
                 self.stirred.note(entry.prefix);
             }
             if entry.seen.is_some() && !entry.is(Mark::Fresh) {
+                let drifts = u64::from(self.audit.is_running() && entry.wanted.is_some());
+                self.counters.repairs += drifts;
+                self.counters.drifts += drifts;
                 entry.seen = None;
                 self.stirred.note(entry.prefix);
                 self.mark_dirty(place);

@@ -90,6 +90,7 @@ use self::table::Table;
 use self::tunnel::Tunnel;
 use self::wants::Wants;
 use self::ways::Used;
+use crate::audit::Audit;
 use crate::dumps::Dumps;
 use crate::flight::Flights;
 use crate::reconcile::{CREDIT, Counters};
@@ -126,6 +127,9 @@ pub struct Routes {
     found: Found,
     /// Everything was looked at once.
     synced: bool,
+    /// Everything was looked at last then.
+    resynced: Option<Instant>,
+    audit: Audit<()>,
     /// There were routes to forward by at that first look.
     has_found_routes: bool,
     /// A former run's routes may be deleted.
@@ -161,6 +165,8 @@ impl Routes {
             look_due: None,
             found: Found::default(),
             synced: false,
+            resynced: None,
+            audit: Audit::default(),
             has_found_routes: false,
             released: false,
             counters: Counters::default(),
@@ -257,14 +263,23 @@ impl Routes {
             }
             self.look_at_doubtful(now);
         }
-        self.next_dump(now)
+        self.next_dump(now).or_else(|| {
+            self.audit(now);
+            self.next_dump(now)
+        })
     }
 
     /// When `poll_op` should be called again though nothing happened.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let look = self.look_due.filter(|_| self.doubtful && self.dumps.is_idle());
-        let timers =
-            [self.retries.next_due(), self.dumps.next_due(), look, self.hand.rests, self.tunnel_due()];
+        let timers = [
+            self.retries.next_due(),
+            self.dumps.next_due(),
+            look,
+            self.hand.rests,
+            self.audit.next_due(),
+            self.tunnel_due(),
+        ];
         timers.into_iter().flatten().min()
     }
 

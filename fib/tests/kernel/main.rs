@@ -4,6 +4,7 @@
 
 mod fallback;
 mod lab;
+mod ownership;
 mod route_lab;
 mod routes;
 

@@ -24,6 +24,7 @@ impl Row for v1::Vni {
         Column::wide_text("Import-RT", |vni| vni.import_rts.join(",").into()),
         Column::wide_text("Export-RT", |vni| vni.export_rts.join(",").into()),
         Column::wide_text("Flood", |vni| (&vni.flood).into()),
+        Column::wide_text("Refused", |vni| super::refused(&vni.refused).into()),
         Column::text("State", |vni| state(vni.state, &vni.reason)),
     ];
 

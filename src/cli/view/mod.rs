@@ -54,6 +54,11 @@ fn field(out: &mut dyn Write, label: &str, text: &str) -> io::Result<()> {
     writeln!(out, "  {label:<14}{}", printable(text))
 }
 
+/// What was refused, in one line: `3 as-loop, 1 policy`.
+fn refused(counts: &[v1::RejectedRoutes]) -> String {
+    counts.iter().map(|row| format!("{} {}", row.routes, row.reason)).collect::<Vec<_>>().join(", ")
+}
+
 /// The words that apply, with commas between them.
 fn marks<const N: usize>(marks: [(bool, &'static str); N]) -> String {
     marks.into_iter().filter_map(|(applies, word)| applies.then_some(word)).collect::<Vec<_>>().join(",")

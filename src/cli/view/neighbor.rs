@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use api::{Word, v1};
 
 use super::bfd::in_one_line;
-use super::{field, marks};
+use super::{field, marks, refused};
 use crate::cli::output::{Output, Row};
 use crate::cli::table::{Cell, Column, Table, Tone};
 use crate::cli::text::{duration, printable};
@@ -116,7 +116,7 @@ pub(crate) fn show_neighbor(output: &mut Output<'_>, neighbor: &v1::Neighbor) ->
     neighbor.families.iter().try_for_each(|family| field(out, "Stale routes", &stale(family)))?;
     field(out, "Session lost", &times(neighbor.flaps))?;
     field(out, "Last error", &last_error(neighbor))?;
-    field(out, "Refused", &refused(neighbor))?;
+    field(out, "Refused", &refused(&neighbor.rejected))?;
     field(out, "Too large", &oversized(neighbor.oversized))?;
     field(out, "Import policy", &neighbor.import_policies.join(", then "))?;
     field(out, "Export policy", &neighbor.export_policies.join(", then "))?;
@@ -167,11 +167,6 @@ fn stale(family: &v1::NeighborFamily) -> String {
     };
     let left = family.stale_seconds_left.map(|seconds| format!(", {seconds} s left")).unwrap_or_default();
     format!("{}: {}, {phase}{left}", family.family, family.stale)
-}
-
-fn refused(neighbor: &v1::Neighbor) -> String {
-    let reasons = neighbor.rejected.iter().map(|row| format!("{} {}", row.routes, row.reason));
-    reasons.collect::<Vec<_>>().join(", ")
 }
 
 fn session_state(neighbor: &v1::Neighbor) -> String {

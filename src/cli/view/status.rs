@@ -4,7 +4,7 @@ use std::io;
 
 use api::v1;
 
-use super::field;
+use super::{field, refused};
 use crate::cli::output::Output;
 use crate::cli::table::{Column, Table, Tone};
 use crate::cli::text::{bytes, duration};
@@ -35,10 +35,13 @@ pub(crate) fn show_status(output: &mut Output<'_>, status: &v1::Status) -> io::R
     if let Some(fib) = &status.fib {
         field(out, "Kernel", &kernel(fib))?;
         field(out, "", &work(fib))?;
+        field(out, "", &looks((fib.resyncs, fib.resync_age_seconds), (fib.audits, fib.audit_age_seconds)))?;
     }
     if let Some(routes) = &status.routes {
         field(out, "Routes", &in_kernel(routes))?;
         field(out, "", &of_routes(routes))?;
+        let (resyncs, audits) = (routes.resyncs, routes.audits);
+        field(out, "", &looks((resyncs, routes.resync_age_seconds), (audits, routes.audit_age_seconds)))?;
     }
     status.host_warnings.iter().try_for_each(|warning| field(out, "Warning", warning))?;
     if status.tables.is_empty() {
@@ -101,7 +104,9 @@ fn in_kernel(routes: &v1::RouteStatus) -> String {
         (routes.unreachable, "unreachable"),
         (routes.refused, "refused"),
     ];
-    programmed(routes.programmed, routes.wanted, "routes", &counts, routes.synced)
+    let why =
+        if routes.refusals.is_empty() { String::new() } else { format!(" ({})", refused(&routes.refusals)) };
+    programmed(routes.programmed, routes.wanted, "routes", &counts, routes.synced) + &why
 }
 
 /// `3 of 5 entries programmed, 1 pending`: what of much there is.
@@ -114,10 +119,24 @@ fn programmed(done: u64, wanted: u64, things: &str, counts: &[(u64, &str)], sync
 }
 
 fn work(fib: &v1::FibStatus) -> String {
-    format!("operations {}, errors {}, overruns {}", fib.operations, fib.errors, fib.overruns)
+    let v1::FibStatus { operations, errors, overruns, repairs, drifts, .. } = fib;
+    format!(
+        "operations {operations}, errors {errors}, overruns {overruns}, repairs {repairs}, drifts {drifts}"
+    )
 }
 
 fn of_routes(routes: &v1::RouteStatus) -> String {
-    let v1::RouteStatus { operations, errors, overruns, repairs, .. } = routes;
-    format!("operations {operations}, errors {errors}, overruns {overruns}, repairs {repairs}")
+    let v1::RouteStatus { operations, errors, overruns, repairs, drifts, .. } = routes;
+    format!(
+        "operations {operations}, errors {errors}, overruns {overruns}, repairs {repairs}, drifts {drifts}"
+    )
+}
+
+/// How often the kernel was read at once and looked at without a cause, and how long ago.
+fn looks(resyncs: (u64, Option<u64>), audits: (u64, Option<u64>)) -> String {
+    let look = |what: &str, (times, age): (u64, Option<u64>)| match age {
+        Some(age) => format!("{what} {times}, the last {} ago", duration(age)),
+        None => format!("{what} {times}"),
+    };
+    format!("{}; {}", look("full reads", resyncs), look("audits", audits))
 }

@@ -71,6 +71,7 @@ fn of_evpn(running: Option<&EvpnConfig>, wanted: Option<&EvpnConfig>) -> Vec<Cha
     let lines = [
         ("evpn.vtep", old.vtep == new.vtep, ANEW_WITH_DEVICES),
         ("evpn.advertise_all_vni", old.advertise_all_vni == new.advertise_all_vni, ""),
+        ("evpn.audit_interval", old.audit_interval == new.audit_interval, ""),
         ("evpn.flooding", old.flooding == new.flooding, ""),
         ("evpn.duplicates", old.duplicates == new.duplicates, ""),
     ];
@@ -148,6 +149,7 @@ fn of_native(running: &Config, wanted: &Config) -> Vec<Change> {
         ("native.metric", old.kernel.metric == *metric, MOVES),
         ("native.protocol", old.kernel.protocol == *protocol, MOVES),
         ("native.take_over", old.kernel.take_over == *take_over, ""),
+        ("native.audit_interval", old.audit_interval == new.audit_interval, ""),
     ];
     changed(lines).collect()
 }

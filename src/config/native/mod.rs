@@ -6,6 +6,7 @@ mod kubernetes;
 mod sources;
 
 use std::collections::{BTreeSet, HashSet};
+use std::time::Duration;
 
 use fib::TunnelDevice;
 use ipnet::IpNet;
@@ -17,6 +18,7 @@ use super::check::Checker;
 use super::fault::Path;
 use super::file;
 use super::value::RangeValue;
+use super::vnis::audit_interval;
 
 use fallback::FallbackValue;
 use kubernetes::KubernetesSection;
@@ -73,6 +75,9 @@ pub struct NativeSection {
     /// 12, BIRD's, which leaves its routes to the program that comes after it. None unless given: what others put into
     /// the kernel is left alone.
     pub take_over: Vec<u8>,
+    /// Seconds after which the kernel's routes are compared with what is wanted of them though nothing was heard of a
+    /// change; later where that takes more than half a percent of the time. 0: never.
+    pub audit_interval: u16,
     /// Where a node is on no link of this one, and no router between knows its pods: `vxlan` sends what is for that
     /// node's prefixes there in VXLAN packets, if it has a fallback, too. What is on a link goes plain, as without. Off
     /// unless given.
@@ -95,6 +100,7 @@ impl Default for NativeSection {
             kubernetes: None,
             no_install: Vec::new(),
             take_over: Vec::new(),
+            audit_interval: 300,
             fallback: None,
         }
     }
@@ -113,6 +119,8 @@ pub struct NativeConfig {
     pub accept: BTreeSet<IpNet>,
     /// What this node announces.
     pub own: OwnPrefixes,
+    /// How often the kernel's routes are looked at without a cause; `None`: never.
+    pub audit_interval: Option<Duration>,
 }
 
 /// Which routes of the kernel are linnet's.
@@ -176,6 +184,7 @@ impl Checker {
             kernel,
             accept: self.prefixes(&path.key("accept"), &section.accept),
             own: self.own_prefixes(&path, section),
+            audit_interval: audit_interval(section.audit_interval),
         }
     }
 

@@ -90,3 +90,119 @@ fn rival_text(rival: Rival) -> String {
         Rival::Place(Place::Nowhere) => String::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use api::Query;
+    use api::query::Answer;
+    use bgp::types::PeerId;
+
+    use super::*;
+    use crate::core::testing::*;
+
+    /// Freezes at the second move, for a minute.
+    const CONFIG: &str = "
+bgp:
+  asn: 65000
+  router_id: 10.0.0.1
+  neighbors: [{ address: 10.0.1.1, remote_as: 65000, families: [l2vpn-evpn] }]
+evpn:
+  vtep: 10.0.0.1
+  advertise_all_vni: true
+  duplicates: { moves: 2, action: freeze, recovery: 60 }
+";
+
+    fn list(node: &mut Node, query: v1::ListDuplicatesRequest) -> v1::ListDuplicatesResponse {
+        let answer = node.ask(Query::ListDuplicates(query));
+        let Ok(Answer::ListDuplicates(page)) = answer else { panic!("{answer:?}") };
+        *page
+    }
+
+    fn all(node: &mut Node) -> Vec<v1::Duplicate> {
+        list(node, v1::ListDuplicatesRequest::default()).duplicates
+    }
+
+    fn clear(node: &mut Node, host: &str) -> Answered<u64> {
+        let query = v1::ClearDuplicatesRequest { host: host.to_owned(), ..Default::default() };
+        match node.ask(Query::ClearDuplicates(query))? {
+            Answer::ClearDuplicates(answer) => Ok(answer.cleared),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Hosts 7 and 8 were here, went behind 10.0.0.2 and came back: they are frozen there.
+    fn node() -> Node {
+        let mut node = Node::configured(CONFIG, false);
+        node.up(0);
+        for host in [7, 8] {
+            node.local_mac(vni(100), mac(host), 0, true);
+            node.run();
+            node.tell(0, mac_ip(vni(100), 2, mac(host), None), Some(attrs(vni(100), 2, 1)));
+            node.run();
+            node.local_mac(vni(100), mac(host), 0, true);
+            node.run();
+        }
+        node
+    }
+
+    fn announces(node: &Node, host: u8) -> bool {
+        let table = node.core.rib.evpn.page(bgp::rib::DestinationId(0), 999);
+        let mut own = table.filter(|(_, d)| d.best().is_some_and(|best| best.source == PeerId::LOCAL));
+        own.any(|(_, d)| d.nlri().to_string().contains(&mac(host).to_string()))
+    }
+
+    #[test]
+    fn what_is_frozen_is_listed_until_it_recovers() {
+        let mut node = node();
+        node.pass(Duration::from_secs(10));
+        let rows = all(&mut node);
+        let [row, _] = &rows[..] else { panic!("{rows:?}") };
+        assert_eq!((row.vni, row.mac.as_str(), row.moves, row.frozen), (100, "02:00:00:00:00:07", 2, true));
+        assert_eq!((row.vtep.as_str(), row.rival.as_str()), ("10.0.0.2", "local"));
+        assert_eq!((row.age_seconds, row.recovery_seconds), (10, Some(50)));
+        assert!(!announces(&node, 7));
+
+        let explain = Query::Explain(v1::ExplainRequest { key: "02:00:00:00:00:07".to_owned() });
+        let Ok(Answer::Explain(answer)) = node.ask(explain) else { panic!("no explanation") };
+        assert_eq!(answer.explanations[0].outcome, "imported into VNI 100 by RT:65000:100");
+
+        let due = node.core.poll_timeout(node.now).unwrap();
+        assert!(due <= node.now + Duration::from_secs(50), "core wants to be woken");
+        node.pass(Duration::from_secs(51));
+        assert_eq!(all(&mut node), []);
+        node.local_mac(vni(100), mac(7), 0, true);
+        node.run();
+        assert!(announces(&node, 7));
+    }
+
+    #[test]
+    fn pages_follow_pages() {
+        let mut node = node();
+        let page = |page_token| v1::ListDuplicatesRequest { page_size: 1, page_token, ..Default::default() };
+        let first = list(&mut node, page(String::new()));
+        let second = list(&mut node, page(first.next_page_token.clone()));
+        assert_eq!((first.duplicates[0].mac.as_str(), first.duplicates.len()), ("02:00:00:00:00:07", 1));
+        assert_eq!(second.duplicates[0].mac, "02:00:00:00:00:08");
+        assert_eq!(list(&mut node, page(second.next_page_token)).duplicates, []);
+        let elsewhere = v1::ListDuplicatesRequest { vni: Some(200), ..Default::default() };
+        assert_eq!(list(&mut node, elsewhere).duplicates, []);
+        let wrong = node.ask(Query::ListDuplicates(page("100/pod".to_owned())));
+        assert!(matches!(wrong, Err(ApiError::InvalidArgument(_))));
+    }
+
+    #[test]
+    fn one_is_cleared_or_all() {
+        let mut node = node();
+        assert_eq!(clear(&mut node, "02:00:00:00:00:07"), Ok(1));
+        assert_eq!(all(&mut node).len(), 1);
+        assert!(matches!(clear(&mut node, "02:00:00:00:00:07"), Err(ApiError::NotFound(_))));
+        assert!(matches!(clear(&mut node, "pod"), Err(ApiError::InvalidArgument(_))));
+        assert_eq!((clear(&mut node, ""), clear(&mut node, "")), (Ok(1), Ok(0)));
+        node.run();
+        node.local_mac(vni(100), mac(7), 0, true);
+        node.run();
+        assert!(announces(&node, 7), "it may move again");
+    }
+}

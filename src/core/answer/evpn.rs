@@ -12,7 +12,7 @@ use bgp::types::{Mac, Vni};
 use crate::core::Core;
 use crate::core::forward::Forwarding;
 
-use super::row::{text, texts};
+use super::row::{rejected, text, texts};
 use super::{Answered, parse_filter, parse_place, parse_token, token};
 
 /// Rows looked at for one page.
@@ -191,6 +191,7 @@ pub(in crate::core) fn vni_row(forwarding: &Forwarding, row: &VniRow) -> v1::Vni
         remote_neighbors: row.remote_neighbors as u64,
         remote_vteps: row.vteps as u64,
         flood: if row.flooding { "ingress-replication" } else { "off" }.to_owned(),
+        refused: rejected(row.refused.iter().map(|(reason, routes)| (reason.name(), *routes))),
     }
 }
 

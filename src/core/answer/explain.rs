@@ -82,7 +82,9 @@ impl Core {
     ) -> (Vec<AnyNlri>, bool) {
         let table = &self.rib.evpn;
         let all = table.page(DestinationId(0), SCANNED as usize).map(|(_, destination)| destination.nlri());
-        let keys: BTreeSet<EvpnKey> = used.chain(all.filter(fits)).take(2 * EXPLAINED).collect();
+        let refused = self.rib.refusals().flat_map(|refusal| EvpnKey::listed(&refusal.routes));
+        let unused = all.chain(refused.map(|route| route.nlri)).filter(fits);
+        let keys: BTreeSet<EvpnKey> = used.chain(unused).take(2 * EXPLAINED).collect();
         (keys.into_iter().map(AnyNlri::Evpn).collect(), table.id_limit().0 > SCANNED)
     }
 
@@ -167,7 +169,7 @@ impl Core {
             ..self.path_row(&key, entry.path, now, true)
         };
         let paths: Vec<v1::Path> = explained.iter().map(row).collect();
-        let rejected = self.rejected(now, key);
+        let rejected = self.rejected(now, table, key);
         (!paths.is_empty() || !rejected.is_empty()).then(|| v1::Explanation {
             family: Family::name(N::FAMILY).to_owned(),
             nlri: key.to_string(),
@@ -214,7 +216,7 @@ fn explain_import(
     for (vni, fault) in takers {
         let by = imported_by(forwarding, vni, best);
         outcomes.push(match fault {
-            Some(fault) => format!("let into VNI {vni} by {by}, but not used: {fault}"),
+            Some(fault) => format!("let into VNI {vni} by {by}, but refused: {fault}"),
             None => format!("imported into VNI {vni} by {by}{}", standing(forwarding, vni, key, best)),
         });
         let rows = wanted_keys(vni, key).into_iter().flatten().filter_map(|key| forwarding.fib.find_row(key));
@@ -252,6 +254,9 @@ fn standing(forwarding: &Forwarding, vni: Vni, key: &EvpnKey, best: &Path<EvpnKe
         Place::Local => "here".to_owned(),
         Place::Nowhere => return ", but the MAC is the bridge's own".to_owned(),
     };
+    if row.frozen {
+        return format!(", but the MAC is a duplicate and frozen {place}");
+    }
     let sequence = row.local_seq.max(row.remote_seq).unwrap_or_default();
     format!(", but the MAC is {place}, with sequence {sequence}")
 }
@@ -379,7 +384,7 @@ mod tests {
         assert_eq!(outcome(&mut node, &unwanted), "not imported: no VNI that is up imports RT:65000:900");
         assert_eq!(
             outcome(&mut node, &own),
-            "let into VNI 200 by RT:65000:200, but not used: its label is another VNI"
+            "let into VNI 200 by RT:65000:200, but refused: its label is another VNI"
         );
         assert_eq!(
             outcome(&mut node, &beaten),

@@ -15,7 +15,7 @@ use crate::core::peer::Peer;
 use crate::core::restart::Phase;
 use crate::core::{Core, SessionCommand};
 
-use super::row::{hex, seconds, seconds_since, text, texts};
+use super::row::{hex, rejected, seconds, seconds_since, text, texts};
 use super::{Answered, bfd, parse, parse_token, token};
 
 /// The longest text that goes into a NOTIFICATION (RFC 9003 section 2).
@@ -161,8 +161,7 @@ impl Core {
     fn rejected_rows(&self, peer: &Peer) -> Vec<v1::RejectedRoutes> {
         let counts = self.rib.rejected(peer.id);
         let refused = Rejected::ALL.into_iter().map(|reason| (reason.name(), counts.get(reason)));
-        let rows = refused.chain([(NO_POLICY, peer.refused_for_policy)]).filter(|(_, routes)| *routes > 0);
-        rows.map(|(reason, routes)| v1::RejectedRoutes { reason: reason.to_owned(), routes }).collect()
+        rejected(refused.chain([(NO_POLICY, peer.refused_for_policy)]).filter(|(_, routes)| *routes > 0))
     }
 
     fn family_rows(&self, now: Instant, peer: &Peer) -> Vec<v1::NeighborFamily> {

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use api::v1;
 use bgp::types::PeerId;
 
 use crate::core::Core;
@@ -29,6 +30,11 @@ pub(super) fn texts<T: ToString>(list: &[T]) -> Vec<String> {
 /// Some text, or the empty one.
 pub(super) fn text<T: ToString>(value: Option<T>) -> String {
     value.map(|value| value.to_string()).unwrap_or_default()
+}
+
+/// How many routes are refused for which reason.
+pub(super) fn rejected<'a>(counts: impl Iterator<Item = (&'a str, u64)>) -> Vec<v1::RejectedRoutes> {
+    counts.map(|(reason, routes)| v1::RejectedRoutes { reason: reason.to_owned(), routes }).collect()
 }
 
 impl Core {

@@ -12,7 +12,7 @@ use crate::core::Core;
 use crate::core::forward::Forwarding;
 use crate::core::native::Native;
 
-use super::row::seconds_since;
+use super::row::{rejected, seconds_since};
 
 impl Core {
     /// What the services have to rest on. Core has a configuration from its beginning.
@@ -42,10 +42,10 @@ impl Core {
             ..v1::Status::default()
         };
         if let Some(forwarding) = &mut self.forwarding {
-            fill_in_forwarding(forwarding, &mut status);
+            fill_in_forwarding(now, forwarding, &mut status);
         }
         if let Some(native) = self.native.as_mut().filter(|_| self.config.native.is_some()) {
-            status.routes = Some(route_status(native));
+            status.routes = Some(route_status(now, native));
         }
         status
     }
@@ -61,14 +61,15 @@ impl Core {
     }
 }
 
-fn fill_in_forwarding(forwarding: &mut Forwarding, status: &mut v1::Status) {
+fn fill_in_forwarding(now: Instant, forwarding: &mut Forwarding, status: &mut v1::Status) {
     for row in forwarding.evpn.vnis() {
         status.vnis += 1;
         status.macs += (row.local_macs + row.remote_macs) as u64;
         status.arps += (row.local_neighbors + row.remote_neighbors) as u64;
         status.vteps += row.vteps as u64;
     }
-    let (counters, counts) = (forwarding.fib.counters(), forwarding.fib.counts());
+    let (counters, counts, looks) =
+        (forwarding.fib.counters(), forwarding.fib.counts(), forwarding.fib.looks());
     status.fib = Some(v1::FibStatus {
         synced: forwarding.is_synced(),
         wanted: counts.wanted as u64,
@@ -79,11 +80,17 @@ fn fill_in_forwarding(forwarding: &mut Forwarding, status: &mut v1::Status) {
         operations: counters.ops,
         errors: counters.failures,
         overruns: counters.overruns,
+        repairs: counters.repairs,
+        drifts: counters.drifts,
+        resyncs: counters.resyncs,
+        resync_age_seconds: looks.resynced.map(|then| seconds_since(now, then)),
+        audits: counters.audits,
+        audit_age_seconds: looks.audited.map(|then| seconds_since(now, then)),
     });
 }
 
-fn route_status(native: &mut Native) -> v1::RouteStatus {
-    let (counters, counts) = (native.routes.counters(), native.routes.counts());
+fn route_status(now: Instant, native: &mut Native) -> v1::RouteStatus {
+    let (counters, counts, looks) = (native.routes.counters(), native.routes.counts(), native.routes.looks());
     v1::RouteStatus {
         synced: native.routes.is_synced(),
         wanted: counts.wanted as u64,
@@ -97,6 +104,12 @@ fn route_status(native: &mut Native) -> v1::RouteStatus {
         errors: counters.failures,
         overruns: counters.overruns,
         repairs: counters.repairs,
+        drifts: counters.drifts,
+        resyncs: counters.resyncs,
+        resync_age_seconds: looks.resynced.map(|then| seconds_since(now, then)),
+        audits: counters.audits,
+        audit_age_seconds: looks.audited.map(|then| seconds_since(now, then)),
+        refusals: rejected(native.refusals()),
     }
 }
 

@@ -3,11 +3,11 @@
 
 use api::v1;
 use bgp::rib::{Path, Table};
-use bgp::types::PathId;
+use bgp::types::{PathId, PeerId};
 
 use crate::core::Core;
 
-use super::describe::Describe;
+use super::describe::{Describe, path_row};
 
 /// Neighbours that are spoken of in one answer: each has its policy asked, and a turn of core must end.
 const TELLINGS: usize = 1024;
@@ -30,8 +30,38 @@ impl Allowance {
 }
 
 impl Core {
-    /// The paths that neighbours sent and their import policies reject.
-    pub(super) fn rejected<N: Describe>(&self, now: u32, key: N) -> Vec<v1::Path> {
+    /// The paths that neighbours sent and that are not let in: their import policies reject them, or nothing by such a
+    /// path may be used at all.
+    pub(super) fn rejected<N: Describe>(&self, now: u32, table: &Table<N>, key: N) -> Vec<v1::Path> {
+        let mut rows = self.rejected_by_policy(now, key);
+        rows.extend(self.refused(now, table, key));
+        rows
+    }
+
+    /// What was refused of late, each neighbour's newest word, unless it has sent a good one since.
+    fn refused<N: Describe>(&self, now: u32, table: &Table<N>, key: N) -> Vec<v1::Path> {
+        let paths = || table.get(key).into_iter().flat_map(|(_, destination)| destination.paths());
+        let mut told: Vec<PeerId> = paths().map(|path| path.source).collect();
+        let mut rows = Vec::new();
+        for refusal in self.rib.refusals() {
+            let Some(route) = N::listed(&refusal.routes).iter().find(|route| route.nlri == key) else {
+                continue;
+            };
+            if told.contains(&refusal.peer) {
+                continue;
+            }
+            told.push(refusal.peer);
+            rows.push(v1::Path {
+                neighbor: self.source_name(refusal.peer),
+                reason: format!("refused: {}", refusal.reason),
+                age_seconds: now.saturating_sub(refusal.learned).into(),
+                ..path_row(&key, &route.body, &refusal.attrs)
+            });
+        }
+        rows
+    }
+
+    fn rejected_by_policy<N: Describe>(&self, now: u32, key: N) -> Vec<v1::Path> {
         let held =
             self.peers.iter().filter_map(|peer| Some((peer.id, key.held(&self.rib, peer.id, PathId(0))?)));
         let rows = held.map(|(peer, held)| self.received_row(now, peer, held));

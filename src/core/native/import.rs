@@ -1,12 +1,12 @@
 //! Received unicast routes into the kernel: reads the tables' change logs and says what is wanted under each prefix.
 //!
 //! Nothing is kept of a route here: the [`Routes`] know what is wanted, the tables what is best, and why a route is
-//! not wanted can be found out again at any time ([`Import::verdict`]). Only the refused ones are remembered, which
-//! are at most as many as there are prefixes over the node's own and its neighbours' addresses.
+//! not wanted can be found out again at any time ([`Import::verdict`]). Only the refused ones are remembered, to be
+//! counted by their reasons.
 //!
 //! Nothing is read before the kernel has been: by then it is known which addresses are the node's own.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use bgp::rib::{Budget, CursorId, Destination, Path, Rib, Table, Version};
@@ -18,6 +18,7 @@ use smallvec::SmallVec;
 
 use super::Given;
 use super::admission::{Admission, Owner, Refusal, is_guarded};
+use super::refusals::Refusals;
 use crate::core::peer::Peers;
 
 /// Changes read from a table in one piece.
@@ -43,7 +44,7 @@ pub(in crate::core) struct Import {
 #[derive(Debug)]
 struct Gate {
     admission: Admission,
-    refused: BTreeMap<IpNet, Refusal>,
+    refused: Refusals,
 }
 
 /// What becomes of a destination.
@@ -64,7 +65,7 @@ impl Import {
             ipv4: open(&mut rib.ipv4, multipath),
             ipv6: open(&mut rib.ipv6, multipath),
             multipath,
-            gate: Gate { admission: Admission::new(accept), refused: BTreeMap::new() },
+            gate: Gate { admission: Admission::new(accept), refused: Refusals::default() },
             again: BTreeSet::new(),
             own: Vec::new(),
             stale_guard: true,
@@ -138,9 +139,14 @@ impl Import {
         }
     }
 
-    /// How many routes are refused.
+    /// How many routes are refused, without those within services.
     pub(super) fn refused(&self) -> usize {
         self.gate.refused.len()
+    }
+
+    /// How many are, by reason, services included.
+    pub(super) fn refusals(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        self.gate.refused.counts()
     }
 
     /// What becomes of a destination, and why.
@@ -202,13 +208,13 @@ impl Gate {
             None if is_blackhole(prefix, given) => Verdict::Wanted(WantedRoute::Blackhole),
             None => Verdict::Nothing,
         };
-        self.refused.remove(&prefix);
-        match verdict {
-            Verdict::Wanted(wanted) => return routes.want(prefix, Some(wanted)),
-            Verdict::Refused(Refusal::KeptOut(_)) | Verdict::Nothing => {}
-            Verdict::Refused(refusal) => drop(self.refused.insert(prefix, refusal)),
-        }
-        routes.want(prefix, None);
+        let (wanted, refused) = match verdict {
+            Verdict::Wanted(wanted) => (Some(wanted), None),
+            Verdict::Refused(refusal) => (None, Some(refusal)),
+            Verdict::Nothing => (None, None),
+        };
+        self.refused.set(prefix, refused);
+        routes.want(prefix, wanted);
     }
 }
 

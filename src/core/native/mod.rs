@@ -7,6 +7,7 @@
 
 mod admission;
 mod import;
+mod refusals;
 #[cfg(test)]
 mod tests;
 
@@ -173,9 +174,14 @@ impl Native {
         self.ending && self.routes.is_settled()
     }
 
-    /// How many received routes are refused.
+    /// How many received routes are refused, without those within services.
     pub(super) fn refused(&self) -> usize {
         self.import.as_ref().map_or(0, Import::refused)
+    }
+
+    /// How many are, by reason, services included.
+    pub(super) fn refusals(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        self.import.iter().flat_map(Import::refusals)
     }
 
     /// When the kernel is to be tried again.
@@ -226,11 +232,12 @@ fn is_multipath(bgp: &BgpConfig) -> bool {
 }
 
 fn routes_config(bgp: &BgpConfig, native: Option<&NativeConfig>) -> RoutesConfig {
-    let Some(NativeConfig { kernel, .. }) = native else {
+    let Some(NativeConfig { kernel, audit_interval, .. }) = native else {
         let via_default = bgp.next_hop_tracking.is_none_or(|tracking| tracking.via_default);
         return RoutesConfig { via_default, install: false, ..RoutesConfig::default() };
     };
     let NativeKernel { table, metric, protocol, via_default, install, take_over, fallback: tunnel } =
         kernel.clone();
-    RoutesConfig { table, protocol, metric, via_default, install, take_over, tunnel }
+    let audit_interval = *audit_interval;
+    RoutesConfig { table, protocol, metric, via_default, install, take_over, tunnel, audit_interval }
 }

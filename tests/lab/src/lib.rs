@@ -14,7 +14,7 @@
 //! netns       a network namespace (and a /run of its own), closures in it
 //! privilege   may we make namespaces; becoming root of a user namespace
 //! nursery     processes that cannot outlive us
-//! packet      ping, ARP, capture      speaker      tcp      wait, skip
+//! packet      ping, flow, ARP, capture      speaker      tcp      wait, skip, random
 //! topology    the file
 //! node        a namespace with processes and commands in it
 //! recording   what a program beside the daemon says
@@ -37,6 +37,7 @@ mod node;
 mod nursery;
 pub mod packet;
 pub mod privilege;
+mod random;
 mod recording;
 mod router;
 mod seen;
@@ -52,6 +53,7 @@ pub use lab::{Lab, cable};
 pub use netns::Netns;
 pub use node::Node;
 pub use nursery::{Nursery, Process};
+pub use random::{Random, rounds};
 pub use recording::Recording;
 pub use router::{Family, Router};
 pub use seen::SeenPath;

@@ -136,6 +136,11 @@ impl Node {
         &mut self.processes
     }
 
+    /// The numbers of its daemon's processes.
+    pub fn pids(&self) -> impl Iterator<Item = u32> + '_ {
+        self.processes.iter().map(Process::pid)
+    }
+
     /// The memory that its daemon's processes have in use (resident), in octets.
     pub fn memory(&self) -> Result<u64> {
         let mut octets = 0;

@@ -162,6 +162,25 @@ fn a_frozen_mac_stays_until_it_is_cleared_or_recovers() -> Result<()> {
     Ok(())
 }
 
+/// The row that was to stay where it was is an ordinary one again: who starts has counted no moves.
+#[test]
+fn a_frozen_mac_may_move_after_a_restart() -> Result<()> {
+    let topology = fabric::topology(TOPOLOGY)?;
+    skip_if!(topology.missing());
+    let mut lab = Lab::up(&topology)?;
+    fabric::reconfigure_evpn(lab.node("leaf1")?, &["duplicates: { moves: 2, action: freeze, recovery: 0 }"])?;
+    contend(&lab)?;
+    speak_until(&lab, "host1", "frozen MAC", |mac| mac["frozen"] == true)?;
+    wait_for(&lab, "row of the kernel", at_linnet, |mac| mac["kernel"] == "programmed")?;
+    let leaf = lab.node_mut("leaf1")?;
+    leaf.kill_daemon()?;
+    leaf.recover_daemon()?;
+    leaf.wait_until_ready()?;
+    assert_eq!(duplicates(&lab)?, serde_json::json!([]));
+    speak_until(&lab, "host1", "MAC at leaf1", |mac| mac["type"] == "local")?;
+    wait_for(&lab, "MAC at leaf1 for FRR", at_frr_vtep, |vtep| *vtep == "10.0.0.1").map(drop)
+}
+
 /// Both behind one leaf, so that its kernel's neighbour changes its MAC each time.
 #[test]
 fn one_address_that_two_macs_have_is_named() -> Result<()> {

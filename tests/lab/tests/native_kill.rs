@@ -5,19 +5,15 @@ mod hub;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use hub::{BOUND, Hub, linnet};
-use lab::{Daemon, Node, daemon, skip_if, wait_until};
+use lab::{Daemon, Node, Random, daemon, skip_if, wait_until};
 
 /// Of these three in four are announced at a time.
 const ROUTES: u32 = 13_400;
 const ROUNDS: u32 = 10;
-
-/// Names the seed of a run that is to be done again.
-const SEED_VARIABLE: &str = "LINNET_SEED";
 
 /// A table of routes: prefixes, each with its next hop.
 type Routes = BTreeMap<String, String>;
@@ -32,28 +28,6 @@ route add 30.0.0.0/24 via 10.2.0.9 proto bird metric 50
 route add blackhole 30.0.1.0/24 proto zebra metric 50
 route add 30.0.2.0/24 proto ospf metric 50 nexthop via 10.2.0.8 dev eth1 nexthop via 10.2.0.9 dev eth1
 ";
-
-/// Numbers at random, the same ones for the same seed (the generator is Marsaglia's xorshift64).
-struct Random(u64);
-
-impl Random {
-    /// Its seed is printed.
-    fn new() -> Result<Random> {
-        let seed = match std::env::var(SEED_VARIABLE) {
-            Ok(seed) => seed.parse().with_context(|| format!("{SEED_VARIABLE} is {seed}"))?,
-            Err(_) => RandomState::new().hash_one(()) | 1,
-        };
-        println!("{SEED_VARIABLE}={seed}");
-        Ok(Random(seed))
-    }
-
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % bound
-    }
-}
 
 /// When a change is on its way, which depends on the machine: what was too early and too late before, in microseconds.
 struct Middle {

@@ -11,7 +11,7 @@ const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../containerlab");
 /// Every topology file of the project.
 fn files() -> io::Result<Vec<PathBuf>> {
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
-    let mut files: Vec<PathBuf> = ["all-frr", "bird-gobgp", "three-leaves"]
+    let mut files: Vec<PathBuf> = ["all-frr", "bird-gobgp", "frr-around", "three-leaves"]
         .iter()
         .map(|name| own.join(name).join(format!("{name}.clab.yml")))
         .collect();

@@ -85,7 +85,8 @@ impl Sim {
         let after = self.asked();
         let mut faults = Vec::new();
         if before != after {
-            faults.push(format!("no rest: (UPDATEs, ops) {before:?}, then {after:?}"));
+            let ends = self.running().into_iter().map(|node| self.last_ends(node)).collect::<Vec<_>>();
+            faults.push(format!("no rest: (UPDATEs, ops) {before:?}, then {after:?}; {}", ends.join("; ")));
         }
         // A KEEPALIVE may be on its way.
         for _ in 0..50 {
@@ -96,6 +97,18 @@ impl Sim {
         }
         faults.extend(self.unfinished());
         faults
+    }
+
+    /// Which sessions of a node ended last, for whoever wonders what is going on.
+    fn last_ends(&mut self, node: usize) -> String {
+        let Answer::ListNeighbors(list) = self.nodes[node].ask(Query::ListNeighbors(Default::default()))
+        else {
+            unreachable!("an answer to another question");
+        };
+        let end = |row: &v1::Neighbor| {
+            format!("{} up or down for {:?} s: {}", row.address, row.since_seconds, row.last_error)
+        };
+        format!("node {node} with {}", list.neighbors.iter().map(end).collect::<Vec<_>>().join(", "))
     }
 
     /// How many UPDATEs were sent, and how much was asked of kernels.

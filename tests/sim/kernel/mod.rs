@@ -35,7 +35,7 @@ pub(crate) struct Kernel {
     ops: VecDeque<Vec<Op>>,
     walks: VecDeque<Walk>,
     pub(crate) refuses: Option<Refusal>,
-    /// How many ops it was asked for.
+    /// How many ops it was asked for, to look at something aside.
     pub(crate) asked: u64,
 }
 
@@ -118,7 +118,7 @@ impl Kernel {
     pub(crate) fn give(&mut self, ops: Vec<Op>) {
         let waiting: usize = self.ops.iter().map(Vec::len).sum();
         assert!(waiting + ops.len() <= CREDIT, "more ops than credit");
-        self.asked += ops.len() as u64;
+        self.asked += ops.iter().filter(|op| !matches!(op.action, Action::Dump(_))).count() as u64;
         self.ops.push_back(ops);
         self.net.borrow_mut().clock.wake(Task::Kernel(self.node));
     }

@@ -115,18 +115,18 @@ impl Tables {
         Ok(())
     }
 
-    /// Adds to the flood list. One that is there already is no error. The list has one mark for all: it has a control
+    /// Adds to the flood list. One that is there already is no error. The list has one mark for all: it is a control
     /// plane's as long as nobody else has added to it.
-    pub(super) fn append_flood(&mut self, vxlan: IfIndex, vtep: IpAddr, external: bool) -> Result<(), i32> {
+    pub(super) fn append_flood(&mut self, vxlan: IfIndex, vtep: IpAddr, ours: bool) -> Result<(), i32> {
         self.check_family(vxlan, vtep)?;
         let list = self.tunnels.iter_mut().filter(|(key, _)| (key.0, key.1) == (vxlan, Mac::ZERO));
-        let is_marked = list.fold(external, |mark, (_, row)| {
-            row.external &= external;
-            mark && row.external
+        let is_marked = list.fold(ours, |mark, (_, row)| {
+            (row.external, row.ours) = (row.external && ours, row.ours && ours);
+            mark && row.ours
         });
         if !self.tunnels.contains_key(&(vxlan, Mac::ZERO, vtep)) {
-            let mac = Mac::ZERO;
-            self.set_tunnel(TunnelRow { vxlan, mac, vtep, external: is_marked, firm: true });
+            let (mac, external, ours) = (Mac::ZERO, is_marked, is_marked);
+            self.set_tunnel(TunnelRow { vxlan, mac, vtep, external, ours, firm: true });
         }
         Ok(())
     }
@@ -136,7 +136,7 @@ impl Tables {
         if self.can_reach(vxlan, vtep) { Ok(()) } else { Err(EAFNOSUPPORT) }
     }
 
-    /// An operator's row gets another destination, but never becomes a control plane's.
+    /// A row that somebody has set gets another destination, and keeps its marks.
     fn set_destination(&mut self, vxlan: IfIndex, mac: Mac, vtep: IpAddr) -> Result<(), i32> {
         self.check_family(vxlan, vtep)?;
         if mac == Mac::ZERO {
@@ -148,9 +148,11 @@ impl Tables {
             .iter()
             .find(|(key, _)| (key.0, key.1) == (vxlan, mac))
             .map(|(key, row)| (*key, *row));
-        let external = old.is_none_or(|(_, row)| row.external);
+        let kept = old.map(|(_, row)| row).filter(|row| row.firm || row.external);
+        let (external, ours, firm) =
+            kept.map_or((true, true, true), |row| (row.external, row.ours, row.firm));
         old.into_iter().for_each(|(key, _)| _ = self.tunnels.remove(&key));
-        let row = TunnelRow { vxlan, mac, vtep, external, firm: true };
+        let row = TunnelRow { vxlan, mac, vtep, external, ours, firm };
         if old.is_some_and(|(_, old)| old == row) {
             self.tunnels.insert((vxlan, mac, vtep), row);
         } else {

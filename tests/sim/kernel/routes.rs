@@ -34,7 +34,7 @@ pub(crate) struct RouteTables {
     ops: VecDeque<Vec<RouteOp>>,
     /// One op in so many is refused.
     pub(crate) refuses: Option<usize>,
-    /// How many ops it was asked for.
+    /// How many ops it was asked for, to look at something aside.
     pub(crate) asked: u64,
 }
 
@@ -77,7 +77,7 @@ impl RouteTables {
     pub(crate) fn give(&mut self, ops: Vec<RouteOp>) {
         let waiting: usize = self.ops.iter().map(Vec::len).sum();
         assert!(waiting + ops.len() <= CREDIT, "more ops on routes than credit");
-        self.asked += ops.len() as u64;
+        self.asked += ops.iter().filter(|op| !matches!(op.action, RouteAction::Dump(_))).count() as u64;
         self.ops.push_back(ops);
         self.net.borrow_mut().clock.wake(Task::Routes(self.node));
     }

@@ -76,7 +76,7 @@ impl Tables {
 
     pub(super) fn set_tunnel(&mut self, row: TunnelRow) {
         let key = (row.vxlan, row.mac, row.vtep);
-        let is_told = self.echoes || !row.external;
+        let is_told = self.echoes || !row.ours;
         if self.tunnels.insert(key, row) != Some(row) && is_told {
             self.news.push(KernelEvent::RowSeen(Row::Tunnel(row)));
         }

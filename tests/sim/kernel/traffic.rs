@@ -96,7 +96,7 @@ impl Tables {
         let there: Vec<_> =
             self.tunnels.keys().copied().filter(|key| (key.0, key.1) == (vxlan, mac)).collect();
         there.into_iter().for_each(|key| self.remove_tunnel(key));
-        self.set_tunnel(TunnelRow { vxlan, mac, vtep, external: false, firm: true });
+        self.set_tunnel(TunnelRow { vxlan, mac, vtep, external: false, ours: false, firm: true });
     }
 
     /// He has that row go, wherever it leads by now.
@@ -125,6 +125,25 @@ impl Tables {
         let keys = self.neighbors.iter().filter(|(key, known)| key.0 == bridge && goes(known));
         let keys: Vec<_> = keys.map(|(key, _)| *key).collect();
         keys.into_iter().for_each(|key| self.remove_neighbor(key));
+    }
+
+    /// What no news tells of: the row number `n` of those that linnet has set is gone, or leads elsewhere as if linnet
+    /// had said so itself. Says whether there was any.
+    pub(crate) fn drift(&mut self, n: usize, elsewhere: IpAddr) -> bool {
+        let told = self.news.len();
+        let astray = self.tunnels.values().filter(|row| row.ours && row.mac != Mac::ZERO).copied();
+        let astray: Vec<TunnelRow> = astray.collect();
+        let drifts = match astray.get(n / 2 % astray.len().max(1)).filter(|_| n % 2 == 0) {
+            Some(row) => {
+                self.tunnels.remove(&(row.vxlan, row.mac, row.vtep));
+                let key = (row.vxlan, row.mac, elsewhere);
+                self.tunnels.insert(key, TunnelRow { vtep: elsewhere, ..*row });
+                true
+            }
+            None => self.delete_marked(n),
+        };
+        self.news.truncate(told);
+        drifts
     }
 
     /// A stranger deletes the row number `n` of those that a control plane has set. Says whether there was any.

@@ -28,7 +28,8 @@ pub(crate) struct Extent {
     pub(crate) pace: Duration,
     /// Hosts are heard this often while the network recovers.
     pub(crate) round: Duration,
-    /// By then everybody knows again where everybody is: sessions are up, the kernels have been tried again.
+    /// By then everybody knows again where everybody is, in rounds: sessions are up, the kernels have been tried again. Who
+    /// waits for the OPEN of a node that has lost its power since does so for four minutes (RFC 4271 section 8.2.2).
     pub(crate) known_by: usize,
     /// By then what is gone is forgotten, in rounds.
     pub(crate) aged_by: usize,
@@ -52,7 +53,7 @@ impl Extent {
         steps: 14,
         pace: Duration::from_millis(900),
         round: Duration::from_secs(5),
-        known_by: 36,
+        known_by: 60,
         aged_by: 30,
         quiet: Duration::from_secs(15),
     };

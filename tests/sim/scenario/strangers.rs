@@ -11,6 +11,7 @@ pub(super) const DEEDS: &[Named] = &[
     ("a stranger flushes a device's forwarding rows", Sim::rows_are_flushed),
     ("a stranger flushes a bridge's neighbours", Sim::neighbors_are_flushed),
     ("a stranger deletes a row", Sim::row_is_deleted),
+    ("a row drifts and nobody is told", Sim::row_drifts),
     ("a foreign row is in the way for a while", Sim::host_is_diverted),
     ("a foreign neighbour is in the way for a while", Sim::neighbor_is_pinned),
 ];
@@ -51,6 +52,13 @@ impl Sim {
         if self.nodes[node].kernel.tables.delete_marked(n) {
             self.log(&format!("node {node}: a row of a control plane's is deleted"));
             self.wake_kernels();
+        }
+    }
+
+    fn row_drifts(&mut self) {
+        let (n, Place { node, .. }) = (self.chance(|rng| rng.below(1000)), self.any_place());
+        if self.nodes[node].kernel.tables.drift(n, ip(200)) {
+            self.log(&format!("node {node}: a row drifts and nobody is told"));
         }
     }
 

@@ -1,6 +1,8 @@
 //! The reconciler against the fake kernel: by example here, and whatever comes in `model`.
 
+mod audit;
 mod model;
+mod ownership;
 mod reconfigure;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,7 +12,7 @@ use std::time::{Duration, Instant};
 use bgp::types::{Mac, Vni};
 
 use super::*;
-use crate::fake::{FakeKernel, operators_tunnel_row, resolved_neighbor};
+use crate::fake::{FakeKernel, resolved_neighbor};
 use crate::row::{IfIndex, NeighborRow, NeighborState};
 
 /// A `Fib`, its kernel, and evpn's view of the hosts that are here.
@@ -329,18 +331,6 @@ fn a_former_runs_rows_wait_for_release() {
     assert_eq!(world.fib.rows().count(), 3);
 }
 
-/// Marked rows that turn up later are another control plane's.
-#[test]
-fn only_what_was_there_at_the_start_is_a_former_runs() {
-    let mut world = World::new();
-    world.fib.release_stale();
-    let Row::Tunnel(row) = operators_tunnel_row(world.vxlan, mac(9), vtep(9)) else { panic!() };
-    world.kernel.put(Row::Tunnel(crate::row::TunnelRow { external: true, ..row }));
-    world.kernel.overrun();
-    world.rest();
-    assert_eq!(world.ours().len(), 1);
-}
-
 #[test]
 fn a_handing_over_is_answered_once() {
     let local = |n| Some(WantedValue::LocalNeighbor { mac: mac(n) });
@@ -406,6 +396,21 @@ fn a_bridge_serves_one_vni_and_the_next_takes_over() {
     let served = |news: &Observation| matches!(news, Observation::Vni { vni, .. } if *vni == other);
     assert!(world.observed.contains(&Observation::VniGone { vni: vni() }));
     assert!(world.observed.iter().any(served), "{:?}", world.observed);
+}
+
+/// It went while it was to be looked at: that keeps nobody waiting.
+#[test]
+fn a_bridge_that_is_gone_is_not_looked_at() {
+    let mut world = World::new();
+    let other = Vni::from_octets([0, 0, 200]);
+    let (vxlan, bridge) = world.kernel.add_segment(other, Ipv4Addr::new(10, 99, 0, 1).into());
+    world.hear(usize::MAX);
+    world.kernel.remove_link(vxlan);
+    world.kernel.remove_link(bridge);
+    world.act(usize::MAX);
+    world.want(mac_key(1), at(1));
+    world.settle();
+    assert_eq!(world.status(mac_key(1)), Some(Status::Programmed));
 }
 
 #[test]

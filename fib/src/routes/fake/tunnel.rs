@@ -43,7 +43,14 @@ impl FakeRoutes {
                 gone.into_iter().for_each(|index| self.remove_device(index));
             }
             Action::SetMac { vxlan, mac, vtep, .. } => {
-                let row = TunnelRow { vxlan: *vxlan, mac: *mac, vtep: *vtep, external: true, firm: true };
+                let row = TunnelRow {
+                    vxlan: *vxlan,
+                    mac: *mac,
+                    vtep: *vtep,
+                    external: true,
+                    ours: true,
+                    firm: true,
+                };
                 return self.set_row(Row::Tunnel(row), true);
             }
             Action::SetNeighbor { bridge, ip, mac, replace, protocol, .. } => {
@@ -51,7 +58,8 @@ impl FakeRoutes {
             }
             Action::DeleteMac { vxlan, mac, .. } => {
                 let vtep = IpAddr::from([0; 4]);
-                let row = TunnelRow { vxlan: *vxlan, mac: *mac, vtep, external: true, firm: true };
+                let row =
+                    TunnelRow { vxlan: *vxlan, mac: *mac, vtep, external: true, ours: true, firm: true };
                 return self.delete_row(&Row::Tunnel(row));
             }
             Action::DeleteNeighbor { bridge, ip } => {
@@ -196,7 +204,7 @@ fn is_same_place(one: &Row, other: &Row) -> bool {
 
 fn is_ours(row: &Row) -> bool {
     match row {
-        Row::Tunnel(row) => row.external,
+        Row::Tunnel(row) => row.ours,
         Row::Neighbor(row) => row.external && row.protocol == PROTOCOL,
         Row::Bridge(_) => false,
     }

@@ -224,7 +224,14 @@ fn others_rows_are_respected() {
     let theirs =
         NeighborRow { device, ip, mac: Some(mac(7)), state, external: false, router: false, protocol: 0 };
     world.kernel.put_row(Row::Neighbor(theirs));
-    world.kernel.put_row(Row::Tunnel(TunnelRow { vxlan, mac: mac(4), vtep, external: false, firm: true }));
+    world.kernel.put_row(Row::Tunnel(TunnelRow {
+        vxlan,
+        mac: mac(4),
+        vtep,
+        external: false,
+        ours: false,
+        firm: true,
+    }));
     world.rest();
     world.want("10.9.3.0/24", &["10.3.0.2#3"]);
     world.want("10.9.4.0/24", &["10.3.0.4#4"]);

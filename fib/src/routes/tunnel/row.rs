@@ -94,7 +94,7 @@ impl RowFlight {
 pub(super) fn read(row: &Row) -> Option<(IfIndex, RowKey, Seen)> {
     match row {
         Row::Tunnel(row) if row.mac.is_host() => {
-            let seen = Seen { value: Value::At(row.vtep), ours: row.external, firm: row.firm };
+            let seen = Seen { value: Value::At(row.vtep), ours: row.ours, firm: row.firm || row.external };
             Some((row.vxlan, RowKey::Fdb(row.mac), seen))
         }
         Row::Neighbor(row) => {

@@ -11,7 +11,9 @@ pub(super) fn judge(facts: &Facts) -> Judged {
     };
     let status = &daemon.status;
     let mut findings: Vec<Finding> = status.host_warnings.iter().map(|warning| host(warning)).collect();
-    if status.fib.is_some_and(|fib| !fib.synced) || status.routes.is_some_and(|routes| !routes.synced) {
+    if status.fib.is_some_and(|fib| !fib.synced)
+        || status.routes.as_ref().is_some_and(|routes| !routes.synced)
+    {
         let found = "it has not read the kernel's state yet";
         findings.push(
             Finding::warn("linnetd", found).means("What follows may be of the moment.").next("linnet status"),

@@ -1,7 +1,7 @@
 //! linnetd and its command line, as built in this workspace.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -12,6 +12,32 @@ use crate::node::Node;
 const FOLDER_VARIABLE: &str = "LINNET_BIN_DIR";
 
 impl Node {
+    /// Starts this linnetd instead of the one that was built.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn start_linnetd(&mut self, program: &Path) -> Result<()> {
+        self.start(&[], program)
+    }
+
+    /// Starts linnetd by a program that becomes it, such as `setpriv` with its options.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn start_linnetd_by(&mut self, starter: &[&str]) -> Result<()> {
+        self.start(starter, &linnetd()?)
+    }
+
+    fn start(&mut self, starter: &[&str], program: &Path) -> Result<()> {
+        let configuration = self.file("/etc/linnet/linnet.yaml")?;
+        // The image, like the service unit, has the folder of the default socket.
+        self.netns().run(|| fs::create_dir_all("/run/linnet"))??;
+        let program = program.to_string_lossy();
+        let words: Vec<&str> =
+            starter.iter().copied().chain([&*program, "--config", &configuration]).collect();
+        self.spawn(&words)
+    }
+
     /// Runs a command of `linnet` and reads its JSON: the words of `command` are split at spaces.
     pub fn linnet(&self, command: &str) -> Result<Value> {
         let program = linnet_cli()?;
@@ -54,11 +80,7 @@ pub(super) fn missing() -> Option<String> {
 }
 
 pub(super) fn start(node: &mut Node) -> Result<()> {
-    let configuration = node.file("/etc/linnet/linnet.yaml")?;
-    // The image, like the service unit, has the folder of the default socket.
-    node.netns().run(|| fs::create_dir_all("/run/linnet"))??;
-    let program = linnetd()?;
-    node.spawn(&[&program.to_string_lossy(), "--config", &configuration])
+    node.start_linnetd(&linnetd()?)
 }
 
 /// Beside the running program, or, when that is a test, in the folder above it.

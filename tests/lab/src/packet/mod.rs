@@ -2,12 +2,14 @@
 
 mod arp;
 mod capture;
+mod flow;
 mod frame;
 mod ping;
 mod stream;
 
 pub use arp::{ArpKind, announce, announce_as, send_arp, send_as};
 pub use capture::Capture;
+pub use flow::{Datagram, Flow, Passage};
 pub use frame::{Frame, Inner, Payload, Segment};
 pub use ping::{Ping, Pinger, Reply, ping};
 pub use stream::{Said, said};

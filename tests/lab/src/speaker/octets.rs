@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 
 use bgp::types::Mac;
+use ipnet::Ipv4Net;
 
 /// The types of messages (RFC 4271 section 4.1, RFC 2918).
 pub mod kind {
@@ -68,6 +69,21 @@ impl Open {
         body.extend(parameters);
         body
     }
+}
+
+/// An UPDATE that announces an IPv4 prefix (RFC 4271 section 4.3).
+pub fn unicast(prefix: Ipv4Net, next_hop: Ipv4Addr) -> Vec<u8> {
+    let attributes = [
+        attribute(0x40, 1, &[0]),
+        attribute(0x40, 2, &[]),
+        attribute(0x40, 3, &next_hop.octets()),
+        attribute(0x40, 5, &[0, 0, 0, 100]),
+    ]
+    .concat();
+    let length = (attributes.len() as u16).to_be_bytes();
+    let octets = prefix.network().octets();
+    let (network, _) = octets.split_at(usize::from(prefix.prefix_len()).div_ceil(8));
+    message(kind::UPDATE, &[&[0, 0], &length[..], &attributes, &[prefix.prefix_len()], network].concat())
 }
 
 /// An UPDATE with nothing but attributes.
@@ -162,6 +178,11 @@ pub fn reach(next_hop: Ipv4Addr, nlri: &[u8]) -> Vec<u8> {
 
 /// A route of type 3 in VNI 100 with its tunnel: flooded frames are to go to `vtep`.
 pub fn flood(vtep: Ipv4Addr) -> Vec<u8> {
+    flood_by(vtep, vtep)
+}
+
+/// The same, by another next hop.
+pub fn flood_by(next_hop: Ipv4Addr, vtep: Ipv4Addr) -> Vec<u8> {
     let mut route = vec![0, 1];
     route.extend(vtep.octets());
     route.extend([0, 100, 0, 0, 0, 0, 32]);
@@ -173,7 +194,7 @@ pub fn flood(vtep: Ipv4Addr) -> Vec<u8> {
     let pmsi = [&[0, 6, 0, 0, 100][..], &vtep.octets()].concat();
     attributes.push(attribute(0xc0, 22, &pmsi));
     if let Some(first) = attributes.first_mut() {
-        *first = reach(vtep, &nlri);
+        *first = reach(next_hop, &nlri);
     }
     update(&attributes)
 }

@@ -204,7 +204,7 @@ impl Fib {
             self.chores.next_due(),
             self.strays.next_due(),
             self.dumps.next_due(),
-            self.audit.next_due(),
+            self.audit.next_due().filter(|_| self.is_settled()),
         ];
         timers.into_iter().flatten().min()
     }

@@ -277,7 +277,7 @@ impl Routes {
             self.dumps.next_due(),
             look,
             self.hand.rests,
-            self.audit.next_due(),
+            self.audit.next_due().filter(|_| self.is_settled()),
             self.tunnel_due(),
         ];
         timers.into_iter().flatten().min()

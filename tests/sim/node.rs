@@ -47,6 +47,8 @@ pub(crate) struct Node {
     pub(crate) kernel: Kernel,
     pub(crate) routes: RouteTables,
     pub(crate) daemon: Option<Daemon>,
+    /// It is to die when it next has a batch of ops for the kernel.
+    pub(crate) is_doomed: bool,
     /// What it did that it must not do.
     pub(crate) faults: Vec<String>,
 }
@@ -66,7 +68,16 @@ impl Node {
     pub(crate) fn new(number: usize, spec: Spec, net: &Shared) -> Node {
         let kernel = Kernel::new(number, spec.vnis.iter().copied(), spec.ages, net);
         let routes = RouteTables::new(number, net);
-        Node { number, spec, net: Shared::clone(net), kernel, routes, daemon: None, faults: Vec::new() }
+        Node {
+            number,
+            spec,
+            net: Shared::clone(net),
+            kernel,
+            routes,
+            daemon: None,
+            is_doomed: false,
+            faults: Vec::new(),
+        }
     }
 
     /// The daemon, unless it is ending.
@@ -141,6 +152,7 @@ impl Node {
 
     /// Ends it as SIGKILL does, whatever it is at.
     pub(crate) fn kill(&mut self) {
+        self.is_doomed = false;
         let Some(daemon) = self.daemon.take() else { return };
         let now = self.net.borrow().clock.now();
         self.kernel.cut_off(now);
@@ -249,6 +261,9 @@ impl Node {
         }
         drop(net);
         self.end_if_due(now);
+        if self.is_doomed && self.kernel.has_batch() {
+            self.kill();
+        }
     }
 
     fn perform(&mut self, action: Action) {

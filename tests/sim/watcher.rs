@@ -29,6 +29,9 @@ pub(crate) struct Watcher {
     faults: Vec<String>,
 }
 
+/// By so many readings it has caught up.
+const READINGS: usize = 1000;
+
 /// How many changes it takes at once: less than come at times.
 const MOST: usize = 20;
 
@@ -145,8 +148,13 @@ impl Sim {
             if !self.nodes[watcher.node].is_running() {
                 continue;
             }
-            while watcher.read(&mut self.nodes[watcher.node]) {
+            let mut readings = 0;
+            while readings < READINGS && watcher.read(&mut self.nodes[watcher.node]) {
                 self.run(Duration::from_millis(50));
+                readings += 1;
+            }
+            if readings == READINGS {
+                faults.push(format!("watch: node {} always has news", watcher.node));
             }
             let (known, listed) = (&watcher.rows, rows_of(&mut self.nodes[watcher.node]));
             let missed = listed.iter().filter(|(name, looks)| known.get(*name) != Some(*looks));

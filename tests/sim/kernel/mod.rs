@@ -107,6 +107,11 @@ impl Kernel {
         }
     }
 
+    /// Whether a batch of several ops waits to be worked on.
+    pub(crate) fn has_batch(&self) -> bool {
+        self.ops.front().is_some_and(|ops| ops.len() > 1)
+    }
+
     /// Makes the socket hold little, or much again.
     pub(crate) fn narrow(&mut self, narrow: bool) {
         if let Some(socket) = &mut self.socket {

@@ -8,7 +8,7 @@ pub(super) const DUMPED: usize = 7;
 /// News that it holds, as a rule.
 pub(super) const WIDE: usize = 4000;
 /// News that it holds where it is to overflow.
-pub(super) const NARROW: usize = 12;
+pub(super) const NARROW: usize = 3;
 
 /// News on its way.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ impl<E: Clone> Socket<E> {
     }
 
     pub(super) fn has_room(&self) -> bool {
-        self.queue.len() < self.limit.saturating_sub(DUMPED + 1)
+        self.queue.len() < self.limit.saturating_sub(DUMPED).max(1)
     }
 
     pub(super) fn is_empty(&self) -> bool {

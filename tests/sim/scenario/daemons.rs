@@ -9,6 +9,7 @@ pub(super) const DEEDS: &[Named] = &[
     ("a node loses its power", Sim::node_vanishes),
     ("a reflector is lost", Sim::reflector_is_lost),
     ("a daemon is killed and back at once", Sim::node_is_upgraded),
+    ("a daemon is to die as it writes", Sim::node_is_doomed),
     ("all daemons are killed", Sim::all_are_killed),
 ];
 
@@ -45,6 +46,15 @@ impl Sim {
             self.nodes[node].kill();
             self.paused.remove(&node);
             self.nodes[node].start();
+        }
+    }
+
+    fn node_is_doomed(&mut self) {
+        let node = self.any_node();
+        if self.nodes[node].is_running() {
+            self.log(&format!("node {node} is to die as it writes"));
+            self.nodes[node].is_doomed = true;
+            self.repair_later(Repair::Start(node));
         }
     }
 

@@ -166,6 +166,7 @@ impl Sim {
             self.lose(node);
         }
         while self.repair(lost) {}
+        self.nodes.iter_mut().for_each(|node| node.is_doomed = false);
         self.net.borrow_mut().slow.clear();
     }
 

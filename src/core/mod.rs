@@ -223,7 +223,7 @@ impl Core {
             let given = Given { peers: &self.peers, advertiser: self.advertiser.as_ref(), fallback };
             more |= native.settle(now, &mut self.rib, given, budget, &mut self.actions);
         }
-        self.start_up(now);
+        more |= self.start_up(now);
         more |= self.export.pump(&mut self.rib, budget);
         while let Some((peer, batch)) = self.export.poll_batch() {
             if let Some(session) = self.peers.get(peer).and_then(|p| p.session.as_ref()) {

@@ -217,8 +217,9 @@ impl Core {
         }
     }
 
-    /// What is to be done once after the start, as soon as it may be.
-    pub(super) fn start_up(&mut self, now: Instant) {
+    /// What is to be done once after the start, as soon as it may be. Says whether something was let go, which the
+    /// kernel is still to be told.
+    pub(super) fn start_up(&mut self, now: Instant) -> bool {
         self.begin_sessions(now, false);
         let Core { startup, config, peers, rib, export, advertiser, forwarding, native, .. } = self;
         let (advertiser, forwarding) = (advertiser.as_ref(), forwarding.as_ref());
@@ -231,6 +232,7 @@ impl Core {
         let of_routes = local.native.filter(|native| native.keeps_stale());
         let routes = of_routes.and_then(|_| startup.may_release(now, &UNICAST, peers, rib, local));
         self.release(rows, routes);
+        rows.is_some() || routes.is_some()
     }
 
     /// Lets go what a former run left in the kernel, where there is a reason to.
@@ -248,6 +250,7 @@ impl Core {
 
 #[cfg(test)]
 mod tests {
+    use bgp::rib::Budget;
     use bgp::session::PeerRestart;
 
     use super::super::testing::*;
@@ -327,5 +330,16 @@ mod tests {
         assert!(node.core.poll_timeout(node.now).is_some_and(|due| due <= node.now + DEADLINE));
         node.pass(DEADLINE);
         assert_eq!(standing(&node, 0), (true, true));
+    }
+
+    /// Nothing else may happen for long: the turn that lets rows go says itself that there is more to do.
+    #[test]
+    fn what_is_let_go_goes_though_nothing_else_happens() {
+        let mut node = Node::with_former_rows();
+        assert_eq!(node.core.forwarding.as_ref().unwrap().fib.rows().count(), 1);
+        node.now += DEADLINE;
+        assert!(node.core.settle(node.now, &mut Budget::new(100)));
+        node.run();
+        assert_eq!(node.core.forwarding.as_ref().unwrap().fib.rows().count(), 0);
     }
 }

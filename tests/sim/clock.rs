@@ -16,6 +16,18 @@ pub(crate) enum Task {
     /// By node, and by the number of its neighbour.
     Peer(usize, usize),
     Kernel(usize),
+    /// What speaks with the kernel about routes.
+    Routes(usize),
+}
+
+impl Task {
+    /// The node that stands still when its process does. The kernel's own work goes on.
+    pub(crate) fn process(self) -> Option<usize> {
+        match self {
+            Task::Core(node) | Task::Peer(node, _) => Some(node),
+            Task::Kernel(_) | Task::Routes(_) => None,
+        }
+    }
 }
 
 /// What can be due.
@@ -108,4 +120,26 @@ impl Clock {
         }
         Some(due)
     }
+}
+
+/// The time of day may jump: nothing that decides what a node does knows it.
+#[test]
+fn nobody_reads_the_time_of_day() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut folders: Vec<_> = ["bgp/src", "bfd/src", "evpn/src", "fib/src", "src/core", "src/peer"]
+        .map(|folder| root.join(folder))
+        .into();
+    let mut files = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            if entry.file_type().unwrap().is_dir() {
+                folders.push(entry.path());
+            } else {
+                let text = std::fs::read_to_string(entry.path()).unwrap();
+                assert!(!text.contains("SystemTime"), "{:?} reads the time of day", entry.path());
+                files += 1;
+            }
+        }
+    }
+    assert!(files > 200, "{files} files looked at");
 }

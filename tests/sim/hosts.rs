@@ -18,7 +18,8 @@ pub(crate) struct Place {
 pub(crate) struct Host {
     pub(crate) vni: Vni,
     pub(crate) mac: Mac,
-    pub(crate) ip: IpAddr,
+    /// Its address, where it tells any.
+    pub(crate) ip: Option<IpAddr>,
     pub(crate) place: Place,
     /// The operator pinned it: nobody else can have its MAC.
     pub(crate) sticky: bool,
@@ -49,7 +50,7 @@ impl Hosts {
 
     /// A new host.
     pub(crate) fn add(&mut self, vni: Vni, place: Place, sticky: bool) -> usize {
-        let (mac, ip) = (self.fresh_mac(), self.fresh_ip());
+        let (mac, ip) = (self.fresh_mac(), Some(self.fresh_ip()));
         let number = usize::from(self.count);
         self.alive.insert(number, Host { vni, mac, ip, place, sticky });
         number

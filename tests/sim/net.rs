@@ -3,7 +3,7 @@
 //! Each connection has its own delay each way, so that two of one pair of nodes overtake each other. A pipe
 //! holds so many octets between the writer's hand and the reader's; what the reader takes makes room for the
 //! writer after the way back. While a link is cut everything on it waits, as TCP's retransmissions do. A
-//! node that loses its power says nothing, and whoever speaks to its former connections later is reset.
+//! node that loses its power says nothing, and whoever speaks to its former connections is reset once it has power again.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -15,11 +15,15 @@ use bytes::{Buf, Bytes, BytesMut};
 use linnet::peer::Stream;
 
 use crate::clock::{Clock, Due, Task};
+use crate::tally::Tally;
 
 /// How much a pipe holds, as a rule.
 const PIPE_OCTETS: usize = 64 << 10;
 /// How much it holds where the reader is slow: less than one full message.
 const NARROW_OCTETS: usize = 700;
+
+/// How soon TCP sends again what was not acknowledged.
+const RETRANSMISSION: Duration = Duration::from_secs(1);
 
 /// Which end of which connection. The dialler is end 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,8 +71,8 @@ struct Pipe {
     filled: usize,
     unread: BytesMut,
     ended: bool,
-    /// In the order in which it was sent, which is that in which it arrives.
-    under_way: VecDeque<Packet>,
+    /// In the order in which it was sent, which is that in which it arrives; with when that was.
+    under_way: VecDeque<(Instant, Packet)>,
     /// When the last of it arrives.
     latest: Option<Instant>,
 }
@@ -99,6 +103,20 @@ pub(crate) struct Net {
     deaf: BTreeSet<usize>,
     /// Nodes that read slowly.
     pub(crate) slow: BTreeSet<usize>,
+    /// When the latest of what has come to each node was sent, on whatever connection.
+    latest: BTreeMap<usize, Instant>,
+    /// What happened to octets, and to whoever else counts here.
+    pub(crate) seen: Tally,
+    pub(crate) spent: Spent,
+}
+
+/// What has been spent.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Spent {
+    /// Octets that have arrived.
+    pub(crate) octets: u64,
+    /// Turns of cores.
+    pub(crate) turns: u64,
 }
 
 /// What everybody shares.
@@ -107,7 +125,8 @@ pub(crate) type Shared = Rc<RefCell<Net>>;
 impl Net {
     pub(crate) fn new(clock: Clock) -> Net {
         let (dark, deaf, slow) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
-        Net { clock, connections: Vec::new(), cut: BTreeMap::new(), dark, deaf, slow }
+        let (cut, latest, seen) = (BTreeMap::new(), BTreeMap::new(), Tally::default());
+        Net { clock, connections: Vec::new(), cut, dark, deaf, slow, latest, seen, spent: Spent::default() }
     }
 
     /// Begins to connect.
@@ -127,9 +146,10 @@ impl Net {
         dialler
     }
 
-    /// Cuts the link between two nodes until then.
+    /// Cuts the link between two nodes until then, or for as long as it was to be cut anyway.
     pub(crate) fn cut(&mut self, a: usize, b: usize, until: Instant) {
-        self.cut.insert((a.min(b), a.max(b)), until);
+        let end = self.cut.entry((a.min(b), a.max(b))).or_insert(until);
+        *end = until.max(*end);
     }
 
     /// A node loses its power: its connections are forgotten and nobody is told.
@@ -145,6 +165,13 @@ impl Net {
     /// Nobody listens on a node any more.
     pub(crate) fn deafen(&mut self, node: usize) {
         self.deaf.insert(node);
+    }
+
+    /// What is under way to somebody, unread by him, or counted as either.
+    pub(crate) fn unfinished(&self) -> usize {
+        let pipes = self.connections.iter().flat_map(|c| c.pipes.iter().zip(&c.held));
+        let heard = pipes.filter(|(_, held)| **held);
+        heard.map(|(pipe, _)| pipe.under_way.len() + pipe.unread.len() + pipe.filled).sum()
     }
 
     /// A node has power, and somebody who listens.
@@ -183,7 +210,7 @@ impl Net {
         let lag = self.clock.rng.time_below(delay);
         let at = self.clock.now() + delay + lag;
         let pipe = &mut self.connections[to.connection].pipes[to.end];
-        pipe.under_way.push_back(packet);
+        pipe.under_way.push_back((self.clock.now(), packet));
         let at = pipe.latest.map_or(at, |latest| latest.max(at));
         pipe.latest = Some(at);
         self.clock.schedule(at, Due::Arrival(to));
@@ -195,12 +222,14 @@ impl Net {
         let link = (owners[0].node.min(owners[1].node), owners[0].node.max(owners[1].node));
         if let Some(until) = self.cut.get(&link).copied().filter(|until| *until > self.clock.now()) {
             self.clock.schedule(until, Due::Arrival(to));
+            self.seen.count("octets wait for a link that is cut");
             return Arrived::Nothing;
         }
         let packet = self.connections[to.connection].pipes[to.end].under_way.pop_front();
-        let Some(packet) = packet else { return Arrived::Nothing };
+        let Some((sent, packet)) = packet else { return Arrived::Nothing };
         let owner = owners[to.end];
         if self.dark.contains(&owner.node) {
+            self.send_again(to, sent, packet);
             return Arrived::Nothing;
         }
         let held = self.connections[to.connection].held[to.end];
@@ -225,6 +254,8 @@ impl Net {
             // Nobody is there any more.
             Packet::Octets(_) if !held => self.send(to.other(), Packet::Reset),
             Packet::Octets(octets) => {
+                self.note_order(owner.node, sent);
+                self.spent.octets += octets.len() as u64;
                 self.connections[to.connection].pipes[to.end].unread.extend_from_slice(&octets);
             }
             Packet::Fin => self.connections[to.connection].pipes[to.end].ended = true,
@@ -236,6 +267,25 @@ impl Net {
         }
         self.clock.wake(Task::Peer(owner.node, owner.peer));
         Arrived::Nothing
+    }
+
+    /// TCP sends again what nobody acknowledges, as long as somebody stands behind it.
+    fn send_again(&mut self, to: EndId, sent: Instant, packet: Packet) {
+        let connection = &mut self.connections[to.connection];
+        if connection.held[1 - to.end] {
+            connection.pipes[to.end].under_way.push_front((sent, packet));
+            let at = self.clock.now() + RETRANSMISSION;
+            self.clock.schedule(at, Due::Arrival(to));
+        }
+    }
+
+    /// What was sent later on another connection may have been here first.
+    fn note_order(&mut self, node: usize, sent: Instant) {
+        let latest = self.latest.entry(node).or_insert(sent);
+        if sent < *latest {
+            self.seen.count("sessions of one node overtake each other");
+        }
+        *latest = sent.max(*latest);
     }
 
     fn take_reset(&mut self, to: EndId) {
@@ -272,9 +322,12 @@ impl Net {
         let narrow = self.slow.contains(&connection.owners[to.end].node);
         let capacity = if narrow { NARROW_OCTETS } else { PIPE_OCTETS };
         let room = capacity.saturating_sub(connection.pipes[to.end].filled);
-        let mut octets: BytesMut = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
-        octets.truncate(room);
+        let mut octets = BytesMut::new();
+        for slice in slices {
+            octets.extend_from_slice(&slice[..slice.len().min(room - octets.len())]);
+        }
         if octets.is_empty() {
+            self.seen.count("a writer waits for a slow reader");
             return Err(io::ErrorKind::WouldBlock.into());
         }
         connection.pipes[to.end].filled += octets.len();

@@ -1,8 +1,9 @@
 //! A whole node: a core, a task for each neighbour, and a kernel that outlives them.
 
 use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
-use api::{Answer, Query, Request, v1};
+use api::{Answer, ApiError, Query, Request, v1};
 use bgp::rib::Budget;
 use bgp::session::{Session, StopReason};
 use bgp::types::PeerId;
@@ -11,13 +12,16 @@ use linnet::core::{Action, Core, Event, PeerStart};
 use tokio::sync::oneshot;
 
 use crate::clock::Task;
-use crate::kernel::Kernel;
+use crate::kernel::{Kernel, RouteTables};
 use crate::net::{Owner, Shared};
 use crate::peer::{Peer, SLOWNESS, ip};
 use crate::topology::Spec;
 
 /// As in src/daemon/mod.rs.
 const EVENTS: usize = 64;
+
+/// As in src/daemon/core.rs.
+const ENDING: Duration = Duration::from_secs(10);
 
 /// What waits for core.
 #[derive(Debug, Default)]
@@ -41,7 +45,12 @@ pub(crate) struct Node {
     pub(crate) spec: Spec,
     net: Shared,
     pub(crate) kernel: Kernel,
+    pub(crate) routes: RouteTables,
     pub(crate) daemon: Option<Daemon>,
+    /// It is to die when it next has a batch of ops for the kernel.
+    pub(crate) is_doomed: bool,
+    /// What it did that it must not do.
+    pub(crate) faults: Vec<String>,
 }
 
 /// What ends when the process does.
@@ -51,16 +60,39 @@ pub(crate) struct Daemon {
     inbox: Inbox,
     pub(crate) peers: Vec<Peer>,
     seed: u64,
+    /// It has been told to end, and the kernel has until then to let go of what is not to stay.
+    ends: Option<Instant>,
 }
 
 impl Node {
     pub(crate) fn new(number: usize, spec: Spec, net: &Shared) -> Node {
-        let kernel = Kernel::new(number, spec.evpn, net);
-        Node { number, spec, net: Shared::clone(net), kernel, daemon: None }
+        let kernel = Kernel::new(number, spec.vnis.iter().copied(), spec.ages, net);
+        let routes = RouteTables::new(number, net);
+        Node {
+            number,
+            spec,
+            net: Shared::clone(net),
+            kernel,
+            routes,
+            daemon: None,
+            is_doomed: false,
+            faults: Vec::new(),
+        }
     }
 
-    /// Starts the daemon.
+    /// The daemon, unless it is ending.
+    fn running(&mut self) -> Option<&mut Daemon> {
+        self.daemon.as_mut().filter(|daemon| daemon.ends.is_none())
+    }
+
+    /// Whether the daemon runs and is not ending.
+    pub(crate) fn is_running(&self) -> bool {
+        self.daemon.as_ref().is_some_and(|daemon| daemon.ends.is_none())
+    }
+
+    /// Starts the daemon. A former one that is not done yet is killed.
     pub(crate) fn start(&mut self) {
+        self.kill();
         let config = Config::parse("sim", &self.spec.yaml(self.number)).expect("a configuration");
         let (now, seed) = {
             let clock = &mut self.net.borrow_mut().clock;
@@ -72,13 +104,15 @@ impl Node {
         net.clock.wake(Task::Core(self.number));
         drop(net);
         self.kernel.open();
-        self.daemon = Some(Daemon { core, inbox: Inbox::default(), peers: Vec::new(), seed });
+        self.routes.open();
+        self.daemon = Some(Daemon { core, inbox: Inbox::default(), peers: Vec::new(), seed, ends: None });
     }
 
     /// Has the daemon, if it runs, read its configuration again.
     pub(crate) fn reload(&mut self) {
-        let Some(daemon) = &mut self.daemon else { return };
-        let config = Config::parse("sim", &self.spec.yaml(self.number)).expect("a configuration");
+        let text = self.spec.yaml(self.number);
+        let Some(daemon) = self.daemon.as_mut().filter(|daemon| daemon.ends.is_none()) else { return };
+        let config = Config::parse("sim", &text).expect("a configuration");
         let clock = &mut self.net.borrow_mut().clock;
         daemon.core.handle(clock.now(), Event::Reconfigure { config: Box::new(config), request: None });
         clock.wake(Task::Core(self.number));
@@ -100,20 +134,32 @@ impl Node {
         daemon.peers.push(peer);
     }
 
-    /// Ends the daemon as SIGTERM does: core first, then goodbyes.
+    /// Has the daemon end as SIGTERM does: goodbyes are said, and the kernel lets go of what is not to stay.
     pub(crate) fn stop(&mut self) {
-        let Some(mut daemon) = self.daemon.take() else { return };
         let now = self.net.borrow().clock.now();
-        for peer in &mut daemon.peers {
-            peer.driver.stop(now, StopReason::GoingDown);
-        }
-        self.ended(daemon);
+        let Some(daemon) = self.running() else { return };
+        daemon.peers.iter_mut().for_each(|peer| peer.driver.stop(now, StopReason::GoingDown));
+        let peers = std::mem::take(&mut daemon.peers);
+        daemon.inbox.0.retain(|event| !matches!(event, Event::Peer { .. }));
+        daemon.core.end();
+        daemon.ends = Some(now + ENDING);
+        self.forget_peers(&peers);
+        drop(peers);
+        let net = &mut *self.net.borrow_mut();
+        net.deafen(self.number);
+        net.clock.wake(Task::Core(self.number));
     }
 
-    /// Ends it as SIGKILL does.
+    /// Ends it as SIGKILL does, whatever it is at.
     pub(crate) fn kill(&mut self) {
+        self.is_doomed = false;
         let Some(daemon) = self.daemon.take() else { return };
-        self.ended(daemon);
+        let now = self.net.borrow().clock.now();
+        self.kernel.cut_off(now);
+        self.routes.cut_off();
+        self.forget_peers(&daemon.peers);
+        drop(daemon);
+        self.ended();
     }
 
     /// The daemon's connections end without a word, as if the cable were pulled and the process died.
@@ -122,14 +168,36 @@ impl Node {
         self.kill();
     }
 
-    fn ended(&mut self, daemon: Daemon) {
-        let tasks = (0..daemon.peers.len()).map(|peer| Task::Peer(self.number, peer));
-        let tasks: Vec<Task> = tasks.chain([Task::Core(self.number)]).collect();
-        drop(daemon);
+    fn forget_peers(&self, peers: &[Peer]) {
+        let clock = &mut self.net.borrow_mut().clock;
+        (0..peers.len()).for_each(|peer| clock.forget(Task::Peer(self.number, peer)));
+    }
+
+    fn ended(&mut self) {
         self.kernel.close();
+        self.routes.close();
         let mut net = self.net.borrow_mut();
         net.deafen(self.number);
-        tasks.into_iter().for_each(|task| net.clock.forget(task));
+        net.clock.forget(Task::Core(self.number));
+    }
+
+    /// Ends for good once the kernel is as it is to be left, or when that takes too long. Where nobody keeps its routes,
+    /// a daemon leaves nothing behind.
+    fn end_if_due(&mut self, now: Instant) {
+        let Some(daemon) = &self.daemon else { return };
+        let (has_ended, is_late) = (daemon.core.has_ended(), daemon.ends.is_some_and(|ends| ends <= now));
+        if daemon.ends.is_none() || !(has_ended || is_late) {
+            return;
+        }
+        let in_trouble = self.kernel.refuses.is_some() || self.routes.refuses.is_some();
+        if has_ended && !self.spec.restarts() && !in_trouble {
+            let left = self.kernel.tables.marked().into_iter().chain(self.routes.lines());
+            let left = left.map(|row| format!("node {} has ended: left: {row}", self.number));
+            self.faults.extend(left);
+            self.net.borrow_mut().seen.count("a daemon ends and leaves nothing behind");
+        }
+        self.daemon = None;
+        self.ended();
     }
 
     /// A turn of a neighbour's task.
@@ -160,7 +228,9 @@ impl Node {
     pub(crate) fn core_turn(&mut self) {
         let Some(daemon) = &mut self.daemon else { return };
         let (now, events, budget) = {
-            let clock = &mut self.net.borrow_mut().clock;
+            let net = &mut *self.net.borrow_mut();
+            net.spent.turns += 1;
+            let clock = &mut net.clock;
             (clock.now(), clock.rng.between(1, EVENTS), clock.rng.pick(&[1, 3, 20, 300, 8192]))
         };
         for _ in 0..events {
@@ -174,7 +244,7 @@ impl Node {
         let (mut net, task) = (self.net.borrow_mut(), Task::Core(self.number));
         if more {
             net.clock.wake(task);
-        } else if let Some(due) = daemon.core.poll_timeout(now) {
+        } else if let Some(due) = daemon.core.poll_timeout(now).into_iter().chain(daemon.ends).min() {
             net.clock.wake_at(task, due);
         }
         // There is room for news again.
@@ -183,27 +253,44 @@ impl Node {
                 net.clock.wake(Task::Peer(self.number, number));
             }
         }
-        net.clock.wake(Task::Kernel(self.number));
+        if !self.kernel.is_at_rest() {
+            net.clock.wake(Task::Kernel(self.number));
+        }
+        if !self.routes.is_at_rest() {
+            net.clock.wake(Task::Routes(self.number));
+        }
+        drop(net);
+        self.end_if_due(now);
+        if self.is_doomed && self.kernel.has_batch() {
+            self.kill();
+        }
     }
 
     fn perform(&mut self, action: Action) {
         let Some(daemon) = &mut self.daemon else { return };
         let mut net = self.net.borrow_mut();
         match action {
-            Action::Batch { peer, session, batch } => {
+            Action::Batch { peer, session, batch } if daemon.ends.is_none() => {
                 net.clock.wake(Task::Peer(self.number, peer.0 as usize));
                 daemon.peers[peer.0 as usize].give_batch(session, batch);
             }
-            Action::Session { peer, command } => {
+            Action::Session { peer, command } if daemon.ends.is_none() => {
                 net.clock.wake(Task::Peer(self.number, peer.0 as usize));
                 daemon.peers[peer.0 as usize].give_command(command);
             }
             Action::Kernel(ops) => {
-                let now = net.clock.now();
                 drop(net);
-                self.kernel.give(now, ops);
+                self.kernel.give(ops);
             }
-            Action::Bfd { .. }
+            Action::Routes(ops) => {
+                drop(net);
+                self.routes.give(ops);
+            }
+            // It ends, and those whom it would speak to have been told.
+            _ if daemon.ends.is_some() => {}
+            Action::Batch { .. }
+            | Action::Session { .. }
+            | Action::Bfd { .. }
             | Action::Listen(_)
             | Action::WatchFiles(_)
             | Action::FollowNode(_)
@@ -216,8 +303,7 @@ impl Node {
             Action::StopPeer { .. }
             | Action::SetRanges(_)
             | Action::TurnAway { .. }
-            | Action::Sign { .. } => panic!("nobody configures anew here"),
-            Action::Routes(_) => panic!("no native routing here"),
+            | Action::Sign { .. } => panic!("nobody configures neighbours here"),
         }
     }
 
@@ -228,6 +314,38 @@ impl Node {
         let Some(daemon) = &mut self.daemon else { return };
         daemon.inbox.push(Event::Kernel(events));
         self.net.borrow_mut().clock.wake(Task::Core(self.number));
+    }
+
+    /// A turn of the kernel's routes, and of the task that hands their news on.
+    pub(crate) fn routes_turn(&mut self) {
+        let has_room = self.daemon.as_ref().is_some_and(|daemon| daemon.inbox.has_room());
+        let Some(events) = self.routes.turn(has_room) else { return };
+        let Some(daemon) = &mut self.daemon else { return };
+        daemon.inbox.push(Event::Routes(events));
+        self.net.borrow_mut().clock.wake(Task::Core(self.number));
+    }
+
+    /// Makes the sockets to the kernel hold little, or much again.
+    pub(crate) fn narrow(&mut self, narrow: bool) {
+        self.kernel.narrow(narrow);
+        self.routes.narrow(narrow);
+    }
+
+    /// Something was done to the kernel's routes from outside.
+    pub(crate) fn wake_routes(&self) {
+        self.net.borrow_mut().clock.wake(Task::Routes(self.number));
+    }
+
+    /// What waits to be done or heard in this node, in words.
+    pub(crate) fn unfinished(&self) -> Vec<&'static str> {
+        let daemon = self.daemon.as_ref();
+        let waits = [
+            (!self.kernel.is_at_rest(), "the kernel"),
+            (!self.routes.is_at_rest(), "the kernel's routes"),
+            (daemon.is_some_and(|daemon| !daemon.inbox.0.is_empty()), "news for core"),
+            (daemon.is_some_and(|daemon| !daemon.peers.iter().all(Peer::is_at_rest)), "a neighbour's task"),
+        ];
+        waits.into_iter().filter_map(|(waits, what)| waits.then_some(what)).collect()
     }
 
     /// The neighbour's task with this number, if the daemon runs.
@@ -245,12 +363,17 @@ impl Node {
 
     /// Asks the daemon what an operator would ask.
     pub(crate) fn ask(&mut self, query: Query) -> Answer {
+        self.request(query).try_recv().expect("an answer at once").expect("an answer and no error")
+    }
+
+    /// Asks the daemon, which may answer later.
+    pub(crate) fn request(&mut self, query: Query) -> oneshot::Receiver<Result<Answer, ApiError>> {
         let now = self.net.borrow().clock.now();
         let core = &mut self.daemon.as_mut().expect("a daemon that runs").core;
-        let (reply, mut answer) = oneshot::channel();
+        let (reply, answer) = oneshot::channel();
         core.handle(now, Event::Request(Request { query, reply }));
         self.net.borrow_mut().clock.wake(Task::Core(self.number));
-        answer.try_recv().expect("an answer at once").expect("an answer and no error")
+        answer
     }
 
     /// How many UPDATEs it has sent.

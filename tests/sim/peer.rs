@@ -70,6 +70,11 @@ impl Peer {
         }
     }
 
+    /// Whether nothing waits here to be done.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.batches.is_empty() && self.commands.is_empty() && self.accepted.is_empty()
+    }
+
     /// Takes the outcome of dialling.
     pub(crate) fn give_dialled(&mut self, id: EndId, outcome: io::Result<()>) {
         if self.dialling == Some(id) {
@@ -113,6 +118,9 @@ impl Peer {
             self.driver.read(now, side);
         } else if let Some(outcome) = self.dialled.take() {
             let id = self.dialling.take().expect("an attempt that has an outcome");
+            if outcome.is_err() {
+                self.net.borrow_mut().release(id);
+            }
             let outcome = outcome.map(|()| self.arrival(id));
             self.driver.dialled(now, outcome);
         } else if let Some(id) = self.accepted.pop_front() {
@@ -162,7 +170,8 @@ pub(crate) const SLOWNESS: Duration = Duration::from_millis(300);
 
 /// A node's address.
 pub(crate) fn ip(node: usize) -> IpAddr {
-    Ipv4Addr::new(10, 0, 0, node as u8 + 1).into()
+    let [high, low] = (node as u16 + 1).to_be_bytes();
+    Ipv4Addr::new(10, 0, high, low).into()
 }
 
 fn address(node: usize) -> SocketAddr {

@@ -1,6 +1,7 @@
 //! A simulation: nodes, the network between them, hosts, and one clock.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -13,6 +14,7 @@ use crate::node::Node;
 use crate::rng::Rng;
 use crate::scenario::Scenario;
 use crate::topology::Topology;
+use crate::watcher::Watcher;
 
 /// Everything.
 #[derive(Debug)]
@@ -22,6 +24,9 @@ pub(crate) struct Sim {
     pub(crate) nodes: Vec<Node>,
     pub(crate) hosts: Hosts,
     pub(crate) scenario: Scenario,
+    /// Processes that stand still, and until when.
+    pub(crate) paused: BTreeMap<usize, Instant>,
+    pub(crate) watchers: Vec<Watcher>,
 }
 
 impl Sim {
@@ -32,7 +37,15 @@ impl Sim {
         let mut nodes: Vec<Node> =
             specs.map(|(number, spec)| Node::new(number, spec.clone(), &net)).collect();
         nodes.iter_mut().for_each(Node::start);
-        Sim { topology, net, nodes, hosts: Hosts::default(), scenario: Scenario::default() }
+        Sim {
+            topology,
+            net,
+            nodes,
+            hosts: Hosts::default(),
+            scenario: Scenario::default(),
+            paused: BTreeMap::new(),
+            watchers: Vec::new(),
+        }
     }
 
     pub(crate) fn now(&self) -> Instant {
@@ -62,14 +75,28 @@ impl Sim {
         loop {
             let due = self.net.borrow_mut().clock.next(until);
             match due {
+                Some(Due::Turn(task)) if self.stands_still(task) => {}
                 Some(Due::Turn(Task::Core(node))) => self.nodes[node].core_turn(),
                 Some(Due::Turn(Task::Peer(node, peer))) => self.nodes[node].peer_turn(peer),
                 Some(Due::Turn(Task::Kernel(node))) => self.nodes[node].kernel_turn(),
+                Some(Due::Turn(Task::Routes(node))) => self.nodes[node].routes_turn(),
                 Some(Due::Arrival(end)) => self.arrive(end),
                 Some(Due::Scenario) => self.scenario_goes_on(),
                 None => return,
             }
         }
+    }
+
+    /// A process that stands still has its turn when it goes on.
+    fn stands_still(&mut self, task: Task) -> bool {
+        let Some(node) = task.process() else { return false };
+        let Some(until) = self.paused.get(&node).copied() else { return false };
+        if until <= self.now() {
+            self.paused.remove(&node);
+            return false;
+        }
+        self.net.borrow_mut().clock.wake_at(task, until);
+        true
     }
 
     fn arrive(&mut self, end: EndId) {
@@ -94,12 +121,12 @@ impl Sim {
     pub(crate) fn speak(&mut self, host: Host, gratuitous: bool) {
         let now = self.now();
         let Place { node, port } = host.place;
-        self.nodes[node].kernel.tables.frame(now, host.vni, port, host.mac, Some(host.ip));
-        if gratuitous {
-            for other in self.topology.leaves().into_iter().filter(|other| *other != node) {
+        self.nodes[node].kernel.tables.frame(now, host.vni, port, host.mac, host.ip);
+        if let Some(ip) = host.ip.filter(|_| gratuitous) {
+            for other in self.topology.bridged().into_iter().filter(|other| *other != node) {
                 let tables = &mut self.nodes[other].kernel.tables;
-                if tables.knows(host.vni, host.ip) {
-                    tables.resolve(now, host.vni, host.ip, host.mac);
+                if tables.serves(host.vni) && tables.knows(host.vni, ip) {
+                    tables.resolve(now, host.vni, ip, host.mac);
                 }
             }
         }
@@ -111,7 +138,8 @@ impl Sim {
         for node in &mut self.nodes {
             let here = self.hosts.alive.values().filter(|host| host.place.node == node.number);
             let tables = &node.kernel.tables;
-            let attached = here.map(|host| ((tables.segment(host.vni).bridge, host.ip), host.mac)).collect();
+            let answers = here.filter_map(|host| Some((host.vni, host.ip?, host.mac)));
+            let attached = answers.map(|(vni, ip, mac)| ((tables.segment(vni).bridge, ip), mac)).collect();
             node.kernel.tables.attached = attached;
         }
     }
@@ -126,7 +154,8 @@ impl Sim {
     /// Something was changed in a kernel from outside.
     pub(crate) fn wake_kernels(&mut self) {
         let mut net = self.net.borrow_mut();
-        (0..self.nodes.len()).for_each(|node| net.clock.wake(Task::Kernel(node)));
+        let stirred = self.nodes.iter().filter(|node| !node.kernel.is_at_rest());
+        stirred.for_each(|node| net.clock.wake(Task::Kernel(node.number)));
     }
 
     /// How many UPDATEs were sent, in all sessions that there are now.

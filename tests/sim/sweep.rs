@@ -1,15 +1,14 @@
 //! How fast, and with how many messages, each topology comes to rest: a table to be compared.
 
 use std::fmt::Write;
-use std::path::Path;
 use std::time::Duration;
-use std::{env, fs};
 
 use bgp::types::Vni;
 
 use crate::hosts::Place;
 use crate::rng::Rng;
 use crate::sim::Sim;
+use crate::snapshot;
 use crate::topology::Topology;
 
 /// Hosts on each leaf.
@@ -39,17 +38,11 @@ fn sweep() {
                 .unwrap();
         }
     }
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sim/sweep.txt");
-    if env::var_os("BLESS").is_some() {
-        fs::write(&path, &text).unwrap();
-    }
-    let expected = fs::read_to_string(&path).unwrap_or_default();
-    assert!(expected == text, "sweep.txt has:\n{expected}\nbut now it is:\n{text}");
+    snapshot::compare("sweep.txt", &text);
 }
 
 fn cost(sim: &mut Sim, deed: impl FnOnce(&mut Sim)) -> Cost {
-    let ops = |sim: &Sim| sim.nodes.iter().map(|node| node.kernel.asked).sum::<u64>();
-    let (updates_before, ops_before, began) = (sim.updates(), ops(sim), sim.elapsed());
+    let ((updates_before, ops_before), began) = (sim.asked(), sim.elapsed());
     deed(sim);
     while !sim.agrees() {
         sim.run(STEP);
@@ -58,14 +51,16 @@ fn cost(sim: &mut Sim, deed: impl FnOnce(&mut Sim)) -> Cost {
     let time = sim.elapsed() - began;
     // What is said after all agree counts, too.
     sim.run(Duration::from_secs(20));
-    assert!(sim.faults().is_empty());
-    Cost { time, updates: sim.updates().saturating_sub(updates_before), ops: ops(sim) - ops_before }
+    let faults = sim.faults(Duration::from_secs(40));
+    assert!(faults.is_empty(), "{faults:?}");
+    let (updates, ops) = sim.asked();
+    Cost { time, updates: updates.saturating_sub(updates_before), ops: ops - ops_before }
 }
 
 /// Attaches hosts to all leaves, half of them before any session is up.
 fn settle_hosts(sim: &mut Sim) {
     for half in 0..2 {
-        for node in sim.topology.leaves() {
+        for node in sim.topology.bridged() {
             for host in 0..HOSTS / 2 {
                 let vni = Vni::new(100 + 100 * (host as u32 % 2)).unwrap();
                 let number = sim.hosts.add(vni, Place { node, port: half }, false);
@@ -79,7 +74,7 @@ fn settle_hosts(sim: &mut Sim) {
 
 /// The first host goes to the last leaf.
 fn move_one(sim: &mut Sim) {
-    let node = *sim.topology.leaves().last().unwrap();
+    let node = *sim.topology.bridged().last().unwrap();
     let host = sim.hosts.alive.values_mut().next().unwrap();
     host.place.node = node;
     let host = *host;
@@ -89,7 +84,7 @@ fn move_one(sim: &mut Sim) {
 
 /// The first leaf's daemon is killed and started again; its rows stay.
 fn lose_one(sim: &mut Sim) {
-    let node = sim.topology.leaves()[0];
+    let node = sim.topology.bridged()[0];
     sim.nodes[node].kill();
     sim.run(Duration::from_secs(1));
     sim.nodes[node].start();

@@ -48,6 +48,9 @@ impl Fib {
         if was_up && !(kept && is_up) {
             self.news.push_back(Observation::VniGone { vni });
         }
+        if let Some(old) = old.filter(|_| !kept) {
+            self.leave_behind(vni, old.bridge);
+        }
         if !kept {
             self.forget_rows(vni);
         }

@@ -27,6 +27,7 @@ mod queue;
 mod reconfigure;
 mod show;
 mod status;
+mod strays;
 #[cfg(test)]
 mod tests;
 
@@ -47,6 +48,7 @@ use self::queue::Queue;
 use self::reconfigure::Leaving;
 pub use self::show::{Changed, Devices, RowPlace};
 pub use self::status::{Counters, FibRow, Looks, Status};
+use self::strays::{Stray, Strays};
 use crate::audit::Audit;
 use crate::config::FibConfig;
 use crate::dumps::Dumps;
@@ -69,6 +71,8 @@ enum Target {
     Chore(Chore),
     /// What we know of a table.
     Dump,
+    /// A neighbour that was left behind.
+    Stray(Stray),
 }
 
 /// An op that is under way.
@@ -88,6 +92,7 @@ pub struct Fib {
     flights: Flights<Flight>,
     retries: Retries<WantedKey>,
     chores: Chores,
+    strays: Strays,
     dumps: Dumps<Dump>,
     news: VecDeque<Observation>,
     /// Networks that go, or are to have other devices.
@@ -115,6 +120,7 @@ impl Fib {
             flights: Flights::default(),
             retries: Retries::default(),
             chores: Chores::default(),
+            strays: Strays::default(),
             dumps: Dumps::new(looks::everything()),
             news: VecDeque::new(),
             leaving: BTreeMap::new(),
@@ -177,7 +183,7 @@ impl Fib {
         }
         self.count_again();
         loop {
-            let op = self.next_chore(now).or_else(|| self.next_row(now)).or_else(|| self.next_dump(now));
+            let op = self.next_write(now).or_else(|| self.next_dump(now));
             if op.is_some() || !self.depart() {
                 return op.or_else(|| {
                     self.audit(now);
@@ -197,13 +203,16 @@ impl Fib {
     pub fn poll_timeout(&self) -> Option<Instant> {
         // One that has to wait for something wakes nobody.
         let audit = self.audit.next_due().filter(|_| self.is_settled());
-        let timers = [self.retries.next_due(), self.chores.next_due(), self.dumps.next_due(), audit];
+        let (retries, chores, strays) =
+            (self.retries.next_due(), self.chores.next_due(), self.strays.next_due());
+        let timers = [retries, chores, strays, self.dumps.next_due(), audit];
         timers.into_iter().flatten().min()
     }
 
     /// A former run's rows that are not wanted may be deleted: routing has converged.
     pub fn release_stale(&mut self) {
         self.released = true;
+        self.release_strays();
         let unwanted = self.rows().filter(|row| row.wanted.is_none());
         let keys: Vec<WantedKey> = unwanted.map(|row| row.key).collect();
         for key in keys {
@@ -255,7 +264,8 @@ impl Fib {
 
     /// Nothing is left to do or to wait for, retries aside.
     pub fn is_settled(&self) -> bool {
-        self.flights.is_empty() && self.dumps.is_idle() && self.chores.are_waiting() && self.queue.is_empty()
+        let nothing_waits = self.strays.are_none() && self.queue.is_empty();
+        self.flights.is_empty() && self.dumps.is_idle() && self.chores.are_waiting() && nothing_waits
     }
 
     /// A VNI's tables, made if there are none.
@@ -277,7 +287,7 @@ impl Fib {
         if !present {
             self.dumps.disturb();
         }
-        let Some(vni) = self.links.vni(device) else { return };
+        let Some(vni) = self.links.vni(device) else { return self.see_elsewhere(row, present) };
         let Some(network) = self.networks.get_mut(&vni) else { return };
         if let Some(place) = place(network, &self.config, self.released) {
             let seen = network.see(vni, row, present, &place);
@@ -330,6 +340,10 @@ impl Fib {
         let Some(network) = self.networks.get_mut(&vni_of(key)) else { return };
         let Some(place) = place(network, &self.config, self.released) else { return };
         self.news.extend(network.conclude(key, &place, failed));
+    }
+
+    fn next_write(&mut self, now: Instant) -> Option<Op> {
+        self.next_chore(now).or_else(|| self.next_stray(now)).or_else(|| self.next_row(now))
     }
 
     /// No row is written while anything is to be looked at.
@@ -398,9 +412,13 @@ impl Fib {
     }
 
     fn over(&mut self, now: Instant, flight: &Flight, fault: Option<Fault>) {
+        if fault.is_none() {
+            self.look_behind(&flight.action);
+        }
         match flight.target {
             Target::Key(key) => self.row_over(now, key, &flight.action, fault),
             Target::Chore(chore) => self.chore_over(now, chore, fault.as_ref()),
+            Target::Stray(stray) => self.stray_over(now, stray, fault),
             Target::Dump if fault.is_some() => {
                 self.dumps.failed(now);
                 self.forget_looks_at_gone();

@@ -67,6 +67,11 @@ impl NeighborEntry {
         }
     }
 
+    /// Whether the kernel's entry is ours.
+    pub(super) fn has_ours(&self, protocol: u8) -> bool {
+        self.seen.is_some_and(|seen| seen.is_ours(protocol))
+    }
+
     /// What evpn wants, in this file's terms.
     pub(super) fn wanted_from(value: WantedValue) -> Option<WantedNeighbor> {
         match value {

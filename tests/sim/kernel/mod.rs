@@ -1,9 +1,14 @@
 //! A node's kernel, as far as linnet knows it: tables, and the socket to them.
 
+mod devices;
+mod lines;
 mod ops;
+mod routes;
 mod socket;
 mod tables;
 mod traffic;
+#[cfg(test)]
+mod traps;
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -13,13 +18,12 @@ use fib::{CREDIT, Fault, IfIndex, KernelEvent, Op, OpId, Row};
 
 use crate::clock::Task;
 use crate::net::Shared;
-use socket::{DUMPED, Socket, Walk};
-pub(crate) use tables::Tables;
+pub(crate) use routes::RouteTables;
+use socket::{DUMPED, NARROW, Socket, WIDE};
+pub(crate) use tables::{Ages, Tables};
 
-/// News that a socket holds, as a rule.
-const SOCKET: usize = 4000;
-/// News that it holds where it is to overflow.
-const TINY: usize = 12;
+const ENOMEM: i32 = 12;
+const EBUSY: i32 = 16;
 
 /// The kernel of a node.
 #[derive(Debug)]
@@ -27,32 +31,61 @@ pub(crate) struct Kernel {
     node: usize,
     net: Shared,
     pub(crate) tables: Tables,
-    socket: Option<Socket>,
+    socket: Option<Socket<KernelEvent>>,
     ops: VecDeque<Vec<Op>>,
     walks: VecDeque<Walk>,
-    /// How many ops it was asked for, and when last.
+    pub(crate) refuses: Option<Refusal>,
+    /// How many ops it was asked for, to look at something aside.
     pub(crate) asked: u64,
-    pub(crate) last_asked: Option<Instant>,
+}
+
+/// What a kernel in trouble refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// One op in so many, now this and now that.
+    OneIn(usize),
+    /// Every op of this kind, until the trouble is over.
+    All(Kind),
+}
+
+/// A kind of op.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Macs,
+    Floods,
+    Neighbors,
+    Deletions,
+}
+
+/// A dump under way.
+#[derive(Clone, Copy, Debug)]
+struct Walk {
+    id: OpId,
+    dump: Dump,
+    /// How many rows have been shown: the kernel walks by position.
+    position: usize,
 }
 
 impl Kernel {
-    pub(crate) fn new(node: usize, vnis: u32, net: &Shared) -> Kernel {
+    pub(crate) fn new(node: usize, vnis: impl IntoIterator<Item = u32>, ages: Ages, net: &Shared) -> Kernel {
+        let mut tables = Tables::new(node, vnis, ages);
+        tables.echoes = net.borrow_mut().clock.rng.one_in(4);
         Kernel {
             node,
             net: Shared::clone(net),
-            tables: Tables::new(node, vnis),
+            tables,
             socket: None,
             ops: VecDeque::new(),
             walks: VecDeque::new(),
+            refuses: None,
             asked: 0,
-            last_asked: None,
         }
     }
 
     /// A daemon opens its socket.
     pub(crate) fn open(&mut self) {
         self.tables.news.clear();
-        self.socket = Some(Socket::new(SOCKET));
+        self.socket = Some(Socket::new(KernelEvent::Overrun));
     }
 
     /// The daemon is gone; the rows stay.
@@ -62,23 +95,43 @@ impl Kernel {
         self.walks.clear();
     }
 
+    /// The daemon dies while it writes: of the batch that it was at, some got through.
+    pub(crate) fn cut_off(&mut self, now: Instant) {
+        let Some(ops) = self.ops.pop_front().filter(|ops| ops.len() > 1) else { return };
+        let (mut done, count) = (0, self.net.borrow_mut().clock.rng.between(1, ops.len() - 1));
+        for op in ops.iter().take(count).filter(|op| !matches!(op.action, Action::Dump(_))) {
+            done += u64::from(self.tables.apply(now, &op.action).is_ok());
+        }
+        if done > 0 {
+            self.net.borrow_mut().seen.count("a daemon dies amid a batch for the kernel");
+        }
+    }
+
+    /// Whether a batch of several ops waits to be worked on.
+    pub(crate) fn has_batch(&self) -> bool {
+        self.ops.front().is_some_and(|ops| ops.len() > 1)
+    }
+
     /// Makes the socket hold little, or much again.
     pub(crate) fn narrow(&mut self, narrow: bool) {
         if let Some(socket) = &mut self.socket {
-            socket.limit = if narrow { TINY } else { SOCKET };
+            socket.limit = if narrow { NARROW } else { WIDE };
         }
     }
 
     /// Takes a batch of ops. Their credit must have left room.
-    pub(crate) fn give(&mut self, now: Instant, ops: Vec<Op>) {
+    pub(crate) fn give(&mut self, ops: Vec<Op>) {
         let waiting: usize = self.ops.iter().map(Vec::len).sum();
         assert!(waiting + ops.len() <= CREDIT, "more ops than credit");
-        if ops.iter().any(|op| !matches!(op.action, Action::Dump(_))) {
-            self.last_asked = Some(now);
-        }
-        self.asked += ops.len() as u64;
+        self.asked += ops.iter().filter(|op| !matches!(op.action, Action::Dump(_))).count() as u64;
         self.ops.push_back(ops);
         self.net.borrow_mut().clock.wake(Task::Kernel(self.node));
+    }
+
+    /// Whether nothing is to be done, told or heard.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        let read = self.socket.as_ref().is_none_or(Socket::is_empty) && self.tables.news.is_empty();
+        self.ops.is_empty() && self.walks.is_empty() && read
     }
 
     /// Works for a while, and gives what there is to read, if the reader has room.
@@ -94,18 +147,18 @@ impl Kernel {
         }
         self.walk();
         let events = self.socket.as_mut().filter(|_| has_room).map(|socket| socket.take(most));
-        self.plan();
+        self.plan(has_room);
         events.filter(|events| !events.is_empty())
     }
 
-    /// When there is more to do.
-    fn plan(&mut self) {
-        let idle = self.ops.is_empty() && self.walks.is_empty();
-        let read = self.socket.as_ref().is_none_or(Socket::is_empty) && self.tables.news.is_empty();
+    /// When there is more to do. Who has no room says when he has.
+    fn plan(&mut self, has_room: bool) {
+        let waits = self.socket.as_ref().is_none_or(Socket::is_empty) || !has_room;
+        let is_idle = self.ops.is_empty() && self.walks.is_empty() && self.tables.news.is_empty() && waits;
         let (task, clock) = (Task::Kernel(self.node), &mut self.net.borrow_mut().clock);
-        if !(idle && read) {
+        if !is_idle {
             clock.wake(task);
-        } else if let Some(due) = self.tables.next_due() {
+        } else if let Some(due) = self.tables.ages_at {
             clock.wake_at(task, due);
         }
     }
@@ -121,24 +174,53 @@ impl Kernel {
     fn run(&mut self, now: Instant, ops: &[Op]) {
         let mut last = None;
         for op in ops {
+            let refusal = self.refusal(&op.action);
             if let Action::Dump(dump) = op.action {
                 last.take().into_iter().for_each(|id| self.answer(KernelEvent::Done(id)));
-                self.walks.push_back(Walk { id: op.id, dump, position: 0 });
+                match refusal {
+                    None => self.walks.push_back(Walk { id: op.id, dump, position: 0 }),
+                    Some(errno) => self.refuse(op.id, errno),
+                }
                 continue;
             }
-            let outcome = self.tables.apply(now, &op.action);
+            let outcome = refusal.map_or_else(|| self.tables.apply(now, &op.action), Err);
             self.publish();
             if let Err(errno) = outcome {
-                self.answer(KernelEvent::Failed { id: op.id, fault: Fault::errno(errno) });
+                self.refuse(op.id, errno);
             }
             last = Some(op.id);
         }
         last.into_iter().for_each(|id: OpId| self.answer(KernelEvent::Done(id)));
     }
 
+    fn refuse(&mut self, id: OpId, errno: i32) {
+        self.answer(KernelEvent::Failed { id, fault: Fault::errno(errno) });
+    }
+
+    /// The error of a kernel in trouble, if it makes one here.
+    fn refusal(&mut self, action: &Action) -> Option<i32> {
+        let is_dump = matches!(action, Action::Dump(_));
+        let (refuses, words) = match self.refuses? {
+            Refusal::OneIn(n) => {
+                (self.net.borrow_mut().clock.rng.one_in(n), "the kernel refuses an op now and then")
+            }
+            Refusal::All(kind) => {
+                (Kind::of(action) == Some(kind), "the kernel refuses a kind of op for long")
+            }
+        };
+        if refuses {
+            let words = if is_dump { "the kernel refuses a dump" } else { words };
+            self.net.borrow_mut().seen.count(words);
+        }
+        refuses.then_some(if is_dump { EBUSY } else { ENOMEM })
+    }
+
     fn answer(&mut self, event: KernelEvent) {
-        if let Some(socket) = &mut self.socket {
-            socket.push(event);
+        let Some(socket) = &mut self.socket else { return };
+        let before = socket.overruns;
+        socket.push(event);
+        if socket.overruns > before {
+            self.net.borrow_mut().seen.count("news of the kernel overruns the socket");
         }
     }
 
@@ -156,6 +238,22 @@ impl Kernel {
         if ended {
             self.walks.pop_front();
             socket.push_dumped(KernelEvent::DumpEnd { id, intact: true });
+        }
+    }
+}
+
+impl Kind {
+    pub(crate) const ALL: [Kind; 4] = [Kind::Macs, Kind::Floods, Kind::Neighbors, Kind::Deletions];
+
+    fn of(action: &Action) -> Option<Kind> {
+        match action {
+            Action::SetMac { .. } | Action::SetSticky { .. } => Some(Kind::Macs),
+            Action::AddFlood { .. } => Some(Kind::Floods),
+            Action::SetNeighbor { .. } | Action::ProbeNeighbor { .. } => Some(Kind::Neighbors),
+            Action::DeleteMac { .. } | Action::DeleteFlood { .. } | Action::DeleteNeighbor { .. } => {
+                Some(Kind::Deletions)
+            }
+            _ => None,
         }
     }
 }

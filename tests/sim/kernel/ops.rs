@@ -14,13 +14,21 @@ const ENOENT: i32 = 2;
 const EEXIST: i32 = 17;
 const ENODEV: i32 = 19;
 const EOPNOTSUPP: i32 = 95;
+const EAFNOSUPPORT: i32 = 97;
 
 /// `RTPROT_KERNEL`.
 const KERNEL: u8 = 2;
 
 impl Tables {
-    /// Does it, or refuses with an error number.
+    /// Does what the daemon asks for, or refuses with an error number.
     pub(super) fn apply(&mut self, now: Instant, action: &Action) -> Result<(), i32> {
+        self.writing = true;
+        let outcome = self.act(now, action);
+        self.writing = false;
+        outcome
+    }
+
+    fn act(&mut self, now: Instant, action: &Action) -> Result<(), i32> {
         match *action {
             Action::SetMac { vxlan, mac, vtep, half } => {
                 self.device(vxlan)?;
@@ -35,20 +43,7 @@ impl Tables {
                 self.device(vxlan)?;
                 self.halves(half, |t| t.unlearn(vxlan, mac), |t| t.delete_destination(vxlan, mac, vtep))
             }
-            Action::AddFlood { vxlan, vtep } => {
-                self.device(vxlan)?;
-                if !self.tunnels.contains_key(&(vxlan, Mac::ZERO, vtep)) {
-                    self.set_tunnel(TunnelRow {
-                        vxlan,
-                        mac: Mac::ZERO,
-                        vtep,
-                        external: true,
-                        ours: true,
-                        firm: true,
-                    });
-                }
-                Ok(())
-            }
+            Action::AddFlood { vxlan, vtep } => self.append_flood(vxlan, vtep, true),
             Action::DeleteFlood { vxlan, vtep } => self.delete_destination(vxlan, Mac::ZERO, Some(vtep)),
             Action::SetNeighbor { bridge, ip, mac, router, replace, protocol } => {
                 let (state, external) = (NeighborState::NoArp, true);
@@ -120,16 +115,44 @@ impl Tables {
         Ok(())
     }
 
-    /// An operator's row gets another destination, but never becomes a control plane's.
+    /// Adds to the flood list. One that is there already is no error. The list has one mark for all: it is a control
+    /// plane's as long as nobody else has added to it.
+    pub(super) fn append_flood(&mut self, vxlan: IfIndex, vtep: IpAddr, ours: bool) -> Result<(), i32> {
+        self.check_family(vxlan, vtep)?;
+        let list = self.tunnels.iter_mut().filter(|(key, _)| (key.0, key.1) == (vxlan, Mac::ZERO));
+        let is_marked = list.fold(ours, |mark, (_, row)| {
+            (row.external, row.ours) = (row.external && ours, row.ours && ours);
+            mark && row.ours
+        });
+        if !self.tunnels.contains_key(&(vxlan, Mac::ZERO, vtep)) {
+            let (mac, external, ours) = (Mac::ZERO, is_marked, is_marked);
+            self.set_tunnel(TunnelRow { vxlan, mac, vtep, external, ours, firm: true });
+        }
+        Ok(())
+    }
+
+    fn check_family(&self, vxlan: IfIndex, vtep: IpAddr) -> Result<(), i32> {
+        self.device(vxlan)?;
+        if self.can_reach(vxlan, vtep) { Ok(()) } else { Err(EAFNOSUPPORT) }
+    }
+
+    /// A row that somebody has set gets another destination, and keeps its marks.
     fn set_destination(&mut self, vxlan: IfIndex, mac: Mac, vtep: IpAddr) -> Result<(), i32> {
+        self.check_family(vxlan, vtep)?;
+        if mac == Mac::ZERO {
+            // A list is added to, and not replaced.
+            return Err(EOPNOTSUPP);
+        }
         let old = self
             .tunnels
             .iter()
             .find(|(key, _)| (key.0, key.1) == (vxlan, mac))
             .map(|(key, row)| (*key, *row));
-        let external = old.is_none_or(|(_, row)| row.external);
+        let kept = old.map(|(_, row)| row).filter(|row| row.firm || row.external);
+        let (external, ours, firm) =
+            kept.map_or((true, true, true), |row| (row.external, row.ours, row.firm));
         old.into_iter().for_each(|(key, _)| _ = self.tunnels.remove(&key));
-        let row = TunnelRow { vxlan, mac, vtep, external, ours: external, firm: true };
+        let row = TunnelRow { vxlan, mac, vtep, external, ours, firm };
         if old.is_some_and(|(_, old)| old == row) {
             self.tunnels.insert((vxlan, mac, vtep), row);
         } else {

@@ -2,41 +2,40 @@
 
 use std::collections::VecDeque;
 
-use fib::KernelEvent;
-use fib::OpId;
-use fib::op::Dump;
-
 /// Rows of a dump that are there at a time.
 pub(super) const DUMPED: usize = 7;
 
-/// A dump under way.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Walk {
-    pub(super) id: OpId,
-    pub(super) dump: Dump,
-    /// How many rows have been shown: the kernel walks by position.
-    pub(super) position: usize,
-}
+/// News that it holds, as a rule.
+pub(super) const WIDE: usize = 4000;
+/// News that it holds where it is to overflow.
+pub(super) const NARROW: usize = 3;
 
 /// News on its way.
 #[derive(Debug)]
-pub(super) struct Socket {
-    queue: VecDeque<KernelEvent>,
+pub(super) struct Socket<E> {
+    queue: VecDeque<E>,
     pub(super) limit: usize,
     /// Too much came: the rest is lost until everything has been read.
     congested: bool,
-    overrun: bool,
+    /// That some were lost is to be told, in these words.
+    overrun: Option<E>,
+    words: E,
+    /// How often some were lost.
+    pub(super) overruns: u64,
 }
 
-impl Socket {
-    pub(super) fn new(limit: usize) -> Socket {
-        Socket { queue: VecDeque::new(), limit, congested: false, overrun: false }
+impl<E: Clone> Socket<E> {
+    /// One that says `words` when news was lost.
+    pub(super) fn new(words: E) -> Socket<E> {
+        Socket { queue: VecDeque::new(), limit: WIDE, congested: false, overrun: None, words, overruns: 0 }
     }
 
     /// Puts news or an answer in. That the first was lost is told, and told once.
-    pub(super) fn push(&mut self, event: KernelEvent) {
+    pub(super) fn push(&mut self, event: E) {
         if self.queue.len() >= self.limit && !self.congested {
-            (self.congested, self.overrun) = (true, true);
+            self.congested = true;
+            self.overruns += 1;
+            self.overrun = Some(self.words.clone());
         }
         if !self.congested {
             self.queue.push_back(event);
@@ -44,25 +43,25 @@ impl Socket {
     }
 
     /// Puts a piece of a dump in, which is made only when there is room, and is never lost.
-    pub(super) fn push_dumped(&mut self, event: KernelEvent) {
+    pub(super) fn push_dumped(&mut self, event: E) {
         self.queue.push_back(event);
     }
 
     pub(super) fn has_room(&self) -> bool {
-        self.queue.len() < self.limit.saturating_sub(DUMPED + 1)
+        self.queue.len() < self.limit.saturating_sub(DUMPED).max(1)
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.queue.is_empty() && !self.overrun
+        self.queue.is_empty() && self.overrun.is_none()
     }
 
     /// Up to so many; that some were lost is told when no more are, as fib's driver does.
-    pub(super) fn take(&mut self, most: usize) -> Vec<KernelEvent> {
+    pub(super) fn take(&mut self, most: usize) -> Vec<E> {
         let most = most.min(self.queue.len());
         let mut events: Vec<_> = self.queue.drain(..most).collect();
         if self.queue.is_empty() {
             self.congested = false;
-            events.extend(std::mem::take(&mut self.overrun).then_some(KernelEvent::Overrun));
+            events.extend(self.overrun.take());
         }
         events
     }

@@ -13,7 +13,7 @@ use bgp::types::{Mac, Vni};
 
 use super::*;
 use crate::fake::{FakeKernel, resolved_neighbor};
-use crate::row::IfIndex;
+use crate::row::{IfIndex, NeighborRow, NeighborState};
 
 /// A `Fib`, its kernel, and evpn's view of the hosts that are here.
 struct World {
@@ -430,4 +430,53 @@ fn a_sticky_host_stops_being_one() {
     world.want(mac_key(1), sticky(false));
     world.settle();
     assert_eq!(kinds(&world), [(world.vxlan, false)]);
+}
+
+/// Its VXLAN device is moved to another bridge: what stood for its hosts on the former one goes, what others set stays.
+#[test]
+fn nothing_of_ours_is_left_on_a_former_bridge() {
+    let mut world = World::new();
+    let (twin, other) = world.kernel.add_segment(Vni::from_octets([0, 0, 200]), vtep(0));
+    world.want(mac_key(1), at(1));
+    world.want(neighbor_key(1), neighbor(1));
+    world.want(neighbor_key(2), neighbor(2));
+    world.settle();
+    world.kernel.put(resolved_neighbor(world.bridge, ip(9), mac(9)));
+    // Written at the last moment before the move, and told of after it.
+    world.want(neighbor_key(3), neighbor(3));
+    world.act(usize::MAX);
+    world.kernel.remove_link(twin);
+    world.kernel.set_master(world.vxlan, Some(other));
+    world.kernel.refusals.push_back(libc::ENOMEM);
+    world.rest();
+    let on = |bridge| {
+        let rows = world.kernel.rows();
+        let there = rows.filter_map(|row| match row {
+            Row::Neighbor(row) if row.device == bridge => Some(row.ip),
+            _ => None,
+        });
+        there.collect::<Vec<_>>()
+    };
+    assert_eq!(on(world.bridge), [ip(9)]);
+    assert_eq!(on(other), [ip(1), ip(2), ip(3)]);
+}
+
+/// The same while nobody ran: the next run knows them by their mark, and lets them go with the rest.
+#[test]
+fn nothing_of_a_former_run_is_left_on_a_former_bridge() {
+    let mut kernel = FakeKernel::new(false);
+    let spare = kernel.add_segment(Vni::from_octets([0, 0, 200]), vtep(0));
+    kernel.remove_link(spare.0);
+    let row = |ip, protocol| {
+        let (mac, state, router) = (Some(mac(1)), NeighborState::NoArp, false);
+        Row::Neighbor(NeighborRow { device: spare.1, ip, mac, state, external: true, router, protocol })
+    };
+    kernel.put(row(ip(1), FibConfig::default().protocol));
+    kernel.put(row(ip(2), 11));
+    let mut world = World::with(kernel, FibConfig::default());
+    world.rest();
+    assert_eq!(world.kernel.rows().count(), 2);
+    world.fib.release_stale();
+    world.rest();
+    assert_eq!(world.kernel.rows().collect::<Vec<_>>(), [&row(ip(2), 11)]);
 }

@@ -201,9 +201,9 @@ impl Fib {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let timers = [
             self.retries.next_due(),
-            self.chores.next_due(),
+            self.chores.next_due().filter(|_| self.dumps.is_idle()),
             self.strays.next_due(),
-            self.dumps.next_due(),
+            self.dumps.next_due(self.flights.is_empty()),
             self.audit.next_due().filter(|_| self.is_settled()),
         ];
         timers.into_iter().flatten().min()

@@ -274,7 +274,7 @@ impl Routes {
         let look = self.look_due.filter(|_| self.doubtful && self.dumps.is_idle());
         let timers = [
             self.retries.next_due(),
-            self.dumps.next_due(),
+            self.dumps.next_due(self.flights.is_empty()),
             look,
             self.hand.rests,
             self.audit.next_due().filter(|_| self.is_settled()),

@@ -1,5 +1,6 @@
 //! BGP-4 as pure state: no socket, no clock, no task. Time is an argument and bytes are handed in.
 //!
+//! - [`shard`]: how large indices are split.
 //! - [`types`]: the small words (AS numbers, families, MACs, route distinguishers).
 //! - [`otc`]: the rules of roles, which prevent route leaks.
 //! - [`wire`]: messages, attributes and NLRI; each thing's type, parser, emitter and tests in one file.
@@ -17,5 +18,6 @@ pub mod otc;
 pub mod policy;
 pub mod rib;
 pub mod session;
+pub mod shard;
 pub mod types;
 pub mod wire;

@@ -102,7 +102,7 @@ pub enum Observation {
         mac: Mac,
     },
     /// The VNI's bridge (its SVI) has a usable neighbour that we did not put there, or it has another MAC
-    /// now.
+    /// now. Reported again when the dataplane has made sure of it after it was not.
     LocalNeighbor {
         /// The network.
         vni: Vni,

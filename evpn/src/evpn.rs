@@ -82,7 +82,7 @@ impl Evpn {
     }
 
     /// These, in order, are this node's addresses from now on: no VTEP and no host elsewhere has one of them.
-    pub fn set_addresses(&mut self, addresses: &[IpAddr]) {
+    pub fn set_addresses(&mut self, now: Instant, addresses: &[IpAddr]) {
         if *self.addresses == *addresses {
             return;
         }
@@ -95,6 +95,9 @@ impl Evpn {
         if come.any(|address| is_used(*address)) || has_lost && is_refused() {
             self.out.replay();
         }
+        let named = self.listed.values().filter(|listed| !listed.static_vteps.is_empty());
+        let vnis: Vec<Vni> = named.map(|listed| listed.vni).collect();
+        vnis.into_iter().for_each(|vni| self.refresh(now, vni));
     }
 
     /// Takes news from the dataplane.

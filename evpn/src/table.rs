@@ -3,9 +3,13 @@
 //! Entries lie in chunks, so growing neither copies them nor doubles the memory, and the hash index holds
 //! four octets an entry. A number is valid until its entry is removed; then another entry may get it.
 
+mod index;
+
 use std::hash::{BuildHasher, Hash};
 
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::DefaultHashBuilder;
+
+use index::Index;
 
 /// Entries per chunk: a few tens of kilobytes.
 const CHUNK: usize = 512;
@@ -21,7 +25,7 @@ pub trait Keyed {
 /// Entries by key and by number.
 #[derive(Debug)]
 pub struct Table<T> {
-    index: HashTable<u32>,
+    index: Index,
     hasher: DefaultHashBuilder,
     chunks: Vec<Vec<Option<T>>>,
     free: Vec<u32>,
@@ -33,7 +37,7 @@ pub type IntoEntries<T> = std::iter::Flatten<std::iter::Flatten<std::vec::IntoIt
 impl<T> Default for Table<T> {
     fn default() -> Self {
         Table {
-            index: HashTable::new(),
+            index: Index::default(),
             hasher: DefaultHashBuilder::default(),
             chunks: Vec::new(),
             free: Vec::new(),
@@ -45,7 +49,7 @@ impl<T: Keyed> Table<T> {
     /// The number of the entry with this key.
     pub fn find(&self, key: T::Key) -> Option<u32> {
         let hash = self.hasher.hash_one(key);
-        self.index.find(hash, |&id| has_key(&self.chunks, id, key)).copied()
+        self.index.find(hash, |id| has_key(&self.chunks, id, key))
     }
 
     /// The entry with this number.
@@ -67,7 +71,7 @@ impl<T: Keyed> Table<T> {
         let id = self.place(make());
         let (chunks, hasher) = (&self.chunks, &self.hasher);
         let rehash = |&id: &u32| slot(chunks, id).map_or(0, |entry| hasher.hash_one(entry.key()));
-        self.index.insert_unique(hasher.hash_one(key), id, rehash);
+        self.index.insert(hasher.hash_one(key), id, rehash);
         id
     }
 
@@ -75,9 +79,7 @@ impl<T: Keyed> Table<T> {
     pub fn remove(&mut self, id: u32) -> Option<T> {
         let (chunk, at) = position(id);
         let entry = self.chunks.get_mut(chunk)?.get_mut(at)?.take()?;
-        if let Ok(found) = self.index.find_entry(self.hasher.hash_one(entry.key()), |&other| other == id) {
-            found.remove();
-        }
+        self.index.remove(self.hasher.hash_one(entry.key()), id);
         self.free.push(id);
         Some(entry)
     }
@@ -89,7 +91,7 @@ impl<T: Keyed> Table<T> {
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.index.is_empty()
+        self.len() == 0
     }
 
     /// Entries with their numbers, from a number on.
@@ -169,6 +171,17 @@ mod tests {
         for key in (0..1000).chain(1001..2000) {
             assert_eq!(table.find(key), Some(ids[key as usize]));
         }
+    }
+
+    #[test]
+    fn many_are_found_as_few_are() {
+        let mut table = Table::default();
+        for key in 0..20_000 {
+            assert_eq!(table.find_or_insert(key, || Entry(key)), key);
+        }
+        (0..20_000).step_by(2).for_each(|id| assert_eq!(table.remove(id), Some(Entry(id))));
+        assert_eq!(table.len(), 10_000);
+        assert!((0..20_000).all(|key| table.find(key) == (key % 2 == 1).then_some(key)));
     }
 
     #[test]

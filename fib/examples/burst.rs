@@ -92,6 +92,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         let add = hosts(count, neighbors).map(|(key, value)| (key, Some(value))).collect();
         measure(&mut daemon, &format!("{count} x {what}, add"), add).await?;
         println!("  differences: {}, {:?}", daemon.fib.diff().count(), daemon.fib.counters());
+        let (start, before) = (Instant::now(), cpu());
+        daemon.fib.resync(start);
+        daemon.until(|fib| fib.is_settled()).await?;
+        println!("  a look at all of it: {:?}, CPU {}", start.elapsed(), used(&before));
         let remove = hosts(count, neighbors).map(|(key, _)| (key, None)).collect();
         measure(&mut daemon, &format!("{count} x {what}, remove"), remove).await?;
     }

@@ -35,7 +35,9 @@ mod tally;
 pub use config::{FibConfig, ManagedVni};
 pub use event::{KernelEvent, Link, LinkKind};
 pub use op::{Action, Fault, Op, OpId, TunnelDevice};
-pub use reconcile::{CREDIT, Changed, Counters, Devices, Fib, FibRow, Looks, RowPlace, Status};
+pub use reconcile::{
+    Attached, Belief, CREDIT, Changed, Counters, Devices, Fib, FibRow, Looks, RowPlace, Status,
+};
 pub use routes::{Resolution, RouteEvent, RouteOp, Routes, RoutesConfig};
 pub use row::{IfIndex, Row};
 pub use tally::Counts;

@@ -151,7 +151,7 @@ impl Action {
                 )
             }
             Action::ProbeNeighbor { bridge: device, ip, mac, .. } => {
-                let (mac, state, protocol) = (Some(mac), NeighborState::Usable, KERNEL_PROTOCOL);
+                let (mac, state, protocol) = (Some(mac), NeighborState::Stale, KERNEL_PROTOCOL);
                 let row = NeighborRow { device, ip, mac, state, external: false, router: false, protocol };
                 (Some(Row::Neighbor(row)), None)
             }

@@ -1,7 +1,8 @@
 //! What the kernel refused, and when it is asked again.
 //!
 //! Also a brake: a key that something else keeps changing is put right at once a few times in a while, then after a wait
-//! that grows, until the while is over, so that two programs which want different things do not fill the kernel's time.
+//! that grows, up to what leaves it right within a second, so that two programs which want different things do not fill
+//! the kernel's time.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -20,6 +21,9 @@ const LONGEST: Duration = Duration::from_secs(30);
 const REPAIRS: u8 = 4;
 /// ... in this time.
 const WHILE: Duration = Duration::from_secs(10);
+
+/// No row that somebody changes waits longer than this to be put right.
+const LONGEST_REPAIR: Duration = Duration::from_millis(800);
 
 /// How long to wait after so many failures.
 pub(crate) fn backoff(attempts: u8) -> Duration {
@@ -69,7 +73,7 @@ impl<K: Copy + Ord + Hash> Retries<K> {
         let repairs = self.repairs.entry(key).or_default();
         *repairs = repairs.saturating_add(1);
         if *repairs > REPAIRS {
-            let due = ends.min(now + backoff(*repairs - REPAIRS));
+            let due = ends.min(now + backoff(*repairs - REPAIRS).min(LONGEST_REPAIR));
             let fault = Fault { errno: 0, text: Some("something else keeps changing it".into()) };
             self.hold(key, Trouble { attempts: 0, due, fault });
         }
@@ -164,11 +168,13 @@ mod tests {
             retries.spoilt(start, key());
             assert!(!retries.holds(start, &key()));
         }
-        for wait in [100, 200, 400, 800].map(Duration::from_millis) {
+        for wait in [100, 200, 400, 800, 800].map(Duration::from_millis) {
             retries.spoilt(start, key());
             assert!(retries.holds(start, &key()));
             assert_eq!(retries.next_due(), Some(start + wait));
             assert_eq!(retries.pop_due(start + wait), Some(key()));
+            // It was put right.
+            retries.clear(&key());
         }
         for _ in 0..9 {
             retries.spoilt(start, key());

@@ -89,10 +89,19 @@ pub struct NeighborRow {
 pub enum NeighborState {
     /// Incomplete, failed or none: it has no MAC to speak of.
     Unusable,
-    /// Reachable, stale, delayed or probed. Stale counts: a silent host is still there.
+    /// Reachable: the kernel has lately made sure of it.
     Usable,
+    /// Stale, delayed or probed. It counts as there: the host is silent, or nobody has spoken with it.
+    Stale,
     /// No verification takes place (`NUD_NOARP`).
     NoArp,
     /// Set by the operator (`NUD_PERMANENT`).
     Permanent,
+}
+
+impl NeighborState {
+    /// Whether the kernel has a MAC that it learnt by itself.
+    pub fn is_learnt(self) -> bool {
+        matches!(self, NeighborState::Usable | NeighborState::Stale)
+    }
 }

@@ -187,6 +187,22 @@ pub struct Evpn {
     /// Take every VXLAN device that is on a bridge.
     #[serde(default)]
     pub advertise_all_vni: bool,
+    /// Learn the addresses of hosts from the ARP and ND that they send: for bridges without an address of their own.
+    /// Every frame of the bridges' ports passes a filter for that. Off unless given.
+    #[serde(default)]
+    pub snooping: bool,
+    /// Seconds for which a host may say nothing before it is asked whether it is still there, 1 to 86400; 0: nobody is
+    /// asked, and what the kernel forgets is withdrawn. 120 unless given; less than what bridges forget MACs after,
+    /// which is 300 as a rule.
+    #[serde(default = "probe_interval")]
+    pub probe_interval: u32,
+    /// How many hosts may be asked a second, 1 to 10000. 500 unless given.
+    #[serde(default = "probe_rate")]
+    pub probe_rate: u32,
+    /// Where linnetd writes down which hosts are attached here, so that it can ask them when it has been started anew;
+    /// null: nowhere. `/run/linnet/hosts` unless given.
+    #[serde(default = "state_file")]
+    pub state_file: Option<PathBuf>,
     /// Send broadcasts and frames for unknown hosts to all VTEPs of a network. With false nothing is flooded, and no
     /// Type 3 route asks others to flood to this node. True unless given.
     #[serde(default = "yes")]
@@ -236,6 +252,8 @@ pub struct VniSection {
     /// Route targets exported: `auto` (AS:VNI), or a list.
     #[serde(default)]
     pub export_rt: RtValue,
+    /// Learn the addresses of its hosts from the ARP and ND that they send; as `evpn.snooping` says unless given.
+    pub snooping: Option<bool>,
     /// Whether frames are flooded in this network; as `evpn.flooding` says unless given.
     pub flooding: Option<bool>,
     /// VTEPs that frames are flooded to whether they announce themselves or not; where nothing is flooded, neither
@@ -254,6 +272,18 @@ fn yes() -> bool {
 
 fn bgp_port() -> Option<u16> {
     Some(179)
+}
+
+fn probe_interval() -> u32 {
+    120
+}
+
+fn state_file() -> Option<PathBuf> {
+    Some("/run/linnet/hosts".into())
+}
+
+fn probe_rate() -> u32 {
+    500
 }
 
 /// IANA's port for VXLAN (RFC 7348 section 5).

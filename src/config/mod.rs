@@ -240,6 +240,21 @@ pub struct EvpnConfig {
     pub vnis: Vec<VniConfig>,
     /// How often the kernel's tables are looked at without a cause; `None`: never.
     pub audit_interval: Option<Duration>,
+    /// How hosts that are attached here are heard and asked.
+    pub hosts: HostsConfig,
+}
+
+/// How hosts that are attached here are heard and asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostsConfig {
+    /// What they say of themselves in ARP and ND counts.
+    pub snooping: bool,
+    /// How long one may be silent before it is asked whether it is there; `None`: nobody is asked.
+    pub probe_interval: Option<Duration>,
+    /// How many may be asked a second.
+    pub probe_rate: u32,
+    /// Where it is written down which there are, for a later run.
+    pub state_file: Option<PathBuf>,
 }
 
 /// One VNI's settings; `None` is `auto`.
@@ -263,6 +278,8 @@ pub struct VniConfig {
     pub import_rt: Option<Vec<ImportTarget>>,
     /// Route targets to export.
     pub export_rt: Option<Vec<RouteTarget>>,
+    /// What its hosts say of themselves counts; `None`: as everywhere.
+    pub snooping: Option<bool>,
     /// Frames are flooded; as elsewhere unless given.
     pub flooding: Option<bool>,
     /// They are flooded to these in any case.

@@ -10,7 +10,7 @@ use evpn::ImportTarget;
 
 use super::check::Checker;
 use super::fault::Path;
-use super::{EvpnConfig, VniConfig, file};
+use super::{EvpnConfig, HostsConfig, VniConfig, file};
 
 /// What one VNI can have and no second.
 #[derive(Default)]
@@ -29,6 +29,7 @@ impl Checker {
         if !evpn.advertise_all_vni && evpn.vnis.is_empty() {
             self.find(path.clone(), "takes no VNI: set advertise_all_vni: true, or list them in vnis");
         }
+        let hosts = self.hosts(&path, &evpn);
         let mut taken = Taken::default();
         let vnis = evpn
             .vnis
@@ -39,7 +40,26 @@ impl Checker {
         let duplicates = self.duplicates(&path.key("duplicates"), evpn.duplicates);
         let audit_interval = audit_interval(evpn.audit_interval);
         let file::Evpn { vtep, advertise_all_vni, flooding, .. } = evpn;
-        EvpnConfig { vtep, advertise_all_vni, flooding, duplicates, vnis, audit_interval }
+        EvpnConfig { vtep, advertise_all_vni, flooding, duplicates, vnis, hosts, audit_interval }
+    }
+
+    fn hosts(&mut self, path: &Path, evpn: &file::Evpn) -> HostsConfig {
+        if evpn.probe_interval > 86_400 {
+            self.find(path.key("probe_interval"), "1 to 86400 seconds, or 0 to ask nobody");
+        }
+        if !(1..=10_000).contains(&evpn.probe_rate) {
+            self.find(path.key("probe_rate"), "1 to 10000 hosts a second");
+        }
+        if evpn.state_file.as_ref().is_some_and(|file| !file.is_absolute()) {
+            self.find(path.key("state_file"), "has to begin with a `/`");
+        }
+        let interval = Duration::from_secs(evpn.probe_interval.into());
+        HostsConfig {
+            snooping: evpn.snooping,
+            probe_interval: Some(interval).filter(|interval| !interval.is_zero()),
+            probe_rate: evpn.probe_rate,
+            state_file: evpn.state_file.clone(),
+        }
     }
 
     fn vni(&mut self, at: &Path, section: file::VniSection, vtep: IpAddr, taken: &mut Taken) -> VniConfig {
@@ -82,6 +102,7 @@ impl Checker {
             rd: section.rd.0,
             import_rt: section.import_rt.0,
             export_rt,
+            snooping: section.snooping,
             flooding: section.flooding,
             static_vteps: section.static_vteps,
         }

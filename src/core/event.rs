@@ -1,6 +1,8 @@
 //! What core is told and what it asks for: its border to the tasks.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use bgp::export::Batch;
@@ -11,11 +13,13 @@ use bgp::types::{Family, PeerId};
 use bgp::wire::Fault;
 use evpn::Notice;
 use fib::routes::{RouteEvent, RouteOp};
-use fib::{KernelEvent, Op};
+use fib::{IfIndex, KernelEvent, Op};
 use ipnet::IpNet;
 
 use crate::config::diff::Change;
 use crate::config::{Authentication, Config, FileSource, KubernetesSource, NeighborConfig};
+use crate::presence::frame::Said;
+use crate::presence::{KnownHost, Probe};
 
 use super::advertise::PrefixNews;
 use super::bfd::{BfdCommand, BfdLine, BfdNews};
@@ -48,6 +52,8 @@ pub enum Event {
     },
     /// From the kernel's task.
     Kernel(Vec<KernelEvent>),
+    /// From the tasks that hear hosts and ask them.
+    Hosts(Vec<HostNews>),
     /// From the task of the kernel's routes.
     Routes(Vec<RouteEvent>),
     /// A source of prefixes that this node announces says what it has.
@@ -168,10 +174,58 @@ pub enum Action {
     FollowNode(Option<KubernetesSource>),
     /// Change the kernel.
     Kernel(Vec<Op>),
+    /// Hear hosts, or ask them.
+    Hosts(HostCommand),
     /// Change the kernel's routes.
     Routes(Vec<RouteOp>),
     /// Write a line into the log.
     Log(LogLine),
+}
+
+/// What comes of the hosts that are attached here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HostNews {
+    /// One said something.
+    Heard {
+        /// On this device.
+        device: IfIndex,
+        /// That.
+        said: Said,
+    },
+    /// Hosts are heard on a device from now on, or cannot be.
+    Hears {
+        /// Which.
+        device: IfIndex,
+        /// Whether they are.
+        hears: bool,
+    },
+    /// So many were asked, or could not be.
+    Asked(usize),
+    /// One was there when a former run ended.
+    Remembered(KnownHost),
+    /// Some could not be listened to: too many spoke at once.
+    Missed {
+        /// On this device.
+        device: IfIndex,
+        /// So many times.
+        words: u64,
+    },
+}
+
+/// What is wanted of the hosts that are attached here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HostCommand {
+    /// Hear them on these devices, and on no others.
+    Listen(BTreeSet<IfIndex>),
+    /// Ask them; [`HostNews::Asked`] is the answer.
+    Ask(Vec<Probe>),
+    /// Write down for a later run which there are. Newer words replace older ones.
+    Remember {
+        /// In this file.
+        file: PathBuf,
+        /// All of them, in no order.
+        hosts: Vec<KnownHost>,
+    },
 }
 
 /// What a peer's task begins with.

@@ -12,7 +12,8 @@ use fib::{Fib, FibConfig, KernelEvent, ManagedVni};
 
 use crate::config::{BgpConfig, EvpnConfig, VniConfig};
 
-use super::event::{Action, LogLine};
+use super::event::{Action, HostNews, LogLine};
+use super::hosts::{Around, Hosts};
 
 /// Changes read from the table in one piece.
 const PIECE: usize = 256;
@@ -22,6 +23,7 @@ const PIECE: usize = 256;
 pub(super) struct Forwarding {
     pub(super) evpn: Evpn,
     pub(super) fib: Fib,
+    pub(super) hosts: Hosts,
     cursor: CursorId,
     keeps_stale: bool,
     ending: bool,
@@ -34,6 +36,7 @@ impl Forwarding {
         Forwarding {
             evpn: Evpn::new(evpn_config(bgp, Some(config))),
             fib: Fib::new(fib_config(Some(config)), seed),
+            hosts: Hosts::new(Some(config)),
             cursor: rib.evpn.open_cursor(Version::default()),
             keeps_stale: true,
             ending: false,
@@ -56,6 +59,7 @@ impl Forwarding {
         // Before the devices are let go: nothing is wanted any more of what is served no more.
         self.perform(learned, rib, actions);
         self.fib.configure(fib_config(config));
+        self.hosts.configure(config);
     }
 
     /// News from the kernel.
@@ -63,6 +67,12 @@ impl Forwarding {
         for event in events {
             self.fib.handle(now, event);
         }
+    }
+
+    /// What is heard of the hosts that are attached here.
+    pub(super) fn hosts_news(&mut self, now: Instant, news: Vec<HostNews>) {
+        let Forwarding { evpn, fib, hosts, .. } = self;
+        news.into_iter().for_each(|news| hosts.news(now, Around { evpn, fib }, news));
     }
 
     /// Carries what changed from one side to the other.
@@ -93,6 +103,18 @@ impl Forwarding {
     fn observe(&mut self, now: Instant, learned: u32, rib: &mut Rib, actions: &mut VecDeque<Action>) {
         while let Some(observation) = self.fib.poll_observation() {
             self.synced |= observation == evpn::dataplane::Observation::Synced;
+            let Forwarding { evpn, fib, hosts, .. } = self;
+            hosts.observe(now, Around { evpn, fib }, observation);
+            self.pass_on(now, learned, rib, actions);
+        }
+        let Forwarding { evpn, fib, hosts, .. } = self;
+        hosts.settle(now, Around { evpn, fib }, actions);
+        self.pass_on(now, learned, rib, actions);
+    }
+
+    /// What of it EVPN is to hear.
+    fn pass_on(&mut self, now: Instant, learned: u32, rib: &mut Rib, actions: &mut VecDeque<Action>) {
+        while let Some(observation) = self.hosts.poll_observation() {
             self.evpn.observe(now, observation);
             self.perform(learned, rib, actions);
         }
@@ -172,10 +194,11 @@ impl Forwarding {
         }
     }
 
-    /// When the kernel is to be tried again, or a duplicate recovers.
+    /// When the kernel is to be tried again, a duplicate recovers, or hosts are to be asked.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        let recovery = self.evpn.poll_timeout().filter(|_| !self.ending);
-        self.fib.poll_timeout().into_iter().chain(recovery).min()
+        let timers = [self.evpn.poll_timeout(), self.hosts.poll_timeout()];
+        let timers = timers.into_iter().flatten().filter(|_| !self.ending);
+        self.fib.poll_timeout().into_iter().chain(timers).min()
     }
 
     /// Whether rows of a former run are still kept though nobody wants them.

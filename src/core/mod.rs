@@ -20,6 +20,7 @@ mod event;
 mod fault_log;
 mod forward;
 mod handover;
+mod hosts;
 mod injection;
 mod limits;
 mod native;
@@ -52,7 +53,10 @@ pub use self::advertise::PrefixNews;
 pub use self::bfd::{BfdCommand, BfdLine, BfdNews, BfdPicture, BfdTarget};
 use advertise::Advertiser;
 use dynamic::Visitors;
-pub use event::{Action, Event, Leftover, LogLine, PeerNews, PeerStart, ReleaseReason, SessionCommand};
+pub use event::{
+    Action, Event, HostCommand, HostNews, Leftover, LogLine, PeerNews, PeerStart, ReleaseReason,
+    SessionCommand,
+};
 use forward::Forwarding;
 use handover::Handover;
 use injection::Injector;
@@ -153,6 +157,11 @@ impl Core {
                     forwarding.kernel(now, events);
                 }
             }
+            Event::Hosts(news) => {
+                if let Some(forwarding) = &mut self.forwarding {
+                    forwarding.hosts_news(now, news);
+                }
+            }
             Event::Routes(events) => {
                 if let Some(native) = &mut self.native {
                     native.kernel(now, events);
@@ -185,7 +194,7 @@ impl Core {
         self.expire_kept(now);
         self.end_overdue_refreshes(now);
         if self.native.as_mut().is_some_and(Native::hears_of_addresses) {
-            self.renew_identity();
+            self.renew_identity(now);
         }
         if let Some(native) = &mut self.native {
             native.resolve(&mut self.rib);

@@ -31,7 +31,7 @@ impl Core {
     pub(super) fn renew_speaker(&mut self, now: Instant, former: &Config) {
         self.rib.set_rules(self.config.bgp.decision.clone());
         self.rib.set_default_local_pref(self.config.bgp.default_local_pref);
-        self.renew_identity();
+        self.renew_identity(now);
         self.renew_clusters();
         self.renew_evpn(now, former);
         self.renew_native();
@@ -41,13 +41,13 @@ impl Core {
 
     /// Who this speaker is may have changed: by the configuration, or by an address that has come or gone. What is in
     /// the table stays there; of what comes from now on nothing may lead back here.
-    pub(super) fn renew_identity(&mut self) {
+    pub(super) fn renew_identity(&mut self, now: Instant) {
         let sessions = self.peers.iter().filter_map(|peer| peer.session.as_ref());
         let ends = sessions.map(|session| session.agreed.local.ip().to_canonical());
         let of_node = self.native.iter().flat_map(|native| native.own_addresses()).copied();
         let identity = identity(&self.config, ends.chain(of_node));
         if let Some(forwarding) = &mut self.forwarding {
-            forwarding.evpn.set_addresses(&identity.addresses);
+            forwarding.evpn.set_addresses(now, &identity.addresses);
         }
         if *self.rib.identity() != identity {
             self.rib.set_identity(identity);

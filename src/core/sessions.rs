@@ -43,7 +43,7 @@ impl Core {
                 native.look_at_everything(&mut self.rib);
             }
         }
-        self.renew_identity();
+        self.renew_identity(now);
         self.watches.neighbor_changed(id);
         self.bfd_session_up(id, agreed.local, agreed.remote);
         self.log(LogLine::Up(id, agreed));
@@ -61,7 +61,7 @@ impl Core {
         self.refreshes.forget(id);
         self.native.iter_mut().for_each(Native::neighbors_changed);
         self.let_go(id, kept);
-        self.renew_identity();
+        self.renew_identity(now);
         self.watches.neighbor_changed(id);
         self.log(LogLine::Down(id, down));
     }

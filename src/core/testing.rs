@@ -168,6 +168,7 @@ impl Node {
             | Action::TurnAway { .. }
             | Action::Session { .. }
             | Action::Bfd { .. }
+            | Action::Hosts(_)
             | Action::Log(_) => {}
         }
     }

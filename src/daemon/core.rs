@@ -16,6 +16,7 @@ use crate::config::{FileSource, KubernetesSource};
 use crate::core::{Action, Core, Event};
 
 use super::bfd::BfdOutlet;
+use super::hosts::HostsOutlet;
 use super::kernel::KernelTasks;
 use super::reload::Reloader;
 use super::tasks::PeerTasks;
@@ -40,6 +41,8 @@ pub(super) struct Outlets {
     pub(super) peers: PeerTasks,
     /// Those that speak with the kernel.
     pub(super) kernel: KernelTasks,
+    /// To those that hear hosts and ask them.
+    pub(super) hosts: HostsOutlet,
     /// To the task that watches files.
     pub(super) files: watch::Sender<Vec<FileSource>>,
     /// To the task that follows a Node in Kubernetes.
@@ -171,6 +174,7 @@ fn perform(action: Action, outlets: &mut Outlets) {
             outlets.node.send_if_modified(|node| std::mem::replace(node, source) != *node);
         }
         Action::Kernel(ops) => outlets.kernel.carry_out_rows(ops),
+        Action::Hosts(command) => outlets.hosts.carry_out(command),
         Action::Routes(ops) => outlets.kernel.carry_out_routes(ops),
         Action::Log(line) => log::write(line, |peer| outlets.peers.name(peer)),
     }

@@ -11,6 +11,7 @@ mod doors;
 mod files;
 mod host;
 mod host_checks;
+mod hosts;
 mod keep;
 mod kernel;
 mod keys;
@@ -28,6 +29,7 @@ mod stream;
 mod tasks;
 mod turns;
 mod unnumbered;
+mod whole_file;
 
 use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
@@ -47,6 +49,7 @@ pub use privileges::limit as limit_privileges;
 
 use self::bfd::BfdOutlet;
 use self::core::{Inlets, Outlets};
+use self::hosts::HostsOutlet;
 use doors::Doors;
 use kernel::KernelTasks;
 use keys::Keys;
@@ -133,6 +136,7 @@ async fn work(
     let node = watch::Sender::new(None);
     #[cfg(feature = "kubernetes")]
     tokio::spawn(kubernetes::watch(node.subscribe(), events.clone()));
+    let hosts = HostsOutlet::new(events.clone());
     let peers = PeerTasks::new(doors, listeners, events, seed);
     let (api_ended, api_end) = mpsc::channel(1);
     let (requests, asked) = mpsc::channel(REQUESTS);
@@ -140,11 +144,13 @@ async fn work(
     let api = tokio::spawn(serve_api(api_listeners, requests, ready, api_end));
 
     info!(version = env!("CARGO_PKG_VERSION"), router_id = %config.bgp.router_id, asn = %config.bgp.asn, "linnetd runs");
+    let remembered = hosts::remembered(&config);
     let mut core = Core::new(Instant::now(), config, seed);
+    core.handle(Instant::now(), Event::Hosts(remembered));
     core.handle(Instant::now(), Event::HostChecked(host_warnings));
     let (bfd_news, bfd_inbox) = mpsc::channel(BFD_NEWS);
     let bfd = Some(BfdOutlet::new(bfd_news));
-    let outlets = Outlets { peers, kernel, files, node, bfd, readiness };
+    let outlets = Outlets { peers, kernel, hosts, files, node, bfd, readiness };
     let (stop, stopped) = mpsc::channel(1);
     let inlets = Inlets { events: inbox, bfd: bfd_inbox, requests: asked, stop: stopped, reloader };
     let mut running = tokio::spawn(async move { core::run(core, inlets, outlets).await });

@@ -284,6 +284,15 @@ pub(crate) fn vnis() -> Vec<v1::Vni> {
             v1::RejectedRoutes { reason: s("bridge-mac"), routes: 2 },
             v1::RejectedRoutes { reason: s("own-vtep"), routes: 1 },
         ],
+        hosts: Some(v1::VniHosts {
+            snooping: true,
+            snooped: 4,
+            probed: 25,
+            answered: 20,
+            given_up: 1,
+            refused: 0,
+            missed: 0,
+        }),
         ..Default::default()
     };
     let down = v1::Vni {

@@ -308,6 +308,7 @@ impl Node {
             | Action::Listen(_)
             | Action::WatchFiles(_)
             | Action::FollowNode(_)
+            | Action::Hosts(_)
             | Action::Log(_) => {}
             Action::StartPeer { peer, start } => {
                 drop(net);

@@ -2,7 +2,7 @@
 //!
 //! The index holds ids only; the key is read in the destination, so it is stored once. It is split into
 //! shards by hash: one hash table of a million entries would stop everything to grow, a shard of four
-//! thousand does not.
+//! thousand does not. They grow one after the other: see [`shard`](crate::shard).
 
 use std::hash::BuildHasher;
 
@@ -10,6 +10,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
+use crate::shard::shard;
 use crate::wire::Nlri;
 
 use super::chunked::Chunked;
@@ -35,7 +36,7 @@ impl Index {
         nlri: N,
     ) -> Option<DestinationId> {
         let hash = self.state.hash_one(nlri);
-        self.shards.get(shard(hash))?.find(hash, |&id| has_key(destinations, id, nlri)).copied()
+        self.shards.get(shard(hash, SHARDS))?.find(hash, |&id| has_key(destinations, id, nlri)).copied()
     }
 
     /// The id of `nlri`; if it has none, the one that `add` makes with what it is given.
@@ -51,7 +52,7 @@ impl Index {
             destinations.get(id.index()).map_or(0, |destination| state.hash_one(destination.nlri()))
         };
         let is_it = |&id: &DestinationId| has_key(destinations, id, nlri);
-        Some(match shards.get_mut(shard(hash))?.entry(hash, is_it, rehash) {
+        Some(match shards.get_mut(shard(hash, SHARDS))?.entry(hash, is_it, rehash) {
             Entry::Occupied(entry) => *entry.get(),
             Entry::Vacant(entry) => *entry.insert(add(destinations)).get(),
         })
@@ -60,17 +61,11 @@ impl Index {
     /// Takes `id`, whose key is `nlri`, out.
     pub(super) fn remove<N: Nlri>(&mut self, nlri: N, id: DestinationId) {
         let hash = self.state.hash_one(nlri);
-        let shard = self.shards.get_mut(shard(hash));
+        let shard = self.shards.get_mut(shard(hash, SHARDS));
         if let Some(entry) = shard.and_then(|s| s.find_entry(hash, |&found| found == id).ok()) {
             entry.remove();
         }
     }
-}
-
-/// By bits of the hash that the hash table itself does not use: it takes the lowest for the place and the
-/// highest seven for the tag.
-fn shard(hash: u64) -> usize {
-    (hash >> 40) as usize % SHARDS
 }
 
 fn has_key<N: Nlri>(destinations: &Chunked<Destination<N>>, id: DestinationId, nlri: N) -> bool {

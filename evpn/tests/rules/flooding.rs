@@ -63,6 +63,18 @@ fn names_come_and_go_at_run_time() {
     assert_eq!(node.evpn.vteps(vni(100), None).count(), 0);
 }
 
+/// An address that this node gets leads back here, whoever has named it.
+#[test]
+fn a_named_vtep_that_becomes_our_own_address() {
+    let mut node = started(with(None, &[vtep(2), vtep(9)]));
+    node.evpn.set_addresses(node.now, &[vtep(9)]);
+    node.wait_for_timeout();
+    assert_eq!(node.flooded(), [vtep(2)]);
+    node.evpn.set_addresses(node.now, &[]);
+    node.wait_for_timeout();
+    assert_eq!(node.flooded(), [vtep(2), vtep(9)]);
+}
+
 /// What no frame can be sent to from here is passed over.
 #[test]
 fn senseless_names_are_passed_over() {

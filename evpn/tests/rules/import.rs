@@ -140,7 +140,7 @@ fn what_cannot_be_used_is_said_once() {
     use Unusable::{Address, BridgeMac, Encapsulation, Label, OwnVtep, Tag, Vtep};
     let mut node = Node::new(1);
     let another_of_ours = "10.0.9.1".parse().unwrap();
-    node.evpn.set_addresses(&[another_of_ours]);
+    node.evpn.set_addresses(node.now, &[another_of_ours]);
     let good = Said::mac(2, 7);
     let mut label = good.clone();
     label.body.label = vni(101);
@@ -248,11 +248,11 @@ fn the_bridges_own_mac_is_not_installed() {
 fn a_vtep_that_becomes_our_own_address() {
     let mut node = Node::new(1);
     node.hear(&Said::imet(2));
-    node.evpn.set_addresses(&[vtep(2)]);
+    node.evpn.set_addresses(node.now, &[vtep(2)]);
     node.hear(&Said::imet(2));
     assert!(node.flooded().is_empty());
     assert_eq!(node.evpn.vni(vni(100)).unwrap().refused, [(Unusable::OwnVtep, 1)]);
-    node.evpn.set_addresses(&[]);
+    node.evpn.set_addresses(node.now, &[]);
     node.hear(&Said::imet(2));
     assert_eq!(node.flooded(), [vtep(2)]);
 }

@@ -45,7 +45,9 @@ const ROUTER: u8 = 0x80;
 const PROBE: u16 = 0x10;
 const NOARP: u16 = 0x40;
 const PERMANENT: u16 = 0x80;
-const USABLE: u16 = 0x02 | 0x04 | 0x08 | PROBE;
+const REACHABLE: u16 = 0x02;
+/// With `NUD_STALE` and `NUD_DELAY`.
+const STALE: u16 = 0x04 | 0x08 | PROBE;
 /// Of a VXLAN device's row that neither ages nor goes when the link goes down.
 const FIRM: u16 = NOARP | PERMANENT;
 
@@ -284,7 +286,8 @@ fn neighbor_row(device: IfIndex, state: u16, flags: u8, fields: &Fields) -> Opti
     let state = match state {
         _ if state & PERMANENT != 0 => NeighborState::Permanent,
         _ if state & NOARP != 0 => NeighborState::NoArp,
-        _ if state & USABLE != 0 => NeighborState::Usable,
+        _ if state & REACHABLE != 0 => NeighborState::Usable,
+        _ if state & STALE != 0 => NeighborState::Stale,
         _ => NeighborState::Unusable,
     };
     Some(Row::Neighbor(NeighborRow {

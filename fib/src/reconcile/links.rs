@@ -27,6 +27,8 @@ pub(super) struct Links {
     serves: HashMap<IfIndex, Vni>,
     /// Devices that the running dump has not shown yet.
     unfresh: HashSet<IfIndex>,
+    /// Times that a device came, went or changed.
+    changes: u64,
 }
 
 impl Links {
@@ -45,6 +47,7 @@ impl Links {
             }
         }
         concerned.extend(self.concerned(&link));
+        self.changes += 1;
         self.all.insert(index, link);
         concerned
     }
@@ -53,6 +56,7 @@ impl Links {
     pub(super) fn gone(&mut self, index: IfIndex) -> BTreeSet<Vni> {
         self.unfresh.remove(&index);
         let Some(link) = self.all.remove(&index) else { return BTreeSet::new() };
+        self.changes += 1;
         let concerned = self.concerned(&link);
         if let LinkKind::Vxlan { vni, .. } = link.kind {
             remove_from(&mut self.vxlans, vni, &index);
@@ -127,6 +131,21 @@ impl Links {
         self.serves.get(&device).copied()
     }
 
+    /// Rises with each change of a device.
+    pub(super) fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// The devices that are ports of bridges, lead to hosts and are up, each with its bridge.
+    pub(super) fn ports(&self) -> impl Iterator<Item = (IfIndex, IfIndex)> + '_ {
+        self.all.values().filter_map(|link| Some((link.index, bridge_of(link)?)))
+    }
+
+    /// The bridge that a device leads to hosts for, if it is up.
+    pub(super) fn bridge_of(&self, port: IfIndex) -> Option<IfIndex> {
+        self.all.get(&port).and_then(bridge_of)
+    }
+
     /// A device's name.
     pub(super) fn name(&self, index: IfIndex) -> Option<&str> {
         self.all.get(&index).map(|link| link.name.as_str())
@@ -172,6 +191,11 @@ impl Links {
     pub(super) fn missed(&mut self) -> Vec<IfIndex> {
         self.unfresh.drain().collect()
     }
+}
+
+fn bridge_of(port: &Link) -> Option<IfIndex> {
+    let leads_to_hosts = !matches!(port.kind, LinkKind::Vxlan { .. });
+    port.master.filter(|_| leads_to_hosts && port.up && port.carrier)
 }
 
 fn remove_from<K: Eq + std::hash::Hash, V: Ord>(map: &mut HashMap<K, BTreeSet<V>>, key: K, value: &V) {

@@ -11,6 +11,7 @@
 //! this run, and the rows with a control plane's mark that were there when a network was first looked at. Those
 //! wait for [`Fib::release_stale`].
 
+mod access;
 mod audit;
 mod chore;
 mod devices;
@@ -38,6 +39,7 @@ use evpn::dataplane::{Observation, WantedKey, WantedValue};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
+pub use self::access::{Attached, Belief};
 use self::chore::{Chore, Chores};
 use self::links::Links;
 use self::network::{Network, Seen, vni_of};
@@ -199,13 +201,11 @@ impl Fib {
 
     /// When `poll_op` should be called again though nothing happened.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let timers = [
-            self.retries.next_due(),
-            self.chores.next_due().filter(|_| self.dumps.is_idle()),
-            self.strays.next_due(),
-            self.dumps.next_due(self.flights.is_empty()),
-            self.audit.next_due().filter(|_| self.is_settled()),
-        ];
+        // One that has to wait for something wakes nobody: what it waits for does.
+        let audit = self.audit.next_due().filter(|_| self.is_settled());
+        let chores = self.chores.next_due().filter(|_| self.dumps.is_idle());
+        let dumps = self.dumps.next_due(self.flights.is_empty());
+        let timers = [self.retries.next_due(), chores, self.strays.next_due(), dumps, audit];
         timers.into_iter().flatten().min()
     }
 

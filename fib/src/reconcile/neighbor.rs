@@ -93,6 +93,11 @@ impl NeighborEntry {
         }
     }
 
+    /// The kernel has it, and has not made sure of it lately.
+    pub(super) fn is_stale(&self) -> bool {
+        self.seen.is_some_and(|seen| seen.state == NeighborState::Stale)
+    }
+
     fn install(&self, ip: IpAddr, mac: Mac, router: bool, place: &Place) -> Step {
         let router = router && ip.is_ipv6();
         let agrees = |seen: &SeenNeighbor| {
@@ -124,7 +129,7 @@ impl NeighborEntry {
             NeighborState::Permanent => Some("the bridge has a permanent neighbour for it"),
             _ if seen.external => Some("another control plane has set a neighbour for it"),
             NeighborState::NoArp => Some("the bridge has a neighbour for it that somebody else set"),
-            NeighborState::Usable | NeighborState::Unusable => None,
+            NeighborState::Usable | NeighborState::Stale | NeighborState::Unusable => None,
         }
     }
 

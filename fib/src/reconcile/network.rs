@@ -100,8 +100,13 @@ impl Network {
                 mac_seen(vni, row.mac, touch)
             }
             Row::Neighbor(row) => {
+                let was_stale = self.is_stale(row.ip);
                 let touch = self.neighbors.see(row.ip, place, |entry| entry.see(row, present, place));
-                self.neighbor_seen(vni, row.ip, touch)
+                let after = touch.after.filter(|_| was_stale && !self.is_stale(row.ip));
+                let mut seen = self.neighbor_seen(vni, row.ip, touch);
+                // The kernel has made sure of it, which is news though nothing else has changed.
+                seen.news = seen.news.or(after.map(|local| neighbor_news(vni, row.ip, Some(local))));
+                seen
             }
         }
     }
@@ -128,8 +133,11 @@ impl Network {
             }),
             Row::Neighbor(row) => {
                 self.neighbors.get(row.ip).and_then(|entry| entry.seen).is_some_and(|seen| {
-                    (seen.mac, seen.state, seen.external, seen.router, seen.protocol)
-                        == (row.mac, row.state, row.external, row.router, row.protocol)
+                    let same_state =
+                        seen.state == row.state || seen.state.is_learnt() && row.state.is_learnt();
+                    same_state
+                        && (seen.mac, seen.external, seen.router, seen.protocol)
+                            == (row.mac, row.external, row.router, row.protocol)
                 })
             }
         })
@@ -296,6 +304,10 @@ impl Network {
             all.push(self.neighbor_seen(vni, ip, touch));
         }
         all
+    }
+
+    fn is_stale(&self, ip: IpAddr) -> bool {
+        self.neighbors.get(ip).is_some_and(NeighborEntry::is_stale)
     }
 
     /// Words a neighbour's change for evpn. A handing over that shows in the change is settled by it.

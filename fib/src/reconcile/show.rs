@@ -161,7 +161,7 @@ fn neighbor_text(entry: &NeighborEntry) -> Option<String> {
     text.push_str(if seen.router { " router" } else { "" });
     text.push_str(match seen.state {
         NeighborState::Unusable => " failed",
-        NeighborState::Usable => " local",
+        NeighborState::Usable | NeighborState::Stale => " local",
         NeighborState::NoArp => "",
         NeighborState::Permanent => " permanent",
     });

@@ -68,6 +68,32 @@ fn another_control_planes_rows_are_noticed() {
     });
 }
 
+/// A flood list has one mark for all of it, which a user's destination takes away: what is whose is known until the next
+/// start, and from then on nothing of it is deleted.
+#[test]
+fn a_flood_list_that_a_user_has_added_to_is_the_users() {
+    in_namespace(|| {
+        const FLOOD: &str = "00:00:00:00:00:00";
+        let flood = Some(evpn::dataplane::WantedValue::Flood);
+        let mut lab = Lab::start();
+        for vtep in ["10.99.1.1", "10.99.1.2"] {
+            lab.want(flood_key(vtep), flood);
+        }
+        lab.settle();
+        run(&format!("bridge fdb append {FLOOD} dev vxlan100 dst 10.99.9.9 self permanent"));
+        lab.want(flood_key("10.99.1.2"), None);
+        lab.settle();
+        let both = lines(FDB, FLOOD);
+        assert_eq!(both.len(), 2, "{both:?}");
+        lab.stop();
+        let mut lab = Lab::start();
+        lab.fib.release_stale();
+        lab.settle();
+        assert_eq!(lines(FDB, FLOOD), both);
+        lab.stop();
+    });
+}
+
 /// Another control plane that writes over a row of ours changes where it leads, and what the kernel tells of it looks
 /// like our own echo. Looking finds it.
 #[test]

@@ -25,6 +25,10 @@ impl Row for v1::Vni {
         Column::wide_text("Export-RT", |vni| vni.export_rts.join(",").into()),
         Column::wide_text("Flood", |vni| (&vni.flood).into()),
         Column::wide_text("Refused", |vni| super::refused(&vni.refused).into()),
+        Column::wide_number("Snooped", |vni| hosts(vni, |hosts| hosts.snooped)),
+        Column::wide_number("Probed", |vni| hosts(vni, |hosts| hosts.probed)),
+        Column::wide_number("Answered", |vni| hosts(vni, |hosts| hosts.answered)),
+        Column::wide_number("Given-up", |vni| hosts(vni, |hosts| hosts.given_up)),
         Column::text("State", |vni| state(vni.state, &vni.reason)),
     ];
 
@@ -117,6 +121,11 @@ impl Row for v1::Duplicate {
     fn lines(self) -> impl Iterator<Item = Self> {
         once(self)
     }
+}
+
+/// A count of what happened with hosts; nothing where a network is not served.
+fn hosts(vni: &v1::Vni, count: fn(&v1::VniHosts) -> u64) -> Cell<'_> {
+    vni.hosts.as_ref().map_or_else(|| "".into(), |hosts| count(hosts).into())
 }
 
 fn state(number: i32, reason: &str) -> Cell<'static> {

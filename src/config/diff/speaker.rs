@@ -71,6 +71,10 @@ fn of_evpn(running: Option<&EvpnConfig>, wanted: Option<&EvpnConfig>) -> Vec<Cha
     let lines = [
         ("evpn.vtep", old.vtep == new.vtep, ANEW_WITH_DEVICES),
         ("evpn.advertise_all_vni", old.advertise_all_vni == new.advertise_all_vni, ""),
+        ("evpn.snooping", old.hosts.snooping == new.hosts.snooping, ""),
+        ("evpn.probe_interval", old.hosts.probe_interval == new.hosts.probe_interval, ""),
+        ("evpn.state_file", old.hosts.state_file == new.hosts.state_file, ""),
+        ("evpn.probe_rate", old.hosts.probe_rate == new.hosts.probe_rate, ""),
         ("evpn.audit_interval", old.audit_interval == new.audit_interval, ""),
         ("evpn.flooding", old.flooding == new.flooding, ""),
         ("evpn.duplicates", old.duplicates == new.duplicates, ""),
@@ -111,6 +115,7 @@ fn vni_keys(old: &VniConfig, new: &VniConfig) -> (Vec<&'static str>, bool) {
         export_rt,
         flooding,
         static_vteps,
+        snooping,
     } = new;
     let devices = [
         ("vxlan", old.vxlan == *vxlan),
@@ -123,6 +128,7 @@ fn vni_keys(old: &VniConfig, new: &VniConfig) -> (Vec<&'static str>, bool) {
         ("rd", old.rd == *rd),
         ("import_rt", old.import_rt == *import_rt),
         ("export_rt", old.export_rt == *export_rt),
+        ("snooping", old.snooping == *snooping),
         ("flooding", old.flooding == *flooding),
         ("static_vteps", old.static_vteps == *static_vteps),
     ];

@@ -192,6 +192,20 @@ pub(in crate::core) fn vni_row(forwarding: &Forwarding, row: &VniRow) -> v1::Vni
         remote_vteps: row.vteps as u64,
         flood: if row.flooding { "ingress-replication" } else { "off" }.to_owned(),
         refused: rejected(row.refused.iter().map(|(reason, routes)| (reason.name(), *routes))),
+        hosts: (row.state == VniState::Active).then(|| vni_hosts(forwarding, row.vni)),
+    }
+}
+
+fn vni_hosts(forwarding: &Forwarding, vni: Vni) -> v1::VniHosts {
+    let counts = forwarding.hosts.counts(vni);
+    v1::VniHosts {
+        snooping: forwarding.hosts.snoops(vni),
+        snooped: counts.snooped,
+        probed: counts.probed,
+        answered: counts.answered,
+        given_up: counts.given_up,
+        refused: counts.refused,
+        missed: counts.missed,
     }
 }
 

@@ -145,6 +145,7 @@ pub(super) fn without_counters(mut row: Row) -> Row {
         Row::Vni(vni) => {
             (vni.local_macs, vni.remote_macs, vni.remote_vteps) = (0, 0, 0);
             (vni.local_neighbors, vni.remote_neighbors) = (0, 0);
+            vni.hosts = None;
         }
         _ => {}
     }

@@ -8,6 +8,8 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
+use crate::daemon::whole_file;
+
 /// What was said of a Node. As the file has it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Memory {
@@ -47,7 +49,8 @@ impl Memory {
         if read(file).is_ok_and(|kept| kept.as_ref() == Some(self)) {
             return Ok(());
         }
-        write(self, file)
+        let text = serde_json::to_string(self).map_err(io::Error::other);
+        text.and_then(|text| whole_file::replace(file, &text))
             .map_err(|error| format!("native.kubernetes.state_file: {}: {error}", file.display()))
     }
 }
@@ -61,14 +64,6 @@ fn read(file: &Path) -> Result<Option<Memory>, String> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(format!("{}: {error}", file.display())),
     }
-}
-
-/// Whoever reads the file sees all of it or what was there before.
-fn write(memory: &Memory, file: &Path) -> io::Result<()> {
-    let mut new = file.as_os_str().to_owned();
-    new.push(".new");
-    fs::write(&new, serde_json::to_string(memory)?)?;
-    fs::rename(&new, file)
 }
 
 #[cfg(test)]

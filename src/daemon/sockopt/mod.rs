@@ -1,5 +1,5 @@
 //! Socket options for which neither the standard library nor socket2 has a word: who must sign the segments of a
-//! connection (TCP-MD5, TCP-AO), from how far away they may come, and what of ICMPv6 is heard.
+//! connection (TCP-MD5, TCP-AO), from how far away they may come, what of ICMPv6 is heard, and packet sockets.
 //!
 //! The daemon's one place with unsafe code. Each option's structure comes from the kernel's own headers
 //! (`linux-raw-sys`); a file each says what goes into it.
@@ -8,6 +8,7 @@ mod ao;
 mod hops;
 mod icmp;
 mod md5;
+mod packet;
 mod signing;
 mod storage;
 
@@ -20,6 +21,7 @@ use tokio::io::unix::AsyncFd;
 pub(super) use ao::is_supported as has_tcp_ao;
 pub(super) use hops::{set_hops, set_ttl};
 pub(super) use icmp::hear_only;
+pub(super) use packet::{bind_packet, frames_missed, ignore_outgoing, packet_address};
 pub(super) use signing::{End, sign};
 
 /// What owns a descriptor that tokio has no type for, and gives the same one as long as it lives.

@@ -133,7 +133,7 @@ impl Tables {
         let told = self.news.len();
         let astray = self.tunnels.values().filter(|row| row.ours && row.mac != Mac::ZERO).copied();
         let astray: Vec<TunnelRow> = astray.collect();
-        let drifts = match astray.get(n / 2 % astray.len().max(1)).filter(|_| n % 2 == 0) {
+        let drifts = match astray.get(n / 2 % astray.len().max(1)).filter(|_| n.is_multiple_of(2)) {
             Some(row) => {
                 self.tunnels.remove(&(row.vxlan, row.mac, row.vtep));
                 let key = (row.vxlan, row.mac, elsewhere);

@@ -160,6 +160,10 @@ fn standing(node: &Node) -> Result<String> {
     let number = |place: &str| status.pointer(place).and_then(serde_json::Value::as_u64).unwrap_or_default();
     let differing = node.linnet("fib diff")?.as_array().context("no list")?.len();
     let turn = number("/longest_turn_microseconds") as f64 / 1000.0;
-    let repairs = number("/routes/repairs");
-    Ok(format!("{} differs in {differing}, {repairs} repairs, longest turn {turn:.1} ms", node.name()))
+    let repairs = number("/fib/repairs") + number("/routes/repairs");
+    let drifts = number("/fib/drifts") + number("/routes/drifts");
+    Ok(format!(
+        "{} differs in {differing}, {repairs} repairs, {drifts} drifts, longest turn {turn:.1} ms",
+        node.name()
+    ))
 }

@@ -25,7 +25,7 @@ pub(super) fn agreement(network: &Network, hosts: &Hosts, churn: &Churn) -> Resu
             _ => in_frr(node)?,
         };
         ensure_equal(leaf.name, "MACs", &expected, &known)?;
-        ensure_equal(leaf.name, "MACs of the kernel", &expected, &in_kernel(node)?)?;
+        ensure_equal(leaf.name, "MACs of the kernel", &expected, &in_kernel(node, leaf)?)?;
         let others: BTreeSet<IpAddr> =
             LEAVES.iter().map(|other| other.address.into()).filter(|other| *other != leaf.address).collect();
         let flood = node.netns().run(|| netlink::flood_list("vxlan100"))??.into_iter().collect();
@@ -72,7 +72,10 @@ fn in_frr(node: &Node) -> Result<Places> {
 }
 
 /// What the kernel forwards by: hosts at the port `access`, and those that have a row in the bridge and one in the tunnel.
-fn in_kernel(node: &Node) -> Result<Places> {
+///
+/// What is in the tunnel and not in the bridge leads nowhere. FRR leaves such rows behind where a remote host turns up at
+/// its own port; linnetd has to have none.
+fn in_kernel(node: &Node, leaf: &Leaf) -> Result<Places> {
     let (access, tunnel) = node.netns().run(|| (netlink::fdb("access"), netlink::fdb("vxlan100")))?;
     let is_host = |row: &netlink::FdbRow| row.mac.to_string().starts_with(PREFIX);
     let mut places: Places =
@@ -81,8 +84,11 @@ fn in_kernel(node: &Node) -> Result<Places> {
     let bridged: BTreeSet<String> = bridged.iter().map(|row| row.mac.to_string()).collect();
     for row in own {
         let mac = row.mac.to_string();
-        ensure!(bridged.contains(&mac), "{}: {row} is in no bridge", node.name());
-        ensure!(places.insert(mac, row.dst).is_none(), "{}: {row} is here as well", node.name());
+        if bridged.contains(&mac) {
+            ensure!(places.insert(mac, row.dst).is_none(), "{}: {row} is here as well", node.name());
+        } else {
+            ensure!(leaf.daemon != Daemon::Linnet, "{}: {row} is in no bridge", node.name());
+        }
     }
     let unknown: Vec<_> = bridged.iter().filter(|mac| !places.contains_key(*mac)).collect();
     ensure!(unknown.is_empty(), "{}: {unknown:?} are in no tunnel", node.name());
@@ -158,8 +164,8 @@ pub(super) fn warnings(network: &Network) -> Vec<String> {
     let mut kinds = BTreeMap::<String, usize>::new();
     for (name, line) in lines(network) {
         if let Some((_, text)) = line.split_once(" WARN ") {
-            let kind: String = text.chars().filter(|letter| !letter.is_ascii_digit()).take(90).collect();
-            *kinds.entry(format!("{name}: {}", kind.trim())).or_default() += 1;
+            let words = text.split_whitespace().filter(|word| !word.contains(|c: char| c.is_ascii_digit()));
+            *kinds.entry(format!("{name}: {}", words.collect::<Vec<_>>().join(" "))).or_default() += 1;
         }
     }
     kinds.into_iter().map(|(kind, count)| format!("{count} x {kind}")).collect()

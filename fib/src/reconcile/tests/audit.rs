@@ -34,3 +34,16 @@ fn drift_is_found_by_looking() {
     assert_eq!((world.ops - ops) as u64, looked, "and nothing else was done");
     assert_eq!(world.fib.looks().audited, Some(world.now));
 }
+
+#[test]
+fn an_audit_that_has_to_wait_wakes_nobody() {
+    let config = FibConfig { audit_interval: Some(Duration::from_secs(60)), ..FibConfig::default() };
+    let mut world = World::with(FakeKernel::new(false), config);
+    world.settle();
+    world.now = world.fib.poll_timeout().expect("an audit to come");
+    world.want(mac_key(1), at(1));
+    assert_eq!(world.act(1), 1);
+    assert!(world.fib.poll_timeout().is_none_or(|due| due > world.now), "its answer is on its way");
+    world.settle();
+    assert_eq!(world.fib.looks().audited, Some(world.now));
+}

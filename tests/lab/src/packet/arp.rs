@@ -34,6 +34,20 @@ pub fn send_arp(device: &str, kind: ArpKind, sender: Ipv4Addr, target: Ipv4Addr)
     packet_socket(device, ETHERTYPE_ARP)?.send(&frame).map(drop)
 }
 
+/// Announces from `device` the addresses of hosts that are not there, each from its own MAC. What comes too fast for the
+/// other side is not sent again, so a frame is given time every now and then.
+pub fn announce_crowd(device: &str, hosts: impl IntoIterator<Item = (Mac, Ipv4Addr)>) -> io::Result<()> {
+    const BURST: usize = 50;
+    let socket = packet_socket(device, ETHERTYPE_ARP)?;
+    for (n, (mac, ip)) in hosts.into_iter().enumerate() {
+        socket.send(&frame(ArpKind::Request, mac, ip, ip))?;
+        if n % BURST == BURST - 1 {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    }
+    Ok(())
+}
+
 /// Sends a frame with nothing in it from each of `sources`, MACs that need not be the device's own, so that bridges
 /// learn them. One socket serves all: closing a packet socket waits until the kernel has forgotten it.
 pub fn send_as(device: &str, sources: impl IntoIterator<Item = Mac>, destination: Mac) -> io::Result<()> {

@@ -82,6 +82,11 @@ impl Passage {
         self.datagrams.iter().enumerate().filter(|(_, datagram)| datagram.arrived.is_none())
     }
 
+    /// Leaves out what was sent after the last that came.
+    fn leave_out_the_end(&mut self) {
+        while self.datagrams.pop_if(|datagram| datagram.arrived.is_none()).is_some() {}
+    }
+
     /// Takes a datagram's arrival down.
     fn arrive(&mut self, number: usize, now: Instant) {
         let is_late = self
@@ -128,15 +133,17 @@ impl Flow {
         Ok(Flow { shared, ends })
     }
 
-    /// What has come of it so far. What was sent last may still be on its way.
+    /// What has come of it so far, up to the last datagram that came: later ones may be on their way.
     pub fn so_far(&self) -> Passage {
-        self.shared.passage().clone()
+        let mut passage = self.shared.passage().clone();
+        passage.leave_out_the_end();
+        passage
     }
 
     /// Stops, takes what is still on its way, and tells what came of it.
     pub fn stop(mut self) -> io::Result<Passage> {
         self.end()?;
-        Ok(self.so_far())
+        Ok(self.shared.passage().clone())
     }
 
     fn end(&mut self) -> io::Result<()> {
@@ -209,6 +216,9 @@ mod tests {
         assert_eq!(passage.outage_since(at(5)), Duration::from_millis(25));
         assert_eq!(passage.outage_since(at(31)), Duration::ZERO);
         assert_eq!(passage.arrived_since(at(30)), Some(at(90)));
+        passage.datagrams.push(Datagram { sent: at(50), arrived: None });
+        passage.leave_out_the_end();
+        assert_eq!(passage.datagrams.len(), 5);
         assert!(
             passage.summary().starts_with("5 sent, 1 lost, 1 duplicated, 1 out of order, longest gap 69 ms")
         );

@@ -7,7 +7,7 @@ mod frame;
 mod ping;
 mod stream;
 
-pub use arp::{ArpKind, announce, announce_as, send_arp, send_as};
+pub use arp::{ArpKind, announce, announce_as, announce_crowd, send_arp, send_as};
 pub use capture::Capture;
 pub use flow::{Datagram, Flow, Passage};
 pub use frame::{Frame, Inner, Payload, Segment};

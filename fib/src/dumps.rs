@@ -161,9 +161,11 @@ impl<D: Copy + PartialEq> Dumps<D> {
         synced
     }
 
-    pub(crate) fn next_due(&self) -> Option<Instant> {
+    /// When [`Dumps::next`] gives one though nothing happened; `quiet` as there.
+    pub(crate) fn next_due(&self, quiet: bool) -> Option<Instant> {
         let lost = self.running.as_ref().map(|running| running.since + LONGEST);
-        let waits = self.not_before.filter(|_| self.running.is_none() && !self.waiting.is_empty());
+        let is_free = self.running.is_none() && (quiet || self.full);
+        let waits = self.not_before.filter(|_| is_free && !self.waiting.is_empty());
         lost.or(waits)
     }
 
@@ -223,7 +225,7 @@ mod tests {
         dumps.look_at_everything(now);
         assert_eq!(dumps.ended(OpId(10), true), Ended::Nothing);
         assert_eq!(run(&mut dumps, now, 11), None);
-        assert_eq!(dumps.next_due(), Some(now + PAUSE));
+        assert_eq!(dumps.next_due(true), Some(now + PAUSE));
         assert_eq!(run(&mut dumps, now + PAUSE, 11), Some('a'));
     }
 
@@ -234,7 +236,7 @@ mod tests {
         dumps.look_at(['b']);
         assert!(run(&mut dumps, now, 10).is_some());
         assert_eq!(run(&mut dumps, now, 11), None);
-        assert_eq!(dumps.next_due(), Some(now + LONGEST));
+        assert_eq!(dumps.next_due(true), Some(now + LONGEST));
         assert_eq!(run(&mut dumps, now + LONGEST, 11), None);
         let later = now + LONGEST + PAUSE;
         assert_eq!(dumps.next(later, false), Some('a'));

@@ -20,6 +20,9 @@ use crate::topology::Spec;
 /// As in src/daemon/mod.rs.
 const EVENTS: usize = 64;
 
+/// So many turns of core at one moment are one that never ends.
+const TURNS: usize = 10_000;
+
 /// As in src/daemon/core.rs.
 const ENDING: Duration = Duration::from_secs(10);
 
@@ -62,6 +65,8 @@ pub(crate) struct Daemon {
     seed: u64,
     /// It has been told to end, and the kernel has until then to let go of what is not to stay.
     ends: Option<Instant>,
+    /// When core had its last turn, and how many it has had since time moved on.
+    turns: (Instant, usize),
 }
 
 impl Node {
@@ -105,7 +110,14 @@ impl Node {
         drop(net);
         self.kernel.open();
         self.routes.open();
-        self.daemon = Some(Daemon { core, inbox: Inbox::default(), peers: Vec::new(), seed, ends: None });
+        self.daemon = Some(Daemon {
+            core,
+            inbox: Inbox::default(),
+            peers: Vec::new(),
+            seed,
+            ends: None,
+            turns: (now, 0),
+        });
     }
 
     /// Has the daemon, if it runs, read its configuration again.
@@ -233,6 +245,8 @@ impl Node {
             let clock = &mut net.clock;
             (clock.now(), clock.rng.between(1, EVENTS), clock.rng.pick(&[1, 3, 20, 300, 8192]))
         };
+        daemon.turns = if daemon.turns.0 == now { (now, daemon.turns.1 + 1) } else { (now, 0) };
+        assert!(daemon.turns.1 < TURNS, "core wants to be woken at once, again and again");
         for _ in 0..events {
             let Some(event) = daemon.inbox.0.pop_front() else { break };
             daemon.core.handle(now, event);

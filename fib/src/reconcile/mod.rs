@@ -201,11 +201,11 @@ impl Fib {
 
     /// When `poll_op` should be called again though nothing happened.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        // One that has to wait for something wakes nobody.
+        // One that has to wait for something wakes nobody: what it waits for does.
         let audit = self.audit.next_due().filter(|_| self.is_settled());
-        let (retries, chores, strays) =
-            (self.retries.next_due(), self.chores.next_due(), self.strays.next_due());
-        let timers = [retries, chores, strays, self.dumps.next_due(), audit];
+        let chores = self.chores.next_due().filter(|_| self.dumps.is_idle());
+        let dumps = self.dumps.next_due(self.flights.is_empty());
+        let timers = [self.retries.next_due(), chores, self.strays.next_due(), dumps, audit];
         timers.into_iter().flatten().min()
     }
 

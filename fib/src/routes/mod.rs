@@ -272,10 +272,10 @@ impl Routes {
     /// When `poll_op` should be called again though nothing happened.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let look = self.look_due.filter(|_| self.doubtful && self.dumps.is_idle());
-        // One that has to wait for something wakes nobody.
+        // One that has to wait for something wakes nobody: what it waits for does.
         let audit = self.audit.next_due().filter(|_| self.is_settled());
-        let timers =
-            [self.retries.next_due(), self.dumps.next_due(), look, self.hand.rests, audit, self.tunnel_due()];
+        let dumps = self.dumps.next_due(self.flights.is_empty());
+        let timers = [self.retries.next_due(), dumps, look, self.hand.rests, audit, self.tunnel_due()];
         timers.into_iter().flatten().min()
     }
 

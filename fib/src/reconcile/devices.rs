@@ -60,7 +60,9 @@ impl Fib {
             Some(new) if kept && was_up => self.properties_changed(vni, old, new),
             Some(new) => self.open(vni, new),
         }
-        if !kept || new.is_some_and(|new| new.port_ready) {
+        // Where news was lost, a port may have been another's in between, and have come back as a new one.
+        let lost_track = self.synced && self.dumps.is_lossy();
+        if !kept || lost_track || new.is_some_and(|new| new.port_ready) {
             self.tend_port(vni, new);
         }
     }

@@ -155,6 +155,8 @@ impl Fib {
         let wanted: Vec<WantedKey> =
             self.rows().filter(|row| row.wanted.is_some()).map(|row| row.key).collect();
         wanted.into_iter().for_each(|key| self.want(key, None));
+        // Nobody looks again later: what is there is to be known before it is taken out.
+        self.dumps.look_at(looks::everything());
         self.release_stale();
     }
 

@@ -54,7 +54,7 @@ impl Extent {
         pace: Duration::from_millis(900),
         round: Duration::from_secs(5),
         known_by: 60,
-        aged_by: 30,
+        aged_by: 60,
         quiet: Duration::from_secs(15),
     };
 }

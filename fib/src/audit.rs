@@ -65,7 +65,8 @@ impl<P: Copy> Audit<P> {
     pub(crate) fn schedule(&mut self, now: Instant, round: Option<Duration>, pieces: usize) {
         let took = self.began.take().map_or(Duration::ZERO, |began| now.saturating_duration_since(began));
         let pieces = u32::try_from(pieces.max(1)).unwrap_or(u32::MAX);
-        self.due = round.map(|round| now + (round / pieces).max(STEP).max(took * SHARE));
+        // What was refused and tried again took longer than it was work.
+        self.due = round.map(|round| now + (round / pieces).max(STEP).max((took * SHARE).min(round * 2)));
     }
 
     /// When the last round ended.
@@ -97,6 +98,7 @@ mod tests {
         assert_eq!(wait(4, Duration::from_millis(1)), Duration::from_secs(15));
         assert_eq!(wait(1000, Duration::from_millis(1)), STEP);
         assert_eq!(wait(1000, Duration::from_millis(20)), Duration::from_secs(4));
+        assert_eq!(wait(1, Duration::from_secs(9)), Duration::from_secs(120));
     }
 
     #[test]

@@ -199,6 +199,7 @@ fn a_linnetd_that_ends_says_goodbye() -> Result<()> {
     skip_if!(stage::missing());
     let mut stage = stage::Stage::up(1)?;
     let mut speaker = stage.establish(1)?;
+    stage.wait_for_neighbor(1, "session", |shown| shown["state"] == "established")?;
     stage.leaf.stop_daemon()?;
     assert_eq!(speaker.wait_for_end()?.as_deref(), Some(&[6, 2][..]), "administrative shutdown");
     stage.leaf.start_daemon()?;

@@ -15,7 +15,7 @@ use anyhow::{Result, anyhow, ensure};
 use lab::speaker::octets::MacIp;
 use lab::{daemon, netlink, skip_if, wait_until};
 use stage::bystander::{Bystander, HOLD_TIME, Pulse};
-use stage::{Stage, host};
+use stage::{Stage, host, open};
 
 const HOSTS: u32 = 100_000;
 /// The neighbour with a hold time of three seconds.
@@ -65,11 +65,12 @@ fn flap(stage: &Stage, ends: &AtomicBool) -> u64 {
     let mut flaps = 0;
     while !ends.load(Ordering::Relaxed) {
         // It is turned away while linnetd pauses; it tries again.
-        if let Ok(mut speaker) = stage.establish(FLAPPING) {
+        let Ok(mut speaker) = stage.connect(FLAPPING) else { continue };
+        if speaker.establish(&open(FLAPPING)).is_ok() {
             let _ = speaker.send(&host(FLAPPING).announcement());
-            let _ = speaker.vanish();
             flaps += 1;
         }
+        let _ = speaker.vanish();
     }
     flaps
 }

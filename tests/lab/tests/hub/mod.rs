@@ -63,11 +63,13 @@ impl Hub {
     }
 
     /// Starts the daemons. Returns when all answer.
+    ///
+    /// The one in the middle listens before the others dial: OpenBGPD tries again after two minutes only.
     pub(crate) fn start(self) -> Result<Hub> {
         let mut hub = self;
         hub.linnet.start_daemon()?;
-        hub.spokes.iter_mut().try_for_each(Node::start_daemon)?;
         hub.linnet.wait_until_ready()?;
+        hub.spokes.iter_mut().try_for_each(Node::start_daemon)?;
         hub.spokes.iter().try_for_each(Node::wait_until_ready)?;
         Ok(hub)
     }

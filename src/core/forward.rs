@@ -12,11 +12,16 @@ use fib::{Fib, FibConfig, KernelEvent, ManagedVni};
 
 use crate::config::{BgpConfig, EvpnConfig, VniConfig};
 
+use super::OPS;
 use super::event::{Action, HostNews, LogLine};
 use super::hosts::{Around, Hosts};
 
 /// Changes read from the table in one piece.
 const PIECE: usize = 256;
+
+/// What a change costs here, in destinations that are merely looked at: the MAC and its address are elected, wanted, counted
+/// and written.
+const WEIGHT: usize = 4;
 
 /// EVPN and the kernel's side of it.
 #[derive(Debug)]
@@ -87,16 +92,14 @@ impl Forwarding {
         if self.ending {
             // Nobody is told any more, but what the kernel says must not pile up.
             while self.fib.poll_observation().is_some() {}
-            self.emit_ops(now, actions);
-            return false;
+            return self.emit_ops(now, actions);
         }
         let learned = now.saturating_duration_since(started).as_secs() as u32;
         self.evpn.recover(now);
         self.perform(learned, rib, actions);
         self.observe(now, learned, rib, actions);
         let more = self.import(now, learned, rib, budget, actions);
-        self.emit_ops(now, actions);
-        more
+        self.emit_ops(now, actions) | more
     }
 
     /// What the kernel has, to EVPN.
@@ -133,8 +136,8 @@ impl Forwarding {
             if budget.is_spent() {
                 return true;
             }
-            let before = budget.left();
-            let mut changes = rib.evpn.changes(rib.evpn.position(&self.cursor), PIECE.min(before));
+            let piece = PIECE.min(budget.left().div_ceil(WEIGHT));
+            let mut changes = rib.evpn.changes(rib.evpn.position(&self.cursor), piece);
             for change in changes.by_ref() {
                 let remote = change.best.map(|path| Remote {
                     attrs: &path.attrs,
@@ -143,9 +146,9 @@ impl Forwarding {
                 });
                 self.evpn.route(now, &change.nlri, remote);
             }
-            let reached = changes.reached();
+            let (seen, reached) = (changes.seen(), changes.reached());
             rib.evpn.advance(&self.cursor, reached);
-            budget.spend(PIECE);
+            budget.spend(seen.max(1) * WEIGHT);
             self.perform(learned, rib, actions);
         }
         false
@@ -186,12 +189,14 @@ impl Forwarding {
         self.ending && self.fib.is_settled()
     }
 
-    /// What is to be done in the kernel, as much as its credit allows.
-    fn emit_ops(&mut self, now: Instant, actions: &mut VecDeque<Action>) {
-        let ops: Vec<_> = std::iter::from_fn(|| self.fib.poll_op(now)).collect();
+    /// What is to be done in the kernel, as much as its credit and a turn allow. Says whether there may be more.
+    fn emit_ops(&mut self, now: Instant, actions: &mut VecDeque<Action>) -> bool {
+        let ops: Vec<_> = std::iter::from_fn(|| self.fib.poll_op(now)).take(OPS).collect();
+        let more = ops.len() == OPS;
         if !ops.is_empty() {
             actions.push_back(Action::Kernel(ops));
         }
+        more
     }
 
     /// When the kernel is to be tried again, a duplicate recovers, or hosts are to be asked.

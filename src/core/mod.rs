@@ -68,6 +68,9 @@ use startup::Startup;
 use transaction::Running;
 use watch::Watches;
 
+/// Ops for the kernel given out in one turn: more than a full message, with which its task begins.
+const OPS: usize = 1024;
+
 /// Batches that a peer may have under way. Two keep the socket busy while the next is made; more only hold
 /// memory for a slow peer.
 pub const BATCH_CREDIT: u32 = 4;
@@ -215,13 +218,15 @@ impl Core {
         self.reclaim_ids();
         self.lose_patience(now);
         more |= self.go_on_handing_over(now, budget);
+        // What the kernel is to have of the changes leaves as much for the neighbours who are to be told of them.
+        let Core { rib, actions, started, .. } = self;
         if let Some(forwarding) = &mut self.forwarding {
-            more |= forwarding.settle(now, self.started, &mut self.rib, budget, &mut self.actions);
+            more |= budget.lend_half(|half| forwarding.settle(now, *started, rib, half, actions));
         }
         if let Some(native) = &mut self.native {
             let fallback = native.routes.tunnel().is_some();
             let given = Given { peers: &self.peers, advertiser: self.advertiser.as_ref(), fallback };
-            more |= native.settle(now, &mut self.rib, given, budget, &mut self.actions);
+            more |= budget.lend_half(|half| native.settle(now, rib, given, half, actions));
         }
         more |= self.start_up(now);
         more |= self.export.pump(&mut self.rib, budget);

@@ -25,6 +25,7 @@ fn fill_in(answer: Answer, turns: Turns) -> Answer {
     status.pid = std::process::id();
     status.memory_bytes = resident_octets().unwrap_or_default();
     status.longest_turn_microseconds = turns.longest().as_micros() as u64;
+    status.longest_turn_cpu_microseconds = turns.busiest().as_micros() as u64;
     status.longest_turn_of_late_microseconds = turns.longest_of_late().as_micros() as u64;
     Answer::GetStatus(status)
 }

@@ -454,6 +454,7 @@ pub(crate) fn status() -> v1::Status {
         memory_bytes: 20_238_238,
         longest_turn_microseconds: 7_412,
         longest_turn_of_late_microseconds: 350,
+        longest_turn_cpu_microseconds: 6_390,
         pid: 4242,
     }
 }

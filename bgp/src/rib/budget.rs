@@ -23,6 +23,15 @@ impl Budget {
         self.left == 0
     }
 
+    /// Has `work` done with at most half of what is left, so that there is something for those who come after it.
+    pub fn lend_half<T>(&mut self, work: impl FnOnce(&mut Budget) -> T) -> T {
+        let lent = self.left.div_ceil(2);
+        let mut half = Budget::new(lent);
+        let done = work(&mut half);
+        self.spend(lent - half.left);
+        done
+    }
+
     /// Takes `amount` out of it, or all that is left.
     pub fn spend(&mut self, amount: usize) {
         self.left = self.left.saturating_sub(amount);

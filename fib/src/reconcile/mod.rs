@@ -215,9 +215,9 @@ impl Fib {
     pub fn release_stale(&mut self) {
         self.released = true;
         self.release_strays();
-        let unwanted = self.rows().filter(|row| row.wanted.is_none());
-        let keys: Vec<WantedKey> = unwanted.map(|row| row.key).collect();
-        for key in keys {
+        let unwanted = self.networks.iter().flat_map(|(vni, network)| network.unwanted(*vni));
+        let unwanted: Vec<WantedKey> = unwanted.collect();
+        for key in unwanted {
             self.stirred.note(key);
             self.mark_dirty(key);
         }

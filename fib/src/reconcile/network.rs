@@ -216,6 +216,16 @@ impl Network {
         self.keys_from(RowPlace { vni, ..RowPlace::default() }).filter_map(|(_, key)| key)
     }
 
+    /// What is ours in the kernel and not wanted.
+    pub(super) fn unwanted(&self, vni: Vni) -> impl Iterator<Item = WantedKey> + '_ {
+        let floods = self.floods.iter_from(0).filter(|(_, _, entry)| entry.marks.ours && !entry.wanted);
+        let macs = self.macs.iter().filter(|(_, entry)| entry.marks.ours && entry.wanted.is_none());
+        let neighbors = self.neighbors.iter().filter(|(_, entry)| entry.marks.ours && entry.wanted.is_none());
+        let floods = floods.map(move |(_, vtep, _)| WantedKey::Flood { vni, vtep });
+        let macs = macs.map(move |(mac, _)| WantedKey::Mac { vni, mac });
+        floods.chain(macs).chain(neighbors.map(move |(ip, _)| WantedKey::Neighbor { vni, ip }))
+    }
+
     /// Every entry from a place on: flood destinations, MACs, neighbours. Without a key if it is neither wanted
     /// nor ours.
     pub(super) fn keys_from(

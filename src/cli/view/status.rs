@@ -53,11 +53,16 @@ pub(crate) fn show_status(output: &mut Output<'_>, status: &v1::Status) -> io::R
 
 fn process(status: &v1::Status) -> String {
     let v1::Status {
-        pid, longest_turn_microseconds: longest, longest_turn_of_late_microseconds: late, ..
+        pid,
+        longest_turn_microseconds: longest,
+        longest_turn_cpu_microseconds: work,
+        longest_turn_of_late_microseconds: late,
+        ..
     } = status;
-    let [longest, late] = [longest, late].map(|turn| format!("{:.1} ms", *turn as f64 / 1000.0));
+    let turns = [longest, work, late];
+    let [longest, work, late] = turns.map(|turn| format!("{:.1} ms", *turn as f64 / 1000.0));
     let (up, memory) = (duration(status.uptime_seconds), bytes(status.memory_bytes));
-    format!("pid {pid}, up {up}, {memory}, longest turn {longest}, of late {late}")
+    format!("pid {pid}, up {up}, {memory}, longest turn {longest}, of late {late}, most work in one {work}")
 }
 
 fn bgp(status: &v1::Status) -> String {

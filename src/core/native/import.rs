@@ -24,6 +24,9 @@ use crate::core::peer::Peers;
 /// Changes read from a table in one piece.
 const PIECE: usize = 256;
 
+/// What a change costs here, in destinations that are merely looked at: it is wanted, its next hops are resolved, and it is written.
+const WEIGHT: usize = 2;
+
 /// From the tables to the kernel's routes.
 #[derive(Debug)]
 pub(in crate::core) struct Import {
@@ -236,7 +239,7 @@ fn read<N: Nlri>(
         if budget.is_spent() {
             return true;
         }
-        let (after, limit) = (table.position(cursor), PIECE.min(budget.left()));
+        let (after, limit) = (table.position(cursor), PIECE.min(budget.left().div_ceil(WEIGHT)));
         let mut changes = match multipath {
             true => table.path_changes(after, limit),
             false => table.changes(after, limit),
@@ -244,7 +247,7 @@ fn read<N: Nlri>(
         changes.by_ref().for_each(|change| look(change.destination));
         let (seen, reached) = (changes.seen(), changes.reached());
         table.advance(cursor, reached);
-        budget.spend(seen.max(1));
+        budget.spend(seen.max(1) * WEIGHT);
     }
     false
 }

@@ -19,6 +19,7 @@ use bgp::rib::{Budget, Rib};
 use bgp::types::Family;
 use fib::routes::{RouteEvent, Routes, RoutesConfig};
 
+use super::OPS;
 use super::advertise::{Advertiser, Decapsulation, Effects};
 use super::event::Action;
 use super::next_hops;
@@ -113,7 +114,8 @@ impl Native {
         if let Some(import) = self.import.as_mut().filter(|_| !self.ending) {
             more = import.settle(rib, given, &mut self.routes, budget);
         }
-        let ops: Vec<_> = std::iter::from_fn(|| self.routes.poll_op(now)).collect();
+        let ops: Vec<_> = std::iter::from_fn(|| self.routes.poll_op(now)).take(OPS).collect();
+        more |= ops.len() == OPS;
         if !ops.is_empty() {
             actions.push_back(Action::Routes(ops));
         }

@@ -4,6 +4,8 @@
 //! stand otherwise is [noted](Stirred::note), for whoever watches as well, and counted again a little later. With each
 //! row stands how it was [`Counted`]: one octet.
 
+use std::collections::VecDeque;
+
 use evpn::Feed;
 
 /// How many rows stand how.
@@ -82,18 +84,30 @@ impl Counts {
     }
 }
 
+/// Rows counted in one piece.
+pub(crate) const PIECE: usize = 2048;
+
+/// Rows counted along with each op: more than an op leaves behind.
+pub(crate) const WITH_EACH_OP: usize = 8;
+
+/// How many rows are counted before somebody is told how many there are; of more, it takes too long.
+pub(crate) const AT_ONCE: usize = 2 * PIECE;
+
+/// Room that is kept when all have been counted.
+const KEPT: usize = 1024;
+
 /// Rows that may stand otherwise than before.
 #[derive(Debug)]
 pub(crate) struct Stirred<T, K> {
     /// For whoever watches.
     pub(crate) feed: Feed<T>,
     /// To be counted again; a row may come several times.
-    uncounted: Vec<K>,
+    uncounted: VecDeque<K>,
 }
 
 impl<T, K> Default for Stirred<T, K> {
     fn default() -> Self {
-        Stirred { feed: Feed::default(), uncounted: Vec::new() }
+        Stirred { feed: Feed::default(), uncounted: VecDeque::new() }
     }
 }
 
@@ -104,14 +118,23 @@ impl<T, K> Stirred<T, K> {
         K: Copy + PartialEq + Into<T>,
     {
         self.feed.push(key.into());
-        if self.uncounted.last() != Some(&key) {
-            self.uncounted.push(key);
+        if self.uncounted.back() != Some(&key) {
+            self.uncounted.push_back(key);
         }
     }
 
-    /// What is to be counted again.
-    pub(crate) fn take_uncounted(&mut self) -> Vec<K> {
-        std::mem::take(&mut self.uncounted)
+    /// How many rows are to be counted again.
+    pub(crate) fn uncounted(&self) -> usize {
+        self.uncounted.len()
+    }
+
+    /// What is to be counted again, so many at most.
+    pub(crate) fn take_uncounted(&mut self, limit: usize) -> Vec<K> {
+        let taken = self.uncounted.drain(..limit.min(self.uncounted.len())).collect();
+        if self.uncounted.is_empty() {
+            self.uncounted.shrink_to(KEPT);
+        }
+        taken
     }
 }
 

@@ -23,6 +23,9 @@ const PIECE: usize = 256;
 /// and written.
 const WEIGHT: usize = 4;
 
+/// What EVPN may ask for at a time: more than follows from a piece of changes, unless it lets go of a whole VNI.
+const ACTIONS: usize = 4096;
+
 /// EVPN and the kernel's side of it.
 #[derive(Debug)]
 pub(super) struct Forwarding {
@@ -96,31 +99,39 @@ impl Forwarding {
         }
         let learned = now.saturating_duration_since(started).as_secs() as u32;
         self.evpn.recover(now);
-        self.perform(learned, rib, actions);
-        self.observe(now, learned, rib, actions);
+        // Nothing is given out before what EVPN asks for is known in full: it may want no more of what would be written.
+        let heard = self.perform(learned, rib, actions) && self.observe(now, learned, rib, actions);
+        if !heard {
+            return true;
+        }
         let more = self.import(now, learned, rib, budget, actions);
         self.emit_ops(now, actions) | more
     }
 
-    /// What the kernel has, to EVPN.
-    fn observe(&mut self, now: Instant, learned: u32, rib: &mut Rib, actions: &mut VecDeque<Action>) {
-        while let Some(observation) = self.fib.poll_observation() {
+    /// What the kernel has, to EVPN; `false` if there is more than a turn has time for.
+    fn observe(&mut self, now: Instant, learned: u32, rib: &mut Rib, actions: &mut VecDeque<Action>) -> bool {
+        while self.pass_on(now, learned, rib, actions) {
+            let Some(observation) = self.fib.poll_observation() else {
+                let Forwarding { evpn, fib, hosts, .. } = self;
+                hosts.settle(now, Around { evpn, fib }, actions);
+                return self.pass_on(now, learned, rib, actions);
+            };
             self.synced |= observation == evpn::dataplane::Observation::Synced;
             let Forwarding { evpn, fib, hosts, .. } = self;
             hosts.observe(now, Around { evpn, fib }, observation);
-            self.pass_on(now, learned, rib, actions);
         }
-        let Forwarding { evpn, fib, hosts, .. } = self;
-        hosts.settle(now, Around { evpn, fib }, actions);
-        self.pass_on(now, learned, rib, actions);
+        false
     }
 
-    /// What of it EVPN is to hear.
-    fn pass_on(&mut self, now: Instant, learned: u32, rib: &mut Rib, actions: &mut VecDeque<Action>) {
+    /// What of it EVPN is to hear; `false` if there is more than a turn has time for.
+    fn pass_on(&mut self, now: Instant, learned: u32, rib: &mut Rib, actions: &mut VecDeque<Action>) -> bool {
         while let Some(observation) = self.hosts.poll_observation() {
             self.evpn.observe(now, observation);
-            self.perform(learned, rib, actions);
+            if !self.perform(learned, rib, actions) {
+                return false;
+            }
         }
+        true
     }
 
     /// What changed in the table, to EVPN.
@@ -149,14 +160,18 @@ impl Forwarding {
             let (seen, reached) = (changes.seen(), changes.reached());
             rib.evpn.advance(&self.cursor, reached);
             budget.spend(seen.max(1) * WEIGHT);
-            self.perform(learned, rib, actions);
+            if !self.perform(learned, rib, actions) {
+                return true;
+            }
         }
         false
     }
 
-    /// Does what EVPN asks for.
-    fn perform(&mut self, learned: u32, rib: &mut Rib, actions: &mut VecDeque<Action>) {
-        while let Some(action) = self.evpn.poll_action() {
+    /// Does what EVPN asks for; `false` if that is more than a turn has time for, as where a VNI is let go of with all that is
+    /// in it.
+    fn perform(&mut self, learned: u32, rib: &mut Rib, actions: &mut VecDeque<Action>) -> bool {
+        for _ in 0..ACTIONS {
+            let Some(action) = self.evpn.poll_action() else { return true };
             match action {
                 evpn::Action::Originate { key, body, attrs } => {
                     let route = Nlris::Evpn(vec![Route { nlri: key, path_id: PathId(0), body }]);
@@ -173,6 +188,7 @@ impl Forwarding {
                 evpn::Action::Notice(notice) => actions.push_back(Action::Log(LogLine::Evpn(notice))),
             }
         }
+        false
     }
 
     /// Ends: nothing new is wanted of the kernel, and what is ours in it stays for the next run or goes.
@@ -192,7 +208,7 @@ impl Forwarding {
     /// What is to be done in the kernel, as much as its credit and a turn allow. Says whether there may be more.
     fn emit_ops(&mut self, now: Instant, actions: &mut VecDeque<Action>) -> bool {
         let ops: Vec<_> = std::iter::from_fn(|| self.fib.poll_op(now)).take(OPS).collect();
-        let more = ops.len() == OPS;
+        let more = ops.len() == OPS || self.fib.is_behind();
         if !ops.is_empty() {
             actions.push_back(Action::Kernel(ops));
         }

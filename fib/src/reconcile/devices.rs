@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use bgp::types::Vni;
-use evpn::dataplane::{Observation, WantedKey};
+use evpn::dataplane::Observation;
 
 use super::chore::Chore;
 use super::place::Segment;
@@ -41,7 +41,7 @@ impl Fib {
     }
 
     fn devices_changed(&mut self, vni: Vni, old: Option<Segment>, new: Option<Segment>) {
-        self.rows_changed(vni);
+        self.go_round(vni);
         let kept = old.zip(new).is_some_and(|(old, new)| old.same_devices(&new));
         let was_up = old.is_some_and(|old| old.up);
         let is_up = new.is_some_and(|new| new.up);
@@ -64,13 +64,6 @@ impl Fib {
         let lost_track = self.synced && self.dumps.is_lossy();
         if !kept || lost_track || new.is_some_and(|new| new.port_ready) {
             self.tend_port(vni, new);
-        }
-    }
-
-    /// Every row of a network may stand otherwise.
-    pub(super) fn rows_changed(&mut self, vni: Vni) {
-        if let Some(network) = self.networks.get(&vni) {
-            network.keys(vni).for_each(|key| self.stirred.note(key));
         }
     }
 
@@ -100,15 +93,13 @@ impl Fib {
         }
     }
 
-    /// A VNI can be served (again): evpn hears of it and of the hosts in it, and its rows are looked at.
+    /// A VNI can be served (again): evpn hears of it and of the hosts in it, and its bridge is looked at.
     fn open(&mut self, vni: Vni, segment: Segment) {
         self.news.push_back(served(vni, &segment));
         looks::look_at(&mut self.dumps, segment.bridge);
         let Some(network) = self.networks.get(&vni) else { return };
         let Some(place) = place(network, &self.config, self.released) else { return };
         self.news.extend(network.locals(vni, &place));
-        let keys: Vec<WantedKey> = network.keys(vni).collect();
-        keys.into_iter().for_each(|key| self.mark_dirty(key));
     }
 
     /// Has the VXLAN device's bridge port set up where it is not. Only asked when the devices are new to us: what

@@ -231,19 +231,28 @@ impl<E: Entry> Table<E> {
                 entry.drop_unfresh();
                 let wanted = entry.is_wanted();
                 entry.marks().forget(wanted);
+                if !wanted {
+                    // It is in no list any more, and no round comes past it.
+                    self.counts.replace(std::mem::take(&mut entry.marks().counted), Counted::default());
+                }
             }
             self.tidy_at(place);
         }
     }
 
-    /// A dump of the rows with such keys begins.
-    pub(super) fn begin_dump(&mut self, covers: impl Fn(&E::Key) -> bool) {
+    /// A dump of the rows with such keys begins. Returns those of which was in doubt what the kernel has: now it will be
+    /// known.
+    pub(super) fn begin_dump(&mut self, covers: impl Fn(&E::Key) -> bool) -> Vec<E::Key> {
+        let mut doubtful = Vec::new();
         for place in 0..self.rows.end() {
             if let Some(row) = self.rows.get_mut(place).filter(|row| covers(&row.key)) {
                 row.entry.set_unfresh();
-                row.entry.marks().crossed = false;
+                if std::mem::take(&mut row.entry.marks().crossed) {
+                    doubtful.push(row.key);
+                }
             }
         }
+        doubtful
     }
 
     /// The keys of entries with rows that the dump should have shown and did not.

@@ -52,9 +52,13 @@ impl Fib {
         self.dumps.started(now, op.id);
         match dump.table {
             Table::Links => self.links.begin_dump(),
-            table => self.networks_in(dump).into_iter().for_each(|vni| {
-                self.networks.get_mut(&vni).into_iter().for_each(|network| network.begin_dump(table));
-            }),
+            table => {
+                for vni in self.networks_in(dump) {
+                    let network = self.networks.get_mut(&vni);
+                    let doubtful = network.map(|network| network.begin_dump(vni, table)).unwrap_or_default();
+                    doubtful.into_iter().for_each(|key| self.stirred.note(key));
+                }
+            }
         }
         Some(op)
     }

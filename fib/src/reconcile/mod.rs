@@ -25,6 +25,7 @@ mod network;
 mod place;
 mod queue;
 mod reconfigure;
+mod round;
 mod show;
 mod status;
 mod strays;
@@ -46,6 +47,7 @@ use self::network::{Network, Seen, vni_of};
 use self::place::{Place, Segment, Step};
 use self::queue::Queue;
 use self::reconfigure::Leaving;
+use self::round::Rounds;
 pub use self::show::{Changed, Devices, RowPlace};
 pub use self::status::{Counters, FibRow, Looks, Status};
 use self::strays::{Stray, Strays};
@@ -57,7 +59,7 @@ use crate::flight::Flights;
 use crate::op::{Action, Dump, Fault, Op, OpId};
 use crate::retry::Retries;
 use crate::row::Row;
-use crate::tally::Stirred;
+use crate::tally::{Stirred, WITH_EACH_OP};
 
 /// How many ops may be in flight. A channel with room for as many batches never makes its sender wait.
 pub const CREDIT: usize = 4096;
@@ -106,6 +108,7 @@ pub struct Fib {
     released: bool,
     counters: Counters,
     stirred: Stirred<Changed, WantedKey>,
+    rounds: Rounds,
 }
 
 impl Fib {
@@ -130,6 +133,7 @@ impl Fib {
             released: false,
             counters: Counters::default(),
             stirred: Stirred::default(),
+            rounds: Rounds::default(),
         }
     }
 
@@ -177,13 +181,20 @@ impl Fib {
     /// The next op, while there is one and credit for it.
     pub fn poll_op(&mut self, now: Instant) -> Option<Op> {
         if self.flights.len() >= CREDIT {
-            self.count_again();
+            self.go_on();
             return None;
         }
         while let Some(key) = self.retries.pop_due(now) {
             self.mark_dirty(key);
         }
-        self.count_again();
+        self.count_again(WITH_EACH_OP);
+        self.next_op(now).or_else(|| {
+            self.go_on();
+            self.next_op(now)
+        })
+    }
+
+    fn next_op(&mut self, now: Instant) -> Option<Op> {
         loop {
             let op = self.next_write(now).or_else(|| self.next_dump(now));
             if op.is_some() || !self.depart() {
@@ -215,12 +226,8 @@ impl Fib {
     pub fn release_stale(&mut self) {
         self.released = true;
         self.release_strays();
-        let unwanted = self.networks.iter().flat_map(|(vni, network)| network.unwanted(*vni));
-        let unwanted: Vec<WantedKey> = unwanted.collect();
-        for key in unwanted {
-            self.stirred.note(key);
-            self.mark_dirty(key);
-        }
+        let vnis: Vec<Vni> = self.networks.keys().copied().collect();
+        vnis.into_iter().for_each(|vni| self.go_round(vni));
     }
 
     /// How a key stands; `None` if it is neither wanted nor ours in the kernel.
@@ -266,7 +273,7 @@ impl Fib {
 
     /// Nothing is left to do or to wait for, retries aside.
     pub fn is_settled(&self) -> bool {
-        let nothing_waits = self.strays.are_none() && self.queue.is_empty();
+        let nothing_waits = self.strays.are_none() && self.queue.is_empty() && self.rounds.are_over();
         self.flights.is_empty() && self.dumps.is_idle() && self.chores.are_waiting() && nothing_waits
     }
 

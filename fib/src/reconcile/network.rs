@@ -216,16 +216,6 @@ impl Network {
         self.keys_from(RowPlace { vni, ..RowPlace::default() }).filter_map(|(_, key)| key)
     }
 
-    /// What is ours in the kernel and not wanted.
-    pub(super) fn unwanted(&self, vni: Vni) -> impl Iterator<Item = WantedKey> + '_ {
-        let floods = self.floods.iter_from(0).filter(|(_, _, entry)| entry.marks.ours && !entry.wanted);
-        let macs = self.macs.iter().filter(|(_, entry)| entry.marks.ours && entry.wanted.is_none());
-        let neighbors = self.neighbors.iter().filter(|(_, entry)| entry.marks.ours && entry.wanted.is_none());
-        let floods = floods.map(move |(_, vtep, _)| WantedKey::Flood { vni, vtep });
-        let macs = macs.map(move |(mac, _)| WantedKey::Mac { vni, mac });
-        floods.chain(macs).chain(neighbors.map(move |(ip, _)| WantedKey::Neighbor { vni, ip }))
-    }
-
     /// Every entry from a place on: flood destinations, MACs, neighbours. Without a key if it is neither wanted
     /// nor ours.
     pub(super) fn keys_from(
@@ -287,13 +277,18 @@ impl Network {
         Some(neighbor_news(vni, ip, local))
     }
 
-    /// A dump begins: its rows count as not seen.
-    pub(super) fn begin_dump(&mut self, table: op::Table) {
+    /// A dump begins: its rows count as not seen. Returns those that may stand otherwise by that alone.
+    pub(super) fn begin_dump(&mut self, vni: Vni, table: op::Table) -> Vec<WantedKey> {
+        let mut doubtful = Vec::new();
         if table == op::Table::Fdb {
-            self.floods.begin_dump(|_| true);
-            self.macs.begin_dump(|_| true);
+            let floods = self.floods.begin_dump(|_| true).into_iter();
+            doubtful.extend(floods.map(|vtep| WantedKey::Flood { vni, vtep }));
+            doubtful
+                .extend(self.macs.begin_dump(|_| true).into_iter().map(|mac| WantedKey::Mac { vni, mac }));
         }
-        self.neighbors.begin_dump(|ip| is_in(table, ip));
+        let neighbors = self.neighbors.begin_dump(|ip| is_in(table, ip)).into_iter();
+        doubtful.extend(neighbors.map(|ip| WantedKey::Neighbor { vni, ip }));
+        doubtful
     }
 
     /// A dump is complete: what it did not show is gone.

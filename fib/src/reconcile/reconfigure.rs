@@ -34,7 +34,7 @@ impl Fib {
         self.links.vnis().into_iter().for_each(|vni| self.look_at_devices(vni));
         self.create_missing();
         let vnis: Vec<Vni> = self.networks.keys().copied().collect();
-        vnis.into_iter().for_each(|vni| self.rows_changed(vni));
+        vnis.into_iter().for_each(|vni| self.go_round(vni));
     }
 
     /// Whether a network goes on with its devices as they are.
@@ -60,8 +60,7 @@ impl Fib {
         let Some(network) = self.networks.get_mut(&vni) else { return };
         // A former run's rows wait for nobody any more.
         network.leaves = true;
-        let keys: Vec<WantedKey> = network.keys(vni).collect();
-        keys.into_iter().for_each(|key| self.mark_dirty(key));
+        self.go_round(vni);
     }
 
     /// The devices that a network has while it leaves: as they were, for as long as they are there.
@@ -119,7 +118,7 @@ impl Fib {
         let Some(network) = self.networks.get_mut(&vni) else { return };
         network.leaves = false;
         let Some(old) = network.segment.take() else { return };
-        self.rows_changed(vni);
+        self.go_round(vni);
         self.forget_rows(vni);
         let waiting = self.links.assign(vni, Some(&old), None);
         waiting.into_iter().for_each(|other| self.look_at_devices(other));

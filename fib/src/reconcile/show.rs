@@ -9,9 +9,9 @@ use evpn::dataplane::WantedKey;
 use super::mac::MacEntry;
 use super::neighbor::NeighborEntry;
 use super::network::{Network, vni_of};
-use super::{Fib, FibRow, Status};
+use super::{Fib, FibRow};
 use crate::row::{IfIndex, NeighborState};
-use crate::tally::{Counted, Counts, Standing};
+use crate::tally::{AT_ONCE, Counts, PIECE};
 
 /// The devices that serve a VNI, by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,21 +82,14 @@ impl Fib {
         places.take(limit).map(|(place, key)| (place, key.and_then(|key| self.find_row(key))))
     }
 
-    /// How many rows stand how.
+    /// How many rows stand how. Where very many have changed just now, those that have not been counted yet are pending
+    /// besides what they were before.
     pub fn counts(&mut self) -> Counts {
-        self.count_again();
+        // What was put off is caught up with, as far as that takes no time.
+        (0..AT_ONCE / PIECE).for_each(|_| self.go_on());
         let each = self.networks.values().map(Network::counts);
-        each.fold(Counts::default(), Counts::plus)
-    }
-
-    /// Counts the rows again that may stand otherwise.
-    pub(super) fn count_again(&mut self) {
-        for key in self.stirred.take_uncounted() {
-            let counted = self.find_row(key).as_ref().map(counted).unwrap_or_default();
-            if let Some(network) = self.networks.get_mut(&vni_of(&key)) {
-                network.count(&key, counted);
-            }
-        }
+        let uncounted = Counts { pending: self.stirred.uncounted(), ..Counts::default() };
+        each.fold(uncounted, Counts::plus)
     }
 
     /// The row with this key; `None` if it is neither wanted nor ours in the kernel.
@@ -143,16 +136,6 @@ impl Fib {
     fn device_text(&self, index: IfIndex) -> String {
         self.links.name(index).map_or_else(|| index.0.to_string(), ToOwned::to_owned)
     }
-}
-
-fn counted(row: &FibRow) -> Counted {
-    let standing = match row.status {
-        Status::Programmed => Standing::Programmed,
-        Status::Pending | Status::Stale => Standing::Pending,
-        Status::Failed(_) => Standing::Failed,
-        Status::Conflict(_) => Standing::Conflict,
-    };
-    Counted::as_one(standing, row.wanted.is_some())
 }
 
 fn neighbor_text(entry: &NeighborEntry) -> Option<String> {

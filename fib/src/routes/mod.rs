@@ -95,7 +95,7 @@ use crate::dumps::Dumps;
 use crate::flight::Flights;
 use crate::reconcile::{CREDIT, Counters};
 use crate::retry::Retries;
-use crate::tally::{Counts, Stirred};
+use crate::tally::{Counts, PIECE, Stirred, WITH_EACH_OP};
 
 /// The kernel's routes, what is wanted of them, and the next hops that are tracked.
 #[derive(Debug)]
@@ -247,10 +247,11 @@ impl Routes {
     /// The next op, while there is one and credit for it. Nothing is written before the kernel's tables have been
     /// seen whole.
     pub fn poll_op(&mut self, now: Instant) -> Option<RouteOp> {
-        self.count_again();
         if self.flights.len() >= CREDIT {
+            self.count_again(PIECE);
             return None;
         }
+        self.count_again(WITH_EACH_OP);
         while let Some(key) = self.retries.pop_due(now) {
             self.try_again(key);
         }
@@ -263,10 +264,16 @@ impl Routes {
             }
             self.look_at_doubtful(now);
         }
+        self.count_again(PIECE);
         self.next_dump(now).or_else(|| {
             self.audit(now);
             self.next_dump(now)
         })
+    }
+
+    /// Whether something is put off: `poll_op` should be called again though nothing happens.
+    pub fn is_behind(&self) -> bool {
+        self.stirred.uncounted() > 0
     }
 
     /// When `poll_op` should be called again though nothing happened.

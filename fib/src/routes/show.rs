@@ -11,7 +11,7 @@ use super::status::{RoutePlace, RouteRow, RouteStatus};
 use super::ways::Ways;
 use crate::reconcile::Counters;
 use crate::row::IfIndex;
-use crate::tally::{Counted, Counts, Standing};
+use crate::tally::{AT_ONCE, Counted, Counts, Standing};
 
 impl Routes {
     /// How a prefix stands; `None` if it is neither wanted nor ours in the kernel.
@@ -47,15 +47,16 @@ impl Routes {
         entries.filter_map(|(_, entry)| self.row_of(entry))
     }
 
-    /// How many prefixes stand how.
+    /// How many prefixes stand how. Where very many have changed just now, those that have not been counted yet are
+    /// pending besides what they were before.
     pub fn counts(&mut self) -> Counts {
-        self.count_again();
-        self.counts
+        self.count_again(AT_ONCE);
+        Counts { pending: self.counts.pending + self.stirred.uncounted(), ..self.counts }
     }
 
-    /// Counts the prefixes again that may stand otherwise.
-    pub(super) fn count_again(&mut self) {
-        for prefix in self.stirred.take_uncounted() {
+    /// Counts prefixes again that may stand otherwise, so many at most.
+    pub(super) fn count_again(&mut self, limit: usize) {
+        for prefix in self.stirred.take_uncounted(limit) {
             let Some(place) = self.entries.find(prefix) else { continue };
             let status = self.entries.get(place).and_then(|entry| self.status_of(entry));
             let Some(entry) = self.entries.get_mut(place) else { continue };

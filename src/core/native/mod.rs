@@ -115,7 +115,7 @@ impl Native {
             more = import.settle(rib, given, &mut self.routes, budget);
         }
         let ops: Vec<_> = std::iter::from_fn(|| self.routes.poll_op(now)).take(OPS).collect();
-        more |= ops.len() == OPS;
+        more |= ops.len() == OPS || self.routes.is_behind();
         if !ops.is_empty() {
             actions.push_back(Action::Routes(ops));
         }

@@ -7,22 +7,16 @@ use std::time::Duration;
 use bgp::rib::DEFAULT_LOCAL_PREF;
 use bgp::types::RouterId;
 
-use super::fault::Path;
+use super::checker::Checker;
+use super::fault::{Finding, Path};
 use super::mesh::OwnAddresses;
 use super::neighbor::{self, Context};
-use super::policy::{self, Policies};
+use super::policy;
 use super::secret::SecretFiles;
 use super::{BgpConfig, Config, NeighborConfig, NextHopTracking, Text, file, groups};
 
 /// How long neighbours that go stay for those that come: a few tries to connect, with what these then have to say.
 const HANDOVER: Duration = Duration::from_secs(30);
-
-/// A fault of meaning, at a key; its place in the text is found later.
-#[derive(PartialEq)]
-pub(super) struct Finding {
-    pub(super) path: Path,
-    pub(super) message: String,
-}
 
 /// What the file means on a machine of these addresses, and everything that is wrong with it.
 pub(super) fn check(file: file::File, text: Text, host: &[IpAddr]) -> (Config, Vec<Finding>) {
@@ -37,17 +31,7 @@ pub(super) fn check(file: file::File, text: Text, host: &[IpAddr]) -> (Config, V
     (config, checker.findings)
 }
 
-pub(super) struct Checker {
-    pub(super) findings: Vec<Finding>,
-    pub(super) policies: Policies,
-    pub(super) secrets: SecretFiles,
-}
-
 impl Checker {
-    pub(super) fn find(&mut self, path: Path, message: impl Into<String>) {
-        self.findings.push(Finding { path, message: message.into() });
-    }
-
     fn bgp(&mut self, bgp: file::Bgp, installs: bool, host: &[IpAddr]) -> BgpConfig {
         let path = Path::from("bgp");
         if bgp.router_id.is_unspecified() {

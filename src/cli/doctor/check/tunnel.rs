@@ -41,10 +41,11 @@ fn of_device(own: &v1::TunnelEnd, kernel: &Kernel) -> Finding {
 /// Another node's.
 fn of_end(end: &v1::TunnelEnd) -> Finding {
     let finding = match end.state() {
-        v1::KernelState::Programmed if end.disputed => {
-            Finding::warn(&end.address, format!("several nodes announce it, each with a MAC: {} counts", end.mac))
-                .means("Packets for pods of the others of them do not arrive.")
-        }
+        v1::KernelState::Programmed if end.disputed => Finding::warn(
+            &end.address,
+            format!("several nodes announce it, each with a MAC: {} counts", end.mac),
+        )
+        .means("Packets for pods of the others of them do not arrive."),
         v1::KernelState::Programmed => {
             return Finding::ok(&end.address, format!("reached by {}", end.device));
         }

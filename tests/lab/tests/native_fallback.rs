@@ -6,6 +6,8 @@
 //! pod2 - node2 --+
 //! ```
 
+#![expect(clippy::indexing_slicing, reason = "JSON values index to null")]
+
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::time::Duration;

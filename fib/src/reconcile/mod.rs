@@ -60,7 +60,7 @@ use crate::flight::Flights;
 use crate::op::{Action, Dump, Fault, Op, OpId};
 use crate::retry::Retries;
 use crate::row::Row;
-use crate::tally::{Stirred, WITH_EACH_OP};
+use crate::tally::{PIECE, Stirred, WITH_EACH_OP};
 
 /// How many ops may be in flight. A channel with room for as many batches never makes its sender wait.
 pub const CREDIT: usize = 4096;
@@ -360,11 +360,12 @@ impl Fib {
         self.next_chore(now).or_else(|| self.next_stray(now)).or_else(|| self.next_row(now))
     }
 
-    /// No row is written while anything is to be looked at.
+    /// No row is written while anything is to be looked at. Of those that need nothing, no more than a piece is passed over
+    /// at a time.
     fn next_row(&mut self, now: Instant) -> Option<Op> {
-        while self.dumps.is_idle()
-            && let Some(mut key) = self.queue.pop()
-        {
+        for _ in 0..PIECE {
+            let next = if self.dumps.is_idle() { self.queue.pop() } else { None };
+            let Some(mut key) = next else { return None };
             if let Some(first) = self.unsettled_mac(&key) {
                 self.queue.put_back(key);
                 key = first;

@@ -8,7 +8,7 @@ use bgp::types::Vni;
 use evpn::dataplane::WantedKey;
 
 use super::network::vni_of;
-use super::{Fib, RowPlace, Status};
+use super::{CREDIT, Fib, RowPlace, Status};
 use crate::tally::{Counted, PIECE, Standing};
 
 /// How far the rounds have come that are under way.
@@ -24,7 +24,8 @@ impl Rounds {
 impl Fib {
     /// Whether something is put off: `poll_op` should be called again though nothing happens.
     pub fn is_behind(&self) -> bool {
-        self.stirred.uncounted() > 0 || !self.rounds.are_over()
+        let may_write = self.dumps.is_idle() && self.flights.len() < CREDIT;
+        self.stirred.uncounted() > 0 || !self.rounds.are_over() || may_write && !self.queue.is_empty()
     }
 
     /// Each row of a network may stand otherwise, and may have something to be done about it.

@@ -5,6 +5,7 @@ mod bridge_port;
 mod duplicates;
 mod firewall;
 mod forwarding;
+mod hosts;
 mod linnetd;
 mod mtu;
 mod pmsi;
@@ -48,6 +49,7 @@ pub(super) const CHECKS: &[Check] = &[
     check("pmsi", pmsi::judge),
     check("rows", rows::judge),
     check("duplicates", duplicates::judge),
+    check("hosts", hosts::judge),
     check("rp_filter", rp_filter::judge),
     check("forwarding", forwarding::judge),
     check("routes", routes::judge),

@@ -56,7 +56,7 @@ impl Presence {
                 self.confirm(now, (vni, said.ip), router, seen_on, answered_for);
             }
             None if claims && seen_on.is_some() => {
-                self.claim(now, vni, seen_on, said, router.unwrap_or_default())
+                self.claim(now, vni, seen_on, said, router.unwrap_or_default());
             }
             None if claims => self.have_wait(now, vni, device, said),
             _ if !counts => self.refuse(vni, on_port),

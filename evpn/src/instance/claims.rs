@@ -1,5 +1,6 @@
 //! Which MACs claim an address, and what becomes of it when there are several.
 
+use std::cmp::Reverse;
 use std::net::IpAddr;
 
 use bgp::types::Mac;
@@ -102,7 +103,7 @@ impl Instance {
                 None => claims.push((weight, claim)),
             }
         }
-        claims.sort_unstable_by(|one, other| other.0.cmp(&one.0));
+        claims.sort_unstable_by_key(|(weight, _)| Reverse(*weight));
         claims
     }
 

@@ -1,3 +1,5 @@
+//! What files are taken, what they mean, and which faults are told where.
+
 use bgp::export::PathsSent;
 use bgp::types::Family;
 

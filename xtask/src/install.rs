@@ -1,7 +1,6 @@
 //! Getting the programs that the tests run against.
 
 use std::fs;
-use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
@@ -32,21 +31,12 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("strace", "strace"),
 ];
 
-/// What a kernel is booted with as a process.
-const FULL_KERNEL: &[(&str, &str)] = &[
-    ("linux.uml", "user-mode-linux"),
-    ("modprobe", "kmod"),
-    ("findmnt", "util-linux"),
-    ("unshare", "util-linux"),
-    ("cc", "gcc"),
-];
-
 /// Tells Debian's packages whether they may start their services (/usr/share/doc/init-system-helpers).
 const POLICY: &str = "/usr/sbin/policy-rc.d";
 
 /// Installs what is missing where that is possible; says what is missing where it is not.
 pub(crate) fn ensure_programs() {
-    let missing = missing(PROGRAMS);
+    let missing = missing();
     if missing.is_empty() {
         return ui::text("everything that the tests need is there");
     }
@@ -65,22 +55,8 @@ pub(crate) fn ensure_programs() {
     }
 }
 
-/// Installs what a kernel is booted with, where it is missing.
-///
-/// # Errors
-/// It is missing, and this is no Debian or Ubuntu, or nobody is allowed to install anything, or it cannot be fetched.
-pub(crate) fn ensure_full_kernel() -> Result<()> {
-    let missing = missing(FULL_KERNEL);
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let packages = packages(&missing);
-    ensure!(can_install(), "missing; to have it: apt-get install {}", packages.join(" "));
-    install(&packages)
-}
-
-fn missing(of: &'static [(&str, &str)]) -> Vec<(&'static str, &'static str)> {
-    of.iter().copied().filter(|(program, _)| find_program(program).is_none()).collect()
+fn missing() -> Vec<(&'static str, &'static str)> {
+    PROGRAMS.iter().copied().filter(|(program, _)| find_program(program).is_none()).collect()
 }
 
 fn packages(missing: &[(&'static str, &'static str)]) -> Vec<&'static str> {
@@ -93,8 +69,7 @@ fn can_install() -> bool {
     Path::new("/etc/debian_version").exists() && find_program("apt-get").is_some() && is_root()
 }
 
-/// Whether this process is root's.
-pub(crate) fn is_root() -> bool {
+fn is_root() -> bool {
     fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0)
 }
 
@@ -109,10 +84,8 @@ fn install(packages: &[&str]) -> Result<()> {
 }
 
 fn apt_get(words: &[&str]) -> Result<()> {
-    ui::command_on_the_way(&format!("apt-get {}", words.join(" ")));
-    let mut command = Command::new("apt-get");
-    command.args(words).env("DEBIAN_FRONTEND", "noninteractive").stdout(io::stderr());
-    let status = command.status()?;
+    ui::command(&format!("apt-get {}", words.join(" ")));
+    let status = Command::new("apt-get").args(words).env("DEBIAN_FRONTEND", "noninteractive").status()?;
     ensure!(status.success(), "apt-get {} failed", words.join(" "));
     Ok(())
 }

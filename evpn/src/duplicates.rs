@@ -6,7 +6,7 @@
 //! nobody can keep from learning.
 //!
 //! What was found stays known until it has recovered or is cleared; from then on moves are counted anew. Addresses that two
-//! MACs claim without moving are another matter: [`contest`](crate::contest).
+//! MACs claim without moving are another matter (`contest`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -65,7 +65,7 @@ impl Forwarding {
     ) {
         self.evpn.reconfigure(now, evpn_config(bgp, config));
         // Before the devices are let go: nothing is wanted any more of what is served no more.
-        self.perform(learned, rib, actions);
+        self.perform(now, learned, rib, actions);
         self.fib.configure(fib_config(config));
         self.hosts.configure(config);
     }
@@ -100,7 +100,7 @@ impl Forwarding {
         let learned = now.saturating_duration_since(started).as_secs() as u32;
         self.evpn.recover(now);
         // Nothing is given out before what EVPN asks for is known in full: it may want no more of what would be written.
-        let heard = self.perform(learned, rib, actions) && self.observe(now, learned, rib, actions);
+        let heard = self.perform(now, learned, rib, actions) && self.observe(now, learned, rib, actions);
         if !heard {
             return true;
         }
@@ -127,7 +127,7 @@ impl Forwarding {
     fn pass_on(&mut self, now: Instant, learned: u32, rib: &mut Rib, actions: &mut VecDeque<Action>) -> bool {
         while let Some(observation) = self.hosts.poll_observation() {
             self.evpn.observe(now, observation);
-            if !self.perform(learned, rib, actions) {
+            if !self.perform(now, learned, rib, actions) {
                 return false;
             }
         }
@@ -160,7 +160,7 @@ impl Forwarding {
             let (seen, reached) = (changes.seen(), changes.reached());
             rib.evpn.advance(&self.cursor, reached);
             budget.spend(seen.max(1) * WEIGHT);
-            if !self.perform(learned, rib, actions) {
+            if !self.perform(now, learned, rib, actions) {
                 return true;
             }
         }
@@ -169,7 +169,7 @@ impl Forwarding {
 
     /// Does what EVPN asks for; `false` if that is more than a turn has time for, as where a VNI is let go of with all that is
     /// in it.
-    fn perform(&mut self, learned: u32, rib: &mut Rib, actions: &mut VecDeque<Action>) -> bool {
+    fn perform(&mut self, now: Instant, learned: u32, rib: &mut Rib, actions: &mut VecDeque<Action>) -> bool {
         for _ in 0..ACTIONS {
             let Some(action) = self.evpn.poll_action() else { return true };
             match action {
@@ -185,6 +185,7 @@ impl Forwarding {
                 evpn::Action::Want { key, value } => self.fib.want(key, Some(value)),
                 evpn::Action::Unwant { key } => self.fib.want(key, None),
                 evpn::Action::Replay => rib.evpn.advance(&self.cursor, Version::default()),
+                evpn::Action::Ask { vni, ip } => self.hosts.ask(now, vni, ip),
                 evpn::Action::Notice(notice) => actions.push_back(Action::Log(LogLine::Evpn(notice))),
             }
         }

@@ -52,6 +52,7 @@ impl Runner<'_> {
             Kernel::Booted => {
                 let folder = self.skip_log.parent().unwrap_or(self.skip_log);
                 by_ourselves.args(full_kernel::WORDS).arg("--keep").arg(folder).arg("--").arg(program);
+                by_ourselves.env("RUST_TEST_THREADS", full_kernel::THREADS);
                 by_ourselves
             }
             Kernel::Own if privilege::check().is_ok() => Command::new(program),

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use bgp::types::Mac;
-use lab::netlink::{FdbRow, NeighborRow};
+use lab::netlink::{self, NeighborRow};
 use lab::packet::StandIns;
 use lab::{Lab, Node, wait_until};
 
-use crate::fabric::{self, CONVERGE, vtep};
+use crate::fabric::{CONVERGE, vtep};
 
 /// The leaves, and the node of each whose cable its hosts are behind.
 pub(crate) const LEAVES: [(&str, &str); 2] = [("leaf1", "host11"), ("leaf2", "host21")];
@@ -99,6 +99,7 @@ impl Crowd {
             let (mac, ip) = names(host);
             rows.push(format!("{mac} dev vxlan100 dst {vtep} self extern_learn permanent"));
             rows.push(format!("{mac} dev vxlan100 extern_learn master br100"));
+            rows.push(format!("{mac} dev vxlan100 extern_learn master br100, in VLAN 1"));
             rows.push(format!("{ip} dev br100 lladdr {mac} extern_learn NOARP proto 108"));
         }
         rows.sort();
@@ -106,10 +107,15 @@ impl Crowd {
     }
 }
 
-/// What a control plane has put into the kernel of a leaf.
+/// What a control plane has put into the kernel of a leaf, with the copies that the kernel has made for VLANs.
 fn rows(leaf: &Node) -> Result<Vec<String>> {
-    let (fdb, neighbors) = fabric::tables(leaf, 100)?;
-    let fdb = fdb.iter().filter(|row| row.extern_learn).map(FdbRow::to_string);
+    let both = || (netlink::fdb_with_vlans("vxlan100"), netlink::neighbors("br100"));
+    let (fdb, neighbors) = leaf.netns().run(both)?;
+    let (fdb, neighbors) = (fdb?, neighbors?);
+    let fdb = fdb.iter().filter(|(_, row)| row.extern_learn).map(|(vlan, row)| match vlan {
+        0 => row.to_string(),
+        vlan => format!("{row}, in VLAN {vlan}"),
+    });
     let neighbors = neighbors.iter().filter(|row| row.extern_learn).map(NeighborRow::to_string);
     let mut rows: Vec<String> = fdb.chain(neighbors).collect();
     rows.sort();

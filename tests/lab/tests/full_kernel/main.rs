@@ -13,4 +13,5 @@ mod crowd;
 mod evpn;
 mod native;
 mod underlay;
+mod vlans;
 mod vrf;

@@ -7,6 +7,11 @@ use lab::Node;
 /// that they overtake each other; some are early, some come twice, and the per cent that follow are lost.
 const TROUBLE: &str = "limit 10000 delay 50ms 20ms 25% reorder 95% duplicate 2%";
 
+/// The command by which it begins at a device.
+pub(crate) fn trouble(device: &str, loss: u32) -> String {
+    format!("tc qdisc replace dev {device} root netem {TROUBLE} loss {loss}%")
+}
+
 /// A device of a node, and how many per cent of what it sends get lost.
 #[derive(Clone, Copy)]
 pub(crate) struct End<'n> {
@@ -16,23 +21,19 @@ pub(crate) struct End<'n> {
 }
 
 impl End<'_> {
-    /// Has the trouble begin, or be of this kind from now on.
+    /// Has the trouble begin.
     pub(crate) fn trouble(&self) -> Result<()> {
-        self.netem(&format!("{TROUBLE} loss {}%", self.loss))
+        self.node.sh(&trouble(self.device, self.loss)).map(drop)
     }
 
     /// Has nothing pass any more.
     pub(crate) fn cut(&self) -> Result<()> {
-        self.netem("loss 100%")
+        self.node.sh(&format!("tc qdisc replace dev {} root netem loss 100%", self.device)).map(drop)
     }
 
     /// Ends it.
     pub(crate) fn clear(&self) -> Result<()> {
         self.node.sh(&format!("tc qdisc del dev {} root", self.device)).map(drop)
-    }
-
-    fn netem(&self, words: &str) -> Result<()> {
-        self.node.sh(&format!("tc qdisc replace dev {} root netem {words}", self.device)).map(drop)
     }
 
     /// How many packets it has sent, and how many of those were lost.

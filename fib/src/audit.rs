@@ -9,8 +9,11 @@ use std::time::{Duration, Instant};
 /// The least time between two pieces.
 const STEP: Duration = Duration::from_secs(1);
 
-/// Looking takes no more than one part in so many of the time.
+/// Looking takes no more than one part in so many of the time ...
 const SHARE: u32 = 200;
+/// ... but a piece comes after so many rounds' time, whatever it costs. The kernel's work for a table of a bridge's grows
+/// with the square of its rows, so that some are looked at seldom.
+const LONGEST: u32 = 60;
 
 /// The time of the next piece. `P` is a place in the round.
 #[derive(Clone, Copy, Debug)]
@@ -18,22 +21,22 @@ pub(crate) struct Audit<P> {
     /// The piece that was looked at last in this round.
     last: Option<P>,
     due: Option<Instant>,
-    /// When the look that runs began.
-    began: Option<Instant>,
+    /// A piece is being looked at.
+    runs: bool,
     /// When the last round ended.
     ended: Option<Instant>,
 }
 
 impl<P> Default for Audit<P> {
     fn default() -> Self {
-        Audit { last: None, due: None, began: None, ended: None }
+        Audit { last: None, due: None, runs: false, ended: None }
     }
 }
 
 impl<P: Copy> Audit<P> {
     /// Whether a piece is to be looked at now.
     pub(crate) fn is_due(&self, now: Instant) -> bool {
-        self.began.is_none() && self.due.is_some_and(|due| due <= now)
+        !self.runs && self.due.is_some_and(|due| due <= now)
     }
 
     /// The piece that was looked at last in this round.
@@ -43,13 +46,13 @@ impl<P: Copy> Audit<P> {
 
     /// A piece is being looked at: what turns out otherwise was not told.
     pub(crate) fn is_running(&self) -> bool {
-        self.began.is_some()
+        self.runs
     }
 
     /// Begins with a piece.
-    pub(crate) fn begin(&mut self, now: Instant, piece: P) {
+    pub(crate) fn begin(&mut self, piece: P) {
         self.last = Some(piece);
-        self.began = Some(now);
+        self.runs = true;
     }
 
     /// There is no piece left in this round. Says whether there was any.
@@ -61,12 +64,13 @@ impl<P: Copy> Audit<P> {
         had_some
     }
 
-    /// Nothing is being looked at any more. The next piece of so many comes when its time is there; `None`: no more.
-    pub(crate) fn schedule(&mut self, now: Instant, round: Option<Duration>, pieces: usize) {
-        let took = self.began.take().map_or(Duration::ZERO, |began| now.saturating_duration_since(began));
+    /// Nothing is being looked at any more; for so long it was read. The next piece of so many comes when its time is
+    /// there; `None`: no more.
+    pub(crate) fn schedule(&mut self, now: Instant, round: Option<Duration>, pieces: usize, read: Duration) {
+        self.runs = false;
         let pieces = u32::try_from(pieces.max(1)).unwrap_or(u32::MAX);
-        // What was refused and tried again took longer than it was work.
-        self.due = round.map(|round| now + (round / pieces).max(STEP).max((took * SHARE).min(round * 2)));
+        self.due =
+            round.map(|round| now + (round / pieces).max(STEP).max((read * SHARE).min(round * LONGEST)));
     }
 
     /// When the last round ended.
@@ -75,7 +79,7 @@ impl<P: Copy> Audit<P> {
     }
 
     pub(crate) fn next_due(&self) -> Option<Instant> {
-        self.due.filter(|_| self.began.is_none())
+        self.due.filter(|_| !self.runs)
     }
 }
 
@@ -87,9 +91,9 @@ mod tests {
 
     fn wait(pieces: usize, took: Duration) -> Duration {
         let (mut audit, now) = (Audit::default(), Instant::now());
-        audit.begin(now, ());
-        audit.schedule(now + took, ROUND, pieces);
-        audit.next_due().unwrap() - (now + took)
+        audit.begin(());
+        audit.schedule(now, ROUND, pieces, took);
+        audit.next_due().unwrap() - now
     }
 
     #[test]
@@ -98,13 +102,14 @@ mod tests {
         assert_eq!(wait(4, Duration::from_millis(1)), Duration::from_secs(15));
         assert_eq!(wait(1000, Duration::from_millis(1)), STEP);
         assert_eq!(wait(1000, Duration::from_millis(20)), Duration::from_secs(4));
-        assert_eq!(wait(1, Duration::from_secs(9)), Duration::from_secs(120));
+        assert_eq!(wait(1, Duration::from_secs(9)), Duration::from_secs(1800));
+        assert_eq!(wait(1, Duration::from_secs(50)), Duration::from_secs(3600));
     }
 
     #[test]
     fn without_a_time_nothing_is_looked_at() {
         let mut audit = Audit::<()>::default();
-        audit.schedule(Instant::now(), None, 4);
+        audit.schedule(Instant::now(), None, 4, Duration::ZERO);
         assert_eq!(audit.next_due(), None);
     }
 }

@@ -29,6 +29,8 @@ pub(crate) struct Dumps<D> {
     full: bool,
     /// How often the foremost dump was disturbed.
     disturbances: u8,
+    /// For how long dumps have been read since [`Dumps::take_worked`].
+    worked: Duration,
 }
 
 #[derive(Debug)]
@@ -63,6 +65,7 @@ impl<D: Copy + PartialEq> Dumps<D> {
             last: None,
             full: true,
             disturbances: 0,
+            worked: Duration::ZERO,
         }
     }
 
@@ -84,6 +87,11 @@ impl<D: Copy + PartialEq> Dumps<D> {
     /// Everything is this from now on.
     pub(crate) fn set_everything(&mut self, everything: impl IntoIterator<Item = D>) {
         self.everything = everything.into_iter().collect();
+    }
+
+    /// All that there is to look at.
+    pub(crate) fn everything(&self) -> &[D] {
+        &self.everything
     }
 
     /// What is still to be looked at.
@@ -132,8 +140,9 @@ impl<D: Copy + PartialEq> Dumps<D> {
     }
 
     /// Takes the end of a dump.
-    pub(crate) fn ended(&mut self, id: OpId, intact: bool) -> Ended<D> {
+    pub(crate) fn ended(&mut self, now: Instant, id: OpId, intact: bool) -> Ended<D> {
         let Some(running) = self.running.take_if(|running| running.id == id) else { return Ended::Nothing };
+        self.worked += now.saturating_duration_since(running.since);
         if running.void {
             return Ended::Nothing;
         }
@@ -144,6 +153,11 @@ impl<D: Copy + PartialEq> Dumps<D> {
         }
         self.disturbances = 0;
         Ended::Complete(running.dump)
+    }
+
+    /// For how long dumps have been read since this was last asked.
+    pub(crate) fn take_worked(&mut self) -> Duration {
+        std::mem::take(&mut self.worked)
     }
 
     /// The kernel refused the dump, or its end was lost.
@@ -194,7 +208,7 @@ mod tests {
         for id in 0..3 {
             let dump = run(&mut dumps, now, id).unwrap();
             assert!(!dumps.take_synced());
-            assert_eq!(dumps.ended(OpId(id), true), Ended::Complete(dump));
+            assert_eq!(dumps.ended(now, OpId(id), true), Ended::Complete(dump));
         }
         assert!(dumps.take_synced());
         assert!(!dumps.take_synced());
@@ -209,11 +223,11 @@ mod tests {
         for id in 10..10 + u32::from(TRIES) {
             assert!(run(&mut dumps, now, id).is_some());
             dumps.disturb();
-            assert_eq!(dumps.ended(OpId(id), true), Ended::Nothing);
+            assert_eq!(dumps.ended(now, OpId(id), true), Ended::Nothing);
         }
         let dump = run(&mut dumps, now, 20).unwrap();
         dumps.disturb();
-        assert_eq!(dumps.ended(OpId(20), true), Ended::Complete(dump));
+        assert_eq!(dumps.ended(now, OpId(20), true), Ended::Complete(dump));
     }
 
     #[test]
@@ -223,7 +237,7 @@ mod tests {
         dumps.look_at(['b']);
         assert!(run(&mut dumps, now, 10).is_some());
         dumps.look_at_everything(now);
-        assert_eq!(dumps.ended(OpId(10), true), Ended::Nothing);
+        assert_eq!(dumps.ended(now, OpId(10), true), Ended::Nothing);
         assert_eq!(run(&mut dumps, now, 11), None);
         assert_eq!(dumps.next_due(true), Some(now + PAUSE));
         assert_eq!(run(&mut dumps, now + PAUSE, 11), Some('a'));

@@ -1,8 +1,9 @@
-//! What the kernel says: its devices, its rows, and the answers to ops.
+//! What the kernel says: its devices, this node's addresses, its rows, and the answers to ops.
 
 use std::net::IpAddr;
 
 use bgp::types::{Mac, Vni};
+use ipnet::IpNet;
 
 use crate::op::{Fault, OpId};
 use crate::row::{IfIndex, Row};
@@ -14,6 +15,10 @@ pub enum KernelEvent {
     LinkSeen(Box<Link>),
     /// A device went away.
     LinkGone(IfIndex),
+    /// The node has an address, on a link with this prefix.
+    AddressSeen(IfIndex, IpNet),
+    /// It has it no longer.
+    AddressGone(IfIndex, IpNet),
     /// A row is there, or changed.
     RowSeen(Row),
     /// A row went away.

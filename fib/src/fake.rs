@@ -102,11 +102,12 @@ impl FakeKernel {
         }
     }
 
-    /// Puts a device into a bridge or takes it out. Out, the bridge's rows for it go and its own stay.
+    /// Puts a device into a bridge or takes it out. Out, the bridge's rows for it go and its own stay; what was set of
+    /// the port goes with it.
     pub fn set_master(&mut self, index: IfIndex, master: Option<IfIndex>) {
         let link = self.links.get(&index).filter(|link| link.master != master).cloned();
         let Some(mut link) = link else { return };
-        link.master = master;
+        (link.master, link.learning, link.suppress) = (master, true, false);
         self.remove_where(|row| matches!(row, Row::Bridge(row) if row.port == index));
         self.copies.retain(|(port, _)| *port != index);
         self.change_link(link);

@@ -17,6 +17,7 @@
 //!
 //! Not here: which route is best (`bgp`), which MAC is where (`evpn`), VLAN-aware bridges, and VXLAN devices that carry many VNIs (`external`).
 
+mod addresses;
 mod audit;
 pub mod config;
 mod dumps;

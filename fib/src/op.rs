@@ -180,7 +180,7 @@ fn at_bridge(bridge: IfIndex, port: IfIndex, mac: Mac, sticky: bool) -> Row {
 pub struct Dump {
     /// Rows of this kind.
     pub table: Table,
-    /// Only of this bridge and its ports; `None`: all. Links are always dumped whole.
+    /// Only of this bridge and its ports; `None`: all. Links and addresses are always dumped whole.
     pub bridge: Option<IfIndex>,
 }
 
@@ -189,6 +189,8 @@ pub struct Dump {
 pub enum Table {
     /// Devices.
     Links,
+    /// This node's addresses, of both families.
+    Addresses,
     /// Forwarding rows of bridges and VXLAN devices.
     Fdb,
     /// ARP.

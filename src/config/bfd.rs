@@ -11,7 +11,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 
 use super::authentication::Hops;
-use super::check::Checker;
+use super::checker::Checker;
 use super::fault::Path;
 
 /// How BFD sessions are held.

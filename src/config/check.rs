@@ -7,22 +7,16 @@ use std::time::Duration;
 use bgp::rib::DEFAULT_LOCAL_PREF;
 use bgp::types::RouterId;
 
-use super::fault::Path;
+use super::checker::Checker;
+use super::fault::{Finding, Path};
 use super::mesh::OwnAddresses;
 use super::neighbor::{self, Context};
-use super::policy::{self, Policies};
+use super::policy;
 use super::secret::SecretFiles;
-use super::{BgpConfig, Config, NextHopTracking, Text, file, groups};
+use super::{BgpConfig, Config, NeighborConfig, NextHopTracking, Text, file, groups};
 
 /// How long neighbours that go stay for those that come: a few tries to connect, with what these then have to say.
 const HANDOVER: Duration = Duration::from_secs(30);
-
-/// A fault of meaning, at a key; its place in the text is found later.
-#[derive(PartialEq)]
-pub(super) struct Finding {
-    pub(super) path: Path,
-    pub(super) message: String,
-}
 
 /// What the file means on a machine of these addresses, and everything that is wrong with it.
 pub(super) fn check(file: file::File, text: Text, host: &[IpAddr]) -> (Config, Vec<Finding>) {
@@ -37,17 +31,7 @@ pub(super) fn check(file: file::File, text: Text, host: &[IpAddr]) -> (Config, V
     (config, checker.findings)
 }
 
-pub(super) struct Checker {
-    pub(super) findings: Vec<Finding>,
-    pub(super) policies: Policies,
-    pub(super) secrets: SecretFiles,
-}
-
 impl Checker {
-    pub(super) fn find(&mut self, path: Path, message: impl Into<String>) {
-        self.findings.push(Finding { path, message: message.into() });
-    }
-
     fn bgp(&mut self, bgp: file::Bgp, installs: bool, host: &[IpAddr]) -> BgpConfig {
         let path = Path::from("bgp");
         if bgp.router_id.is_unspecified() {
@@ -63,31 +47,18 @@ impl Checker {
         self.graceful_restart(&path, &bgp.graceful_restart);
         let groups = groups::resolve(self, &path.key("peer_groups"), &bgp.peer_groups);
         self.bfd(&path.key("bfd"), &bgp.bfd);
-        let mut neighbors = Vec::new();
-        let mut seen = HashSet::new();
-        let listens = !listen.is_empty();
-        let (asn, ebgp_default, bfd) = (bgp.asn.0, bgp.ebgp_default, &bgp.bfd);
-        let client_to_client = bgp.client_to_client_reflection;
-        let graceful_restart = &bgp.graceful_restart;
-        let router_id = RouterId(bgp.router_id);
         let context = Context {
-            asn,
-            router_id,
-            ebgp_default,
+            asn: bgp.asn.0,
+            router_id: RouterId(bgp.router_id),
+            ebgp_default: bgp.ebgp_default,
             default_local_pref,
-            client_to_client,
-            listens,
+            client_to_client: bgp.client_to_client_reflection,
+            listens: !listen.is_empty(),
             groups,
-            graceful_restart,
-            bfd,
+            graceful_restart: &bgp.graceful_restart,
+            bfd: &bgp.bfd,
         };
-        for (i, neighbor) in bgp.neighbors.into_iter().enumerate() {
-            let at = path.key("neighbors").index(i);
-            let address = self.identity(&at, &neighbor, &mut seen);
-            neighbors.push(self.neighbor(&at, address, &neighbor, &context));
-        }
-        let places = (0..).map(|i| path.key("neighbors").index(i));
-        self.signatures_on_links(&places.zip(&neighbors).collect::<Vec<_>>());
+        let mut neighbors = self.neighbors(&path.key("neighbors"), &bgp.neighbors, &context);
         if let Some(mesh) = &bgp.mesh {
             let listen: Vec<IpAddr> = listen.iter().map(|socket| socket.ip()).collect();
             let own = OwnAddresses { router_id: bgp.router_id, listen: &listen, host };
@@ -99,13 +70,13 @@ impl Checker {
         let of_ranges = ranges.iter_mut().map(|range| &mut range.neighbor);
         neighbor::join_cluster(
             &mut neighbors.iter_mut().chain(of_ranges).collect::<Vec<_>>(),
-            asn,
+            context.asn,
             cluster_id,
         );
         let policies = self.policies.list.clone();
         BgpConfig {
-            asn: bgp.asn.0,
-            router_id,
+            asn: context.asn,
+            router_id: context.router_id,
             cluster_id,
             decision,
             default_local_pref,
@@ -116,6 +87,25 @@ impl Checker {
             handover_time: bgp.handover_time.map_or(HANDOVER, |seconds| Duration::from_secs(seconds.into())),
             policies,
         }
+    }
+
+    /// Those that are named, one by one.
+    fn neighbors(
+        &mut self,
+        at: &Path,
+        named: &[file::Neighbor],
+        context: &Context<'_>,
+    ) -> Vec<NeighborConfig> {
+        let mut seen = HashSet::new();
+        let mut neighbors = Vec::new();
+        for (i, neighbor) in named.iter().enumerate() {
+            let at = at.index(i);
+            let address = self.identity(&at, neighbor, &mut seen);
+            neighbors.push(self.neighbor(&at, address, neighbor, context));
+        }
+        let places = (0..).map(|i| at.index(i));
+        self.signatures_on_links(&places.zip(&neighbors).collect::<Vec<_>>());
+        neighbors
     }
 
     /// Routes that go into the kernel (`installs`) are of no use while their next hops are not.

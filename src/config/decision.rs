@@ -4,7 +4,7 @@ use bgp::rib::{DecisionRules, Multipath};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::check::Checker;
+use super::checker::Checker;
 use super::fault::Path;
 use super::file::Bgp;
 

@@ -6,7 +6,7 @@ use evpn::{DuplicateAction, DuplicateRules};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::check::Checker;
+use super::checker::Checker;
 use super::fault::Path;
 
 /// A day: longer times are none that anybody counts moves by or waits for.

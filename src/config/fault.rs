@@ -13,6 +13,13 @@ pub struct Fault {
     pub message: String,
 }
 
+/// A fault of meaning, at a key; its place in the text is found later.
+#[derive(PartialEq)]
+pub(super) struct Finding {
+    pub(super) path: Path,
+    pub(super) message: String,
+}
+
 /// A place in the text, both numbers from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {

@@ -240,7 +240,8 @@ pub struct VniSection {
     /// UDP port of a device to be made.
     #[serde(default = "vxlan_port")]
     pub port: u16,
-    /// MTU of a device to be made: `auto` is the underlay's less the encapsulation.
+    /// MTU of a device to be made: `auto` is the underlay's less the encapsulation. Where the VTEP's address is on no
+    /// link, but on the loopback, that is the smallest of the devices by which routes lead to other nodes.
     #[serde(default)]
     pub mtu: MtuValue,
     /// Route distinguisher: `auto` (router_id:index), or one such as "10.0.0.1:100".

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::check::Checker;
+use super::checker::Checker;
 use super::fault::Path;
 use super::file::{PeerGroup, PeerSettings};
 

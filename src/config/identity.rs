@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::address::{AddressValue, NeighborAddress};
 use super::authentication::Authentication;
-use super::check::Checker;
+use super::checker::Checker;
 use super::fault::Path;
 use super::file::{Neighbor, PeerSettings};
 use super::{Hops, NeighborConfig};

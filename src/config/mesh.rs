@@ -13,7 +13,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserialize, Deserializer};
 
-use super::check::Checker;
+use super::checker::Checker;
 use super::fault::Path;
 use super::file::{Mesh, PeerSettings, RemoteAs, RemoteAsWord};
 use super::neighbor::{Context, Who};

@@ -9,6 +9,7 @@ mod api;
 mod authentication;
 mod bfd;
 mod check;
+mod checker;
 mod decision;
 pub mod diff;
 mod duplicates;
@@ -374,7 +375,7 @@ impl Config {
 }
 
 /// A finding at its place; `None` where it speaks of a value that only stands in for a faulty one.
-fn placed(read: &read::Read, text: &str, finding: check::Finding) -> Option<Fault> {
+fn placed(read: &read::Read, text: &str, finding: fault::Finding) -> Option<Fault> {
     let path = read.original(&finding.path);
     if !read.is_genuine(&path) {
         return None;

@@ -9,7 +9,7 @@ use bgp::types::{Asn, Family, FamilySet, RouterId};
 use ipnet::IpNet;
 
 use super::bfd::{self, BfdSection, BfdValue};
-use super::check::Checker;
+use super::checker::Checker;
 use super::fault::Path;
 use super::file::{self, AsSetWord, EbgpDefault, GracefulRestart, PeerSettings, RemoteAsWord};
 use super::groups::Groups;

@@ -1,7 +1,7 @@
 //! What a neighbour's settings say about signatures and hops: their faults, and what they come to.
 
 use super::authentication::{AoKey, Authentication, Hops};
-use super::check::Checker;
+use super::checker::Checker;
 use super::fault::Path;
 use super::file::{PeerSettings, TcpAo, TcpAoKey};
 

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::RangeConfig;
-use super::check::Checker;
+use super::checker::Checker;
 use super::fault::Path;
 use super::file::DynamicNeighbors;
 use super::neighbor::{Context, Who};

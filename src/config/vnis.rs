@@ -8,7 +8,7 @@ use bgp::types::{Rd, Vni};
 use bgp::wire::RouteTarget;
 use evpn::ImportTarget;
 
-use super::check::Checker;
+use super::checker::Checker;
 use super::fault::Path;
 use super::{EvpnConfig, HostsConfig, VniConfig, file};
 

@@ -22,7 +22,7 @@ use crate::presence::frame::Said;
 use crate::presence::{KnownHost, Probe};
 
 use super::advertise::PrefixNews;
-use super::bfd::{BfdCommand, BfdLine, BfdNews};
+use super::bfd::words::{BfdCommand, BfdLine, BfdNews};
 
 /// News for core.
 #[derive(Debug)]

@@ -212,13 +212,12 @@ impl Core {
 
 #[cfg(test)]
 mod tests {
-    use bgp::session::PeerRestart;
     use bgp::types::PathId;
     use bgp::wire::{Attrs, NextHop, Nlris, Route};
 
     use super::*;
     use crate::config::Config;
-    use crate::core::testing::Node;
+    use crate::core::testing::{Node, says_end_of_rib};
     use crate::core::{Event, PeerNews};
 
     const FIRST: u32 = 0;
@@ -253,15 +252,7 @@ mod tests {
 
     /// Up, and one that says when it has said all.
     fn up(node: &mut Node, peer: u32) {
-        let restart = PeerRestart {
-            restarting: false,
-            restart_time: Duration::from_secs(120),
-            notification: true,
-            families: FamilySet::EMPTY,
-            preserved: FamilySet::EMPTY,
-            long_lived: None,
-        };
-        node.up_with(peer, Some(restart));
+        node.up_with(peer, Some(says_end_of_rib()));
         node.run();
     }
 

@@ -193,7 +193,9 @@ impl Core {
         self.end_overdue_injectors(now);
         self.expire_kept(now);
         self.end_overdue_refreshes(now);
-        if self.native.as_mut().is_some_and(Native::hears_of_addresses) {
+        let of_routes = self.native.as_mut().is_some_and(Native::hears_of_addresses);
+        let of_rows = self.forwarding.as_mut().is_some_and(|forwarding| forwarding.fib.take_new_addresses());
+        if of_routes || of_rows {
             self.renew_identity(now);
         }
         if let Some(native) = &mut self.native {

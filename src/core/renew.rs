@@ -45,7 +45,8 @@ impl Core {
         let sessions = self.peers.iter().filter_map(|peer| peer.session.as_ref());
         let ends = sessions.map(|session| session.agreed.local.ip().to_canonical());
         let of_node = self.native.iter().flat_map(|native| native.own_addresses()).copied();
-        let identity = identity(&self.config, ends.chain(of_node));
+        let beside_rows = self.forwarding.iter().flat_map(|forwarding| forwarding.fib.addresses());
+        let identity = identity(&self.config, ends.chain(of_node).chain(beside_rows));
         if let Some(forwarding) = &mut self.forwarding {
             forwarding.evpn.set_addresses(now, &identity.addresses);
         }

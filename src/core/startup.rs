@@ -266,14 +266,7 @@ mod tests {
 
     /// Says End-of-RIB, and may have restarted itself.
     fn restart(restarting: bool) -> Option<PeerRestart> {
-        Some(PeerRestart {
-            restarting,
-            restart_time: seconds(120),
-            notification: true,
-            families: FamilySet::EMPTY,
-            preserved: FamilySet::EMPTY,
-            long_lived: None,
-        })
+        Some(PeerRestart { restarting, ..says_end_of_rib() })
     }
 
     /// Whether End-of-RIB has been sent to a peer, and the kernel's former rows may go.

@@ -46,6 +46,18 @@ pub(super) fn mac(n: u8) -> Mac {
     Mac([2, 0, 0, 0, 0, n])
 }
 
+/// What a peer offers that says when it has said all, and of whose routes none outlive a session.
+pub(super) fn says_end_of_rib() -> PeerRestart {
+    PeerRestart {
+        restarting: false,
+        restart_time: Duration::from_secs(120),
+        notification: true,
+        families: FamilySet::EMPTY,
+        preserved: FamilySet::EMPTY,
+        long_lived: None,
+    }
+}
+
 pub(super) fn vtep(n: u8) -> Ipv4Addr {
     Ipv4Addr::new(10, 0, 0, n)
 }

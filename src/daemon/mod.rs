@@ -1,8 +1,9 @@
 //! The daemon: tasks, channels, sockets. It wires the pure parts together and decides nothing itself.
 //!
-//! One task owns [`Core`]; one task a neighbour drives its session; one task speaks with the kernel; one serves
-//! the API; one accepts connections. BFD, where it is wanted, has a thread of its own. Every channel is bounded
-//! (see `core` for why none overflows).
+//! One task owns [`Core`]; one task a neighbour drives its session; two speak with the kernel, one of
+//! EVPN's tables and one of routes; one serves the API; one for each address accepts connections. Files, Kubernetes,
+//! hosts and links are watched by tasks of their own, and BFD, where it is wanted, has a thread of its own. Every
+//! channel is bounded (see `core` for why none overflows).
 
 mod arguments;
 mod bfd;

@@ -20,7 +20,7 @@ use rustix::thread::{
 use crate::config::Config;
 
 /// Routes, forwarding rows and neighbours are written with CAP_NET_ADMIN, BGP's port is listened on with
-/// CAP_NET_BIND_SERVICE, and ICMPv6 is heard and sent with CAP_NET_RAW.
+/// CAP_NET_BIND_SERVICE, and ICMPv6 and ARP are heard and sent with CAP_NET_RAW.
 const NEEDED: CapabilitySet =
     CapabilitySet::NET_ADMIN.union(CapabilitySet::NET_BIND_SERVICE).union(CapabilitySet::NET_RAW);
 
@@ -91,6 +91,10 @@ fn lacking(config: &Config, have: CapabilitySet) -> Vec<String> {
         let what = format!("router advertisements are neither sent nor heard on {}", neighbor.address);
         needs(CapabilitySet::NET_RAW, "CAP_NET_RAW", &what);
     }
+    if config.evpn.is_some() {
+        let what = "hosts that say nothing are not asked whether they are still there";
+        needs(CapabilitySet::NET_RAW, "CAP_NET_RAW", what);
+    }
     lacking
 }
 
@@ -120,6 +124,7 @@ evpn: { vtep: 10.0.0.1, advertise_all_vni: true }
                 "CAP_NET_ADMIN is missing: nothing can be written into the kernel's tables",
                 "CAP_NET_BIND_SERVICE is missing: port 179 can be listened on only where everybody may",
                 "CAP_NET_RAW is missing: router advertisements are neither sent nor heard on eth1",
+                "CAP_NET_RAW is missing: hosts that say nothing are not asked whether they are still there",
             ]
         );
         assert_eq!(said(ALL, NEEDED), [] as [&str; 0]);

@@ -294,7 +294,8 @@ impl Node {
             }
             Action::Kernel(ops) => {
                 drop(net);
-                self.kernel.give(ops);
+                let is_behind = daemon.inbox.0.iter().any(|event| matches!(event, Event::Kernel(_)));
+                self.kernel.give(ops, is_behind);
             }
             Action::Routes(ops) => {
                 drop(net);

@@ -1,26 +1,19 @@
-//! Finding the daemon, and saying why it was not found.
+//! Finding the daemon.
 
 use std::error::Error;
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpStream, UnixStream, lookup_host};
 use tokio::time::timeout;
 use tonic::transport::{Channel, Uri};
-use tonic::{Code, Status};
 
-use super::tls;
-use crate::VERSION_HEADER;
+use super::error::{CONNECT_TIMEOUT, ConnectError};
+use super::tls::{Connector, TlsFiles};
 use crate::stream::AnyStream;
-
-pub use super::tls::TlsFiles;
-
-/// How long a connection may take: who is there answers sooner, also from far away.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Where a daemon listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,69 +31,6 @@ impl fmt::Display for Endpoint {
         match self {
             Endpoint::Unix(path) => write!(f, "{}", path.display()),
             Endpoint::Tcp(address) | Endpoint::Tls(address, _) => f.write_str(address),
-        }
-    }
-}
-
-/// Why there is no connection, in words for the person who asked for one.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ConnectError {
-    /// There is no socket.
-    #[error("linnetd is not running: no socket at {0}")]
-    NoSocket(PathBuf),
-    /// What is there is something else.
-    #[error("{0} is no socket")]
-    NotASocket(PathBuf),
-    /// Nobody listens there.
-    #[error("linnetd is not running: nobody answers at {0}")]
-    NobodyAnswers(String),
-    /// The socket is not for this user.
-    #[error("not allowed to talk to linnetd: {0} is for its owner and group only")]
-    Denied(PathBuf),
-    /// It is not written as addresses are.
-    #[error("`{0}` is no address: HOST:PORT, such as 127.0.0.1:50151 or [::1]:50151")]
-    NotAnAddress(String),
-    /// The name of the host leads nowhere.
-    #[error("{0}: {1}")]
-    UnknownHost(String, String),
-    /// Nothing came back, no refusal either.
-    #[error("no answer from {0} within {seconds} seconds", seconds = CONNECT_TIMEOUT.as_secs())]
-    Silence(String),
-    /// A file that TLS takes cannot be used.
-    #[error("{path}: {1}", path = .0.display())]
-    File(PathBuf, String),
-    /// It is there, and does not speak TLS.
-    #[error("{0} does not speak TLS")]
-    NoTls(String),
-    /// It is there, and its certificate is not to be trusted.
-    #[error("the certificate of {0} is not to be trusted: {1}")]
-    Untrusted(String, String),
-    /// Something else.
-    #[error("cannot connect to {0}: {1}")]
-    Other(String, String),
-}
-
-/// What the connection was, where a request failed for that.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Trouble {
-    /// The daemon wants a certificate of its clients, and has seen none.
-    CertificateWanted,
-    /// The daemon does not take the client's certificate.
-    CertificateRefused(String),
-    /// Whoever answers is no linnetd.
-    Stranger,
-    /// The connection broke.
-    Broken,
-}
-
-impl Trouble {
-    /// What the connection was; `None` where the request itself was answered.
-    pub fn of(status: &Status) -> Option<Trouble> {
-        match status.source() {
-            _ if status.metadata().contains_key(VERSION_HEADER) => None,
-            Some(source) => Some(tls::refusal(source).unwrap_or(Trouble::Broken)),
-            None if status.code() == Code::Unimplemented => Some(Trouble::Stranger),
-            None => None,
         }
     }
 }
@@ -130,7 +60,7 @@ async fn dial(endpoint: &Endpoint) -> Result<AnyStream, ConnectError> {
         },
         Endpoint::Tcp(address) => Ok(Box::pin(dial_tcp(address).await?)),
         Endpoint::Tls(address, files) => {
-            let connector = tls::Connector::new(address, files)?;
+            let connector = Connector::new(address, files)?;
             let stream = dial_tcp(address).await?;
             let agreed = timeout(CONNECT_TIMEOUT, connector.connect(stream)).await;
             agreed.unwrap_or_else(|_| Err(ConnectError::Silence(address.clone())))

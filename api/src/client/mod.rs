@@ -1,15 +1,20 @@
 //! The client: connects, and reads lists page by page.
 
 mod connect;
+mod error;
 mod health;
 mod list;
 mod tls;
+mod trouble;
 
 use tonic::transport::Channel;
 
-pub use connect::{ConnectError, Endpoint, TlsFiles, Trouble};
+pub use connect::Endpoint;
+pub use error::ConnectError;
 pub use health::{Health, Serving};
 pub use list::{List, Page, Pages};
+pub use tls::TlsFiles;
+pub use trouble::Trouble;
 
 use crate::v1;
 

@@ -1,6 +1,5 @@
-//! TLS as a client: whom to trust, what to show, and what a refusal means.
+//! TLS as a client: whom to trust, and what to show.
 
-use std::error::Error;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,11 +11,9 @@ use tokio_rustls::rustls::client::WantsClientCert;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::version::TLS13;
-use tokio_rustls::rustls::{
-    self, AlertDescription, CertificateError, ClientConfig, ConfigBuilder, RootCertStore,
-};
+use tokio_rustls::rustls::{self, CertificateError, ClientConfig, ConfigBuilder, RootCertStore};
 
-use super::connect::{ConnectError, Trouble};
+use super::error::ConnectError;
 use crate::ALPN;
 use crate::server::tls::{certificates, private_key};
 use crate::stream::AnyStream;
@@ -112,21 +109,6 @@ fn explain(address: String, ca: &Path, error: &io::Error) -> ConnectError {
     }
 }
 
-/// Whether the daemon ended the connection for what the client showed, or did not. With TLS 1.3 the client hears of
-/// that only behind its first request, from HTTP/2, which keeps no more of an error than its words.
-pub(super) fn refusal(source: &(dyn Error + 'static)) -> Option<Trouble> {
-    let said = |alert| rustls::Error::AlertReceived(alert).to_string();
-    let wanted = said(AlertDescription::CertificateRequired);
-    let alerts = wanted.strip_suffix("CertificateRequired")?;
-    let mut causes = std::iter::successors(Some(source), |&error| error.source()).map(ToString::to_string);
-    let alert = causes.find_map(|words| words.split_once(alerts).map(|(_, alert)| alert.to_owned()))?;
-    Some(if alert == "CertificateRequired" {
-        Trouble::CertificateWanted
-    } else {
-        Trouble::CertificateRefused(alert)
-    })
-}
-
 fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
     error.get_ref()?.downcast_ref()
 }
@@ -134,15 +116,6 @@ fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn refusals_are_read_from_what_is_left_of_them() {
-        let refused = |alert| refusal(&io::Error::other(rustls::Error::AlertReceived(alert).to_string()));
-        assert_eq!(refused(AlertDescription::CertificateRequired), Some(Trouble::CertificateWanted));
-        let unknown = Trouble::CertificateRefused("UnknownCA".into());
-        assert_eq!(refused(AlertDescription::UnknownCA), Some(unknown));
-        assert_eq!(refusal(&io::Error::other("broken pipe")), None);
-    }
 
     #[test]
     fn hosts() {

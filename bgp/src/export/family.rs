@@ -3,18 +3,19 @@
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use crate::policy::{Chain, Hits};
+use crate::policy::{Chain, Hits, Outcome, Plan};
 use crate::rib::{Budget, Destination, DestinationId, Path, Table};
 use crate::types::{PathId, PeerId};
 use crate::wire::{Attrs, Nlri};
 
 use super::MemberStatus;
-use super::group::{Speaker, UpdateGroup};
+use super::group::UpdateGroup;
 use super::outlet::{Outlet, Readiness};
 use super::pack::Packer;
-use super::plans::Released;
-use super::rewalk::released;
+use super::plans::{Released, released};
+use super::speaker::Speaker;
 use super::spec::MemberSpec;
+use super::verdict::{Verdict, Withheld};
 
 /// The groups of one family, and what they need to do their work.
 #[derive(Debug)]
@@ -174,6 +175,39 @@ impl<N: Nlri> FamilyExport<N> {
             group.sent.routes(id, destination, peer).into_iter().filter_map(advertised).collect::<Vec<_>>()
         };
         table.page(from, limit).flat_map(of).collect()
+    }
+
+    /// What becomes of a path to `nlri`; `None` if the peer is not served in this family.
+    pub(super) fn verdict(
+        &self,
+        speaker: Speaker<'_>,
+        peer: PeerId,
+        nlri: &N,
+        path: &Path<N>,
+    ) -> Option<Verdict<'_>> {
+        let group = self.group_with(peer)?;
+        let (rules, source) = (group.policy(speaker.us), speaker.decision.sources.get(path.source));
+        let own = (path.source == peer).then_some(Withheld::Own);
+        if let Some(withheld) = own.or_else(|| rules.withheld(&path.attrs, source)) {
+            return Some(Verdict { withheld: Some(withheld), decider: None });
+        }
+        let asked = group.spec.policy.as_ref().and_then(|chain| {
+            let mut plan = Plan::new(chain, &source.context(N::FAMILY), &path.attrs);
+            let index = plan.decide(chain, &source.context(N::FAMILY), &nlri.parts(&path.body));
+            Some((chain, plan.outcome(index)?.clone()))
+        });
+        let decider = asked.as_ref().and_then(|(chain, outcome): &(&Chain, Outcome)| chain.decider(outcome));
+        let released = match &asked {
+            None => Some(Released::as_it_is(path)),
+            Some((_, outcome)) => Released::by(outcome),
+        };
+        let withheld = match released {
+            None => Some(Withheld::Policy),
+            Some(Released { attrs, fixed }) => {
+                (!rules.can_tell(&attrs, source, fixed)).then_some(Withheld::NextHop)
+            }
+        };
+        Some(Verdict { withheld, decider })
     }
 
     /// One window for one group, if it may. Says whether anything was done.

@@ -1,7 +1,7 @@
 //! An update group: peers in one family that are sent the same, message for message.
 
 use crate::policy::Hits;
-use crate::rib::{Change, CursorId, Decision, LocalIdentity, Path, Rib, Table, Version};
+use crate::rib::{Change, CursorId, LocalIdentity, Path, Table, Version};
 use crate::types::{PathId, PeerId};
 use crate::wire::{Nlri, RouteRefresh};
 
@@ -14,6 +14,7 @@ use super::policy::Policy;
 use super::rewalk::Rewalk;
 use super::sent::Sent;
 use super::sent_paths::SentPaths;
+use super::speaker::Speaker;
 use super::spec::MemberSpec;
 
 /// Members that share a cursor on the log and an account of what was sent.
@@ -45,25 +46,12 @@ pub(super) enum RefreshMark {
     End,
 }
 
-/// This speaker and those it hears: what policy depends on besides the group.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Speaker<'a> {
-    pub(super) us: &'a LocalIdentity,
-    pub(super) decision: &'a Decision,
-}
-
 /// What stands round the routes of a batch.
 #[derive(Clone, Copy, Debug, Default)]
 struct Marks {
     begins_refresh: bool,
     ends_rib: bool,
     ends_refresh: bool,
-}
-
-impl<'a> Speaker<'a> {
-    pub(super) fn of(rib: &'a Rib) -> Speaker<'a> {
-        Speaker { us: rib.identity(), decision: &rib.decision }
-    }
 }
 
 impl<N: Nlri> UpdateGroup<N> {

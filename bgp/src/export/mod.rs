@@ -34,6 +34,7 @@ mod rewalk;
 mod sent;
 mod sent_paths;
 mod several;
+mod speaker;
 mod spec;
 mod verdict;
 
@@ -52,8 +53,8 @@ use crate::types::{Family, PeerId};
 use crate::wire::EvpnKey;
 
 use family::FamilyExport;
-use group::Speaker;
 use outlet::Outlet;
+use speaker::Speaker;
 
 /// What peers are sent, in all families.
 #[derive(Debug, Default)]

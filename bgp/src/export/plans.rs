@@ -11,6 +11,8 @@ use crate::rib::Path;
 use crate::types::PeerId;
 use crate::wire::{Attrs, Nlri};
 
+use super::spec::MemberSpec;
+
 /// The plans of one chain for what a window holds. Kept from window to window for its allocation.
 #[derive(Debug, Default)]
 pub(super) struct Plans {
@@ -68,4 +70,17 @@ impl Plans {
     pub(super) fn clear(&mut self) {
         self.plans.clear();
     }
+}
+
+/// What a spec's policy makes of a path, uncounted; `None` if it refuses it.
+pub(super) fn released<'p, N: Nlri>(
+    spec: &MemberSpec,
+    context: &Context,
+    nlri: &N,
+    path: &'p Path<N>,
+) -> Option<Released<'p>> {
+    let Some(chain) = &spec.policy else { return Some(Released::as_it_is(path)) };
+    let mut plan = Plan::new(chain, context, &path.attrs);
+    let index = plan.decide(chain, context, &nlri.parts(&path.body));
+    plan.outcome(index).and_then(Released::by)
 }

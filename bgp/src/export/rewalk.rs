@@ -4,14 +4,15 @@
 //! what is refused now is withdrawn, what is let out now is sent. What comes out as it did before has been sent
 //! already and is passed over; to know that, the former spec is kept until the walk is where it was made.
 
-use crate::policy::{Context, Hits, Plan};
+use crate::policy::Hits;
 use crate::rib::{Change, Path, Table, Version};
 use crate::types::PeerId;
 use crate::wire::{Attrs, Nlri};
 
-use super::group::{Speaker, UpdateGroup};
-use super::plans::Released;
+use super::group::UpdateGroup;
+use super::plans::{Released, released};
 use super::policy::Policy;
+use super::speaker::Speaker;
 use super::spec::MemberSpec;
 
 /// A walk through what was sent with another spec.
@@ -36,19 +37,6 @@ impl Rewalk {
         let was_sent = policy.exports(&path.attrs, source) && policy.can_tell(&attrs, source, fixed);
         was_sent.then(|| policy.rewrite(&attrs, source, fixed))
     }
-}
-
-/// What a spec's policy makes of a path, uncounted; `None` if it refuses it.
-pub(super) fn released<'p, N: Nlri>(
-    spec: &MemberSpec,
-    context: &Context,
-    nlri: &N,
-    path: &'p Path<N>,
-) -> Option<Released<'p>> {
-    let Some(chain) = &spec.policy else { return Some(Released::as_it_is(path)) };
-    let mut plan = Plan::new(chain, context, &path.attrs);
-    let index = plan.decide(chain, context, &nlri.parts(&path.body));
-    plan.outcome(index).and_then(Released::by)
 }
 
 impl<N: Nlri> UpdateGroup<N> {

@@ -12,9 +12,10 @@ use crate::types::PathId;
 use crate::wire::Nlri;
 
 use super::batch::Audience;
-use super::group::{Speaker, UpdateGroup};
+use super::group::UpdateGroup;
 use super::pack::Packer;
 use super::sent_paths::SentPaths;
+use super::speaker::Speaker;
 use super::spec::PathsSent;
 
 /// A path that is to be sent.

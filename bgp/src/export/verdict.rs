@@ -2,14 +2,7 @@
 
 use std::fmt;
 
-use crate::policy::{Chain, Decider, Outcome, Plan};
-use crate::rib::Path;
-use crate::types::PeerId;
-use crate::wire::Nlri;
-
-use super::family::FamilyExport;
-use super::group::Speaker;
-use super::plans::Released;
+use crate::policy::Decider;
 
 /// What becomes of a path towards a peer.
 #[derive(Clone, Debug)]
@@ -59,40 +52,5 @@ impl Withheld {
 impl fmt::Display for Withheld {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
-    }
-}
-
-impl<N: Nlri> FamilyExport<N> {
-    /// What becomes of a path to `nlri`; `None` if the peer is not served in this family.
-    pub(super) fn verdict(
-        &self,
-        speaker: Speaker<'_>,
-        peer: PeerId,
-        nlri: &N,
-        path: &Path<N>,
-    ) -> Option<Verdict<'_>> {
-        let group = self.group_with(peer)?;
-        let (rules, source) = (group.policy(speaker.us), speaker.decision.sources.get(path.source));
-        let own = (path.source == peer).then_some(Withheld::Own);
-        if let Some(withheld) = own.or_else(|| rules.withheld(&path.attrs, source)) {
-            return Some(Verdict { withheld: Some(withheld), decider: None });
-        }
-        let asked = group.spec.policy.as_ref().and_then(|chain| {
-            let mut plan = Plan::new(chain, &source.context(N::FAMILY), &path.attrs);
-            let index = plan.decide(chain, &source.context(N::FAMILY), &nlri.parts(&path.body));
-            Some((chain, plan.outcome(index)?.clone()))
-        });
-        let decider = asked.as_ref().and_then(|(chain, outcome): &(&Chain, Outcome)| chain.decider(outcome));
-        let released = match &asked {
-            None => Some(Released::as_it_is(path)),
-            Some((_, outcome)) => Released::by(outcome),
-        };
-        let withheld = match released {
-            None => Some(Withheld::Policy),
-            Some(Released { attrs, fixed }) => {
-                (!rules.can_tell(&attrs, source, fixed)).then_some(Withheld::NextHop)
-            }
-        };
-        Some(Verdict { withheld, decider })
     }
 }

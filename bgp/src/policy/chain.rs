@@ -4,7 +4,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use super::plan::Outcome;
+use super::outcome::Outcome;
 use super::{NextHopChange, Policy, Statement, Verdict};
 
 /// Policies that are walked one after the other. Two are equal if they do the same under the same names.

@@ -21,6 +21,7 @@ mod changes;
 mod community;
 mod condition;
 mod mac_pattern;
+mod outcome;
 mod plan;
 mod prefix_set;
 mod statement;
@@ -36,7 +37,8 @@ pub use changes::{Changes, CommunityChanges, Fixed, NextHopChange, NextHopRule, 
 pub use community::{CommunityPattern, CommunitySet};
 pub use condition::{AttrsCondition, Context, NeighborMatch, RouteCondition};
 pub use mac_pattern::MacPattern;
-pub use plan::{Outcome, Plan};
+pub use outcome::Outcome;
+pub use plan::Plan;
 pub use prefix_set::{PrefixRange, PrefixSet};
 pub use statement::{Policy, Statement, Verdict};
 pub use vni_set::VniRange;

@@ -2,16 +2,12 @@
 
 use std::sync::Arc;
 
-use smallvec::SmallVec;
-
 use crate::wire::Attrs;
 use crate::wire::nlri::Parts;
 
 use super::chain::Step;
+use super::outcome::{Outcome, Trail};
 use super::{Chain, Context, Fixed, Verdict};
-
-/// The numbers of the steps that applied, in order; the last of them decided.
-pub(super) type Trail = SmallVec<[u16; 4]>;
 
 /// A tree of the questions that are left for each route, grown where routes go: its inner nodes are the statements
 /// whose conditions on the attributes hold and which ask more of the route, its leaves the outcomes.
@@ -23,16 +19,6 @@ pub struct Plan {
     start: Place,
     branches: Vec<Branch>,
     outcomes: Vec<Outcome>,
-}
-
-/// What a chain makes of some routes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outcome {
-    /// The attributes that they go on with; `None` if they are refused.
-    pub attrs: Option<Arc<Attrs>>,
-    /// What export must not change again.
-    pub fixed: Fixed,
-    pub(super) trail: Trail,
 }
 
 /// A node of the tree.

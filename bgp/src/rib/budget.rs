@@ -1,3 +1,5 @@
+//! How long a turn may be, counted in work and not in time.
+
 /// How much work may still be done in this turn, in destinations looked at.
 ///
 /// The caller makes one for each turn, sized so that the turn keeps its time, and hands it from one piece of

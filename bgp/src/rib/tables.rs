@@ -1,3 +1,5 @@
+//! The tables of all families as one: what their owner drives.
+
 use std::net::IpAddr;
 use std::sync::Arc;
 

@@ -5,7 +5,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::restart::RestartConfig;
 use crate::types::{Asn, BgpRole, FamilySet, RouterId};
 use crate::wire::AddPathMode;
 
@@ -47,6 +46,17 @@ pub struct SessionConfig {
     pub fqdn: Option<(String, String)>,
     /// The name and version of the software to tell the peer.
     pub software_version: Option<String>,
+}
+
+/// What an operator decides about graceful restart with one peer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RestartConfig {
+    /// Seconds that the peer is asked to wait for this speaker: 0 to 4095.
+    pub restart_time: u16,
+    /// Offer that a session may end with a NOTIFICATION, or by its hold timer, and its routes are kept (RFC 8538).
+    pub notification: bool,
+    /// Offer to keep routes for so many seconds more, to be preferred least (RFC 9494); `None` is not to.
+    pub long_lived: Option<u32>,
 }
 
 /// Several paths of a destination, in all families of the session (RFC 7911).

@@ -22,8 +22,8 @@ use super::context::Context;
 use super::down::{Down, Reason, TransportFault};
 use super::established::Established;
 use super::event::Action;
+use super::farewell::farewell;
 use super::negotiate::OpenSent;
-use super::restart;
 use super::timers::Timer;
 use super::words::{Side, StateName};
 use crate::otc;
@@ -351,7 +351,7 @@ impl State {
 }
 
 fn close(down: Down, agreed: Option<&Established>, cx: &mut Context<'_>) {
-    if let Some(notification) = restart::farewell(&down, cx.config, agreed) {
+    if let Some(notification) = farewell(&down, cx.config, agreed) {
         cx.out.send_notification(cx.side, &notification);
     }
     cx.act(Action::Close(cx.side));

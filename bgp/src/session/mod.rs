@@ -37,6 +37,7 @@ mod context;
 mod down;
 mod established;
 mod event;
+mod farewell;
 mod fsm;
 mod handle;
 mod info;
@@ -57,12 +58,12 @@ use std::time::Instant;
 
 use bytes::BytesMut;
 
-pub use config::{AddPathOffer, RemoteAs, RoleConfig, SessionConfig};
+pub use config::{AddPathOffer, RemoteAs, RestartConfig, RoleConfig, SessionConfig};
 pub use down::{Down, Reason, Refusal, TransportFault};
 pub use established::Established;
 pub use event::{Action, Input, Received};
 pub use info::{FaultCounts, Info, MessageCounts};
-pub use restart::{LongLived, PeerRestart, RestartConfig, Restarted};
+pub use restart::{LongLived, PeerRestart, Restarted};
 pub use timers::Timer;
 pub use words::{PrefixLimit, Side, StateName, StopReason};
 

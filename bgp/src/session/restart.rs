@@ -1,5 +1,5 @@
 //! Graceful restart as two speakers agree upon it (RFC 4724, RFC 8538, RFC 9494): what our OPEN says of it, what
-//! the peer's does, which ends of a session its routes outlive, and what is said at the end.
+//! the peer's does, and which ends of a session its routes outlive.
 //!
 //! Who restarts and who helps are the same two speakers in turn, so that there is one capability for both. What
 //! becomes of the routes meanwhile, and for how long, is the owner's of the table to see to.
@@ -8,21 +8,8 @@ use std::time::{Duration, Instant};
 
 use super::config::SessionConfig;
 use super::down::{Down, Reason};
-use super::established::Established;
-use super::words::StopReason;
 use crate::types::{Family, FamilySet};
-use crate::wire::{Capability, LongLivedFamily, Notification, Open};
-
-/// What an operator decides about graceful restart with one peer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RestartConfig {
-    /// Seconds that the peer is asked to wait for this speaker: 0 to 4095.
-    pub restart_time: u16,
-    /// Offer that a session may end with a NOTIFICATION, or by its hold timer, and its routes are kept (RFC 8538).
-    pub notification: bool,
-    /// Offer to keep routes for so many seconds more, to be preferred least (RFC 9494); `None` is not to.
-    pub long_lived: Option<u32>,
-}
+use crate::wire::{Capability, LongLivedFamily, Open};
 
 /// What a speaker knows of its own restart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -181,34 +168,12 @@ impl PeerRestart {
     }
 }
 
-/// What the peer is told as a connection ends. A speaker that means to be back says nothing to those who would
-/// keep its routes (RFC 4724 section 4); one that does not tells those who would keep them all the same (RFC 8538
-/// section 3).
-pub(super) fn farewell(
-    down: &Down,
-    config: &SessionConfig,
-    agreed: Option<&Established>,
-) -> Option<Notification> {
-    let restart = agreed.and_then(|agreed| agreed.restart.as_ref());
-    match down {
-        Down::Local(Reason::Stopped(StopReason::GoingDown)) => {
-            let helps = config.restart.is_some() && (agreed.is_none() || restart.is_some());
-            (!helps).then_some(Notification::ADMINISTRATIVE_SHUTDOWN)
-        }
-        // Where BFD has found that the peer is out of reach, there is nobody to be told anything.
-        Down::Local(Reason::Stopped(StopReason::BfdDown { .. })) => down.notification(),
-        Down::Local(Reason::Stopped(_)) if restart.is_some_and(|restart| restart.notification) => {
-            down.notification().map(Notification::hard)
-        }
-        _ => down.notification(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::{RemoteAs, TransportFault};
+    use crate::session::{RemoteAs, RestartConfig, StopReason, TransportFault};
     use crate::types::{Asn, RouterId};
+    use crate::wire::Notification;
 
     const EVPN: Family = Family::L2vpnEvpn;
     const V4: Family = Family::Ipv4Unicast;

@@ -1,14 +1,11 @@
 //! Making and changing devices, through `rtnetlink`.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
 use futures_util::TryStreamExt;
 use netlink_packet_route::link::{AfSpecInet6, AfSpecUnspec, In6AddrGenMode, LinkAttribute, LinkMessage};
-use netlink_packet_route::route::RouteAttribute;
-use rtnetlink::{
-    Error, Handle, LinkBridge, LinkBridgePort, LinkMessageBuilder, LinkUnspec, LinkVxlan, RouteMessageBuilder,
-};
+use rtnetlink::{Error, Handle, LinkBridge, LinkBridgePort, LinkMessageBuilder, LinkUnspec, LinkVxlan};
 
 use super::link::{MARK, TUNNEL_MARK};
 use crate::op::{Action, Create, Fault};
@@ -118,36 +115,6 @@ impl Devices {
         absent_is_none(self.handle.link().get().match_name(name).execute().try_next().await)
     }
 
-    /// The MTU of the device that has a tunnel's local address, else of the one towards it.
-    async fn underlay_mtu(&self, local: IpAddr) -> Result<Option<u32>, Error> {
-        let mut addresses = self.handle.address().get().set_address_filter(local).execute();
-        let Some(address) = addresses.try_next().await? else { return self.route_mtu(local).await };
-        self.mtu(address.header.index).await
-    }
-
-    async fn route_mtu(&self, to: IpAddr) -> Result<Option<u32>, Error> {
-        let route = match to {
-            IpAddr::V4(ip) => RouteMessageBuilder::<Ipv4Addr>::new().destination_prefix(ip, 32).build(),
-            IpAddr::V6(ip) => RouteMessageBuilder::<Ipv6Addr>::new().destination_prefix(ip, 128).build(),
-        };
-        let found = self.handle.route().get(route).execute().try_next().await;
-        let device = absent_is_none(found)?.and_then(|route| {
-            route.attributes.iter().find_map(|attribute| match attribute {
-                RouteAttribute::Oif(index) => Some(*index),
-                _ => None,
-            })
-        });
-        match device {
-            Some(index) => self.mtu(index).await,
-            None => Ok(None),
-        }
-    }
-
-    async fn mtu(&self, index: u32) -> Result<Option<u32>, Error> {
-        let found = self.handle.link().get().match_index(index).execute().try_next().await;
-        Ok(absent_is_none(found)?.as_ref().and_then(mtu_of))
-    }
-
     /// Removes devices that carry a mark of ours; an operator's namesakes stay.
     async fn remove(&self, names: &[String]) -> Result<(), Error> {
         for name in names {
@@ -188,14 +155,7 @@ pub(super) fn bears(link: &LinkMessage, mark: &str) -> bool {
     link.attributes.contains(&LinkAttribute::IfAlias(mark.to_owned()))
 }
 
-pub(super) fn mtu_of(link: &LinkMessage) -> Option<u32> {
-    link.attributes.iter().find_map(|attribute| match attribute {
-        LinkAttribute::Mtu(mtu) => Some(*mtu),
-        _ => None,
-    })
-}
-
-fn absent_is_none<T>(found: Result<Option<T>, Error>) -> Result<Option<T>, Error> {
+pub(super) fn absent_is_none<T>(found: Result<Option<T>, Error>) -> Result<Option<T>, Error> {
     match found {
         Err(Error::NetlinkError(message)) if is_absence(message.raw_code()) => Ok(None),
         other => other,

@@ -27,6 +27,7 @@ const LOWER_UP: u32 = 0x1_0000;
 // Attributes, `IFLA_*`.
 const ADDRESS: u16 = 1;
 const NAME: u16 = 3;
+const MTU: u16 = 4;
 const MASTER: u16 = 10;
 const INFO: u16 = 18;
 const ALIAS: u16 = 20;
@@ -138,6 +139,12 @@ fn vxlan(data: &[u8]) -> LinkKind {
 pub(super) fn is_tunnel(payload: &[u8]) -> bool {
     let attributes = payload.get(HEADER..).into_iter().flat_map(attributes);
     attributes.filter(|(kind, _)| *kind == ALIAS).any(|(_, value)| text(value) == TUNNEL_MARK)
+}
+
+/// The MTU of the device in a received message.
+pub(super) fn mtu(payload: &[u8]) -> Option<u32> {
+    let mut attributes = payload.get(HEADER..).into_iter().flat_map(attributes);
+    attributes.find(|(kind, _)| *kind == MTU).and_then(|(_, value)| u32_at(value, 0))
 }
 
 /// The index of the device in a message that it is gone. `None` for messages about ports.

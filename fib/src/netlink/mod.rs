@@ -18,6 +18,7 @@ mod driver;
 mod filter;
 mod ip_address;
 mod link;
+mod mtu;
 mod neigh;
 mod reader;
 mod route;
@@ -45,6 +46,10 @@ pub use device::overhead as vxlan_overhead;
 pub use routes::RouteKernel;
 pub use watch::{LINKS, LinkWatch};
 
+/// What is to be heard of.
+const GROUPS: [u32; 4] =
+    [socket::GROUP_LINK, socket::GROUP_NEIGH, socket::GROUP_IPV4_ADDRESS, socket::GROUP_IPV6_ADDRESS];
+
 /// The kernel of the network namespace in which it was opened.
 #[derive(Debug)]
 pub struct Kernel {
@@ -59,10 +64,7 @@ impl Kernel {
     /// # Errors
     /// The kernel's. Without `CAP_NET_ADMIN` it opens, and every op is refused.
     pub fn open() -> io::Result<Kernel> {
-        Ok(Kernel {
-            socket: socket::open(&[socket::GROUP_LINK, socket::GROUP_NEIGH], filter::own_rows)?,
-            devices: Devices::open()?,
-        })
+        Ok(Kernel { socket: socket::open(&GROUPS, filter::own_rows)?, devices: Devices::open()? })
     }
 
     /// Serves until `ops` is closed, or nobody takes events any more. It waits where `events` is full; then

@@ -166,11 +166,11 @@ pub(super) fn put_dump_of(out: &mut Vec<u8>, sequence: u32, table: Table, device
     }
 }
 
-/// Of rows only; devices have messages of their own.
+/// Of rows only; devices and addresses have messages of their own.
 fn dump_request(dump: Dump) -> Option<Request> {
     let all = Request { kind: GET, flags: wire::DUMP, ..Request::default() };
     match dump.table {
-        Table::Links => None,
+        Table::Links | Table::Addresses => None,
         Table::Fdb => Some(Request { family: AF_BRIDGE, master: dump.bridge, ..all }),
         Table::Neighbors4 => Some(Request { family: AF_INET, only: dump.bridge, ..all }),
         Table::Neighbors6 => Some(Request { family: AF_INET6, only: dump.bridge, ..all }),

@@ -17,12 +17,15 @@ use crate::op::{Action, Fault, OpId};
 use crate::routes::{RouteAction, RouteDump, RouteEvent, RouteOp};
 
 // Multicast groups, `RTNLGRP_*`.
-const GROUP_IPV4_ADDRESS: u32 = 5;
 const GROUP_IPV4_ROUTE: u32 = 7;
-const GROUP_IPV6_ADDRESS: u32 = 9;
 const GROUP_IPV6_ROUTE: u32 = 11;
-const GROUPS: [u32; 5] =
-    [socket::GROUP_LINK, GROUP_IPV4_ADDRESS, GROUP_IPV6_ADDRESS, GROUP_IPV4_ROUTE, GROUP_IPV6_ROUTE];
+const GROUPS: [u32; 5] = [
+    socket::GROUP_LINK,
+    socket::GROUP_IPV4_ADDRESS,
+    socket::GROUP_IPV6_ADDRESS,
+    GROUP_IPV4_ROUTE,
+    GROUP_IPV6_ROUTE,
+];
 
 /// The routes of the network namespace in which it was opened.
 #[derive(Debug)]
@@ -116,6 +119,7 @@ impl Dialect for RouteDialect {
                 name: link.name.into(),
                 up: link.up,
                 carrier: link.carrier,
+                mtu: link::mtu(payload).unwrap_or_default(),
                 tunnel: link::is_tunnel(payload).then_some(link.mac),
             }),
             neigh::NEW => neigh::parse(payload).map(RouteEvent::RowSeen),

@@ -1,10 +1,10 @@
-//! The dialect of [`Fib`](crate::Fib): rows of bridges and VXLAN devices, neighbours, and devices.
+//! The dialect of [`Fib`](crate::Fib): rows of bridges and VXLAN devices, neighbours, devices, and addresses.
 
 use super::device::Devices;
 use super::dialect::{Dialect, Sort};
 use super::reader::Answer;
 use super::wire::Message;
-use super::{link, neigh, reader};
+use super::{ip_address, link, neigh, reader};
 use crate::event::KernelEvent;
 use crate::op::{Action, Half, Op, OpId, Table};
 
@@ -34,6 +34,7 @@ impl Dialect for Rows<'_> {
     fn put(op: &Op, out: &mut Vec<u8>) {
         match &op.action {
             Action::Dump(dump) if dump.table == Table::Links => link::put_dump(out, op.id.0),
+            Action::Dump(dump) if dump.table == Table::Addresses => ip_address::put_dump(out, op.id.0),
             action => neigh::put_action(out, op.id.0, action),
         }
     }
@@ -44,6 +45,10 @@ impl Dialect for Rows<'_> {
             neigh::DELETE => neigh::parse(message.payload).map(KernelEvent::RowGone),
             link::NEW => link::parse(message.payload).map(|link| KernelEvent::LinkSeen(Box::new(link))),
             link::DELETE => link::parse_gone(message.payload).map(KernelEvent::LinkGone),
+            ip_address::NEW => ip_address::parse(message.payload)
+                .map(|(index, address)| KernelEvent::AddressSeen(index, address)),
+            ip_address::DELETE => ip_address::parse(message.payload)
+                .map(|(index, address)| KernelEvent::AddressGone(index, address)),
             _ => None,
         }
     }

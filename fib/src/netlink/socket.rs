@@ -14,8 +14,11 @@ const RECEIVE_BUFFER: libc::c_int = 16 << 20;
 /// Without the right to force it, the system's limit applies: this is its usual default.
 const MODEST_RECEIVE_BUFFER: libc::c_int = 208 << 10;
 
+// Multicast groups, `RTNLGRP_*`.
 pub(super) const GROUP_LINK: u32 = 1;
 pub(super) const GROUP_NEIGH: u32 = 3;
+pub(super) const GROUP_IPV4_ADDRESS: u32 = 5;
+pub(super) const GROUP_IPV6_ADDRESS: u32 = 9;
 
 /// Opens a socket in the calling thread's network namespace. It hears of these `groups`, and of what a `filter` lets
 /// pass, whose program depends on the socket's port id.

@@ -1,20 +1,13 @@
 //! The device of the fallback tunnel, through `rtnetlink`.
 
-use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
-use futures_util::TryStreamExt;
-use netlink_packet_route::AddressFamily;
-use netlink_packet_route::address::AddressMessage;
-use netlink_packet_route::link::{InfoData, InfoVxlan, LinkAttribute, LinkFlags, LinkInfo, LinkMessage};
+use netlink_packet_route::link::{InfoData, InfoVxlan, LinkAttribute, LinkInfo, LinkMessage};
 use rtnetlink::{Error, LinkUnspec, LinkVxlan};
 
-use super::device::{Devices, bears, fault, mtu_of, overhead, with_local};
+use super::device::{Devices, bears, fault, overhead, with_local};
 use super::link::TUNNEL_MARK;
 use crate::op::{Fault, TunnelDevice};
-
-/// Of the underlay, where no device tells: Ethernet's.
-const USUAL_MTU: u32 = 1500;
 
 impl Devices {
     /// Makes the device, or sets right the one that an earlier call has made.
@@ -49,29 +42,17 @@ impl Devices {
     async fn set_right(&self, index: u32, tunnel: &TunnelDevice, has_mac: bool) -> Result<(), Error> {
         let mtu = match tunnel.mtu {
             Some(mtu) => mtu,
-            None => self.mtu_within(tunnel).await?,
+            // Packets leave by whichever device leads to a VTEP.
+            None => {
+                let local = tunnel.local.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+                self.smallest_mtu(tunnel.is_ipv4()).await?.saturating_sub(overhead(local))
+            }
         };
         let message = LinkUnspec::new_with_index(index).mtu(mtu);
         let message = if has_mac { message } else { message.address(tunnel.mac.0.to_vec()) };
         self.handle.link().set(message.build()).execute().await?;
         self.deny_addresses(index).await;
         self.handle.link().set(LinkUnspec::new_with_index(index).up().build()).execute().await
-    }
-
-    /// What is left of the underlay's MTU. Packets leave by whichever device leads to a VTEP, so the smallest counts
-    /// of those that have an address.
-    async fn mtu_within(&self, tunnel: &TunnelDevice) -> Result<u32, Error> {
-        let family = if tunnel.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
-        let addresses: Vec<AddressMessage> = self.handle.address().get().execute().try_collect().await?;
-        let of_family = addresses.iter().filter(|address| address.header.family == family);
-        let devices: BTreeSet<u32> = of_family.map(|address| address.header.index).collect();
-        let links: Vec<LinkMessage> = self.handle.link().get().execute().try_collect().await?;
-        let counts = |link: &&LinkMessage| {
-            devices.contains(&link.header.index) && !link.header.flags.contains(LinkFlags::Loopback)
-        };
-        let smallest = links.iter().filter(counts).filter_map(mtu_of).min().unwrap_or(USUAL_MTU);
-        let local = tunnel.local.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-        Ok(smallest.saturating_sub(overhead(local)))
     }
 }
 

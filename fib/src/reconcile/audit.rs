@@ -15,7 +15,7 @@ impl Fib {
         }
         match self.next_to_audit() {
             Some((vni, bridge)) => {
-                self.audit.begin(now, vni);
+                self.audit.begin(vni);
                 looks::look_at(&mut self.dumps, bridge);
             }
             None => self.schedule_audit(now),
@@ -25,7 +25,8 @@ impl Fib {
     /// Nothing is being looked at any more.
     pub(super) fn schedule_audit(&mut self, now: Instant) {
         let served = self.networks.values().filter(|network| network.segment.is_some()).count();
-        self.audit.schedule(now, self.config.audit_interval, served);
+        let read = self.dumps.take_worked();
+        self.audit.schedule(now, self.config.audit_interval, served, read);
         if self.audit.last().is_some() && self.next_to_audit().is_none() {
             self.counters.audits += u64::from(self.audit.end_round(now));
         }

@@ -7,6 +7,9 @@ use bgp::types::Vni;
 
 use crate::retry::backoff;
 
+/// What was done and does not show is done again so often.
+const DOUBTS: u8 = 6;
+
 /// Something to do to the devices of a VNI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Chore {
@@ -35,6 +38,7 @@ pub(super) struct Chores {
 #[derive(Clone, Copy, Debug, Default)]
 struct Turn {
     attempts: u8,
+    doubts: u8,
     in_flight: bool,
     due: Option<Instant>,
 }
@@ -46,6 +50,19 @@ impl Chores {
 
     pub(super) fn finish(&mut self, chore: Chore) {
         self.open.remove(&chore);
+    }
+
+    /// The kernel has done it, and it does not show. Once or twice that is because something else has happened in
+    /// between; who goes on for longer fights somebody.
+    pub(super) fn look_again(&mut self, now: Instant, chore: Chore) {
+        match self.open.get_mut(&chore).filter(|turn| turn.doubts < DOUBTS) {
+            Some(turn) => {
+                turn.doubts += 1;
+                turn.in_flight = false;
+                turn.due = Some(now + backoff(turn.doubts));
+            }
+            None => self.finish(chore),
+        }
     }
 
     /// Tries again later.

@@ -19,6 +19,7 @@ impl Fib {
     }
 
     pub(super) fn link_gone(&mut self, index: IfIndex) {
+        self.addresses.remove_device(index);
         let concerned = self.links.gone(index);
         self.forget_looks_at_gone();
         concerned.into_iter().for_each(|vni| self.look_at_devices(vni));
@@ -167,11 +168,14 @@ impl Fib {
         Some(Action::Create(Box::new(creation)))
     }
 
-    /// A chore that failed is tried again. One that was done is over, even if it does not show: an operator's
-    /// later change is not undone.
+    /// A chore that failed is tried again. One that was done is over, and an operator's later change is not undone. But
+    /// what it did is told before it is over: a port that is not set up then is not the one that was, for the device has
+    /// moved to another bridge meanwhile, or back, and that may have gone untold.
     pub(super) fn chore_over(&mut self, now: Instant, chore: Chore, fault: Option<&Fault>) {
+        let is_port = matches!(chore, Chore::SetPort(_));
         match fault {
             Some(_) => self.chores.postpone(now, chore),
+            None if is_port && self.chore_action(chore).is_some() => self.chores.look_again(now, chore),
             None => self.chores.finish(chore),
         }
     }

@@ -17,7 +17,7 @@ const ROWS: [Table; 3] = [Table::Fdb, Table::Neighbors4, Table::Neighbors6];
 
 /// All that the kernel has.
 pub(super) fn everything() -> impl Iterator<Item = Dump> {
-    [Table::Links].into_iter().chain(ROWS).map(|table| Dump { table, bridge: None })
+    [Table::Links, Table::Addresses].into_iter().chain(ROWS).map(|table| Dump { table, bridge: None })
 }
 
 /// Looks at one bridge, its ports and its neighbours.
@@ -52,6 +52,7 @@ impl Fib {
         self.dumps.started(now, op.id);
         match dump.table {
             Table::Links => self.links.begin_dump(),
+            Table::Addresses => self.addresses.begin_dump(),
             table => self.networks_in(dump).into_iter().for_each(|vni| {
                 self.networks.get_mut(&vni).into_iter().for_each(|network| network.begin_dump(table));
             }),
@@ -60,7 +61,7 @@ impl Fib {
     }
 
     pub(super) fn dump_ended(&mut self, now: Instant, id: OpId, intact: bool) {
-        let ended = self.dumps.ended(id, intact);
+        let ended = self.dumps.ended(now, id, intact);
         self.land(now, id);
         if let Ended::Complete(dump) = ended {
             self.sweep(now, dump);
@@ -85,6 +86,10 @@ impl Fib {
             for index in self.links.missed() {
                 self.link_gone(index);
             }
+        }
+        if dump.table == Table::Addresses {
+            let missed = self.addresses.missed();
+            missed.into_iter().for_each(|(index, address)| _ = self.addresses.remove(index, address));
         }
         for vni in self.networks_in(dump) {
             let Some(place) = self.place(vni) else { continue };

@@ -49,6 +49,7 @@ use self::reconfigure::Leaving;
 pub use self::show::{Changed, Devices, RowPlace};
 pub use self::status::{Counters, FibRow, Looks, Status};
 use self::strays::{Stray, Strays};
+use crate::addresses::Addresses;
 use crate::audit::Audit;
 use crate::config::FibConfig;
 use crate::dumps::Dumps;
@@ -87,6 +88,7 @@ struct Flight {
 pub struct Fib {
     config: FibConfig,
     links: Links,
+    addresses: Addresses,
     networks: HashMap<Vni, Network, FixedState>,
     queue: Queue,
     flights: Flights<Flight>,
@@ -115,6 +117,7 @@ impl Fib {
         Fib {
             config,
             links: Links::default(),
+            addresses: Addresses::default(),
             networks: HashMap::with_hasher(FixedState::with_seed(seed)),
             queue: Queue::default(),
             flights: Flights::default(),
@@ -169,6 +172,8 @@ impl Fib {
             KernelEvent::Failed { id, fault } => self.refused(now, id, fault),
             KernelEvent::LinkSeen(link) => self.link_seen(*link),
             KernelEvent::LinkGone(index) => self.link_gone(index),
+            KernelEvent::AddressSeen(index, address) => _ = self.addresses.see(index, address),
+            KernelEvent::AddressGone(index, address) => _ = self.addresses.remove(index, address),
             KernelEvent::DumpEnd { id, intact } => self.dump_ended(now, id, intact),
             KernelEvent::Overrun => self.overrun(now),
         }

@@ -342,7 +342,7 @@ fn is_in(table: op::Table, ip: &IpAddr) -> bool {
     match table {
         op::Table::Neighbors4 => ip.is_ipv4(),
         op::Table::Neighbors6 => ip.is_ipv6(),
-        op::Table::Links | op::Table::Fdb => false,
+        op::Table::Links | op::Table::Addresses | op::Table::Fdb => false,
     }
 }
 

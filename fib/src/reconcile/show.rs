@@ -1,6 +1,7 @@
 //! What the kernel was seen to have, for those who look from outside.
 
 use std::fmt::Write;
+use std::net::IpAddr;
 
 use bgp::types::{Mac, Vni};
 use evpn::Feed;
@@ -45,6 +46,18 @@ pub enum Changed {
     Port(Vni, Mac),
     /// The devices that serve a VNI.
     Devices(Vni),
+}
+
+impl Fib {
+    /// This node's addresses.
+    pub fn addresses(&self) -> impl Iterator<Item = IpAddr> {
+        self.addresses.iter().map(|(_, address)| address.addr())
+    }
+
+    /// Whether they are others than when this was last asked.
+    pub fn take_new_addresses(&mut self) -> bool {
+        self.addresses.take_changed()
+    }
 }
 
 impl From<WantedKey> for Changed {

@@ -18,15 +18,20 @@ impl Routes {
         match event {
             RouteEvent::Seen { route, replaces, listed } => self.route_seen(now, route, replaces, listed),
             RouteEvent::Gone(route) => self.route_gone(now, &route),
-            RouteEvent::DeviceSeen { index, name, up, carrier, tunnel } => {
+            RouteEvent::DeviceSeen { index, name, up, carrier, mtu, tunnel } => {
                 self.tunnel_seen(now, index, &name, up, tunnel);
                 self.device_seen(index, name, up, carrier);
+                if self.devices.see_mtu(index, mtu) {
+                    self.tunnel.doubt_mtu();
+                }
             }
             RouteEvent::DeviceGone(index) => self.device_gone(now, index),
             RouteEvent::RowSeen(row) => self.row_seen(now, &row, true),
             RouteEvent::RowGone(row) => self.row_seen(now, &row, false),
             RouteEvent::AddressSeen(index, address) => {
-                self.devices.see_address(index, address);
+                if self.devices.addresses.see(index, address) {
+                    self.tunnel.doubt_mtu();
+                }
             }
             RouteEvent::AddressGone(index, address) => self.address_gone(index, address),
             RouteEvent::Failed { id, fault } => self.refused(now, id, fault),
@@ -198,6 +203,7 @@ impl Routes {
     pub(super) fn device_gone(&mut self, now: Instant, index: IfIndex) {
         self.tunnel_gone(now, index);
         if self.devices.remove(index) {
+            self.tunnel.doubt_mtu();
             self.next_hops.all_changed();
             self.found.names_changed();
             // Of IPv6 routes with several ways only those over the device go, and the kernel says so.
@@ -213,7 +219,11 @@ impl Routes {
 
     /// With a device's last IPv4 address go its IPv4 routes.
     pub(super) fn address_gone(&mut self, index: IfIndex, address: IpNet) {
-        if !self.devices.remove_address(index, address) || matches!(address, IpNet::V6(_)) {
+        let was_there = self.devices.addresses.remove(index, address);
+        if was_there {
+            self.tunnel.doubt_mtu();
+        }
+        if !was_there || matches!(address, IpNet::V6(_)) {
             return;
         }
         let is_on = |hop: &Hop| hop.device == Some(index);

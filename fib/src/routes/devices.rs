@@ -1,16 +1,17 @@
 //! The devices that routes lead over, and this node's addresses.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use ipnet::IpNet;
 
+use crate::addresses::Addresses;
 use crate::row::IfIndex;
 
 /// Devices by index, and the addresses on them.
 #[derive(Debug, Default)]
 pub(super) struct Devices {
     devices: BTreeMap<IfIndex, Device>,
-    addresses: BTreeMap<(IfIndex, IpNet), Fresh>,
+    pub(super) addresses: Addresses,
 }
 
 /// Seen since the running dump began.
@@ -21,6 +22,7 @@ struct Device {
     name: Box<str>,
     up: bool,
     carrier: bool,
+    mtu: u32,
     fresh: Fresh,
 }
 
@@ -44,13 +46,28 @@ impl Devices {
             down: before.is_some_and(|device| device.up) && !up,
             name: before.is_none_or(|device| device.name != name),
         };
-        self.devices.insert(index, Device { name, up, carrier, fresh: true });
+        let mtu = before.map_or(0, |device| device.mtu);
+        self.devices.insert(index, Device { name, up, carrier, mtu, fresh: true });
         news
+    }
+
+    /// Takes note of the MTU of a device that was seen; says whether it is new.
+    pub(super) fn see_mtu(&mut self, index: IfIndex, mtu: u32) -> bool {
+        let device = self.devices.get_mut(&index);
+        device.is_some_and(|device| std::mem::replace(&mut device.mtu, mtu) != mtu)
+    }
+
+    /// The smallest MTU of the devices that have an address of this family, but for one.
+    pub(super) fn smallest_mtu(&self, is_ipv4: bool, but: Option<IfIndex>) -> Option<u32> {
+        let of_family =
+            self.addresses.iter().filter(|(_, address)| matches!(address, IpNet::V4(_)) == is_ipv4);
+        let devices = of_family.map(|(index, _)| index).filter(|index| Some(*index) != but);
+        devices.filter_map(|index| self.devices.get(&index)).map(|device| device.mtu).min()
     }
 
     /// A device is no longer there; says whether it was.
     pub(super) fn remove(&mut self, index: IfIndex) -> bool {
-        self.addresses.retain(|(device, _), _| *device != index);
+        self.addresses.remove_device(index);
         self.devices.remove(&index).is_some()
     }
 
@@ -68,19 +85,6 @@ impl Devices {
         self.devices.get(&index).map(|device| &*device.name)
     }
 
-    /// Says whether it is new.
-    pub(super) fn see_address(&mut self, index: IfIndex, address: IpNet) -> bool {
-        self.addresses.insert((index, address), true).is_none()
-    }
-
-    pub(super) fn remove_address(&mut self, index: IfIndex, address: IpNet) -> bool {
-        self.addresses.remove(&(index, address)).is_some()
-    }
-
-    pub(super) fn addresses(&self) -> impl Iterator<Item = (IfIndex, IpNet)> {
-        self.addresses.keys().copied()
-    }
-
     /// A dump of the devices begins.
     pub(super) fn begin_devices(&mut self) {
         self.devices.values_mut().for_each(|device| device.fresh = false);
@@ -90,16 +94,6 @@ impl Devices {
     pub(super) fn missed_devices(&self) -> Vec<IfIndex> {
         let missed = self.devices.iter().filter(|(_, device)| !device.fresh);
         missed.map(|(index, _)| *index).collect()
-    }
-
-    /// A dump of the addresses begins.
-    pub(super) fn begin_addresses(&mut self) {
-        self.addresses.values_mut().for_each(|fresh| *fresh = false);
-    }
-
-    /// Those that it should have shown and did not.
-    pub(super) fn missed_addresses(&self) -> BTreeSet<(IfIndex, IpNet)> {
-        self.addresses.iter().filter(|(_, fresh)| !**fresh).map(|(address, _)| *address).collect()
     }
 }
 

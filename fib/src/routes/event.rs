@@ -86,6 +86,8 @@ pub enum RouteEvent {
         up: bool,
         /// Has a carrier.
         carrier: bool,
+        /// Octets in the largest packet that it carries.
+        mtu: u32,
         /// It is the fallback tunnel's, made by this run or another, and has this MAC.
         tunnel: Option<Mac>,
     },

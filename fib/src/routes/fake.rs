@@ -108,7 +108,7 @@ impl FakeRoutes {
     fn tell_device(&mut self, index: IfIndex) {
         if let Some((name, up)) = self.devices.get(&index).cloned() {
             let tunnel = self.tunnels.mac(index);
-            self.events.push_back(RouteEvent::DeviceSeen { index, name, up, carrier: up, tunnel });
+            self.events.push_back(RouteEvent::DeviceSeen { index, name, up, carrier: up, mtu: 1500, tunnel });
         }
     }
 

@@ -26,6 +26,7 @@ impl Routes {
             return None;
         }
         self.renew_vteps();
+        self.tunnel.follow_mtu(now, &self.devices);
         let wanted = self.tunnel.config().cloned();
         if let Some(action) = self.tunnel.link.next(now, wanted.as_ref()) {
             return Some(self.launch(Flight::TunnelDevice, RouteAction::Tunnel(Box::new(action))));

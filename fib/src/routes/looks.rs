@@ -50,12 +50,33 @@ impl Routes {
         }
     }
 
-    /// Looks at all routes, if it is time and nothing else is to be done.
+    /// Looks at the next of all dumps though the kernel told nothing, if it is time and nothing else is to be done.
     pub(super) fn audit(&mut self, now: Instant) {
-        if self.synced && self.audit.is_due(now) && self.is_settled() {
-            self.audit.begin(now, ());
-            self.dumps.look_at(self.tables.keys().copied().flat_map(of_table));
+        if !self.synced || !self.audit.is_due(now) || !self.is_settled() {
+            return;
         }
+        match self.next_to_audit() {
+            Some((piece, dump)) => {
+                self.audit.begin(piece);
+                self.dumps.look_at([dump]);
+            }
+            None => self.schedule_audit(now),
+        }
+    }
+
+    /// Nothing is being looked at any more.
+    fn schedule_audit(&mut self, now: Instant) {
+        let (pieces, read) = (self.dumps.everything().len(), self.dumps.take_worked());
+        self.audit.schedule(now, self.config.audit_interval, pieces, read);
+        if self.audit.last().is_some() && self.next_to_audit().is_none() {
+            self.counters.audits += u64::from(self.audit.end_round(now));
+        }
+    }
+
+    /// The dump that comes next in the round, with its place in it.
+    fn next_to_audit(&self) -> Option<(usize, RouteDump)> {
+        let next = self.audit.last().map_or(0, |last| last + 1);
+        self.dumps.everything().get(next).map(|dump| (next, *dump))
     }
 
     /// When the kernel was looked at last.
@@ -70,7 +91,7 @@ impl Routes {
         self.dumps.started(now, id);
         match dump {
             RouteDump::Devices => self.devices.begin_devices(),
-            RouteDump::Addresses => self.devices.begin_addresses(),
+            RouteDump::Addresses => self.devices.addresses.begin_dump(),
             RouteDump::Routes { ipv4, table } => self.begin_routes(ipv4, table),
             RouteDump::Rows(table, _) => self.tunnel.rows.begin_dump(table),
         }
@@ -91,7 +112,7 @@ impl Routes {
     }
 
     pub(super) fn dump_ended(&mut self, now: Instant, id: OpId, intact: bool) {
-        let ended = self.dumps.ended(id, intact);
+        let ended = self.dumps.ended(now, id, intact);
         self.land(now, id);
         match ended {
             Ended::Nothing => {}
@@ -99,7 +120,7 @@ impl Routes {
                 self.devices.missed_devices().into_iter().for_each(|index| self.device_gone(now, index));
             }
             Ended::Complete(RouteDump::Addresses) => {
-                let missed = self.devices.missed_addresses();
+                let missed = self.devices.addresses.missed();
                 missed.into_iter().for_each(|(index, address)| self.address_gone(index, address));
             }
             Ended::Complete(RouteDump::Routes { ipv4, table }) => self.end_routes(ipv4, table),
@@ -111,8 +132,7 @@ impl Routes {
         let audited = self.audit.is_running() && self.dumps.is_idle();
         let read_in_full = self.dumps.take_synced();
         if audited || read_in_full {
-            self.audit.schedule(now, self.config.audit_interval, 1);
-            self.counters.audits += u64::from(self.audit.end_round(now));
+            self.schedule_audit(now);
         }
         if read_in_full {
             if !self.synced {

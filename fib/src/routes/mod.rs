@@ -129,7 +129,8 @@ pub struct Routes {
     synced: bool,
     /// Everything was looked at last then.
     resynced: Option<Instant>,
-    audit: Audit<()>,
+    /// A piece is one of all dumps.
+    audit: Audit<usize>,
     /// There were routes to forward by at that first look.
     has_found_routes: bool,
     /// A former run's routes may be deleted.

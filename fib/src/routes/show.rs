@@ -92,7 +92,7 @@ impl Routes {
 
     /// This node's addresses, each with the prefix of its link.
     pub fn addresses(&self) -> impl Iterator<Item = (IfIndex, IpNet)> + '_ {
-        self.devices.addresses()
+        self.devices.addresses.iter()
     }
 
     /// The name of a device; `None` where there is none with this index.

@@ -77,6 +77,12 @@ fn golden_rows_over_ipv4() {
         lab.until("device up", |_| shown() == expected);
         run("ip link set linnet.vxlan address 02:00:00:00:00:aa");
         lab.until("MAC back", |_| run("ip link show linnet.vxlan").contains("02:6c:0a:01:00:01"));
+        // It follows the smallest of the devices that packets may leave by.
+        for (mtu, expected) in [(1380, "mtu 1330 "), (9000, "mtu 1450 ")] {
+            run(&format!("ip link set d2 mtu {mtu}"));
+            lab.until("MTU follows", |_| run("ip link show linnet.vxlan").contains(expected));
+        }
+        assert_eq!(shown(), expected);
         // On a link: plain, and nothing is left.
         run("ip address add 10.3.0.1/25 dev d2");
         let plain = ["10.9.3.0/24 via 10.3.0.2 dev d2 proto 108 metric 50"];

@@ -2,15 +2,16 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test states what must hold")]
 
+mod audit;
+mod devices;
 mod fallback;
 mod lab;
 mod ownership;
 mod route_lab;
 mod routes;
 
-use bgp::types::Vni;
 use evpn::dataplane::{Observation, WantedKey, WantedValue};
-use fib::{Action, FibConfig, ManagedVni, Status};
+use fib::{Action, FibConfig, Status};
 use lab::*;
 
 const FDB: &str = "bridge fdb show";
@@ -58,7 +59,7 @@ fn golden_rows() {
         lab.settle();
         assert_eq!(lines(FDB, "10.99.1.1").len() + lines(NEIGH, MAC_50).len(), 0);
         assert_eq!(lab.fib.rows().count(), 0);
-        assert_eq!((lab.fib.counters().failures, lab.fib.counters().dumps), (0, 4));
+        assert_eq!((lab.fib.counters().failures, lab.fib.counters().dumps), (0, 5));
         lab.stop();
     });
 }
@@ -425,46 +426,4 @@ fn lost_news_is_noticed_and_made_up_for() {
         assert_eq!(lab.fib.diff().next(), None);
         lab.stop();
     });
-}
-
-#[test]
-fn devices_are_made_where_they_are_missing_and_go_with_their_vni() {
-    in_namespace(|| makes_and_removes_devices("10.99.0.1", "ip address add 10.99.0.1/24 dev p1", 8950));
-}
-
-/// The outer header is 20 octets longer.
-#[test]
-fn devices_are_made_on_an_ipv6_underlay() {
-    in_namespace(|| {
-        makes_and_removes_devices("fd00:99::1", "ip address add fd00:99::1/64 dev p1 nodad", 8930);
-    });
-}
-
-fn makes_and_removes_devices(vtep: &str, underlay: &str, mtu: u16) {
-    run("ip link set p1 mtu 9000");
-    run(underlay);
-    let vni = Vni::new(200).unwrap();
-    let managed = ManagedVni { create: true, ..ManagedVni::new(vni) };
-    let config =
-        FibConfig { all_vnis: false, vnis: vec![managed], vtep: Some(ip(vtep)), ..FibConfig::default() };
-    let mut lab = Lab::with(config);
-    lab.until("served", |lab| {
-        let is_ours =
-            |seen: &Observation| matches!(seen, Observation::Vni { vni: served, .. } if *served == vni);
-        lab.observed.iter().any(is_ours)
-    });
-    lab.settle();
-    let vxlan = run("ip -d link show vxlan200");
-    let local = format!("local {vtep}");
-    for part in ["vxlan id 200", &local, "dstport 4789", "nolearning", "master br200", "alias linnet"] {
-        assert!(vxlan.contains(part), "{part}: {vxlan}");
-    }
-    let mtu = format!("mtu {mtu}");
-    assert!(vxlan.contains(&mtu) && run("ip link show br200").contains(&mtu), "{vxlan}");
-    assert!(run("bridge -d link show dev vxlan200").contains("neigh_suppress on"));
-    lab.fib.configure(FibConfig { all_vnis: false, ..FibConfig::default() });
-    lab.until_observed(Observation::VniGone { vni });
-    lab.until("removed", |_| lines("ip link show", "200").is_empty());
-    assert_eq!(lines("ip link show", "vxlan100").len(), 1, "an operator's devices stay");
-    lab.stop();
 }

@@ -94,6 +94,21 @@ fn a_flood_list_that_a_user_has_added_to_is_the_users() {
     });
 }
 
+/// There is no conditional write of a control plane's row at a bridge: what an operator sets while ours is on its way
+/// moves to the port that ours names. A kernel with which this fails would let docs/reliability.md promise more.
+#[test]
+fn the_kernel_puts_a_control_planes_row_in_an_operators_place() {
+    in_namespace(|| {
+        run(&format!("bridge fdb add {MAC_50} dev p0 master static sticky"));
+        // `add` is exclusive.
+        run(&format!("bridge fdb add {MAC_50} dev vxlan100 master extern_learn"));
+        assert_eq!(
+            lines(FDB, MAC_50),
+            [format!("{MAC_50} dev vxlan100 extern_learn sticky master br100 static")]
+        );
+    });
+}
+
 /// Another control plane that writes over a row of ours changes where it leads, and what the kernel tells of it looks
 /// like our own echo. Looking finds it.
 #[test]

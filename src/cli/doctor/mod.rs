@@ -7,7 +7,7 @@
 //! - `report` shows, as a table or as one object.
 //!
 //! Nothing is changed, and linnetd is not needed: without it the kernel's part is done. What is sent: an echo request
-//! or two to each VTEP, and an empty datagram to its VXLAN port.
+//! or two to each VTEP and to each neighbour without a session, and to each VTEP's VXLAN port a datagram that VTEPs drop.
 
 mod check;
 mod facts;

@@ -7,7 +7,7 @@ use fib::TunnelDevice;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::config::check::Checker;
+use crate::config::checker::Checker;
 use crate::config::fault::Path;
 use crate::config::file;
 use crate::config::value::MtuValue;

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::sources::{OwnAttrs, PrefixKind};
-use crate::config::check::Checker;
+use crate::config::checker::Checker;
 use crate::config::fault::Path;
 use crate::config::value::Texts;
 

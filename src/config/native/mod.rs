@@ -14,7 +14,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
 
-use super::check::Checker;
+use super::checker::Checker;
 use super::fault::Path;
 use super::file;
 use super::value::RangeValue;

@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::kubernetes::KubernetesSource;
 use super::{NativeSection, TableValue};
-use crate::config::check::Checker;
+use crate::config::checker::Checker;
 use crate::config::fault::Path;
 use crate::config::value::{RangeValue, Texts};
 

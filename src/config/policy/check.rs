@@ -5,13 +5,12 @@ use std::collections::HashSet;
 use bgp::policy::{Policy, Statement, Verdict};
 use bgp::types::Asn;
 
-use super::super::check::Finding;
-use super::super::fault::Path;
 use super::Policies;
 use super::changes::{changes, check_next_hop};
 use super::conditions::conditions;
 use super::file::{ActionWord, DefaultWord, PolicyEntry, PolicySection, StatementEntry};
 use super::sets::{Findings, Sets, find};
+use crate::config::fault::{Finding, Path};
 
 /// Statements of one policy. More is no policy to read any more, and places in a chain are counted in 16 bits.
 const MAX_STATEMENTS: usize = 1000;

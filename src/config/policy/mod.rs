@@ -13,8 +13,7 @@ use std::sync::Arc;
 
 use bgp::policy::{Chain, NextHopChange, Policy, Statement, Verdict};
 
-use super::check::Finding;
-use super::fault::Path;
+use super::fault::{Finding, Path};
 use super::value::Texts;
 
 pub(super) use check::check;

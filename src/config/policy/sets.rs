@@ -6,10 +6,9 @@ use std::sync::Arc;
 
 use bgp::policy::{AsPathSet, CommunityPattern, CommunitySet, PrefixRange, PrefixSet};
 
-use super::super::check::Finding;
-use super::super::fault::Path;
 use super::super::value::Texts;
 use super::file::PolicySection;
+use crate::config::fault::{Finding, Path};
 
 /// The sets of the section.
 #[derive(Debug, Default)]

@@ -1,3 +1,5 @@
+//! Policies as they are written, and what of them is refused.
+
 use bgp::policy::Chain;
 
 use crate::config::Config;

@@ -1,3 +1,5 @@
+//! Sources that come, change and go, and what is announced of them.
+
 use bgp::rib::LocalIdentity;
 use bgp::types::{Asn, RouterId};
 use bgp::wire::Community;

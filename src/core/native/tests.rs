@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bgp::session::{PeerRestart, Received};
-use bgp::types::{Family, FamilySet, Mac, PathId};
+use bgp::session::Received;
+use bgp::types::{Family, Mac, PathId};
 use bgp::wire::{Attrs, ExtCommunity, NextHop, Nlris, Route, TunnelType};
 
 use crate::core::PeerNews;
-use crate::core::testing::Node;
+use crate::core::testing::{Node, says_end_of_rib};
 
 const BLOCK: &str = "10.244.1.0/24";
 
@@ -33,17 +33,6 @@ fn kernel(node: &Node) -> Vec<String> {
         format!("{} via {}", route.prefix, hops.join(" "))
     })
     .collect()
-}
-
-fn says_end_of_rib() -> Option<PeerRestart> {
-    Some(PeerRestart {
-        restarting: false,
-        restart_time: Duration::from_secs(120),
-        notification: true,
-        families: FamilySet::EMPTY,
-        preserved: FamilySet::EMPTY,
-        long_lived: None,
-    })
 }
 
 /// RFC 4271 section 5.1.3: what would lead back here is refused, and the neighbour shows how often.
@@ -108,7 +97,7 @@ fn a_former_runs_routes_wait_for_every_neighbor() {
     let mut node = Node::native("", &[BLOCK, "10.244.9.0/24"]);
     let begun = node.begun.unwrap();
     assert!(begun.preserved.contains(Family::Ipv4Unicast), "they have been forwarding");
-    [0, 1].into_iter().for_each(|peer| node.up_with(peer, says_end_of_rib()));
+    [0, 1].into_iter().for_each(|peer| node.up_with(peer, Some(says_end_of_rib())));
     tell(&mut node, 0, BLOCK, true);
     node.peer(0, PeerNews::EndOfRib(Family::Ipv4Unicast));
     node.run();

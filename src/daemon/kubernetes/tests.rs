@@ -1,3 +1,5 @@
+//! What is told of the Node, and what a later run finds in the file.
+
 use super::*;
 use crate::config::{OwnAttrs, PrefixKind};
 

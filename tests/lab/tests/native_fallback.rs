@@ -6,6 +6,8 @@
 //! pod2 - node2 --+
 //! ```
 
+#![expect(clippy::indexing_slicing, reason = "JSON values index to null")]
+
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::time::Duration;
@@ -204,6 +206,19 @@ fn forward(node: &Node) -> Result<()> {
     node.sh("sysctl -q -w net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1").map(drop)
 }
 
+/// The device, the way to the node behind it, and what fits through it.
+fn assert_doctor_finds_the_tunnel_well(node: &Node) -> Result<()> {
+    let report = node.sh(&format!("{} -o json doctor || true", daemon::linnet_cli()?.display()))?;
+    let report: Value = serde_json::from_str(&report)?;
+    let findings = report["findings"].as_array().context("no findings")?;
+    for check in ["tunnel", "underlay", "udp_port", "mtu"] {
+        let mut said = findings.iter().filter(|finding| finding["check"] == check).peekable();
+        ensure!(said.peek().is_some(), "no {check}: {report:#}");
+        ensure!(said.all(|finding| finding["verdict"] == "ok"), "{check}: {report:#}");
+    }
+    Ok(())
+}
+
 /// Whether a frame carries a ping of the pods' within VXLAN of this network.
 fn is_wrapped(frame: &Frame, vni: u32) -> bool {
     frame.inner().is_some_and(|inner| inner.vni == vni && is_of_pods(&inner.frame))
@@ -240,6 +255,7 @@ fn only_what_is_on_no_link_is_wrapped() -> Result<()> {
     let mac = |n: u8| Value::from(format!("02:6c:0a:00:00:0{n}"));
     assert_eq!(end(0), (Value::Null, mac(1), "programmed".into()), "{ends:#}");
     assert_eq!(end(1), ("10.2.0.3".into(), mac(3), "programmed".into()), "{ends:#}");
+    assert_doctor_finds_the_tunnel_well(node)?;
     let explained = node.linnet("explain 10.244.3.0/24")?;
     assert_eq!(explained[0]["fib"][0]["wanted"], "vxlan via 10.2.0.3", "{explained:#}");
 

@@ -18,6 +18,9 @@ use stage::{ASN, BOUND, LEAF, Stage, address, host, open};
 /// The bridge's MAC.
 const BRIDGE: Mac = Mac([2, 0, 0, 0, 0xbb, 1]);
 
+/// An address of the node that is neither its VTEP nor an end of a session.
+const OTHER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
+
 /// What refusals are shown as: a count for each reason.
 fn counts<'a>(counts: impl IntoIterator<Item = (&'a str, u64)>) -> Value {
     counts.into_iter().map(|(reason, routes)| json!({"reason": reason, "routes": routes})).collect()
@@ -49,6 +52,7 @@ fn of_the_bridges() -> Result<()> {
     skip_if!(stage::missing().or_else(|| daemon::missing_program("ip")));
     let stage = Stage::laid(1, "passive: true")?;
     stage.leaf.netns().run(|| Link::named("br100")?.set_mac(BRIDGE))??;
+    stage.leaf.sh(&format!("ip address add {OTHER}/32 dev lo"))?;
     let stage = stage.start()?;
     let links = stage.leaf.json(&["ip", "-json", "link", "show", "dev", "vxlan100"])?;
     let port: Mac = links[0]["address"].as_str().context("no MAC")?.parse()?;
@@ -57,6 +61,8 @@ fn of_the_bridges() -> Result<()> {
     let group = Mac([1, 0, 0x5e, 0, 0, 1]);
     let own_address = said(13, Mac([2, 0, 0, 0, 9, 13]), Some(LEAF));
     let own_vtep = MacIp { vtep: LEAF, ..said(3, Mac([2, 0, 0, 0, 9, 3]), None) };
+    let other_address = said(14, Mac([2, 0, 0, 0, 9, 14]), Some(OTHER));
+    let other_vtep = MacIp { vtep: OTHER, ..said(15, Mac([2, 0, 0, 0, 9, 15]), None) };
     let refused = [
         (said(4, Mac::ZERO, None), "but refused: no host has such a MAC"),
         (said(5, Mac([0xff; 6]), None), "but refused: no host has such a MAC"),
@@ -73,6 +79,8 @@ fn of_the_bridges() -> Result<()> {
         (said(10, Mac([2, 0, 0, 0, 9, 10]), Some([0; 4].into())), "but refused: no host has such an address"),
         (own_address, "but refused: the address is this node's own"),
         (own_vtep, "refused: its next hop is this node"),
+        (other_address, "but refused: the address is this node's own"),
+        (other_vtep, "refused: its next hop is this node"),
         (said(11, port, None), "it is the MAC of one of the bridge's own ports"),
     ];
     for (route, _) in refused {
@@ -86,7 +94,7 @@ fn of_the_bridges() -> Result<()> {
     }
     // Flooding: to ourselves, and to what is no host.
     let good = host(1);
-    for originator in [LEAF, [127, 0, 0, 1].into(), [239, 1, 1, 1].into(), [255; 4].into()] {
+    for originator in [LEAF, OTHER, [127, 0, 0, 1].into(), [239, 1, 1, 1].into(), [255; 4].into()] {
         speaker.send(&flood_by(good.vtep, originator))?;
     }
     speaker.send(&flood(good.vtep))?;
@@ -94,10 +102,10 @@ fn of_the_bridges() -> Result<()> {
 
     stage.wait_until_known(good)?;
     let by_reason =
-        [("mac", 3), ("bridge-mac", 1), ("address", 3), ("own-address", 1), ("vtep", 3), ("own-vtep", 1)];
+        [("mac", 3), ("bridge-mac", 1), ("address", 3), ("own-address", 2), ("vtep", 2), ("own-vtep", 3)];
     wait_for(&stage.leaf, "evpn vni --vni 100", "/0/refused", &counts(by_reason))?;
     let neighbor = format!("neighbor {}", address(1));
-    wait_for(&stage.leaf, &neighbor, "/rejected", &counts([("next-hop-is-us", 1)]))?;
+    wait_for(&stage.leaf, &neighbor, "/rejected", &counts([("next-hop-is-us", 2)]))?;
     stage.wait_for_neighbor(1, "faults", |shown| shown["faults_withdrawn"].as_u64() == Some(4))?;
     for (route, expected) in refused {
         ensure_explained(&stage.leaf, &route.mac.to_string(), expected)?;
@@ -116,6 +124,37 @@ fn of_the_bridges() -> Result<()> {
     let learnt: Vec<_> = neighbors.iter().filter(|row| row.extern_learn).map(|row| row.ip).collect();
     assert_eq!(learnt, [good.ip.context("it has one")?]);
     Ok(())
+}
+
+/// What is sent to an address of this node comes back into the VNI, and every host hears its own broadcasts. So a VTEP that
+/// has an address which comes to be this node's is flooded to no longer, and again once it is the VTEP's alone.
+#[test]
+fn a_vtep_whose_address_comes_to_be_ours() -> Result<()> {
+    skip_if!(stage::missing().or_else(|| daemon::missing_program("ip")));
+    let stage = Stage::up(1)?;
+    let mut speaker = stage.establish(1)?;
+    let (good, other) = (host(1), Ipv4Addr::new(10, 77, 0, 2));
+    speaker.send(&flood(good.vtep))?;
+    speaker.send(&flood_by(good.vtep, other))?;
+    let wait_for_list = |expected: &[Ipv4Addr]| {
+        wait_until(BOUND, &format!("a flood list of {expected:?}"), || {
+            let mut list = stage.leaf.netns().run(|| netlink::flood_list("vxlan100"))??;
+            list.sort();
+            ensure!(format!("{list:?}") == format!("{expected:?}"), "{list:?}");
+            Ok(())
+        })
+        .with_context(|| stage.leaf.log())
+    };
+    let mut both = [good.vtep, other];
+    both.sort();
+    for _ in 0..2 {
+        wait_for_list(&both)?;
+        stage.leaf.sh(&format!("ip address add {other}/32 dev lo"))?;
+        wait_for_list(&[good.vtep])?;
+        wait_for(&stage.leaf, "evpn vni --vni 100", "/0/refused", &counts([("own-vtep", 1)]))?;
+        stage.leaf.sh(&format!("ip address del {other}/32 dev lo"))?;
+    }
+    wait_for_list(&both)
 }
 
 /// linnetd of a node in native mode, with services.

@@ -8,34 +8,19 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use hub::{BOUND, Hub, prefixes};
-use lab::{Daemon, Node, daemon, skip_if, wait_until};
+use lab::{Daemon, Node, Router, daemon, skip_if, wait_until};
 use serde_json::{Value, json};
 
 const FRR: &str = "10.1.1.1";
 const BIRD: &str = "10.1.2.1";
 
 fn frr() -> String {
-    "router bgp 65000
- bgp router-id 10.1.1.1
- no bgp network import-check
- neighbor 10.1.1.0 remote-as 65000
- neighbor 10.1.1.0 timers connect 1
- neighbor 10.1.1.0 passive
- address-family ipv4 unicast
-  network 10.244.1.0/24
- exit-address-family
-"
-    .to_owned()
+    Router::new(Daemon::Frr, 1).passive().announces(&["10.244.1.0/24"]).configuration()
 }
 
 fn bird() -> String {
-    "log stderr all;
-router id 10.1.2.1;
-protocol device {}
-protocol static { ipv4; route 10.244.2.0/24 blackhole; }
-protocol bgp linnet { local as 65000; neighbor 10.1.2.0 as 65000; passive; ipv4 { import all; export all; }; }
-"
-    .to_owned()
+    let bird = Router::new(Daemon::Bird, 2).passive().announces(&["10.244.2.0/24"]);
+    bird.rest("log stderr all;").configuration()
 }
 
 /// linnetd with these neighbours, each `ADDRESS, SETTINGS`.

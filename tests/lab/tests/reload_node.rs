@@ -13,7 +13,7 @@ use anyhow::{Result, bail, ensure};
 use fabric::host;
 use hub::{BOUND, Hub};
 use lab::packet::Pinger;
-use lab::{Daemon, Lab, Node, daemon, netlink, skip_if, wait_until};
+use lab::{Daemon, Lab, Node, Router, daemon, netlink, skip_if, wait_until};
 use serde_json::Value;
 
 const FILE: &str = "/etc/linnet/linnet.yaml";
@@ -123,29 +123,12 @@ fn a_vni_comes_changes_and_goes_and_another_ones_traffic_does_not_notice() -> Re
 }
 
 fn frr() -> String {
-    "router bgp 65000
- bgp router-id 10.1.1.1
- no bgp network import-check
- neighbor 10.1.1.0 remote-as 65000
- neighbor 10.1.1.0 timers connect 1
- neighbor 10.1.1.0 passive
- address-family ipv4 unicast
-  network 10.244.1.0/24
- exit-address-family
-"
-    .to_owned()
+    Router::new(Daemon::Frr, 1).passive().announces(&["10.244.1.0/24"]).configuration()
 }
 
 /// It connects, and signs.
 fn bird() -> String {
-    "log stderr all;
-router id 10.1.2.1;
-protocol device {}
-protocol static { ipv4; route 10.244.2.0/24 blackhole; }
-protocol bgp linnet { local 10.1.2.1 as 65000; neighbor 10.1.2.0 as 65000; password \"secret\"; connect retry time 1;
-  connect delay time 1; ipv4 { import all; export all; }; }
-"
-    .to_owned()
+    Router::new(Daemon::Bird, 2).password("secret").announces(&["10.244.2.0/24"]).configuration()
 }
 
 /// What tells a session from the next one: its port, and how often there was another.
@@ -208,6 +191,48 @@ fn linnetd_listens_elsewhere_and_the_sessions_that_stand_go_on() -> Result<()> {
     hub.wait_for_session("10.1.2.1", "session", |_| true)?;
     let seen = hub.spoke(1)?.vtysh_json("show bgp neighbors 10.1.1.0 json")?;
     assert_eq!(seen["10.1.1.0"]["remoteRouterId"], "10.1.0.9");
+    Ok(())
+}
+
+/// linnetd in this AS; to FRR, in AS 65001, it is a neighbour from elsewhere whatever its AS is.
+fn of_as(asn: u32) -> String {
+    format!(
+        "bgp:
+  asn: {asn}
+  router_id: 10.1.0.1
+  ebgp_default: accept
+  neighbors:
+    - {{ address: 10.1.1.1, remote_as: 65001, connect_retry: 1 }}
+native: {{ advertise: [10.244.9.0/24] }}
+"
+    )
+}
+
+/// Waits until FRR has this node's prefix by this path.
+fn wait_for_path_at_frr(hub: &Hub, path: &str) -> Result<()> {
+    wait_until(BOUND, &format!("AS path {path} at FRR"), || {
+        let shown = hub.spoke(1)?.vtysh_json("show bgp ipv4 unicast 10.244.9.0/24 json")?;
+        ensure!(shown["paths"][0]["aspath"]["string"] == path, "{shown:#}");
+        Ok(())
+    })
+}
+
+/// Every session and every route of this node's own has the AS in it.
+#[test]
+fn another_as_begins_every_session_anew() -> Result<()> {
+    skip_if!(hub::missing(&[Daemon::Frr]));
+    let frr = Router::new(Daemon::Frr, 1).asn(65001).announces(&["10.244.1.0/24"]);
+    let frr = frr.configuration().replace("remote-as 65000", "remote-as external");
+    let hub = Hub::up(&of_as(65000), &[(Daemon::Frr, &frr)])?;
+    hub.wait_for_session("10.1.1.1", "session", |_| true)?;
+    wait_for_path_at_frr(&hub, "65000")?;
+    let changes = take(&hub.linnet, &of_as(65010))?;
+    assert_eq!(changes, ["neighbor 10.1.1.1 reset, a session ends", "bgp.asn changed"]);
+    hub.wait_for_session("10.1.1.1", "session", |shown| shown["local_as"] == 65010)?;
+    wait_for_path_at_frr(&hub, "65010")?;
+    let status = hub.linnet.linnet("status")?;
+    assert_eq!(status["asn"], 65010);
+    assert!(status["configuration"]["needs_restart"].as_array().is_none_or(Vec::is_empty), "{status:#}");
     Ok(())
 }
 

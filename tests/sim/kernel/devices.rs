@@ -33,6 +33,9 @@ impl Tables {
             tunnels: Default::default(),
             bridges: Default::default(),
             neighbors: Default::default(),
+            pinned: Default::default(),
+            taken: Vec::new(),
+            moves: 0,
             attached: Default::default(),
             news: Vec::new(),
             echoes: false,
@@ -114,6 +117,7 @@ impl Tables {
         let Segment { vxlan, bridge, .. } = *self.segment(vni);
         let master = Some(if away { SPARE } else { bridge });
         let Some(link) = self.links.get(&vxlan).cloned().filter(|link| link.master != master) else { return };
+        self.moves += 1;
         self.leave_bridge(vxlan);
         self.set_link(Link { master: None, suppress: false, learning: true, ..link.clone() });
         self.set_link(Link { master, suppress: false, learning: true, ..link });

@@ -32,11 +32,21 @@ pub(crate) struct Kernel {
     net: Shared,
     pub(crate) tables: Tables,
     socket: Option<Socket<KernelEvent>>,
-    ops: VecDeque<Vec<Op>>,
+    ops: VecDeque<Batch>,
+    /// How many moves of devices the daemon had heard of when it last wrote.
+    heard: u64,
     walks: VecDeque<Walk>,
     pub(crate) refuses: Option<Refusal>,
     /// How many ops it was asked for, to look at something aside.
     pub(crate) asked: u64,
+}
+
+/// Ops that were given out together.
+#[derive(Debug)]
+struct Batch {
+    ops: Vec<Op>,
+    /// How many moves of devices the daemon had heard of.
+    heard: u64,
 }
 
 /// What a kernel in trouble refuses.
@@ -76,6 +86,7 @@ impl Kernel {
             tables,
             socket: None,
             ops: VecDeque::new(),
+            heard: 0,
             walks: VecDeque::new(),
             refuses: None,
             asked: 0,
@@ -97,11 +108,14 @@ impl Kernel {
 
     /// The daemon dies while it writes: of the batch that it was at, some got through.
     pub(crate) fn cut_off(&mut self, now: Instant) {
-        let Some(ops) = self.ops.pop_front().filter(|ops| ops.len() > 1) else { return };
+        let Some(Batch { ops, heard }) = self.ops.pop_front().filter(|batch| batch.ops.len() > 1) else {
+            return;
+        };
         let (mut done, count) = (0, self.net.borrow_mut().clock.rng.between(1, ops.len() - 1));
         for op in ops.iter().take(count).filter(|op| !matches!(op.action, Action::Dump(_))) {
             done += u64::from(self.tables.apply(now, &op.action).is_ok());
         }
+        self.pin_again(now, heard);
         if done > 0 {
             self.net.borrow_mut().seen.count("a daemon dies amid a batch for the kernel");
         }
@@ -109,7 +123,7 @@ impl Kernel {
 
     /// Whether a batch of several ops waits to be worked on.
     pub(crate) fn has_batch(&self) -> bool {
-        self.ops.front().is_some_and(|ops| ops.len() > 1)
+        self.ops.front().is_some_and(|batch| batch.ops.len() > 1)
     }
 
     /// Makes the socket hold little, or much again.
@@ -119,19 +133,27 @@ impl Kernel {
         }
     }
 
-    /// Takes a batch of ops. Their credit must have left room.
-    pub(crate) fn give(&mut self, ops: Vec<Op>) {
-        let waiting: usize = self.ops.iter().map(Vec::len).sum();
+    /// Takes a batch of ops. Their credit must have left room. `is_behind`: the daemon has yet to look at some of what it
+    /// was told.
+    pub(crate) fn give(&mut self, ops: Vec<Op>, is_behind: bool) {
+        let waiting: usize = self.ops.iter().map(|batch| batch.ops.len()).sum();
         assert!(waiting + ops.len() <= CREDIT, "more ops than credit");
         self.asked += ops.iter().filter(|op| !matches!(op.action, Action::Dump(_))).count() as u64;
-        self.ops.push_back(ops);
+        if !is_behind && self.is_heard() {
+            self.heard = self.tables.moves;
+        }
+        self.ops.push_back(Batch { ops, heard: self.heard });
         self.net.borrow_mut().clock.wake(Task::Kernel(self.node));
+    }
+
+    /// The daemon has been told of everything.
+    fn is_heard(&self) -> bool {
+        self.socket.as_ref().is_none_or(Socket::is_empty) && self.tables.news.is_empty()
     }
 
     /// Whether nothing is to be done, told or heard.
     pub(crate) fn is_at_rest(&self) -> bool {
-        let read = self.socket.as_ref().is_none_or(Socket::is_empty) && self.tables.news.is_empty();
-        self.ops.is_empty() && self.walks.is_empty() && read
+        self.ops.is_empty() && self.walks.is_empty() && self.is_heard()
     }
 
     /// Works for a while, and gives what there is to read, if the reader has room.
@@ -142,8 +164,8 @@ impl Kernel {
         };
         self.tables.age(now);
         self.publish();
-        if let Some(ops) = self.ops.pop_front() {
-            self.run(now, &ops);
+        if let Some(batch) = self.ops.pop_front() {
+            self.run(now, &batch);
         }
         self.walk();
         let events = self.socket.as_mut().filter(|_| has_room).map(|socket| socket.take(most));
@@ -171,9 +193,9 @@ impl Kernel {
     }
 
     /// Runs as the driver makes them: refusals one by one, one answer for all behind each run.
-    fn run(&mut self, now: Instant, ops: &[Op]) {
+    fn run(&mut self, now: Instant, batch: &Batch) {
         let mut last = None;
-        for op in ops {
+        for op in &batch.ops {
             let refusal = self.refusal(&op.action);
             if let Action::Dump(dump) = op.action {
                 last.take().into_iter().for_each(|id| self.answer(KernelEvent::Done(id)));
@@ -184,6 +206,7 @@ impl Kernel {
                 continue;
             }
             let outcome = refusal.map_or_else(|| self.tables.apply(now, &op.action), Err);
+            self.pin_again(now, batch.heard);
             self.publish();
             if let Err(errno) = outcome {
                 self.refuse(op.id, errno);
@@ -191,6 +214,17 @@ impl Kernel {
             last = Some(op.id);
         }
         last.into_iter().for_each(|id: OpId| self.answer(KernelEvent::Done(id)));
+    }
+
+    /// A row that was under way to one bridge when the device moved to another takes the place of whatever is there, an
+    /// operator's row too. Nothing that could be asked of a kernel prevents it; so the operator has to set his row again.
+    /// What a daemon takes that has heard of the move stays taken, for the run to end with that fault.
+    fn pin_again(&mut self, now: Instant, heard: u64) {
+        let taken = std::mem::take(&mut self.tables.taken);
+        if heard != self.tables.moves && !taken.is_empty() {
+            self.net.borrow_mut().seen.count("a row under way takes an operator's on another bridge");
+            taken.into_iter().for_each(|row| self.tables.set_pinned(now, row));
+        }
     }
 
     fn refuse(&mut self, id: OpId, errno: i32) {
@@ -271,6 +305,7 @@ impl Tables {
         let seen = KernelEvent::RowSeen;
         match dump.table {
             Table::Links => self.links.values().map(|l| KernelEvent::LinkSeen(Box::new(l.clone()))).collect(),
+            Table::Addresses => Vec::new(),
             Table::Fdb => tunnels.chain(bridges).map(seen).collect(),
             Table::Neighbors4 => {
                 neighbors.filter(|n| n.ip.is_ipv4()).map(|n| seen(Row::Neighbor(n))).collect()

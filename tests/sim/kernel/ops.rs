@@ -95,16 +95,25 @@ impl Tables {
         let bridge = self.device(vxlan)?.master.ok_or(EOPNOTSUPP)?;
         let old = self.bridges.get(&(bridge, mac)).map(|learnt| learnt.row);
         let (kind, sticky) = old.map_or((BridgeRowKind::Dynamic, false), |old| (old.kind, old.sticky));
+        self.note_taken(old);
         self.set_bridge(BridgeRow { bridge, port: vxlan, mac, kind, external: true, sticky }, now);
         Ok(())
     }
 
     fn stick(&mut self, now: Instant, vxlan: IfIndex, mac: Mac) -> Result<(), i32> {
         let bridge = self.device(vxlan)?.master.ok_or(EOPNOTSUPP)?;
-        let external = self.bridges.get(&(bridge, mac)).is_some_and(|learnt| learnt.row.external);
+        let old = self.bridges.get(&(bridge, mac)).map(|learnt| learnt.row);
+        let external = old.is_some_and(|old| old.external);
+        self.note_taken(old);
         let kind = BridgeRowKind::Static;
         self.set_bridge(BridgeRow { bridge, port: vxlan, mac, kind, external, sticky: true }, now);
         Ok(())
+    }
+
+    /// A row is about to be written over.
+    fn note_taken(&mut self, old: Option<BridgeRow>) {
+        let pinned = old.filter(|old| self.pinned.get(&(old.bridge, old.mac)) == Some(old));
+        self.taken.extend(pinned);
     }
 
     fn unlearn(&mut self, vxlan: IfIndex, mac: Mac) -> Result<(), i32> {

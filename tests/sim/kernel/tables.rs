@@ -56,6 +56,11 @@ pub(crate) struct Tables {
     pub(super) bridges: BTreeMap<(IfIndex, Mac), Learnt>,
     /// By bridge and address.
     pub(super) neighbors: BTreeMap<(IfIndex, IpAddr), Known>,
+    /// What operators have pinned, by bridge and MAC, and what of it the daemon has just put its own in the place of.
+    pub(super) pinned: BTreeMap<(IfIndex, Mac), BridgeRow>,
+    pub(super) taken: Vec<BridgeRow>,
+    /// How often a device has moved to another bridge.
+    pub(super) moves: u64,
     /// Who answers, should the kernel ask: what hosts are attached.
     pub(crate) attached: BTreeMap<(IfIndex, IpAddr), Mac>,
     pub(super) news: Vec<KernelEvent>,

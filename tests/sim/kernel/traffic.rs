@@ -69,7 +69,15 @@ impl Tables {
         let segment = self.segment(vni);
         let (bridge, port) = (segment.bridge, segment.ports[port]);
         let kind = BridgeRowKind::Static;
-        self.set_bridge(BridgeRow { bridge, port, mac, kind, external: false, sticky: true }, now);
+        self.set_pinned(now, BridgeRow { bridge, port, mac, kind, external: false, sticky: true });
+    }
+
+    /// He takes away what is there, and sets his own.
+    pub(super) fn set_pinned(&mut self, now: Instant, row: BridgeRow) {
+        let key = (row.bridge, row.mac);
+        self.pinned.insert(key, row);
+        self.remove_bridge(key);
+        self.set_bridge(row, now);
     }
 
     /// An operator sets a neighbour.

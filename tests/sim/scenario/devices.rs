@@ -63,17 +63,8 @@ impl Sim {
         self.repair_later(Repair::Make(node, vni));
     }
 
-    /// Not where a host is pinned: a row that is being written while the device moves may land in the place of whatever
-    /// the bridge has, an operator's row too, and nothing could be asked of the kernel that would prevent it. Nor where news
-    /// is lost: a port that is set up while it moves, and of whose moves nobody is told, may stay without suppression.
     fn tunnel_is_moved(&mut self) {
         let (vni, Place { node, .. }) = (self.any_vni(), self.any_place());
-        if self.scenario.repairs.contains(&Repair::Widen(node)) {
-            return;
-        }
-        if self.hosts.alive.values().any(|host| host.sticky && (host.vni, host.place.node) == (vni, node)) {
-            return;
-        }
         self.log(&format!("node {node}: the VXLAN device of {vni} is moved to another bridge"));
         self.nodes[node].kernel.tables.move_vxlan(vni, true);
         self.wake_kernels();
@@ -82,10 +73,6 @@ impl Sim {
 
     fn kernel_overflows(&mut self) {
         let Place { node, .. } = self.any_place();
-        let moves = |repair: &Repair| matches!(repair, Repair::Bring(moved, _) if *moved == node);
-        if self.scenario.repairs.iter().any(moves) {
-            return;
-        }
         self.log(&format!("node {node}: the socket to the kernel is small"));
         self.nodes[node].narrow(true);
         self.repair_later(Repair::Widen(node));

@@ -1,8 +1,6 @@
 //! One session against a scripted peer.
 
 use super::*;
-use crate::types::{Afi, EthernetTag, Mac, PathId, Rd, Safi};
-use crate::wire::{Attrs, EvpnBody, EvpnKey, NextHop, Nlris, Route, RouteRefresh, update};
 
 /// The OPEN among what was sent.
 fn open_sent(actions: &[Action]) -> Open {
@@ -16,16 +14,8 @@ fn open_sent(actions: &[Action]) -> Open {
     actions.iter().find_map(open).expect("an OPEN")
 }
 
-fn downs(actions: &[Action]) -> Vec<&Down> {
-    actions.iter().filter_map(|a| if let Action::Down(down) = a { Some(down) } else { None }).collect()
-}
-
 fn failures(actions: &[Action]) -> Vec<&Down> {
     actions.iter().filter_map(|a| if let Action::Failed(_, down) = a { Some(down) } else { None }).collect()
-}
-
-fn notification(code: u8, subcode: u8) -> Vec<u8> {
-    octets(|out| Notification::new(code, subcode).emit(out))
 }
 
 #[test]
@@ -279,58 +269,6 @@ fn messages_out_of_place_are_answered_with_their_state() {
 }
 
 #[test]
-fn a_second_connection_of_the_peer_replaces_the_first() {
-    let mut a = Alone::started(SessionConfig { passive: true, ..config_a() });
-    a.accepted();
-    a.receive(Side::Incoming, &open_b());
-    let actions = a.accepted();
-    let close = actions.iter().position(|a| *a == Action::Close(Side::Incoming)).unwrap();
-    let accept = actions.iter().position(|a| *a == Action::Accept).unwrap();
-    assert!(close < accept);
-    assert_eq!(notifications(&actions), [(6, 7)]);
-    assert_eq!(a.session.state(), StateName::OpenSent);
-}
-
-#[test]
-fn an_established_session_is_kept_and_its_connection_probed() {
-    let mut a = Alone::established(config_a());
-    assert_eq!(sent(&a.accepted()), [(Side::Outgoing, MessageType::Keepalive)]);
-    assert_eq!(a.accepted(), [], "one probe for all who come meanwhile");
-    assert_eq!(notifications(&a.pass(secs(1))), [(6, 7)]);
-    assert_eq!(a.session.state(), StateName::Established);
-    assert_eq!(a.pass(secs(20)), []);
-}
-
-#[test]
-fn a_newcomer_takes_the_place_of_a_connection_that_turns_out_dead() {
-    for passive in [false, true] {
-        let mut a = Alone::started(SessionConfig { passive, ..config_a() });
-        let open = [&open_b()[..], message::keepalive()].concat();
-        a.accepted();
-        a.receive(Side::Incoming, &open);
-        a.accepted();
-        let actions = a.input(Input::Closed(Side::Incoming));
-        let [Action::Close(Side::Incoming), Action::Down(_), Action::Accept, Action::Send(Side::Incoming, _)] =
-            &actions[..]
-        else {
-            panic!("{actions:?}")
-        };
-        a.receive(Side::Incoming, &open);
-        assert_eq!(a.session.state(), StateName::Established);
-        assert_eq!(a.session.info().times_established, 2);
-    }
-}
-
-#[test]
-fn a_session_that_is_stopped_refuses_who_waits() {
-    let mut a = Alone::established(config_a());
-    a.accepted();
-    let actions = a.input(Input::Stop(StopReason::Shutdown(None)));
-    assert_eq!(notifications(&actions), [(6, 2), (6, 5)]);
-    assert_eq!(a.session.poll_timeout(), None);
-}
-
-#[test]
 fn stop_says_why_and_stays() {
     let mut a = Alone::established(config_a());
     let actions = a.input(Input::Stop(StopReason::Shutdown(Some("maintenance".into()))));
@@ -367,145 +305,4 @@ fn too_many_routes_keep_the_session_down() {
     a.input(Input::Stop(StopReason::TooManyPrefixes(PrefixLimit { restart_after: None, ..limit })));
     assert_eq!((a.session.poll_timeout(), a.pass(secs(9999))), (None, vec![]));
     assert_eq!(a.input(Input::Start), [Action::Connect]);
-}
-
-#[test]
-fn what_came_before_the_end_still_counts() {
-    let mut a = Alone::established(config_a());
-    a.session.buffer(Side::Outgoing).unwrap().extend_from_slice(&notification(6, 2));
-    let actions = a.input(Input::Closed(Side::Outgoing));
-    assert_eq!(downs(&actions), [&Down::Remote(cease(2))]);
-}
-
-#[test]
-fn routes_pass_through_with_shared_attributes() {
-    let mut a = Alone::established(config_a());
-    let host = |last| Route {
-        nlri: EvpnKey::MacIp {
-            rd: Rd([0, 1, 10, 0, 0, 2, 0, last]),
-            tag: EthernetTag(0),
-            mac: Mac([2, 0, 0, 0, 0, last]),
-            ip: None,
-        },
-        path_id: PathId::default(),
-        body: EvpnBody::default(),
-    };
-    let agreed = a.session.established().unwrap().send;
-    let mut attrs = Attrs::new(NextHop::Ipv4([10, 0, 0, 2].into()));
-    attrs.as_path = attrs.as_path.prepend(AS_B, 1);
-    let mut bytes = BytesMut::new();
-    update::announce(&mut bytes, &agreed, &attrs, &[host(1)]);
-    update::announce(&mut bytes, &agreed, &attrs, &[host(2)]);
-    update::end_of_rib(&mut bytes, Family::L2vpnEvpn);
-    let actions = a.receive(Side::Outgoing, &bytes);
-    let [Action::Update(first), Action::Update(second), Action::EndOfRib(Family::L2vpnEvpn)] = &actions[..]
-    else {
-        panic!("{actions:?}")
-    };
-    assert!(std::sync::Arc::ptr_eq(&first.reach[0].0, &second.reach[0].0));
-    assert_eq!(first.reach[0].1, Nlris::Evpn(vec![host(1)]));
-    assert_eq!(*first.reach[0].0, attrs);
-}
-
-#[test]
-fn a_providers_ip_routes_are_marked() {
-    let role = Some(RoleConfig { ours: crate::types::BgpRole::Customer, strict: false });
-    let mut a = Alone::established(SessionConfig { role, ..config_a() });
-    let agreed = a.session.established().unwrap().receive;
-    let mut attrs = Attrs::new(NextHop::Ipv4([10, 0, 0, 2].into()));
-    attrs.as_path = attrs.as_path.prepend(AS_B, 1);
-    for (marked, expected) in [(None, AS_B), (Some(Asn(7)), Asn(7))] {
-        let mut bytes = BytesMut::new();
-        let attrs = Attrs { only_to_customer: marked, ..attrs.clone() };
-        let net: ipnet::Ipv4Net = "10.244.1.0/24".parse().unwrap();
-        update::announce(&mut bytes, &agreed, &attrs, &[Route::new(net, ())]);
-        let actions = a.receive(Side::Outgoing, &bytes);
-        let [Action::Update(routes)] = &actions[..] else { panic!("{actions:?}") };
-        assert_eq!(routes.reach[0].0.only_to_customer, Some(expected));
-    }
-}
-
-#[test]
-fn refresh_is_for_families_that_are_spoken() {
-    let mut a = Alone::established(config_a());
-    let request = |afi, safi, subtype| octets(|out| RouteRefresh { afi, safi, subtype }.emit(out));
-    let evpn = a.receive(Side::Outgoing, &request(Afi::L2VPN, Safi::EVPN, 0));
-    assert_eq!(evpn, [Action::Refresh(Family::L2vpnEvpn)]);
-    let marks = [request(Afi::L2VPN, Safi::EVPN, 1), request(Afi::L2VPN, Safi::EVPN, 2)].concat();
-    let actions = a.receive(Side::Outgoing, &marks);
-    assert_eq!(actions, [Action::RefreshBegins(Family::L2vpnEvpn), Action::RefreshEnds(Family::L2vpnEvpn)]);
-    for ignored in [request(Afi::IPV6, Safi::UNICAST, 0), request(Afi::L2VPN, Safi::EVPN, 3)] {
-        assert_eq!(a.receive(Side::Outgoing, &ignored), []);
-    }
-}
-
-#[test]
-fn marks_of_a_refresh_mean_nothing_where_they_were_not_agreed_upon() {
-    let mut a = Alone::started(config_a());
-    a.connected();
-    let mut open = Offer::default().open(&config_b(), end(2).ip(), OwnRestart::default());
-    open.capabilities.retain(|c| *c != Capability::EnhancedRouteRefresh);
-    a.receive(Side::Outgoing, &[&octets(|out| open.emit(out))[..], message::keepalive()].concat());
-    for subtype in [RouteRefresh::BEGIN, RouteRefresh::END] {
-        let mark = octets(|out| RouteRefresh::new(Family::L2vpnEvpn, subtype).emit(out));
-        assert_eq!(a.receive(Side::Outgoing, &mark), []);
-    }
-}
-
-#[test]
-fn a_mark_of_a_wrong_length_ends_the_session_with_the_message_as_data() {
-    let mut a = Alone::established(config_a());
-    let mut mark = octets(|out| RouteRefresh::new(Family::L2vpnEvpn, RouteRefresh::BEGIN).emit(out));
-    mark.push(0);
-    mark[17] += 1;
-    let actions = a.receive(Side::Outgoing, &mark);
-    let Some(Action::Send(_, octets)) = actions.first() else { panic!("{actions:?}") };
-    assert_eq!(octets[HEADER_LEN..], [&[7, 1][..], &mark].concat());
-}
-
-/// A with the lower identifier: of two connections the incoming one is to win.
-fn yielding() -> Alone {
-    let mut a = Alone::started(config_a());
-    a.connected();
-    a.accepted();
-    a.receive(Side::Outgoing, &open_b());
-    assert_eq!(a.receive(Side::Outgoing, message::keepalive()), []);
-    assert_eq!(a.session.state(), StateName::OpenConfirm);
-    assert!(a.session.buffer(Side::Outgoing).is_none(), "nor is more to be read");
-    a
-}
-
-#[test]
-fn the_second_open_decides_a_collision() {
-    let mut a = yielding();
-    let actions = a.receive(Side::Incoming, &open_b());
-    assert!(sent(&actions).contains(&(Side::Outgoing, MessageType::Notification)));
-    assert_eq!(notifications(&actions), [(6, 7)]);
-    let actions = a.receive(Side::Incoming, message::keepalive());
-    assert!(matches!(&actions[..], [Action::Up(agreed)] if agreed.side == Side::Incoming));
-}
-
-#[test]
-fn a_connection_stops_yielding_when_the_other_is_gone() {
-    let mut a = yielding();
-    let actions = a.input(Input::Closed(Side::Incoming));
-    assert!(matches!(actions.last(), Some(Action::Up(agreed)) if agreed.side == Side::Outgoing));
-}
-
-#[test]
-fn a_connection_yields_for_seconds_only() {
-    let mut a = yielding();
-    assert_eq!(a.pass(Duration::from_millis(4900)), []);
-    let actions = a.pass(Duration::from_millis(100));
-    assert_eq!(sent(&actions), [(Side::Incoming, MessageType::Notification)]);
-    assert!(matches!(actions.last(), Some(Action::Up(agreed)) if agreed.side == Side::Outgoing));
-}
-
-#[test]
-fn a_dial_is_given_up_when_the_other_side_is_established() {
-    let mut a = Alone::started(config_a());
-    a.accepted();
-    let actions = a.receive(Side::Incoming, &[&open_b()[..], message::keepalive()].concat());
-    assert_eq!(actions.last(), Some(&Action::Close(Side::Outgoing)));
-    assert_eq!(a.session.state(), StateName::Established);
 }

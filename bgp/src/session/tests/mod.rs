@@ -3,11 +3,12 @@
 
 mod alone;
 mod arbitrary;
+mod connections;
 mod net;
 mod pair;
 mod restart;
-
 mod table;
+mod traffic;
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -156,4 +157,12 @@ fn notifications(actions: &[Action]) -> Vec<(u8, u8)> {
         _ => None,
     };
     actions.iter().filter_map(sent).collect()
+}
+
+fn downs(actions: &[Action]) -> Vec<&Down> {
+    actions.iter().filter_map(|a| if let Action::Down(down) = a { Some(down) } else { None }).collect()
+}
+
+fn notification(code: u8, subcode: u8) -> Vec<u8> {
+    octets(|out| Notification::new(code, subcode).emit(out))
 }

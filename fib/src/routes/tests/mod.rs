@@ -30,6 +30,7 @@ pub(super) fn route(text: &str) -> Route {
     Route { table, prefix, metric, protocol, kind, hops }
 }
 
+mod audit;
 mod cases;
 mod fallback;
 mod model;

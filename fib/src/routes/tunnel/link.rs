@@ -22,6 +22,8 @@ pub(in crate::routes) struct TunnelLink {
     attempts: u8,
     due: Option<Instant>,
     fault: Option<Fault>,
+    /// Of what is not told here (its MTU) it may be wrong.
+    outdated: bool,
     /// What is not wanted may be removed.
     may_remove: bool,
 }
@@ -75,6 +77,14 @@ impl TunnelLink {
         }
     }
 
+    /// What does not show here is to be set anew, once things have settled.
+    pub(in crate::routes) fn set_right_again(&mut self, now: Instant) {
+        if self.checked {
+            self.outdated = true;
+            self.due = Some(now + CALM);
+        }
+    }
+
     /// The device is there as it is wanted.
     pub(in crate::routes) fn is_right(&self, wanted: Option<&TunnelDevice>) -> bool {
         let is_right = |wanted: &TunnelDevice| {
@@ -122,7 +132,8 @@ impl TunnelLink {
             self.in_flight = Some(Errand::Remove);
             return Some(Action::Remove { names });
         }
-        let wanted = wanted.filter(|wanted| !self.is_right(Some(wanted)))?;
+        let wanted = wanted.filter(|wanted| self.outdated || !self.is_right(Some(wanted)))?;
+        self.outdated = false;
         self.in_flight = Some(Errand::Create);
         Some(Action::CreateTunnel(Box::new(wanted.clone())))
     }
@@ -135,8 +146,9 @@ impl TunnelLink {
         wanted: Option<&TunnelDevice>,
     ) {
         let errand = self.in_flight.take();
-        if fault.is_none() {
-            self.checked |= errand == Some(Errand::Create);
+        match fault {
+            None => self.checked |= errand == Some(Errand::Create),
+            Some(_) => self.outdated |= self.checked && errand == Some(Errand::Create),
         }
         let is_done = fault.is_none() && (errand == Some(Errand::Remove) || self.is_right(wanted));
         self.attempts = if is_done { 0 } else { self.attempts.saturating_add(1) };
@@ -147,7 +159,7 @@ impl TunnelLink {
     /// When `next` is to be asked again.
     pub(in crate::routes) fn next_due(&self, wanted: Option<&TunnelDevice>) -> Option<Instant> {
         let has_more = match wanted {
-            Some(_) => !self.is_right(wanted),
+            Some(_) => self.outdated || !self.is_right(wanted),
             None => self.may_remove && !self.marked.is_empty(),
         };
         self.due.filter(|_| has_more && self.in_flight.is_none())

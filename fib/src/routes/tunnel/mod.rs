@@ -55,6 +55,10 @@ pub(super) struct Tunnel {
     serves: bool,
     pub(super) link: TunnelLink,
     pub(super) rows: Rows,
+    /// The smallest MTU that the tunnel's packets may meet here, as it was when the device was last set right.
+    underlay_mtu: Option<u32>,
+    /// It may be another one.
+    doubts_mtu: bool,
     /// There may be rows, or a device, that nothing needs any more.
     sweep: bool,
     /// Not before then.
@@ -86,6 +90,8 @@ impl Tunnel {
             serves: installs,
             link,
             rows,
+            underlay_mtu: None,
+            doubts_mtu: false,
             sweep: false,
             sweep_due: None,
         }
@@ -132,6 +138,23 @@ impl Tunnel {
         };
         let device = self.device();
         device.into_iter().flat_map(move |device| [Table::Fdb, neighbors].map(|t| RouteDump::Rows(t, device)))
+    }
+
+    /// Devices, or their addresses, are other ones.
+    pub(super) fn doubt_mtu(&mut self) {
+        self.doubts_mtu |= self.config.as_ref().is_some_and(|config| config.mtu.is_none());
+    }
+
+    /// Has the device's MTU follow that of the devices its packets leave by.
+    pub(super) fn follow_mtu(&mut self, now: Instant, devices: &Devices) {
+        let Some(is_ipv4) = self.config.as_ref().map(TunnelDevice::is_ipv4) else { return };
+        if std::mem::take(&mut self.doubts_mtu) {
+            let smallest = devices.smallest_mtu(is_ipv4, self.device());
+            let former = std::mem::replace(&mut self.underlay_mtu, smallest);
+            if former.is_some() && former != smallest {
+                self.link.set_right_again(now);
+            }
+        }
     }
 
     /// Something that led into the tunnel may do so no longer.

@@ -14,6 +14,7 @@ mod routes;
 mod rows;
 mod rp_filter;
 mod sessions;
+mod tunnel;
 mod udp_port;
 mod underlay;
 mod vxlan;
@@ -50,6 +51,7 @@ pub(super) const CHECKS: &[Check] = &[
     check("duplicates", duplicates::judge),
     check("rp_filter", rp_filter::judge),
     check("forwarding", forwarding::judge),
+    check("tunnel", tunnel::judge),
     check("routes", routes::judge),
     check("protocol_id", protocol_id::judge),
 ];

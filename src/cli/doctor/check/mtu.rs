@@ -6,15 +6,16 @@ use crate::cli::doctor::finding::{Finding, Judged};
 
 pub(super) fn judge(facts: &Facts) -> Judged {
     let kernel = facts.kernel()?;
-    let networks = facts.networks_or_none()?;
+    let networks = facts.networks();
     let mut findings: Vec<Finding> =
         networks.iter().flat_map(|network| of_network(network, kernel)).collect();
     let tunnels = facts.ways.iter().filter(|way| way.udp_port.is_some());
-    findings.extend(tunnels.filter_map(|way| of_way(way, kernel, &networks)));
-    match findings.is_empty() {
-        true => Err(Finding::skipped("mtu", "no VXLAN device is on a bridge")),
-        false => Ok(findings),
+    findings.extend(tunnels.filter_map(|way| of_way(way, kernel)));
+    if findings.is_empty() {
+        facts.networks_or_none()?;
+        return Err(Finding::skipped("mtu", "no VXLAN device is on a bridge"));
     }
+    Ok(findings)
 }
 
 fn of_network(network: &Network<'_>, kernel: &Kernel) -> Vec<Finding> {
@@ -62,14 +63,14 @@ fn of_port(port: &Device, vxlan: &Device, kernel: &Kernel) -> Option<Finding> {
 }
 
 /// `None` where the way itself is at fault.
-fn of_way(way: &Way, kernel: &Kernel, networks: &[Network<'_>]) -> Option<Finding> {
+fn of_way(way: &Way, kernel: &Kernel) -> Option<Finding> {
     let route = way.route.as_ref().ok().filter(|route| !route.local)?;
     let out = kernel.devices.get(&route.device)?;
     let room = route.mtu.unwrap_or(out.mtu).min(out.mtu);
     let largest = way.largest;
-    let devices = networks.iter().filter_map(|network| network.vxlan).map(|(device, _)| device);
-    let widest = devices.max_by_key(|device| device.mtu)?;
     let overhead = fib::netlink::vxlan_overhead(way.to);
+    let mut devices = kernel.devices.values().filter(|device| device.vxlan.is_some());
+    let widest = devices.find(|device| device.mtu + overhead == largest)?;
     if room < largest {
         let found =
             format!("packets of up to {largest} octets are sent to it, and {room} pass by {}", out.name);

@@ -6,13 +6,13 @@ use crate::cli::doctor::facts::{Answer, Facts, Way};
 use crate::cli::doctor::finding::{Finding, Judged};
 
 pub(super) fn judge(facts: &Facts) -> Judged {
-    facts.networks_or_none()?;
     let vteps = facts.ways.iter().filter_map(|way| Some((way, way.udp_port?)));
     let findings: Vec<Finding> = vteps.filter_map(|(way, port)| of_way(way, port)).collect();
-    match findings.is_empty() {
-        true => Err(Finding::skipped("udp", "no VTEP is known that could be asked")),
-        false => Ok(findings),
+    if findings.is_empty() {
+        facts.networks_or_none()?;
+        return Err(Finding::skipped("udp", "no VTEP is known that could be asked"));
     }
+    Ok(findings)
 }
 
 /// `None` where the way itself is at fault.

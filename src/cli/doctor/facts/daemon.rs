@@ -22,6 +22,8 @@ pub(crate) struct Daemon {
     pub(crate) evpn: Option<Evpn>,
     /// The routes of native routing; `None` where it is not configured.
     pub(crate) routes: Option<Vec<v1::Route>>,
+    /// The ends of the fallback tunnel; none where there is no fallback.
+    pub(crate) tunnel: Vec<v1::TunnelEnd>,
 }
 
 /// What it says of EVPN.
@@ -94,6 +96,7 @@ impl Daemon {
             neighbors: rows(client, v1::ListNeighborsRequest::default()).await?,
             evpn: if_configured(Evpn::all(client).await)?,
             routes: if_configured(rows(client, v1::ListRoutesRequest::default()).await)?,
+            tunnel: rows(client, v1::ListTunnelEndsRequest::default()).await?,
         })
     }
 }

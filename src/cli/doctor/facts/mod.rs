@@ -157,7 +157,7 @@ impl Facts {
         questions.into_values().collect()
     }
 
-    /// For each remote VTEP of each network: it, the address here, its UDP port, and the largest packet to it.
+    /// For each remote VTEP of each network, and each node behind the fallback: it, the address here, its UDP port, and the largest packet to it.
     fn tunnels(&self) -> Vec<(IpAddr, Option<IpAddr>, u16, u32)> {
         let mut tunnels = Vec::new();
         for network in self.networks() {
@@ -172,7 +172,19 @@ impl Facts {
             };
             tunnels.extend(remote.into_iter().map(tunnel));
         }
+        tunnels.extend(self.fallback());
         tunnels
+    }
+
+    /// The same for each node that is reached through the fallback of native mode.
+    fn fallback(&self) -> Vec<(IpAddr, Option<IpAddr>, u16, u32)> {
+        let ends = self.daemon.iter().flat_map(|daemon| &daemon.tunnel);
+        let tunnel = |end: &v1::TunnelEnd| {
+            let device = self.kernel.as_ref().ok()?.named(&end.device)?;
+            let (to, vxlan): (IpAddr, Vxlan) = (end.address.parse().ok()?, device.vxlan?);
+            Some((to, vxlan.local, vxlan.udp_port, device.mtu + fib::netlink::vxlan_overhead(to)))
+        };
+        ends.filter(|end| !end.local).filter_map(tunnel).collect()
     }
 
     /// What linnetd says of EVPN, if it is there and serves any.

@@ -4,7 +4,7 @@
 //! the echo of our own rows is dropped as the driver's filter does (unless `echoes` is set; `Fib` must get on
 //! with both). What the real kernel does was tried on Linux 6.18; each oddity says so where it is.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 
 use bgp::types::{Mac, Vni};
@@ -46,6 +46,8 @@ pub struct FakeKernel {
     last_index: u32,
     links: BTreeMap<IfIndex, Link>,
     rows: BTreeMap<Key, Row>,
+    /// MACs of which a bridge has copies of our row for the VLANs of the VXLAN device's port. The driver tells nothing of them.
+    copies: BTreeSet<(IfIndex, Mac)>,
     events: VecDeque<KernelEvent>,
 }
 
@@ -107,6 +109,7 @@ impl FakeKernel {
         let Some(mut link) = link else { return };
         (link.master, link.learning, link.suppress) = (master, true, false);
         self.remove_where(|row| matches!(row, Row::Bridge(row) if row.port == index));
+        self.copies.retain(|(port, _)| *port != index);
         self.change_link(link);
     }
 
@@ -117,6 +120,9 @@ impl FakeKernel {
             Row::Bridge(row) => row.port == index || row.bridge == index,
             Row::Neighbor(row) => row.device == index,
         });
+        let links = &self.links;
+        let is_of = |port: &IfIndex| links.get(port).is_some_and(|link| link.master == Some(index));
+        self.copies.retain(|(port, _)| *port != index && !is_of(port));
         self.links.remove(&index);
         self.events.push_back(KernelEvent::LinkGone(index));
     }
@@ -280,6 +286,9 @@ impl FakeKernel {
             }
             _ => {}
         }
+        if let Row::Bridge(row) = row {
+            self.copies.insert((row.port, row.mac));
+        }
         let is_ours = match row {
             Row::Tunnel(row) => row.ours,
             Row::Bridge(row) => row.external,
@@ -301,14 +310,17 @@ impl FakeKernel {
         if is_there && !replace { Err(EEXIST) } else { Ok(()) }
     }
 
-    /// The bridge's row first; where it is not there, or not this port's, the tunnel's stays.
+    /// The bridge's row and its copies first; where none of these is there, or they are not this port's, the tunnel's stays.
     fn delete_mac(&mut self, vxlan: IfIndex, mac: Mac, vtep: Option<IpAddr>, half: Half) -> Result<(), i32> {
         let bridge = self.links.get(&vxlan).ok_or(ENODEV)?.master.unwrap_or_default();
         if half != Half::Tunnel {
             let at_port = |row: &Row| matches!(row, Row::Bridge(row) if row.port == vxlan);
-            let row = self.rows.get(&Key::Bridge(bridge, mac));
-            row.filter(|row| at_port(row)).ok_or(ENOENT)?;
-            self.remove(Key::Bridge(bridge, mac));
+            let is_there = self.rows.get(&Key::Bridge(bridge, mac)).is_some_and(at_port);
+            let had_copies = self.copies.remove(&(vxlan, mac));
+            (is_there || had_copies).then_some(()).ok_or(ENOENT)?;
+            if is_there {
+                self.remove(Key::Bridge(bridge, mac));
+            }
         }
         if half != Half::Bridge {
             let row = self.rows.get(&Key::Tunnel(vxlan, mac)).ok_or(ENOENT)?;
@@ -361,6 +373,9 @@ impl FakeKernel {
 
     fn remove(&mut self, key: Key) -> bool {
         let Some(row) = self.rows.remove(&key) else { return false };
+        if let Row::Bridge(row) = row {
+            self.copies.remove(&(row.port, row.mac));
+        }
         if let Row::Neighbor(row) = row {
             // It fails before it goes.
             let (mac, state) = (None, NeighborState::Unusable);
@@ -368,6 +383,16 @@ impl FakeKernel {
         }
         self.events.push_back(KernelEvent::RowGone(row));
         true
+    }
+
+    /// Copies that lead into the tunnel though their row does not any more.
+    pub fn stale_copies(&self) -> Vec<(IfIndex, Mac)> {
+        let leads_there = |port, mac| {
+            self.rows
+                .values()
+                .any(|row| matches!(row, Row::Bridge(row) if (row.port, row.mac) == (port, mac)))
+        };
+        self.copies.iter().copied().filter(|(port, mac)| !leads_there(*port, *mac)).collect()
     }
 
     fn remove_where(&mut self, matches: impl Fn(&Row) -> bool) {

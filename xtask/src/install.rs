@@ -1,6 +1,7 @@
 //! Getting the programs that the tests run against.
 
 use std::fs;
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
@@ -31,12 +32,21 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("strace", "strace"),
 ];
 
+/// What a kernel is booted with as a process.
+const FULL_KERNEL: &[(&str, &str)] = &[
+    ("linux.uml", "user-mode-linux"),
+    ("modprobe", "kmod"),
+    ("findmnt", "util-linux"),
+    ("unshare", "util-linux"),
+    ("cc", "gcc"),
+];
+
 /// Tells Debian's packages whether they may start their services (/usr/share/doc/init-system-helpers).
 const POLICY: &str = "/usr/sbin/policy-rc.d";
 
 /// Installs what is missing where that is possible; says what is missing where it is not.
 pub(crate) fn ensure_programs() {
-    let missing = missing();
+    let missing = missing(PROGRAMS);
     if missing.is_empty() {
         return ui::text("everything that the tests need is there");
     }
@@ -55,8 +65,22 @@ pub(crate) fn ensure_programs() {
     }
 }
 
-fn missing() -> Vec<(&'static str, &'static str)> {
-    PROGRAMS.iter().copied().filter(|(program, _)| find_program(program).is_none()).collect()
+/// Installs what a kernel is booted with, where it is missing.
+///
+/// # Errors
+/// It is missing, and this is no Debian or Ubuntu, or nobody is allowed to install anything, or it cannot be fetched.
+pub(crate) fn ensure_full_kernel() -> Result<()> {
+    let missing = missing(FULL_KERNEL);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let packages = packages(&missing);
+    ensure!(can_install(), "missing; to have it: apt-get install {}", packages.join(" "));
+    install(&packages)
+}
+
+fn missing(of: &'static [(&str, &str)]) -> Vec<(&'static str, &'static str)> {
+    of.iter().copied().filter(|(program, _)| find_program(program).is_none()).collect()
 }
 
 fn packages(missing: &[(&'static str, &'static str)]) -> Vec<&'static str> {
@@ -69,7 +93,8 @@ fn can_install() -> bool {
     Path::new("/etc/debian_version").exists() && find_program("apt-get").is_some() && is_root()
 }
 
-fn is_root() -> bool {
+/// Whether this process is root's.
+pub(crate) fn is_root() -> bool {
     fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0)
 }
 
@@ -84,8 +109,10 @@ fn install(packages: &[&str]) -> Result<()> {
 }
 
 fn apt_get(words: &[&str]) -> Result<()> {
-    ui::command(&format!("apt-get {}", words.join(" ")));
-    let status = Command::new("apt-get").args(words).env("DEBIAN_FRONTEND", "noninteractive").status()?;
+    ui::command_on_the_way(&format!("apt-get {}", words.join(" ")));
+    let mut command = Command::new("apt-get");
+    command.args(words).env("DEBIAN_FRONTEND", "noninteractive").stdout(io::stderr());
+    let status = command.status()?;
     ensure!(status.success(), "apt-get {} failed", words.join(" "));
     Ok(())
 }

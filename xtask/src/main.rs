@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask demo`, `test`, `lab`, `bench`, `soak` and `ci`.
+//! The project's own commands: `cargo xtask demo`, `test`, `lab`, `bench`, `soak`, `vm` and `ci`.
 //!
 //! They are Rust so that a machine with cargo needs nothing else to run them; what they need beyond that they
 //! install, or they say what is missing.
@@ -16,6 +16,7 @@ mod python;
 mod soak;
 mod test;
 mod ui;
+mod vm;
 
 use std::process::ExitCode;
 
@@ -43,6 +44,8 @@ enum Command {
     Fuzz(fuzz::Arguments),
     /// Has a small fabric churn for minutes, with FRR and BIRD in it, and looks whether anything is left over
     Soak(soak::Arguments),
+    /// Runs a command under a full kernel: netem, VRFs and VLAN filtering, whatever the machine's own has
+    Vm(vm::Arguments),
     /// Runs everything that has to hold before a change goes in
     Ci,
     /// Runs a program with the right to make network namespaces
@@ -60,6 +63,7 @@ fn main() -> ExitCode {
         Command::Soak(arguments) => soak::run(&arguments),
         Command::Ci => ci::run(),
         Command::Inside(arguments) => inside::run(&arguments),
+        Command::Vm(arguments) => return vm::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

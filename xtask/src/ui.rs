@@ -18,6 +18,11 @@ pub(crate) fn command(text: &str) {
     anstream::println!("  {COMMAND}$ {text}{COMMAND:#}");
 }
 
+/// Shows a command that is run on the way to something else, whose output the standard output is for.
+pub(crate) fn command_on_the_way(text: &str) {
+    anstream::eprintln!("  {COMMAND}$ {text}{COMMAND:#}");
+}
+
 /// Shows output or an explanation, indented under its title.
 pub(crate) fn text(text: &str) {
     for line in text.trim_end().lines() {

@@ -77,6 +77,11 @@ impl MacEntry {
         }
     }
 
+    /// Nobody wants it elsewhere, and traffic has its row at the bridge on another port than the VXLAN device's.
+    pub(super) fn is_taken_over(&self, vxlan: IfIndex) -> bool {
+        self.wanted.is_none() && self.bridge.is_some_and(|row| row.port != vxlan)
+    }
+
     fn has_foreign_tunnel(&self) -> bool {
         self.tunnel.as_ref().is_some_and(SeenTunnel::is_foreign)
     }

@@ -74,7 +74,7 @@ enum Target {
     Chore(Chore),
     /// What we know of a table.
     Dump,
-    /// A neighbour that was left behind.
+    /// What was left behind.
     Stray(Stray),
 }
 
@@ -421,7 +421,8 @@ impl Fib {
 
     fn refused(&mut self, now: Instant, id: OpId, fault: Fault) {
         if let Some(flight) = self.flights.refuse(id) {
-            self.counters.failures += 1;
+            let is_gone = matches!(flight.target, Target::Stray(_)) && strays::is_absence(&fault);
+            self.counters.failures += u64::from(!is_gone);
             self.over(now, &flight, Some(fault));
         }
     }

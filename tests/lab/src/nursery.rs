@@ -42,6 +42,11 @@ impl Nursery {
         Ok(Process { name: name.to_owned(), child })
     }
 
+    /// Starts `command` with the input and the outputs that it has; who waits for it is the caller.
+    pub fn child(&self, mut command: Command) -> io::Result<Child> {
+        self.ask(move || command.spawn())
+    }
+
     /// Runs `command` to its end and takes its output.
     pub fn output(&self, mut command: Command) -> io::Result<Output> {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -6,16 +6,19 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
+use crate::slowness;
+
 /// How often the condition is looked at.
 const POLL: Duration = Duration::from_millis(20);
 
-/// Looks until `look` gives a value; `Err` says what it saw instead. After `bound` the last of those is the error.
+/// Looks until `look` gives a value; `Err` says what it saw instead. After `bound` the last of those is the error; on a
+/// slow kernel ([`slowness`]) it is so many times longer.
 pub fn wait_until<T, E: Display>(
     bound: Duration,
     what: &str,
     mut look: impl FnMut() -> Result<T, E>,
 ) -> Result<T> {
-    let start = Instant::now();
+    let (start, bound) = (Instant::now(), bound * slowness());
     loop {
         match look() {
             Ok(value) => return Ok(value),

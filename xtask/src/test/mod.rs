@@ -1,5 +1,6 @@
 //! `cargo xtask test`: installs what is missing, builds all tests, runs them section by section, and adds up.
 
+mod full_kernel;
 mod kubernetes;
 mod outcome;
 mod programs;
@@ -168,12 +169,14 @@ fn close(total: Outcome, skips: Vec<Skip>) -> Result<()> {
     if total.failures.is_empty() { Ok(()) } else { bail!("tests failed") }
 }
 
-/// The file into which tests write that they skipped, among what cargo built.
+/// The file into which tests write that they skipped, in a folder of its own among what cargo built.
 struct SkipLog(PathBuf);
 
 impl SkipLog {
     fn new() -> Result<SkipLog> {
-        let path = cargo::programs_folder()?.join("skipped-tests.log");
+        let folder = cargo::programs_folder()?.join("skipped-tests");
+        fs::create_dir_all(&folder)?;
+        let path = folder.join("log");
         fs::write(&path, "")?;
         Ok(SkipLog(path))
     }

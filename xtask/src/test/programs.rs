@@ -6,8 +6,9 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use lab::{privilege, skip};
+use lab::{NO_FULL_KERNEL_VARIABLE, privilege, skip};
 
+use super::full_kernel::{self, Kernel};
 use super::outcome::Outcome;
 use crate::cargo::{self, Built};
 use crate::ui;
@@ -25,12 +26,13 @@ pub(super) struct Runner<'a> {
 impl Runner<'_> {
     /// Runs one test program, each test shown as it ends if `live`, and otherwise only what failed.
     pub(super) fn run(&self, built: &Built, live: bool) -> Result<Outcome> {
-        let mut command = start(&built.program);
+        let kernel = Kernel::of(built);
+        let mut command = self.start(&built.program, &kernel);
         // As `cargo test` does it.
         command.current_dir(&built.folder).env("CARGO_MANIFEST_DIR", &built.folder);
         command.args(self.filter);
         let name = match built.kind.as_str() {
-            "test" => format!("{} ({})", built.target, built.package),
+            "test" => format!("{} ({}{kernel})", built.target, built.package),
             kind => format!("{} ({kind})", built.package),
         };
         self.read_along(&name, command, live)
@@ -41,6 +43,29 @@ impl Runner<'_> {
         let mut command = cargo::cargo(&["test", "--quiet", "--workspace", "--doc", "--", "--format=pretty"]);
         command.args(self.filter);
         self.read_along("documentation", command, false)
+    }
+
+    /// A test program under its kernel; started through `inside` where namespaces are not to be had otherwise.
+    fn start(&self, program: &Path, kernel: &Kernel) -> Command {
+        let mut by_ourselves = Command::new(std::env::current_exe().unwrap_or("xtask".into()));
+        match kernel {
+            Kernel::Booted => {
+                let folder = self.skip_log.parent().unwrap_or(self.skip_log);
+                by_ourselves.args(full_kernel::WORDS).arg("--keep").arg(folder).arg("--").arg(program);
+                by_ourselves.env("RUST_TEST_THREADS", full_kernel::THREADS);
+                by_ourselves
+            }
+            Kernel::Own if privilege::check().is_ok() => Command::new(program),
+            Kernel::Own => {
+                by_ourselves.arg("inside").arg(program);
+                by_ourselves
+            }
+            Kernel::Lacking(reason) => {
+                let mut command = self.start(program, &Kernel::Own);
+                command.env(NO_FULL_KERNEL_VARIABLE, reason);
+                command
+            }
+        }
     }
 
     fn read_along(&self, name: &str, mut command: Command, live: bool) -> Result<Outcome> {
@@ -72,16 +97,6 @@ impl Runner<'_> {
         show(&line);
         Ok(outcome)
     }
-}
-
-/// A test program, started through `inside` where namespaces are not to be had otherwise.
-fn start(program: &Path) -> Command {
-    if privilege::check().is_ok() {
-        return Command::new(program);
-    }
-    let mut command = Command::new(std::env::current_exe().unwrap_or("xtask".into()));
-    command.arg("inside").arg(program);
-    command
 }
 
 fn collect_lines(pipe: impl std::io::Read + Send + 'static) -> std::thread::JoinHandle<String> {

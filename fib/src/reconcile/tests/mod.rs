@@ -278,7 +278,24 @@ fn evpn_decides_before_a_host_that_moved_here_is_taken_back() {
     world.want(mac_key(1), None);
     world.settle();
     assert_eq!(world.ours(), [], "the tunnel's row is gone, too");
+    assert_eq!(world.kernel.stale_copies(), [], "and the copies for VLANs");
     assert!(world.macs.contains(&mac(1)));
+}
+
+#[test]
+fn a_host_that_moves_on_at_once_keeps_its_row_and_the_copies() {
+    let mut world = World::new();
+    world.want(mac_key(1), at(1));
+    world.settle();
+    world.kernel.frame(world.port, mac(1));
+    world.hear(usize::MAX);
+    // It is elsewhere again before its tunnel's row is gone.
+    world.want(mac_key(1), None);
+    world.act(1);
+    world.want(mac_key(1), at(2));
+    world.settle();
+    assert_eq!(world.ours().len(), 2);
+    assert_eq!((world.kernel.stale_copies(), world.fib.counters().failures), (vec![], 0));
 }
 
 #[test]

@@ -7,7 +7,7 @@ mod link;
 mod tables;
 
 pub use link::{Link, Vxlan, veth};
-pub use tables::{FdbRow, NeighborRow, fdb, flood_list, neighbors};
+pub use tables::{FdbRow, NeighborRow, fdb, fdb_with_vlans, flood_list, neighbors};
 
 use std::io;
 

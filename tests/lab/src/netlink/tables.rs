@@ -15,6 +15,9 @@ use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 
 use super::dump;
 
+/// The VLAN of a row that counts for none.
+const NO_VLAN: u16 = 0;
+
 /// States that say how far a neighbour is known (linux/neighbour.h).
 const REACHABLE: u16 = 0x02;
 const STALE: u16 = 0x04;
@@ -114,12 +117,21 @@ const STATES: [(u16, &str); 8] = [
     (PERMANENT, "PERMANENT"),
 ];
 
-/// The forwarding rows of one port or VXLAN device, in order.
+/// The forwarding rows of one port or VXLAN device, in order. Those are left out that count for one VLAN only.
 pub fn fdb(device: &str) -> io::Result<Vec<FdbRow>> {
+    let rows = fdb_with_vlans(device)?.into_iter();
+    Ok(rows.filter(|(vlan, _)| *vlan == NO_VLAN).map(|(_, row)| row).collect())
+}
+
+/// The forwarding rows of one port or VXLAN device with the VLAN that each counts for, in order; 0: for none.
+///
+/// A kernel that can keep VLANs apart copies a row that is written for none to each VLAN of its port, and every port has
+/// VLAN 1, whether the bridge keeps VLANs apart or not.
+pub fn fdb_with_vlans(device: &str) -> io::Result<Vec<(u16, FdbRow)>> {
     let names = interface_names()?;
     let rows = dump_neighbors(AddressFamily::Bridge)?;
-    let mut rows: Vec<FdbRow> =
-        rows.iter().filter_map(|row| fdb_row(row, &names)).filter(|row| row.device == device).collect();
+    let rows = rows.iter().filter_map(|row| fdb_row(row, &names));
+    let mut rows: Vec<(u16, FdbRow)> = rows.filter(|(_, row)| row.device == device).collect();
     rows.sort();
     Ok(rows)
 }
@@ -179,6 +191,7 @@ struct Parts {
     mac: Option<Mac>,
     master: Option<u32>,
     protocol: u8,
+    vlan: u16,
 }
 
 impl Parts {
@@ -192,6 +205,7 @@ impl Parts {
                 }
                 NeighbourAttribute::Controller(index) => parts.master = Some(*index),
                 NeighbourAttribute::Protocol(protocol) => parts.protocol = number(protocol),
+                NeighbourAttribute::Vlan(vlan) => parts.vlan = *vlan,
                 _ => {}
             }
         }
@@ -220,10 +234,10 @@ fn state(state: NeighbourState) -> u16 {
     state.into()
 }
 
-fn fdb_row(message: &NeighbourMessage, names: &HashMap<u32, String>) -> Option<FdbRow> {
+fn fdb_row(message: &NeighbourMessage, names: &HashMap<u32, String>) -> Option<(u16, FdbRow)> {
     let parts = Parts::of(message);
     let flags = message.header.flags;
-    Some(FdbRow {
+    let row = FdbRow {
         mac: parts.mac?,
         device: names.get(&message.header.ifindex)?.clone(),
         dst: parts.destination,
@@ -232,7 +246,8 @@ fn fdb_row(message: &NeighbourMessage, names: &HashMap<u32, String>) -> Option<F
         sticky: flags.contains(NeighbourFlags::Sticky),
         master: parts.master.and_then(|index| names.get(&index).cloned()),
         state: state(message.header.state),
-    })
+    };
+    Some((parts.vlan, row))
 }
 
 fn neighbor_row(message: &NeighbourMessage, names: &HashMap<u32, String>) -> Option<NeighborRow> {

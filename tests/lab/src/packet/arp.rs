@@ -61,6 +61,12 @@ pub fn send_as(device: &str, sources: impl IntoIterator<Item = Mac>, destination
     Ok(())
 }
 
+/// The answer to `asker`, who wants to know the MAC of `ip`.
+pub(super) fn answer(mac: Mac, ip: Ipv4Addr, (asker, asked_by): (Mac, Ipv4Addr)) -> Vec<u8> {
+    let head = [&asker.0[..], &mac.0, &[0x08, 0x06, 0, 1, 0x08, 0, 6, 4, 0, 2]].concat();
+    [&head[..], &mac.0, &ip.octets(), &asker.0, &asked_by.octets()].concat()
+}
+
 /// ```text
 /// dst 6 | src 6 | 0806 | htype 0001 | ptype 0800 | hlen 06 plen 04 | operation 2
 ///       | sender MAC 6 | sender IP 4 | target MAC 6 | target IP 4

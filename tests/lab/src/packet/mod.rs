@@ -5,6 +5,7 @@ mod capture;
 mod flow;
 mod frame;
 mod ping;
+mod stand_ins;
 mod stream;
 
 pub use arp::{ArpKind, announce, announce_as, announce_crowd, send_arp, send_as};
@@ -12,6 +13,7 @@ pub use capture::Capture;
 pub use flow::{Datagram, Flow, Passage};
 pub use frame::{Frame, Inner, Payload, Segment};
 pub use ping::{Ping, Pinger, Reply, ping};
+pub use stand_ins::StandIns;
 pub use stream::{Said, said};
 
 use std::io;

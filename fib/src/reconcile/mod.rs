@@ -364,8 +364,10 @@ impl Fib {
     /// at a time.
     fn next_row(&mut self, now: Instant) -> Option<Op> {
         for _ in 0..PIECE {
-            let next = if self.dumps.is_idle() { self.queue.pop() } else { None };
-            let Some(mut key) = next else { return None };
+            if !self.dumps.is_idle() {
+                return None;
+            }
+            let mut key = self.queue.pop()?;
             if let Some(first) = self.unsettled_mac(&key) {
                 self.queue.put_back(key);
                 key = first;

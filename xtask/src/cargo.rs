@@ -20,6 +20,11 @@ pub(crate) fn programs_folder() -> Result<PathBuf> {
     Ok(own.parent().context("a program lies in a folder")?.to_owned())
 }
 
+/// This very program, to be run once more: where it lies now, for cargo may have put another one into its place.
+pub(crate) fn own_program() -> Result<PathBuf> {
+    Ok(programs_folder()?.join(env!("CARGO_BIN_NAME")))
+}
+
 /// The cargo that runs us, in the workspace's folder.
 pub(crate) fn cargo(words: &[&str]) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));

@@ -70,6 +70,8 @@ impl Fib {
 
     pub(super) fn forget_rows(&mut self, vni: Vni) {
         let Some(network) = self.networks.get_mut(&vni) else { return };
+        // They are in no list any more, which whoever watches is to hear.
+        network.unwanted(vni).for_each(|key| self.stirred.note(key));
         network.forget_rows();
         if network.is_vacant() {
             self.networks.remove(&vni);

@@ -216,6 +216,11 @@ impl Network {
         self.keys_from(RowPlace { vni, ..RowPlace::default() }).filter_map(|(_, key)| key)
     }
 
+    /// What is ours in the kernel and not wanted.
+    pub(super) fn unwanted(&self, vni: Vni) -> impl Iterator<Item = WantedKey> + '_ {
+        self.keys(vni).filter(|key| self.wanted(key).is_none())
+    }
+
     /// Every entry from a place on: flood destinations, MACs, neighbours. Without a key if it is neither wanted
     /// nor ours.
     pub(super) fn keys_from(

@@ -47,7 +47,7 @@ impl Runner<'_> {
 
     /// A test program under its kernel; started through `inside` where namespaces are not to be had otherwise.
     fn start(&self, program: &Path, kernel: &Kernel) -> Command {
-        let mut by_ourselves = Command::new(std::env::current_exe().unwrap_or("xtask".into()));
+        let mut by_ourselves = Command::new(cargo::own_program().unwrap_or("xtask".into()));
         match kernel {
             Kernel::Booted => {
                 let folder = self.skip_log.parent().unwrap_or(self.skip_log);

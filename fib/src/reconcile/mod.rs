@@ -50,7 +50,7 @@ use self::reconfigure::Leaving;
 use self::round::Rounds;
 pub use self::show::{Changed, Devices, RowPlace};
 pub use self::status::{Counters, FibRow, Looks, Status};
-use self::strays::{Stray, Strays};
+use self::strays::{Stray, Strays, is_absence};
 use crate::addresses::Addresses;
 use crate::audit::Audit;
 use crate::config::FibConfig;
@@ -162,6 +162,8 @@ impl Fib {
         let wanted: Vec<WantedKey> =
             self.rows().filter(|row| row.wanted.is_some()).map(|row| row.key).collect();
         wanted.into_iter().for_each(|key| self.want(key, None));
+        // There is no later at which to try again.
+        self.retries = Retries::default();
         // Nobody looks again later: what is there is to be known before it is taken out.
         self.dumps.look_at(looks::everything());
         self.release_stale();
@@ -467,6 +469,10 @@ impl Fib {
                 self.mark_dirty(key);
             }
             Some(Step::Act(next)) if next == *action => {
+                if !action.makes_rows() && fault.as_ref().is_some_and(is_absence) {
+                    // A part of what is to be deleted is there no more, and nobody said so.
+                    network.marks(&key).into_iter().for_each(|marks| marks.crossed = true);
+                }
                 self.retries.refused(now, key, fault.unwrap_or_else(not_done));
                 self.conclude(&key, true);
             }

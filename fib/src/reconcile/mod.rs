@@ -425,7 +425,7 @@ impl Fib {
 
     fn refused(&mut self, now: Instant, id: OpId, fault: Fault) {
         if let Some(flight) = self.flights.refuse(id) {
-            let is_gone = matches!(flight.target, Target::Stray(_)) && strays::is_absence(&fault);
+            let is_gone = matches!(flight.target, Target::Stray(_)) && is_absence(&fault);
             self.counters.failures += u64::from(!is_gone);
             self.over(now, &flight, Some(fault));
         }

@@ -10,7 +10,7 @@ use bgp::wire::{Attrs, EvpnBody, EvpnKey};
 
 use crate::dataplane::{WantedKey, WantedValue};
 use crate::duplicates::Suspect;
-use crate::rows::Place;
+use crate::rows::{AddressClaim, Place};
 
 /// One thing to do, in order: what comes later may rest on what came before (a neighbour on its MAC).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +45,14 @@ pub enum Action {
     /// VNI wants routes that it did not want when they came. Never more than one is waiting; a route that is
     /// handed in unchanged costs a look-up.
     Replay,
+    /// A host elsewhere claims an address that one here has: the one here is to be asked whether it is still there. If it is
+    /// not, the answer is [`LocalNeighborGone`](crate::dataplane::Observation::LocalNeighborGone).
+    Ask {
+        /// The network.
+        vni: Vni,
+        /// The address.
+        ip: IpAddr,
+    },
     /// Something that a person should know.
     Notice(Notice),
 }
@@ -77,6 +85,17 @@ pub enum Notice {
         moves: u32,
         /// Within this time.
         window: Duration,
+    },
+    /// Two MACs have claimed one address for so long that two hosts have it (RFC 9161 section 3.7).
+    TwoMacs {
+        /// The network.
+        vni: Vni,
+        /// The address.
+        ip: IpAddr,
+        /// Who has it, and the next one.
+        claims: [AddressClaim; 2],
+        /// For so long.
+        time: Duration,
     },
     /// What counted as a duplicate does so no longer: its moves are counted anew.
     DuplicateOver {
@@ -155,6 +174,12 @@ impl fmt::Display for Notice {
                      both have it?"
                 )
             }
+            Notice::TwoMacs { vni, ip, claims: [first, second], time } => write!(
+                f,
+                "VNI {vni}: two hosts have {ip}: {first} and {second} have both claimed it for {} s. The first one is \
+                 answered for",
+                time.as_secs()
+            ),
             Notice::DuplicateOver { vni, suspect } => {
                 write!(f, "VNI {vni}: {suspect} counts as one host again")
             }

@@ -113,6 +113,18 @@ pub enum Observation {
         /// It is an IPv6 router.
         router: bool,
     },
+    /// A host here says that it has an address which is answered for on behalf of a host elsewhere. That is not believed as
+    /// [`Observation::LocalNeighbor`] is, which takes the address over; but both claim it. Ends as that does.
+    LocalClaim {
+        /// The network.
+        vni: Vni,
+        /// The host's address.
+        ip: IpAddr,
+        /// The host's MAC.
+        mac: Mac,
+        /// It is an IPv6 router.
+        router: bool,
+    },
     /// It no longer has.
     LocalNeighborGone {
         /// The network.

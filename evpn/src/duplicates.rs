@@ -5,7 +5,8 @@
 //! may be frozen where it is, an address never: whose it is stands in the dataplane's own neighbour table, too, which
 //! nobody can keep from learning.
 //!
-//! What was found stays known until it has recovered or is cleared; from then on moves are counted anew.
+//! What was found stays known until it has recovered or is cleared; from then on moves are counted anew. Addresses that two
+//! MACs claim without moving are another matter (`contest`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -24,7 +25,8 @@ use crate::rows::Place;
 pub struct DuplicateRules {
     /// So many moves make a duplicate (RFC 7432 section 15.1, N).
     pub moves: u32,
-    /// If they are within this time of the first of them (RFC 7432 section 15.1, M).
+    /// If they are within this time of the first of them (RFC 7432 section 15.1, M). Besides: for so long two MACs must
+    /// claim one address until it is a duplicate though it does not move.
     pub window: Duration,
     /// What is done then.
     pub action: DuplicateAction,
@@ -168,6 +170,11 @@ impl Moves {
     ) -> impl Iterator<Item = (Suspect, Duplicate)> + '_ {
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         self.found.range((from, Bound::Unbounded)).map(|(suspect, duplicate)| (*suspect, *duplicate))
+    }
+
+    /// What is known of a suspect, if it is a duplicate.
+    pub(crate) fn duplicate(&self, suspect: Suspect) -> Option<Duplicate> {
+        self.found.get(&suspect).copied()
     }
 
     /// Whether a duplicate was to recover at this moment.

@@ -120,6 +120,9 @@ impl Evpn {
             Observation::LocalNeighbor { vni, ip, mac, router } => {
                 self.tell(now, vni, |instance, cx| instance.local_neighbor(cx, ip, mac, router));
             }
+            Observation::LocalClaim { vni, ip, mac, router } => {
+                self.tell(now, vni, |instance, cx| instance.local_claim(cx, ip, mac, router));
+            }
             Observation::LocalNeighborGone { vni, ip } => {
                 self.tell(now, vni, |instance, cx| instance.local_neighbor_gone(cx, ip));
             }

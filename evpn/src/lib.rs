@@ -14,12 +14,13 @@
 //! What it does not do: multihoming (Ethernet segments are passed on by BGP, not used), IP prefixes and
 //! routing between VNIs, VLAN-aware bundles, VNIs assigned by the receiver.
 //!
-//! From the ground up: `table`, `mobility`, `duplicates`, `origin` hold things; `mac_table` and `neigh` are one host each;
+//! From the ground up: `table`, `mobility`, `duplicates`, `contest`, `origin` hold things; `mac_table` and `neigh` are one host each;
 //! `import`, `originate` and `flood` are routes in, routes out and Type 3; `instance` is one VNI, where all
 //! meets; `evpn` is all VNIs.
 
 pub mod action;
 pub mod config;
+mod contest;
 pub mod dataplane;
 pub mod duplicates;
 mod evpn;
@@ -46,5 +47,6 @@ pub use evpn::Evpn;
 pub use feed::{Changed, Feed};
 pub use import::Remote;
 pub use rows::{
-    DuplicateRow, Flooding, MacRow, NeighborRow, NeighborState, Place, RowId, VniRow, VniState, VtepRow,
+    AddressClaim, DuplicateRow, Flooding, MacRow, NeighborRow, NeighborState, Place, RowId, VniRow, VniState,
+    VtepRow,
 };

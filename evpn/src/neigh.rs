@@ -47,8 +47,9 @@ pub(crate) enum Told {
     Nothing,
     /// Advertised, with these traits.
     Local { mac: Mac, traits: Traits, verifying: bool },
-    /// Answered for.
-    Remote { mac: Mac, router: bool },
+    /// Answered for. A host here has it as well, which is announced with these traits all the same: that two claim it is
+    /// for everybody to see.
+    Remote { mac: Mac, router: bool, also: Option<(Mac, Traits)> },
 }
 
 impl NeighborEntry {
@@ -109,7 +110,7 @@ impl Told {
         match self {
             Told::Nothing | Told::Local { verifying: false, .. } => None,
             Told::Local { mac, .. } => Some(WantedValue::LocalNeighbor { mac }),
-            Told::Remote { mac, router } => Some(WantedValue::Neighbor { mac, router }),
+            Told::Remote { mac, router, .. } => Some(WantedValue::Neighbor { mac, router }),
         }
     }
 
@@ -117,7 +118,8 @@ impl Told {
     pub(crate) fn advertised(self) -> Option<(Mac, Traits)> {
         match self {
             Told::Local { mac, traits, .. } => Some((mac, traits)),
-            _ => None,
+            Told::Remote { also, .. } => also,
+            Told::Nothing => None,
         }
     }
 }

@@ -1,10 +1,12 @@
 //! What EVPN shows: plain rows for the API, the command line and tests.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::time::Instant;
 
 use bgp::types::{Mac, Rd, Vni};
 use bgp::wire::RouteTarget;
+use smallvec::SmallVec;
 
 use crate::action::Unusable;
 use crate::config::ImportTarget;
@@ -126,27 +128,51 @@ pub struct NeighborRow {
     pub seq: Option<u32>,
     /// It is an IPv6 router.
     pub router: bool,
-    /// It goes from MAC to MAC so often that two hosts probably have it.
+    /// Two MACs have it at the same time, or it goes from MAC to MAC too often.
     pub duplicate: bool,
 }
 
-/// A MAC or an address that moves so often that two hosts probably have it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A MAC or an address that moves so often that two hosts probably have it, or that two have for all to see.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DuplicateRow {
     /// The network.
     pub vni: Vni,
     /// Which.
     pub suspect: Suspect,
-    /// How often it has moved, since the first of the moves that it was found by.
+    /// How often it has moved, since the first of the moves that it was found by; 0 where it was found by its claims.
     pub moves: u32,
-    /// The other one of the two.
-    pub rival: Rival,
+    /// The other one of the two, where it is known.
+    pub rival: Option<Rival>,
     /// When it was found.
     pub found: Instant,
-    /// When it counts as one host again; `None`: when it is cleared.
+    /// When it counts as one host again; `None`: when it is cleared, or has one claim left.
     pub recovers: Option<Instant>,
     /// It stays where it is.
     pub frozen: bool,
+    /// Of an address: several MACs claim it at the same time, and have done so for long.
+    pub contested: bool,
+    /// Of an address: the MACs that claim it, the one that has it first.
+    pub claims: SmallVec<[AddressClaim; 2]>,
+}
+
+/// Somebody says that a MAC has an address, and the MAC is where he says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AddressClaim {
+    /// The host's.
+    pub mac: Mac,
+    /// Where the host is.
+    pub place: Place,
+    /// The sequence of its MAC: the highest wins, then the lowest VTEP, then the lowest MAC.
+    pub seq: u32,
+}
+
+impl fmt::Display for AddressClaim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.place {
+            Place::Remote(vtep) => write!(f, "{} behind {vtep}", self.mac),
+            Place::Local | Place::Nowhere => write!(f, "{} here", self.mac),
+        }
+    }
 }
 
 /// What of a neighbour is in use.

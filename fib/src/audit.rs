@@ -25,11 +25,13 @@ pub(crate) struct Audit<P> {
     runs: bool,
     /// When the last round ended.
     ended: Option<Instant>,
+    /// For how long the largest piece was read: of the last round, and of this one so far.
+    largest: [Duration; 2],
 }
 
 impl<P> Default for Audit<P> {
     fn default() -> Self {
-        Audit { last: None, due: None, runs: false, ended: None }
+        Audit { last: None, due: None, runs: false, ended: None, largest: [Duration::ZERO; 2] }
     }
 }
 
@@ -60,6 +62,8 @@ impl<P: Copy> Audit<P> {
         let had_some = self.last.take().is_some();
         if had_some {
             self.ended = Some(now);
+            let [_, largest] = self.largest;
+            self.largest = [largest, Duration::ZERO];
         }
         had_some
     }
@@ -68,9 +72,13 @@ impl<P: Copy> Audit<P> {
     /// there; `None`: no more.
     pub(crate) fn schedule(&mut self, now: Instant, round: Option<Duration>, pieces: usize, read: Duration) {
         self.runs = false;
+        // Who stood still meanwhile, and not for long reading, does not read for so long in two rounds.
+        let [last, largest] = self.largest;
+        let work = read.min(last);
+        self.largest = [last, largest.max(read)];
         let pieces = u32::try_from(pieces.max(1)).unwrap_or(u32::MAX);
         self.due =
-            round.map(|round| now + (round / pieces).max(STEP).max((read * SHARE).min(round * LONGEST)));
+            round.map(|round| now + (round / pieces).max(STEP).max((work * SHARE).min(round * LONGEST)));
     }
 
     /// When the last round ended.
@@ -89,11 +97,21 @@ mod tests {
 
     const ROUND: Option<Duration> = Some(Duration::from_secs(60));
 
-    fn wait(pieces: usize, took: Duration) -> Duration {
+    fn wait(pieces: u32, took: Duration) -> Duration {
         let (mut audit, now) = (Audit::default(), Instant::now());
-        audit.begin(());
-        audit.schedule(now, ROUND, pieces, took);
-        audit.next_due().unwrap() - now
+        let mut wait = || {
+            audit.begin(());
+            audit.schedule(now, ROUND, pieces as usize, took);
+            audit.end_round(now);
+            audit.next_due().unwrap() - now
+        };
+        assert_eq!(wait(), wait_for(pieces), "once is no sign of work");
+        wait()
+    }
+
+    /// Where reading is no work.
+    fn wait_for(pieces: u32) -> Duration {
+        (Duration::from_secs(60) / pieces.max(1)).max(STEP)
     }
 
     #[test]

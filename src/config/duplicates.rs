@@ -21,7 +21,8 @@ const MOST_MOVES: u32 = 1000;
 pub struct DuplicatesSection {
     /// So many moves to or from this node make a duplicate, 2 to 1000; 5 unless given.
     moves: Option<u32>,
-    /// If they are within so many seconds of the first, 1 to 86400; 180 unless given.
+    /// If they are within so many seconds of the first, 1 to 86400; 180 unless given. An address that two MACs claim without
+    /// moving it is a duplicate after as many seconds.
     window: Option<u32>,
     /// What is done then.
     #[serde(default)]

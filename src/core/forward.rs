@@ -57,7 +57,7 @@ impl Forwarding {
     ) {
         self.evpn.reconfigure(now, evpn_config(bgp, config));
         // Before the devices are let go: nothing is wanted any more of what is served no more.
-        self.perform(learned, rib, actions);
+        self.perform(now, learned, rib, actions);
         self.fib.configure(fib_config(config));
         self.hosts.configure(config);
     }
@@ -92,7 +92,7 @@ impl Forwarding {
         }
         let learned = now.saturating_duration_since(started).as_secs() as u32;
         self.evpn.recover(now);
-        self.perform(learned, rib, actions);
+        self.perform(now, learned, rib, actions);
         self.observe(now, learned, rib, actions);
         let more = self.import(now, learned, rib, budget, actions);
         self.emit_ops(now, actions);
@@ -116,7 +116,7 @@ impl Forwarding {
     fn pass_on(&mut self, now: Instant, learned: u32, rib: &mut Rib, actions: &mut VecDeque<Action>) {
         while let Some(observation) = self.hosts.poll_observation() {
             self.evpn.observe(now, observation);
-            self.perform(learned, rib, actions);
+            self.perform(now, learned, rib, actions);
         }
     }
 
@@ -146,13 +146,13 @@ impl Forwarding {
             let reached = changes.reached();
             rib.evpn.advance(&self.cursor, reached);
             budget.spend(PIECE);
-            self.perform(learned, rib, actions);
+            self.perform(now, learned, rib, actions);
         }
         false
     }
 
     /// Does what EVPN asks for.
-    fn perform(&mut self, learned: u32, rib: &mut Rib, actions: &mut VecDeque<Action>) {
+    fn perform(&mut self, now: Instant, learned: u32, rib: &mut Rib, actions: &mut VecDeque<Action>) {
         while let Some(action) = self.evpn.poll_action() {
             match action {
                 evpn::Action::Originate { key, body, attrs } => {
@@ -167,6 +167,7 @@ impl Forwarding {
                 evpn::Action::Want { key, value } => self.fib.want(key, Some(value)),
                 evpn::Action::Unwant { key } => self.fib.want(key, None),
                 evpn::Action::Replay => rib.evpn.advance(&self.cursor, Version::default()),
+                evpn::Action::Ask { vni, ip } => self.hosts.ask(now, vni, ip),
                 evpn::Action::Notice(notice) => actions.push_back(Action::Log(LogLine::Evpn(notice))),
             }
         }

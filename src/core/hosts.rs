@@ -19,7 +19,7 @@ use fib::{Attached, Belief, Fib, IfIndex};
 
 use super::event::{Action, HostCommand, HostNews};
 use crate::config::EvpnConfig;
-use crate::presence::{Counts, Presence, Settings, Surroundings};
+use crate::presence::{Counts, Presence, Settings, Surroundings, Tally};
 
 /// After a change, others that come with it are waited for...
 const GATHER: Duration = Duration::from_secs(1);
@@ -98,6 +98,11 @@ impl Hosts {
         }
     }
 
+    /// A host here is to be asked about an address that another one claims.
+    pub(super) fn ask(&mut self, now: Instant, vni: Vni, ip: IpAddr) {
+        self.presence.ask(now, vni, ip);
+    }
+
     /// What EVPN is to hear.
     pub(super) fn poll_observation(&mut self) -> Option<Observation> {
         self.presence.poll_observation()
@@ -126,6 +131,31 @@ impl Hosts {
     /// What happened with a VNI's hosts.
     pub(super) fn counts(&self, vni: Vni) -> Counts {
         self.presence.counts(vni)
+    }
+
+    /// How many hosts of a VNI are in which state.
+    pub(super) fn tally(&self, vni: Vni) -> Tally {
+        self.presence.tally(vni)
+    }
+
+    /// How many questions were asked in the last full second.
+    pub(super) fn asked_lately(&self, now: Instant) -> u64 {
+        self.presence.asked_lately(now)
+    }
+
+    /// Whether a host has been asked about an address, and has not answered yet.
+    pub(super) fn is_asked(&self, vni: Vni, ip: IpAddr) -> bool {
+        self.presence.is_asked(vni, ip)
+    }
+
+    /// Whether one of a MAC's addresses is asked about.
+    pub(super) fn is_mac_asked(&self, vni: Vni, mac: Mac) -> bool {
+        self.presence.is_mac_asked(vni, mac)
+    }
+
+    /// On how many devices hosts are to be heard, and on how many they cannot be.
+    pub(super) fn ears(&self) -> (usize, usize) {
+        (self.listening.len(), self.listening.len().saturating_sub(self.presence.ears()))
     }
 
     fn remember(&mut self, now: Instant, actions: &mut VecDeque<Action>) {

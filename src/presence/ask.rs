@@ -33,6 +33,7 @@ impl Presence {
         {
             if let Some(probe) = self.look_at(now, around, vni, ip) {
                 self.pace.take(now);
+                self.lately.count(now);
                 self.credit -= 1;
                 return Some(probe);
             }
@@ -86,7 +87,7 @@ impl Presence {
         if let ([port], Some(binding)) = (&*ports, segment.get_mut(ip)) {
             binding.port = Some(*port);
         }
-        Some(Probe { ports, from, to: binding.mac, ip })
+        Some(Probe { ports, bridge: around.bridge(vni)?, from, to: binding.mac, ip })
     }
 
     fn turn(

@@ -65,6 +65,28 @@ pub(super) struct Segment {
     pub(super) held: HashSet<Mac>,
     pub(super) newcomers: VecDeque<Newcomer>,
     pub(super) counts: super::Counts,
+    tally: Tally,
+}
+
+/// How many bindings are in which state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Hosts that count as there.
+    pub present: u64,
+    /// Of which no answer has come yet.
+    pub asked: u64,
+    /// Hosts that were there, and are waited for.
+    pub missed: u64,
+}
+
+impl Tally {
+    fn of(&mut self, state: State) -> &mut u64 {
+        match state {
+            State::Present => &mut self.present,
+            State::Asked(_) => &mut self.asked,
+            State::Missed { .. } => &mut self.missed,
+        }
+    }
 }
 
 impl Segment {
@@ -74,6 +96,22 @@ impl Segment {
 
     pub(super) fn get_mut(&mut self, ip: IpAddr) -> Option<&mut Binding> {
         self.bindings.get_mut(&ip)
+    }
+
+    /// Changes a binding, which may be in another state afterwards.
+    pub(super) fn change<T>(&mut self, ip: IpAddr, change: impl FnOnce(&mut Binding) -> T) -> Option<T> {
+        let binding = self.bindings.get_mut(&ip)?;
+        let before = binding.state;
+        let result = change(binding);
+        let after = binding.state;
+        *self.tally.of(before) -= 1;
+        *self.tally.of(after) += 1;
+        Some(result)
+    }
+
+    /// How many are in which state.
+    pub(super) fn tally(&self) -> Tally {
+        self.tally
     }
 
     pub(super) fn len(&self) -> usize {
@@ -98,12 +136,14 @@ impl Segment {
     pub(super) fn put(&mut self, ip: IpAddr, binding: Binding) -> Option<Binding> {
         let old = self.remove(ip);
         self.of_mac.entry(binding.mac).or_default().push(ip);
+        *self.tally.of(binding.state) += 1;
         self.bindings.insert(ip, binding);
         old
     }
 
     pub(super) fn remove(&mut self, ip: IpAddr) -> Option<Binding> {
         let binding = self.bindings.remove(&ip)?;
+        *self.tally.of(binding.state) -= 1;
         if let Some(addresses) = self.of_mac.get_mut(&binding.mac) {
             addresses.retain(|address| *address != ip);
             if addresses.is_empty() {

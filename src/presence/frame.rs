@@ -4,7 +4,8 @@
 //! somebody has an address, or is about to take it; of anything else, and of what is malformed, nothing is made.
 //!
 //! A host is asked in a way that needs no address of ours and reaches nobody but it:
-//! - ARP from 0.0.0.0 (RFC 5227's probe), to the host's own MAC. The answer goes to the bridge's MAC.
+//! - ARP to the host's own MAC, from the bridge's address in the host's network, as the kernel would ask; where it has
+//!   none, from 0.0.0.0 (RFC 5227's probe), which some hosts leave unanswered. The answer goes to the bridge's MAC.
 //! - A solicitation from the link-local address that the bridge's MAC makes (RFC 4291 appendix A), whether the bridge
 //!   has it or not: one from `::` would be duplicate detection, and a host that comes up just then would give its
 //!   address up. It goes to the group that the host listens to, in a frame to its own MAC (RFC 6085).
@@ -72,10 +73,11 @@ pub fn parse(frame: &[u8]) -> Option<Said> {
     said.filter(|said| said.mac.is_host() && is_hosts(said.ip))
 }
 
-/// The frame that asks `mac` whether it still has `ip`; `from` is the MAC that the answer is to go to.
-pub fn probe(from: Mac, mac: Mac, ip: IpAddr) -> Vec<u8> {
+/// The frame that asks `mac` whether it still has `ip`; `from` is the MAC that the answer is to go to, `sender` an address
+/// of ours that an IPv4 host can answer to.
+pub fn probe(from: Mac, sender: Option<Ipv4Addr>, mac: Mac, ip: IpAddr) -> Vec<u8> {
     match ip {
-        IpAddr::V4(ip) => arp_probe(from, mac, ip),
+        IpAddr::V4(ip) => arp_probe(from, sender.unwrap_or(Ipv4Addr::UNSPECIFIED), mac, ip),
         IpAddr::V6(ip) => solicitation(from, mac, ip),
     }
 }
@@ -139,13 +141,13 @@ fn link_address(mut options: &[u8], wanted: u8) -> Option<Mac> {
     None
 }
 
-fn arp_probe(from: Mac, mac: Mac, ip: Ipv4Addr) -> Vec<u8> {
+fn arp_probe(from: Mac, sender: Ipv4Addr, mac: Mac, ip: Ipv4Addr) -> Vec<u8> {
     let mut frame = Vec::with_capacity(42);
     frame.extend(mac.0);
     frame.extend(from.0);
     frame.extend([0x08, 0x06, 0, 1, 0x08, 0, 6, 4, 0, 1]);
     frame.extend(from.0);
-    frame.extend(Ipv4Addr::UNSPECIFIED.octets());
+    frame.extend(sender.octets());
     frame.extend(Mac::ZERO.0);
     frame.extend(ip.octets());
     frame
@@ -261,17 +263,20 @@ mod tests {
     fn probes_are_what_hosts_answered_to() {
         let arp = "0200000000aa 2ef879364e21 0806
             0001 0800 06 04 0001 2ef879364e21 00000000 000000000000 c0a80005";
-        assert_eq!(probe(BRIDGE, HOST, "192.168.0.5".parse().unwrap()), bytes(arp));
+        assert_eq!(probe(BRIDGE, None, HOST, "192.168.0.5".parse().unwrap()), bytes(arp));
+        let from_an_address = arp.replace("00000000 000000000000", "c0a80001 000000000000");
+        let sender = Some("192.168.0.1".parse().unwrap());
+        assert_eq!(probe(BRIDGE, sender, HOST, "192.168.0.5".parse().unwrap()), bytes(&from_an_address));
         let solicitation = "0200000000aa 2ef879364e21 86dd
             60000000 0020 3a ff fe800000000000002cf879fffe364e21 ff0200000000000000000001ff000005
             87 00 9473 00000000 fd000000000000000000000000000005 0101 2ef879364e21";
-        assert_eq!(probe(BRIDGE, HOST, "fd00::5".parse().unwrap()), bytes(solicitation));
+        assert_eq!(probe(BRIDGE, sender, HOST, "fd00::5".parse().unwrap()), bytes(solicitation));
     }
 
     #[test]
     fn who_makes_sure_of_an_address_does_not_have_it_yet() {
         let takes = Some(Said { mac: BRIDGE, ip: "192.168.0.5".parse().unwrap(), what: What::Takes });
-        assert_eq!(parse(&probe(BRIDGE, HOST, "192.168.0.5".parse().unwrap())), takes);
+        assert_eq!(parse(&probe(BRIDGE, None, HOST, "192.168.0.5".parse().unwrap())), takes);
         let dad = "0200000000aa 2ef879364e21 86dd 60000000 0018 3a ff
             00000000000000000000000000000000 ff0200000000000000000001ff000005
             87 00 7d9d 00000000 fd000000000000000000000000000005";
@@ -329,7 +334,7 @@ mod tests {
         #[test]
         fn the_checksum_of_a_probe_is_right(ip: u128) {
             let ip = Ipv6Addr::from(ip);
-            let frame = probe(BRIDGE, HOST, ip.into());
+            let frame = probe(BRIDGE, None, HOST, ip.into());
             prop_assert_eq!(checksum(link_local(BRIDGE), solicited_node(ip), &frame[54..]), 0);
         }
     }

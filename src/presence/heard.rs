@@ -48,11 +48,18 @@ impl Presence {
             known.is_some() && !around.is_elsewhere(vni, said.mac)
         };
         let learns = on_port && self.settings.snoops(vni);
+        // The kernel does not learn what is answered for; and on the bridge, too, one can see that the host is here.
+        let answered_for = around.is_answered_for(vni, said.ip);
+        let claims = !learns && answered_for && known.is_none() && !around.is_elsewhere(vni, said.mac);
         match known {
-            _ if !counts => self.refuse(vni, on_port),
-            Some(binding) if binding.told || seen_on.is_some() => {
-                self.confirm(now, vni, said.ip, router, seen_on);
+            Some(binding) if counts && (binding.told || seen_on.is_some()) => {
+                self.confirm(now, (vni, said.ip), router, seen_on, answered_for);
             }
+            None if claims && seen_on.is_some() => {
+                self.claim(now, vni, seen_on, said, router.unwrap_or_default());
+            }
+            None if claims => self.have_wait(now, vni, device, said),
+            _ if !counts => self.refuse(vni, on_port),
             _ if !learns && known.is_none() => {}
             _ if seen_on.is_none() => self.have_wait(now, vni, device, said),
             Some(_) => {}
@@ -97,7 +104,14 @@ impl Presence {
     }
 
     /// A host that is known has been heard.
-    fn confirm(&mut self, now: Instant, vni: Vni, ip: IpAddr, router: Option<bool>, port: Option<IfIndex>) {
+    fn confirm(
+        &mut self,
+        now: Instant,
+        (vni, ip): (Vni, IpAddr),
+        router: Option<bool>,
+        port: Option<IfIndex>,
+        answered_for: bool,
+    ) {
         let due = self.next_look(now, ip);
         let (mut answered, mut news) = (false, false);
         self.change(vni, ip, |binding| {
@@ -114,22 +128,48 @@ impl Presence {
             segment.counts.answered += u64::from(answered);
         }
         if news {
-            self.tell(vni, ip);
+            self.tell(vni, ip, answered_for);
         }
     }
 
     /// A host has an address that it was not known to have.
     fn learn(&mut self, now: Instant, (vni, device): (Vni, IfIndex), mac: Mac, ip: IpAddr, router: bool) {
+        if self.takes_in(now, vni, Some(device), (mac, ip), router) {
+            if let Some(segment) = self.segments.get_mut(&vni) {
+                segment.counts.snooped += 1;
+            }
+            self.tell(vni, ip, false);
+        }
+    }
+
+    /// A host says that it has an address which is answered for on behalf of another one. If a host here is known to have
+    /// it, that is left to the kernel.
+    fn claim(&mut self, now: Instant, vni: Vni, port: Option<IfIndex>, said: Said, router: bool) {
+        let known = self.segments.get(&vni).and_then(|segment| segment.get(said.ip));
+        let is_free = known.is_none_or(|binding| !binding.told);
+        if is_free && self.takes_in(now, vni, port, (said.mac, said.ip), router) {
+            self.tell(vni, said.ip, true);
+        }
+    }
+
+    /// Whether there is room for a host that was heard; if so it is kept.
+    fn takes_in(
+        &mut self,
+        now: Instant,
+        vni: Vni,
+        port: Option<IfIndex>,
+        (mac, ip): (Mac, IpAddr),
+        router: bool,
+    ) -> bool {
         let due = self.next_look(now, ip);
-        let Some(segment) = self.segments.get_mut(&vni) else { return };
+        let Some(segment) = self.segments.get_mut(&vni) else { return false };
         let is_new = segment.get(ip).is_none();
         if segment.count_addresses(mac) >= ADDRESSES_OF_MAC || is_new && segment.len() >= ADDRESSES {
             segment.counts.refused += 1;
-            return;
+            return false;
         }
-        segment.counts.snooped += 1;
-        let (in_kernel, told, state, port) = (false, true, State::Present, Some(device));
+        let (in_kernel, told, state) = (false, true, State::Present);
         self.put(vni, ip, Binding { mac, router, in_kernel, told, port, state, sure: now, due });
-        self.tell(vni, ip);
+        true
     }
 }

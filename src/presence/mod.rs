@@ -42,8 +42,9 @@ use evpn::dataplane::Observation;
 use fib::{Attached, Belief, IfIndex};
 use smallvec::SmallVec;
 
+pub use binding::Tally;
 use binding::{Binding, Segment, State};
-use schedule::{Pace, Schedule};
+use schedule::{Lately, Pace, Schedule};
 
 /// How often a host is asked before it is given up (RFC 4861 section 10: MAX_UNICAST_SOLICIT).
 pub const TRIES: u8 = 3;
@@ -88,6 +89,8 @@ impl Settings {
 pub struct Probe {
     /// Out of these ports.
     pub ports: SmallVec<[IfIndex; 1]>,
+    /// Of this bridge: an address that it has may ask.
+    pub bridge: IfIndex,
     /// The bridge's MAC: the answer goes there.
     pub from: Mac,
     /// The host's.
@@ -153,6 +156,7 @@ pub struct Presence {
     pace: Pace,
     /// Devices on which hosts are heard.
     heard_on: HashSet<IfIndex>,
+    lately: Lately,
     credit: usize,
     /// Who is known has changed.
     changed: bool,
@@ -168,6 +172,7 @@ impl Presence {
             segments: BTreeMap::new(),
             schedule: Schedule::default(),
             heard_on: HashSet::new(),
+            lately: Lately::default(),
             credit: CREDIT,
             changed: false,
             out: VecDeque::new(),
@@ -204,6 +209,11 @@ impl Presence {
         self.credit = CREDIT.min(self.credit + questions);
     }
 
+    /// Another host claims an address: the one that is known to have it is asked now, if EVPN counts on it.
+    pub fn ask(&mut self, now: Instant, vni: Vni, ip: IpAddr) {
+        self.doubt(now, vni, ip);
+    }
+
     /// The next news for EVPN. To be drained after each of the other calls.
     pub fn poll_observation(&mut self) -> Option<Observation> {
         self.out.pop_front()
@@ -219,6 +229,33 @@ impl Presence {
     /// What happened in a VNI.
     pub fn counts(&self, vni: Vni) -> Counts {
         self.segments.get(&vni).map(|segment| segment.counts).unwrap_or_default()
+    }
+
+    /// How many hosts of a VNI are in which state.
+    pub fn tally(&self, vni: Vni) -> Tally {
+        self.segments.get(&vni).map(Segment::tally).unwrap_or_default()
+    }
+
+    /// How many questions were asked in the last full second.
+    pub fn asked_lately(&self, now: Instant) -> u64 {
+        self.lately.in_a_second(now)
+    }
+
+    /// Whether a host has been asked about an address, and has not answered yet.
+    pub fn is_asked(&self, vni: Vni, ip: IpAddr) -> bool {
+        let binding = self.segments.get(&vni).and_then(|segment| segment.get(ip));
+        binding.is_some_and(|binding| matches!(binding.state, State::Asked(_)))
+    }
+
+    /// Whether one of a MAC's addresses is asked about.
+    pub fn is_mac_asked(&self, vni: Vni, mac: Mac) -> bool {
+        let addresses = self.segments.get(&vni).map(|segment| segment.addresses(mac));
+        addresses.is_some_and(|addresses| addresses.into_iter().any(|ip| self.is_asked(vni, ip)))
+    }
+
+    /// On how many devices hosts are heard.
+    pub fn ears(&self) -> usize {
+        self.heard_on.len()
     }
 
     /// Sockets had no room for so many words of a VNI's hosts.
@@ -278,22 +315,28 @@ impl Presence {
 
     /// Changes a binding; it is looked at when that says.
     fn change(&mut self, vni: Vni, ip: IpAddr, change: impl FnOnce(&mut Binding) -> Option<Instant>) {
-        let Some(binding) = self.segments.get_mut(&vni).and_then(|segment| segment.get_mut(ip)) else {
-            return;
-        };
-        if let Some(then) = change(binding) {
-            self.schedule.set(vni, ip, &mut binding.due, then);
-        }
+        let (schedule, segment) = (&mut self.schedule, self.segments.get_mut(&vni));
+        segment.and_then(|segment| {
+            segment.change(ip, |binding| {
+                if let Some(then) = change(binding) {
+                    schedule.set(vni, ip, &mut binding.due, then);
+                }
+            })
+        });
     }
 
-    /// EVPN is told of a binding, or of what changed in it.
-    fn tell(&mut self, vni: Vni, ip: IpAddr) {
+    /// EVPN is told of a binding, or of what changed in it. What is answered for on behalf of another host is not taken
+    /// over by that, but claimed.
+    fn tell(&mut self, vni: Vni, ip: IpAddr, answered_for: bool) {
         let Some(binding) = self.segments.get_mut(&vni).and_then(|segment| segment.get_mut(ip)) else {
             return;
         };
         binding.told = true;
         let Binding { mac, router, .. } = *binding;
-        self.out.push_back(Observation::LocalNeighbor { vni, ip, mac, router });
+        self.out.push_back(match answered_for {
+            true => Observation::LocalClaim { vni, ip, mac, router },
+            false => Observation::LocalNeighbor { vni, ip, mac, router },
+        });
     }
 
     /// EVPN is told that a binding it counts on is none.

@@ -65,6 +65,38 @@ impl Pace {
     }
 }
 
+/// How many there were in the last full second.
+#[derive(Debug, Default)]
+pub(super) struct Lately {
+    since: Option<Instant>,
+    now: u64,
+    before: u64,
+}
+
+/// What is counted at once.
+const SECOND: Duration = Duration::from_secs(1);
+
+impl Lately {
+    /// One more.
+    pub(super) fn count(&mut self, now: Instant) {
+        self.before = self.in_a_second(now);
+        let age = self.since.map_or(SECOND, |since| now.saturating_duration_since(since));
+        if age >= SECOND {
+            (self.since, self.now) = (Some(now), 0);
+        }
+        self.now += 1;
+    }
+
+    /// How many there were in the second before the one that runs.
+    pub(super) fn in_a_second(&self, now: Instant) -> u64 {
+        match self.since.map(|since| now.saturating_duration_since(since)) {
+            Some(age) if age < SECOND => self.before,
+            Some(age) if age < 2 * SECOND => self.now,
+            _ => 0,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,6 +111,16 @@ mod tests {
         assert_eq!(taken_by(0), 11);
         assert_eq!((1..=1000).map(&mut taken_by).sum::<usize>(), 100);
         assert_eq!(taken_by(60_000), 11, "a pause saves up no more than a burst");
+    }
+
+    #[test]
+    fn the_last_second_is_counted() {
+        let (start, mut lately) = (Instant::now(), Lately::default());
+        let at = |millis| start + Duration::from_millis(millis);
+        (0..30).for_each(|n| lately.count(at(n * 100)));
+        assert_eq!((lately.in_a_second(at(2950)), lately.in_a_second(at(3100))), (10, 10));
+        assert_eq!(lately.in_a_second(at(4100)), 0, "nobody has been asked since");
+        assert_eq!(Lately::default().in_a_second(start), 0);
     }
 
     #[test]

@@ -40,7 +40,8 @@ impl Presence {
                     self.out.push_back(observation);
                 }
             }
-            Observation::Synced => self.out.push_back(observation),
+            // A claim is of our own making.
+            Observation::LocalClaim { .. } | Observation::Synced => self.out.push_back(observation),
         }
     }
 
@@ -162,10 +163,6 @@ impl Presence {
     /// The kernel has no usable neighbour for an address any more. Whether that is kept from EVPN, because the host is
     /// asked first.
     fn keeps_neighbor(&mut self, now: Instant, around: &impl Surroundings, vni: Vni, ip: IpAddr) -> bool {
-        if around.is_answered_for(vni, ip) {
-            self.remove(vni, ip);
-            return false;
-        }
         let known = self.segments.get(&vni).and_then(|segment| segment.get(ip)).is_some();
         if !known && let Some(mac) = around.local_mac(vni, ip) {
             // It came here with its MAC, and the kernel could not make sure.
@@ -187,7 +184,7 @@ impl Presence {
     }
 
     /// It is to be asked at once, unless it has been asked already.
-    fn doubt(&mut self, now: Instant, vni: Vni, ip: IpAddr) {
+    pub(super) fn doubt(&mut self, now: Instant, vni: Vni, ip: IpAddr) {
         self.change(vni, ip, |binding| {
             (binding.state == State::Present).then(|| {
                 binding.state = State::Asked(0);

@@ -2,7 +2,7 @@
 
 use api::{ApiError, v1};
 
-/// A MAC that is frozen, and an address that two MACs have.
+/// A MAC that is frozen, an address that goes from MAC to MAC, and one that two MACs claim.
 fn all() -> Vec<v1::Duplicate> {
     let mac = v1::Duplicate {
         vni: 100,
@@ -28,7 +28,24 @@ fn all() -> Vec<v1::Duplicate> {
         age_seconds: 3600,
         ..Default::default()
     };
-    vec![mac, ip]
+    let claim = |mac: &str, sequence| v1::AddressClaim { mac: mac.into(), sequence, ..Default::default() };
+    let (here, there) = (claim("02:00:00:00:00:0a", 1), claim("02:00:00:00:00:0b", 0));
+    let claimed = v1::Duplicate {
+        vni: 100,
+        mac: here.mac.clone(),
+        ip: "10.1.0.9".into(),
+        r#type: v1::HostType::Local.into(),
+        local_sequence: Some(1),
+        rival: there.mac.clone(),
+        age_seconds: 200,
+        contested: true,
+        claims: vec![
+            v1::AddressClaim { r#type: v1::HostType::Local.into(), port: "pod9".into(), ..here },
+            v1::AddressClaim { r#type: v1::HostType::Remote.into(), vtep: "10.0.0.2".into(), ..there },
+        ],
+        ..Default::default()
+    };
+    vec![mac, ip, claimed]
 }
 
 pub(crate) fn rows(request: &v1::ListDuplicatesRequest) -> Vec<v1::Duplicate> {

@@ -1,12 +1,14 @@
 //! Duplicates of all VNIs: shown, cleared, and let go of in time.
 
+use std::net::IpAddr;
 use std::time::Instant;
 
 use bgp::types::Vni;
+use smallvec::SmallVec;
 
 use super::Evpn;
 use crate::duplicates::Suspect;
-use crate::rows::DuplicateRow;
+use crate::rows::{AddressClaim, DuplicateRow};
 
 impl Evpn {
     /// Lets duplicates recover whose time has come. To be called when [`poll_timeout`](Self::poll_timeout) says so.
@@ -24,7 +26,15 @@ impl Evpn {
 
     /// The duplicates of a VNI, in order: those behind `after`, or all.
     pub fn duplicates(&self, vni: Vni, after: Option<Suspect>) -> impl Iterator<Item = DuplicateRow> + '_ {
-        self.instances.get(&vni).into_iter().flat_map(move |instance| instance.duplicate_rows(after))
+        self.instances
+            .get(&vni)
+            .into_iter()
+            .flat_map(move |instance| instance.duplicate_rows(&self.origins, after))
+    }
+
+    /// The MACs that claim an address in a VNI, the one that has it first.
+    pub fn claims(&self, vni: Vni, ip: IpAddr) -> SmallVec<[AddressClaim; 2]> {
+        self.instances.get(&vni).map(|instance| instance.claims(&self.origins, ip)).unwrap_or_default()
     }
 
     /// Has duplicates count as one host again, all or those that are named; how many there were.

@@ -1,10 +1,11 @@
 //! What becomes of a MAC or an address that moves too often.
 
-use std::net::IpAddr;
 use std::time::Instant;
 
 use bgp::types::Mac;
+use smallvec::SmallVec;
 
+use super::claims::is_shared;
 use super::rows::place;
 use super::{Context, Instance};
 use crate::action::Notice;
@@ -12,7 +13,8 @@ use crate::duplicates::{Duplicate, DuplicateAction, Rival, Suspect};
 use crate::feed::Changed;
 use crate::mac_table::{MacEntry, MacId, Winner};
 use crate::mobility::Traits;
-use crate::neigh::Told;
+use crate::neigh::{NeighborId, Told};
+use crate::origin::Origins;
 use crate::rows::DuplicateRow;
 
 impl Instance {
@@ -57,14 +59,23 @@ impl Instance {
         };
         let (moves, window, frozen) = (found.moves, cx.rules.window, freezes.then_some(from));
         cx.out.notice(Notice::DuplicateMac { vni: self.vni, mac, moves, window, frozen });
+        self.judge_claims_of(cx, mac);
         true
     }
 
     /// Counts it when an address goes from one MAC to another and one of them is here (RFC 9161 section 3.7).
-    pub(super) fn count_address_move(&mut self, cx: &mut Context<'_>, ip: IpAddr, before: Told, after: Told) {
+    pub(super) fn count_address_move(
+        &mut self,
+        cx: &mut Context<'_>,
+        id: NeighborId,
+        before: Told,
+        after: Told,
+    ) {
         let (Some(rival), Some(mac)) = (before.mac(), after.mac()) else { return };
         let is_here = |told| matches!(told, Told::Local { .. });
-        if rival == mac || !(is_here(before) || is_here(after)) {
+        let Some(entry) = self.neighbors.get(id).filter(|_| rival != mac) else { return };
+        let (ip, counts) = (entry.ip, is_here(before) || is_here(after));
+        if !counts || is_shared(ip) || self.has_gateway(entry) {
             return;
         }
         if let Some(found) = self.find(cx, Suspect::Ip(ip), Rival::Mac(rival)) {
@@ -83,28 +94,51 @@ impl Instance {
 
     /// Lets a duplicate recover whose time has come.
     pub(crate) fn recover(&mut self, cx: &mut Context<'_>, suspect: Suspect, at: Instant) {
+        if let Suspect::Ip(ip) = suspect {
+            self.look_at_contest(cx, ip);
+        }
         if self.moves.recovers_at(suspect, at) {
-            self.clear(cx, suspect);
+            self.recovered(cx, suspect);
         }
     }
 
-    /// From now on a suspect counts as one host; whether it had not.
+    /// From now on a suspect counts as one host; whether it had not. An address that two MACs claim still is looked at
+    /// anew: it is found again when that has lasted once more.
     pub(crate) fn clear(&mut self, cx: &mut Context<'_>, suspect: Suspect) -> bool {
-        let was = self.forget(cx, suspect);
+        let was = self.is_duplicate(suspect);
+        if let Suspect::Ip(ip) = suspect {
+            self.contests.forget(ip);
+            self.neighbors.find(ip).into_iter().for_each(|id| self.judge_claims(cx, id));
+        }
+        if was {
+            self.recovered(cx, suspect);
+        }
+        was
+    }
+
+    fn recovered(&mut self, cx: &mut Context<'_>, suspect: Suspect) {
+        self.forget(cx, suspect);
         match suspect {
-            _ if !was => {}
-            Suspect::Mac(mac) => self.macs.find(mac).into_iter().for_each(|id| self.settle_mac(cx, id)),
+            Suspect::Mac(mac) => {
+                self.macs.find(mac).into_iter().for_each(|id| self.settle_mac(cx, id));
+                self.judge_claims_of(cx, mac);
+            }
             Suspect::Ip(ip) => cx.out.feed.push(Changed::Neighbor(self.vni, ip)),
         }
-        was
     }
 
-    fn forget(&mut self, cx: &mut Context<'_>, suspect: Suspect) -> bool {
-        let was = self.moves.forget(suspect);
-        if was {
+    /// Forgets the moves of a suspect.
+    fn forget(&mut self, cx: &mut Context<'_>, suspect: Suspect) {
+        self.moves.forget(suspect);
+        if !self.is_duplicate(suspect) {
             cx.out.notice(Notice::DuplicateOver { vni: self.vni, suspect });
         }
-        was
+    }
+
+    /// Whether something moves too often, or is claimed by too many.
+    pub(super) fn is_duplicate(&self, suspect: Suspect) -> bool {
+        let contested = matches!(suspect, Suspect::Ip(ip) if self.contests.found(ip).is_some());
+        contested || self.moves.is_duplicate(suspect)
     }
 
     /// Other rules are in force.
@@ -114,6 +148,10 @@ impl Instance {
         }
         let due = self.moves.reschedule(cx.rules);
         cx.recoveries.extend(due.into_iter().map(|(at, suspect)| (at, self.vni, suspect)));
+        let due = self.contests.reschedule(cx.now, cx.rules.window);
+        cx.recoveries.extend(due.into_iter().map(|(at, ip)| (at, self.vni, Suspect::Ip(ip))));
+        // What was not to be looked for before may have been there.
+        (0..self.neighbors.end()).for_each(|id| self.judge_claims(cx, id));
         for suspect in self.suspects() {
             // What is frozen may be let go of.
             if let Suspect::Mac(mac) = suspect {
@@ -124,19 +162,58 @@ impl Instance {
 
     /// Every duplicate.
     pub(crate) fn suspects(&self) -> Vec<Suspect> {
-        self.moves.duplicates(None).map(|(suspect, _)| suspect).collect()
+        let mut next = self.next_duplicate(None);
+        let all = std::iter::from_fn(|| {
+            let suspect = next?;
+            next = self.next_duplicate(Some(suspect));
+            Some(suspect)
+        });
+        all.collect()
     }
 
     /// The duplicates behind one, in order.
-    pub(crate) fn duplicate_rows(&self, after: Option<Suspect>) -> impl Iterator<Item = DuplicateRow> + '_ {
-        self.moves.duplicates(after).map(|(suspect, duplicate)| DuplicateRow {
+    pub(crate) fn duplicate_rows<'a>(
+        &'a self,
+        origins: &'a Origins,
+        mut after: Option<Suspect>,
+    ) -> impl Iterator<Item = DuplicateRow> + 'a {
+        std::iter::from_fn(move || {
+            after = Some(self.next_duplicate(after)?);
+            self.duplicate_row(origins, after?)
+        })
+    }
+
+    fn next_duplicate(&self, after: Option<Suspect>) -> Option<Suspect> {
+        let moving = self.moves.duplicates(after).next().map(|(suspect, _)| suspect);
+        let behind = match after {
+            Some(Suspect::Ip(ip)) => Some(ip),
+            _ => None,
+        };
+        let claimed = self.contests.duplicates(behind).next().map(Suspect::Ip);
+        moving.into_iter().chain(claimed).min()
+    }
+
+    fn duplicate_row(&self, origins: &Origins, suspect: Suspect) -> Option<DuplicateRow> {
+        let claims = match suspect {
+            Suspect::Ip(ip) => self.claims(origins, ip),
+            Suspect::Mac(_) => SmallVec::new(),
+        };
+        let contested = match suspect {
+            Suspect::Ip(ip) => self.contests.found(ip),
+            Suspect::Mac(_) => None,
+        };
+        let moved = self.moves.duplicate(suspect);
+        let other = claims.get(1).map(|claim| Rival::Mac(claim.mac));
+        Some(DuplicateRow {
             vni: self.vni,
             suspect,
-            moves: duplicate.moves,
-            rival: duplicate.rival,
-            found: duplicate.found,
-            recovers: duplicate.recovers,
+            moves: moved.map_or(0, |moved| moved.moves),
+            rival: other.or(moved.map(|moved| moved.rival)),
+            found: moved.map(|moved| moved.found).into_iter().chain(contested).min()?,
+            recovers: moved.and_then(|moved| moved.recovers).filter(|_| contested.is_none()),
             frozen: self.is_frozen(suspect),
+            contested: contested.is_some(),
+            claims,
         })
     }
 

@@ -48,12 +48,25 @@ impl Instance {
         }
         let (mac, id) = (self.mac_id(mac), self.neighbor_id(ip));
         let seq = self.taken_over(mac, id);
+        self.bind_here(cx, mac, id, Traits { seq, router, ..Traits::default() });
+    }
+
+    /// A host here has an address as well as one elsewhere. It is not followed for that: the sequences stay as they are.
+    pub(crate) fn local_claim(&mut self, cx: &mut Context<'_>, ip: IpAddr, mac: Mac, router: bool) {
+        if !mac.is_host() {
+            return;
+        }
+        let (mac, id) = (self.mac_id(mac), self.neighbor_id(ip));
+        self.bind_here(cx, mac, id, Traits { router, ..Traits::default() });
+    }
+
+    fn bind_here(&mut self, cx: &mut Context<'_>, mac: MacId, id: NeighborId, traits: Traits) {
         let Some(entry) = self.neighbors.get_mut(id) else { return };
         entry.verifying = false;
-        let old = entry.set_local(mac, Traits { seq, router, ..Traits::default() });
+        let old = entry.set_local(mac, traits);
         self.bind(mac, id);
         self.mac_changed(cx, mac);
-        self.raise_local(cx, mac, seq);
+        self.raise_local(cx, mac, traits.seq);
         self.settle_neighbor(cx, id);
         if let Some(old) = old {
             self.unbind(old.mac, id);
@@ -88,7 +101,7 @@ impl Instance {
     }
 
     /// Advertises a MAC that is here with this sequence, if it has a lower one.
-    fn raise_local(&mut self, cx: &mut Context<'_>, mac: MacId, seq: u32) {
+    pub(super) fn raise_local(&mut self, cx: &mut Context<'_>, mac: MacId, seq: u32) {
         let Some(entry) = self.macs.get_mut(mac).filter(|entry| entry.winner.is_local()) else { return };
         if let Some(local) = entry.local.as_mut().filter(|local| local.seq < seq) {
             local.seq = seq;

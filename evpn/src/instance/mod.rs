@@ -4,11 +4,12 @@
 //! from three sides, each with its file: [`local`] (the dataplane saw something), [`remote`] (BGP did),
 //! [`identity`] (the operator or the device changed who we are). All of them only write down what they heard
 //! and then call [`settle`], the one place that decides who has a MAC or an address, and tells BGP and the
-//! dataplane of it. What moves too often goes through [`duplicates`] on the way; Type 3 and the flood list are apart
-//! ([`flooding`]).
+//! dataplane of it. What moves too often goes through [`duplicates`] on the way, addresses that several MACs claim
+//! through [`claims`]; Type 3 and the flood list are apart ([`flooding`]).
 //!
 //! What was told last stands with each MAC and address, so what is told is always the difference.
 
+mod claims;
 mod duplicates;
 mod flooding;
 mod identity;
@@ -25,6 +26,7 @@ use hashbrown::HashSet;
 
 use crate::action::Unusable;
 use crate::config::ImportTarget;
+use crate::contest::Contests;
 use crate::duplicates::{DuplicateRules, Moves, Recoveries};
 use crate::feed::Changed;
 use crate::flood::FloodList;
@@ -55,6 +57,7 @@ pub(crate) struct Instance {
     neighbors: Table<NeighborEntry>,
     flood: FloodList,
     moves: Moves,
+    contests: Contests,
     counts: Counts,
     noticed: HashSet<(Rd, Unusable)>,
 }
@@ -99,6 +102,7 @@ impl Instance {
             neighbors: Table::default(),
             flood: FloodList::default(),
             moves: Moves::default(),
+            contests: Contests::default(),
             counts: Counts::default(),
             noticed: HashSet::new(),
         }

@@ -154,7 +154,7 @@ impl Instance {
             }
         };
         let seq = holder.filter(|_| state != NeighborState::Pending).and_then(Winner::traits).map(|t| t.seq);
-        let duplicate = self.moves.is_duplicate(Suspect::Ip(entry.ip));
+        let duplicate = self.is_duplicate(Suspect::Ip(entry.ip));
         let (id, vni, ip) = (RowId(id), self.vni, entry.ip);
         Some(NeighborRow { id, vni, ip, mac, place, state, seq, router, duplicate })
     }

@@ -14,13 +14,12 @@ use crate::action::Action;
 use crate::dataplane::{WantedKey, WantedValue};
 use crate::feed::Changed;
 use crate::mac_table::{Claim, MacEntry, MacId, Winner};
-use crate::mobility::{Rank, Traits, order};
+use crate::mobility::{Rank, Traits, above, order};
 use crate::neigh::{Binding, NeighborEntry, NeighborId, Told};
 use crate::origin::Origins;
 
-/// How good a binding is: its MAC's sequence, its VTEP (`None`, our own, sorts before every address), and
-/// what tells two of one place apart.
-type Weight = (u32, Reverse<Option<IpAddr>>, Reverse<Mac>, bool);
+/// How good a binding is: its MAC's sequence, its VTEP, and what tells two of one place apart. Every node finds the same.
+pub(super) type Weight = (u32, Reverse<IpAddr>, Reverse<Mac>, bool);
 
 impl Instance {
     /// Decides anew who has a MAC, and tells what that changes.
@@ -67,9 +66,11 @@ impl Instance {
         let (before, after) = (entry.told, self.decide_neighbor(cx.origins, entry));
         if before != after {
             self.set_told(id, before, after);
-            self.count_address_move(cx, ip, before, after);
+            self.count_address_move(cx, id, before, after);
             self.tell_neighbor(cx, ip, before, after);
+            self.outbid(cx, before, after);
         }
+        self.judge_claims(cx, id);
         self.drop_refuted_guess(cx, id);
         if self.neighbors.get(id).is_some_and(|entry| entry.bindings.is_empty()) {
             self.neighbors.remove(id);
@@ -133,7 +134,7 @@ impl Instance {
     fn bring_along(&mut self, cx: &mut Context<'_>, mac: MacId, id: NeighborId) {
         let Some(name) = self.macs.get(mac).map(|entry| entry.mac) else { return };
         let Some(entry) = self.neighbors.get_mut(id) else { return };
-        let Told::Remote { mac: told, router } = entry.told else { return };
+        let Told::Remote { mac: told, router, .. } = entry.told else { return };
         if told != name {
             return;
         }
@@ -158,28 +159,46 @@ impl Instance {
         }
     }
 
+    /// A host here that had an address beside another one has it alone now. Who followed the other one, and has passed
+    /// over our route for it, is to look at it again.
+    fn outbid(&mut self, cx: &mut Context<'_>, before: Told, after: Told) {
+        if let (Told::Remote { also: Some((mac, _)), .. }, Told::Local { mac: now, traits, .. }) =
+            (before, after)
+            && mac == now
+            && let Some(id) = self.macs.find(mac)
+        {
+            self.raise_local(cx, id, above(traits.seq));
+        }
+    }
+
     /// The best of the bindings that are good: the one whose MAC has the highest sequence, so that an address
-    /// that moves to a new MAC is followed (RFC 9135 section 7), then a local one, then the lower VTEP.
+    /// that moves to a new MAC is followed (RFC 9135 section 7), then the lower VTEP, as among the claims of a MAC.
     fn decide_neighbor(&self, origins: &Origins, entry: &NeighborEntry) -> Told {
         let good = entry.bindings.iter().filter_map(|binding| self.weigh(origins, entry, binding));
-        good.max_by_key(|(weight, _)| *weight).map_or(Told::Nothing, |(_, told)| told)
+        let best = good.max_by_key(|(weight, _)| *weight).map_or(Told::Nothing, |(_, told)| told);
+        self.runner_up(origins, entry, best)
     }
 
     /// What would be made of a binding, if its MAC is where it says, and how much it weighs.
-    fn weigh(&self, origins: &Origins, entry: &NeighborEntry, binding: &Binding) -> Option<(Weight, Told)> {
+    pub(super) fn weigh(
+        &self,
+        origins: &Origins,
+        entry: &NeighborEntry,
+        binding: &Binding,
+    ) -> Option<(Weight, Told)> {
         let MacEntry { mac, winner, .. } = self.macs.get(binding.mac)?;
         let (mac, router) = (*mac, binding.traits.router);
         let (seq, vtep, told) = match (*winner, binding.origin) {
             (Winner::Local(traits), None) => {
                 let traits = Traits { router, ..traits };
-                (traits.seq, None, Told::Local { mac, traits, verifying: entry.verifying })
+                (traits.seq, self.active_vtep()?, Told::Local { mac, traits, verifying: entry.verifying })
             }
             (Winner::Remote(holder, traits), Some(origin)) => {
                 let vtep = origins.vtep(holder)?;
                 (holder == origin || origins.vtep(origin) == Some(vtep)).then_some((
                     traits.seq,
-                    Some(vtep),
-                    Told::Remote { mac, router },
+                    vtep,
+                    Told::Remote { mac, router, also: None },
                 ))?
             }
             _ => return None,

@@ -49,9 +49,9 @@ fn five_moves_are_named_once_and_followed() {
     to_and_fro(&mut node, 3);
     assert_eq!(node.notices, [found(None)]);
     let listed: Vec<_> = node.evpn.duplicates(vni(100), None).collect();
-    let [one] = listed[..] else { panic!("{listed:?}") };
+    let [one] = &listed[..] else { panic!("{listed:?}") };
     assert_eq!((one.suspect, one.moves, one.frozen), (Suspect::Mac(mac(7)), 6, false));
-    assert_eq!(one.rival, Rival::Place(Place::Remote(vtep(2))));
+    assert_eq!(one.rival, Some(Rival::Place(Place::Remote(vtep(2)))));
     assert_eq!((row(&node).duplicate, row(&node).place), (true, Place::Local), "it is followed");
     assert_eq!(node.evpn.duplicates(vni(100), Some(one.suspect)).count(), 0);
 }
@@ -84,7 +84,7 @@ fn a_frozen_mac_stays_here() {
     node.hear(&Said::mac(2, 7).seq(seq + 1));
     assert_eq!(node.notices, [found(Some(Place::Local))]);
     let listed = node.evpn.duplicates(vni(100), None).next().unwrap();
-    assert_eq!(listed.rival, Rival::Place(Place::Remote(vtep(2))));
+    assert_eq!(listed.rival, Some(Rival::Place(Place::Remote(vtep(2)))));
     assert_eq!((row(&node).place, row(&node).frozen), (Place::Local, true));
     node.see(local_mac(7)).hear(&Said::mac(2, 7).seq(seq + 9));
     assert_eq!(node.done(), [], "it is neither announced anew nor followed");
@@ -224,8 +224,9 @@ fn two_macs_have_one_address() {
     let neighbor = |node: &Node| node.evpn.neighbor(vni(100), ip).unwrap();
     assert_eq!((neighbor(&node).duplicate, neighbor(&node).mac), (true, mac(8)), "it is followed");
     let listed: Vec<_> = node.evpn.duplicates(vni(100), None).collect();
-    let [one] = listed[..] else { panic!("{listed:?}") };
-    assert_eq!((one.suspect, one.rival, one.frozen), (Suspect::Ip(ip), Rival::Mac(mac(7)), false));
+    let [one] = &listed[..] else { panic!("{listed:?}") };
+    assert_eq!((one.suspect, one.rival), (Suspect::Ip(ip), Some(Rival::Mac(mac(7)))));
+    assert!(!one.frozen && !one.contested);
     assert!(!node.mac(7).unwrap().duplicate);
     node.done();
     assert_eq!(node.clear(), 1);

@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod contenders;
+mod contests;
 #[cfg(test)]
 mod duplicates;
 #[cfg(test)]

@@ -220,19 +220,18 @@ impl Model<'_> {
             let (holder, (_, seq)) = self.winner(mac)?;
             (holder == vtep).then_some((mac, vtep, seq))
         });
-        let order = |(mac, vtep, seq): &(Mac, IpAddr, u32)| {
-            (*seq, *vtep == self.us(), std::cmp::Reverse(*vtep), std::cmp::Reverse(*mac))
-        };
+        let order =
+            |(mac, vtep, seq): &(Mac, IpAddr, u32)| (*seq, std::cmp::Reverse(*vtep), std::cmp::Reverse(*mac));
         good.max_by_key(order).map(|(mac, vtep, _)| (mac, vtep == self.us()))
     }
 
     fn routes(&self) -> BTreeSet<EvpnKey> {
         let us = rd(self.node as u8 + 1);
         let macs = self.local.keys().filter(|mac| self.winner(**mac).is_some_and(|w| w.0 == self.us()));
-        let addresses = self.neighbors.keys().filter_map(|ip| match self.binding(*ip) {
-            Some((mac, true)) => Some(mac_ip_key(us, mac, &ip.to_string())),
-            _ => None,
-        });
+        // Also one that another MAC has: that two claim it is for everybody to see.
+        let is_here = |mac: &Mac| self.winner(*mac).is_some_and(|winner| winner.0 == self.us());
+        let addresses = self.neighbors.iter().filter(|(_, mac)| is_here(mac));
+        let addresses = addresses.map(|(ip, mac)| mac_ip_key(us, *mac, &ip.to_string()));
         let keys = macs.map(|mac| mac_key(us, *mac)).chain(addresses);
         keys.chain([imet_key(us, self.us())]).collect()
     }

@@ -20,6 +20,8 @@ pub(crate) struct Node {
     /// What was originated.
     pub(crate) routes: BTreeMap<EvpnKey, (EvpnBody, Arc<Attrs>)>,
     pub(crate) notices: Vec<Notice>,
+    /// The addresses whose hosts are to be asked.
+    pub(crate) asked: Vec<std::net::IpAddr>,
     /// How often routes were asked for once more.
     pub(crate) replays: usize,
     /// The routes and wanted keys of actions, in order, since it was last cleared.
@@ -49,6 +51,7 @@ impl Node {
             wanted: BTreeMap::new(),
             routes: BTreeMap::new(),
             notices: Vec::new(),
+            asked: Vec::new(),
             replays: 0,
             log: Vec::new(),
         }
@@ -152,6 +155,7 @@ impl Node {
             Action::Want { key, value } => self.want(key, value),
             Action::Unwant { key } => self.unwant(key),
             Action::Replay => self.replays += 1,
+            Action::Ask { ip, .. } => self.asked.push(ip),
             Action::Notice(notice) => self.notices.push(notice),
         }
     }

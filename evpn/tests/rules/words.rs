@@ -62,6 +62,10 @@ pub(crate) fn local_neighbor(address: &str, n: u8) -> Observation {
     Observation::LocalNeighbor { vni: vni(100), ip: ip(address), mac: mac(n), router: false }
 }
 
+pub(crate) fn local_claim(address: &str, n: u8) -> Observation {
+    Observation::LocalClaim { vni: vni(100), ip: ip(address), mac: mac(n), router: false }
+}
+
 pub(crate) fn local_neighbor_gone(address: &str) -> Observation {
     Observation::LocalNeighborGone { vni: vni(100), ip: ip(address) }
 }

@@ -47,9 +47,9 @@ impl Row for v1::Mac {
         Column::text("Port/VTEP", |mac| (if mac.port.is_empty() { &mac.vtep } else { &mac.port }).into()),
         Column::text("Seq", |mac| sequences(mac.local_sequence, mac.remote_sequence)),
         Column::text("Flags", |mac| {
-            let v1::Mac { sticky, gateway, duplicate, frozen, .. } = *mac;
-            marks([(sticky, "sticky"), (gateway, "gateway"), (duplicate, "duplicate"), (frozen, "frozen")])
-                .into()
+            let v1::Mac { sticky, gateway, duplicate, frozen, asked, .. } = *mac;
+            let [sticky, gateway] = [(sticky, "sticky"), (gateway, "gateway")];
+            marks([sticky, gateway, (duplicate, "duplicate"), (frozen, "frozen"), (asked, "asked")]).into()
         }),
         Column::text("Kernel", |mac| kernel(mac.kernel, &mac.kernel_reason)),
     ];
@@ -69,7 +69,9 @@ impl Row for v1::Arp {
         Column::text("MAC", |arp| (&arp.mac).into()),
         Column::text("VTEP", |arp| (&arp.vtep).into()),
         Column::text("Seq", |arp| sequences(arp.local_sequence, arp.remote_sequence)),
-        Column::text("Flags", |arp| marks([(arp.router, "router"), (arp.duplicate, "duplicate")]).into()),
+        Column::text("Flags", |arp| {
+            marks([(arp.router, "router"), (arp.duplicate, "duplicate"), (arp.asked, "asked")]).into()
+        }),
         Column::text("Kernel", |arp| kernel(arp.kernel, &arp.kernel_reason)),
     ];
 
@@ -109,17 +111,27 @@ impl Row for v1::Duplicate {
         Column::text("Port/VTEP", |row| (if row.port.is_empty() { &row.vtep } else { &row.port }).into()),
         Column::text("Seq", |row| sequences(row.local_sequence, row.remote_sequence)),
         Column::number("Moves", |row| row.moves.into()),
-        Column::text("Rival", |row| (&row.rival).into()),
-        Column::text("Flags", |row| marks([(row.frozen, "frozen")]).into()),
+        Column::text("Rival", |row| rival(row).into()),
+        Column::text("Flags", |row| marks([(row.frozen, "frozen"), (row.contested, "contested")]).into()),
         Column::text("Since", |row| duration(row.age_seconds).into()),
         Column::text("Recovers", |row| match row.recovery_seconds {
             Some(seconds) => format!("in {}", duration(seconds)).into(),
+            None if row.contested => "when one goes".into(),
             None => "when cleared".into(),
         }),
     ];
 
     fn lines(self) -> impl Iterator<Item = Self> {
         once(self)
+    }
+}
+
+/// The other one of the two, and where it is if it still claims the address.
+fn rival(row: &v1::Duplicate) -> String {
+    let claim = row.claims.iter().skip(1).find(|claim| claim.mac == row.rival);
+    match claim.map(|claim| if claim.vtep.is_empty() { &claim.port } else { &claim.vtep }) {
+        Some(place) if !place.is_empty() => format!("{} ({place})", row.rival),
+        _ => row.rival.clone(),
     }
 }
 

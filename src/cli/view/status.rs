@@ -32,6 +32,10 @@ pub(crate) fn show_status(output: &mut Output<'_>, status: &v1::Status) -> io::R
         field(out, "Configuration", &standing(configuration))?;
     }
     field(out, "EVPN", &evpn(status))?;
+    if let Some(status) = &status.hosts {
+        field(out, "Hosts", &hosts(status))?;
+        field(out, "", &questions(status))?;
+    }
     if let Some(fib) = &status.fib {
         field(out, "Kernel", &kernel(fib))?;
         field(out, "", &work(fib))?;
@@ -89,6 +93,21 @@ fn standing(configuration: &v1::ConfigurationStatus) -> String {
 fn evpn(status: &v1::Status) -> String {
     let v1::Status { vnis, macs, arps, vteps, .. } = status;
     format!("{vnis} VNIs, {macs} MACs, {arps} ARP and ND bindings, {vteps} remote VTEPs")
+}
+
+/// Who is attached here.
+fn hosts(hosts: &v1::HostStatus) -> String {
+    let v1::HostStatus { known, asked, missed, devices, deaf_devices, .. } = hosts;
+    let deaf = match deaf_devices {
+        0 => String::new(),
+        deaf => format!("; not heard, and not asked, on {deaf} of {devices} devices (CAP_NET_RAW?)"),
+    };
+    format!("{known} addresses known here, {asked} being asked, {missed} waited for{deaf}")
+}
+
+fn questions(hosts: &v1::HostStatus) -> String {
+    let v1::HostStatus { probed, answered, given_up, questions_per_second: rate, .. } = hosts;
+    format!("questions {probed}, answered {answered}, given up {given_up}; {rate} a second")
 }
 
 fn kernel(fib: &v1::FibStatus) -> String {

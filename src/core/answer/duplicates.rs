@@ -1,8 +1,8 @@
-//! Hosts that move too often: shown, and let go of.
+//! Hosts that are two: shown, and let go of.
 
 use std::time::Instant;
 
-use ::evpn::{DuplicateRow, Place, Rival, Suspect};
+use ::evpn::{AddressClaim, DuplicateRow, Place, Rival, Suspect};
 use api::query::{ApiError, page_size};
 use api::v1;
 use bgp::types::Vni;
@@ -10,8 +10,8 @@ use bgp::types::Vni;
 use crate::core::Core;
 use crate::core::forward::Forwarding;
 
-use super::evpn::{arp_row, mac_row};
-use super::row::seconds_since;
+use super::evpn::{arp_row, host_type, mac_row, vtep_text};
+use super::row::{seconds_since, text};
 use super::{Answered, parse_filter, parse_place};
 
 impl Core {
@@ -58,10 +58,12 @@ fn duplicate_row(now: Instant, forwarding: &Forwarding, row: &DuplicateRow) -> v
     let duplicate = v1::Duplicate {
         vni: row.vni.get(),
         moves: row.moves,
-        rival: rival_text(row.rival),
+        rival: row.rival.map(rival_text).unwrap_or_default(),
         frozen: row.frozen,
         age_seconds: seconds_since(now, row.found),
         recovery_seconds: recovery,
+        contested: row.contested,
+        claims: row.claims.iter().map(|claim| claim_row(forwarding, row.vni, claim)).collect(),
         ..v1::Duplicate::default()
     };
     match row.suspect {
@@ -79,6 +81,16 @@ fn duplicate_row(now: Instant, forwarding: &Forwarding, row: &DuplicateRow) -> v
             let ip = ip.to_string();
             v1::Duplicate { ip, mac, r#type, vtep, local_sequence, remote_sequence, ..duplicate }
         }
+    }
+}
+
+fn claim_row(forwarding: &Forwarding, vni: Vni, claim: &AddressClaim) -> v1::AddressClaim {
+    v1::AddressClaim {
+        mac: claim.mac.to_string(),
+        r#type: host_type(claim.place).into(),
+        vtep: vtep_text(claim.place),
+        port: text(forwarding.fib.port(vni, claim.mac).filter(|_| claim.place == Place::Local)),
+        sequence: claim.seq,
     }
 }
 

@@ -53,7 +53,9 @@ impl Core {
             end
         })?;
         rows.sort_unstable_by_key(|row| (row.vni, row.mac));
-        let macs = rows.iter().map(|row| mac_row(&forwarding.fib, row)).collect();
+        let asked = |row: &MacRow| forwarding.hosts.is_mac_asked(row.vni, row.mac);
+        let row = |row| v1::Mac { asked: asked(row), ..mac_row(&forwarding.fib, row) };
+        let macs = rows.iter().map(row).collect();
         Ok(v1::ListMacsResponse { macs, next_page_token: next })
     }
 
@@ -81,7 +83,9 @@ impl Core {
             end
         })?;
         rows.sort_unstable_by_key(|row| (row.vni, row.ip));
-        let arps = rows.iter().map(|row| arp_row(forwarding, row)).collect();
+        let asked = |row: &NeighborRow| forwarding.hosts.is_asked(row.vni, row.ip);
+        let row = |row| v1::Arp { asked: asked(row), ..arp_row(forwarding, row) };
+        let arps = rows.iter().map(row).collect();
         Ok(v1::ListArpsResponse { arps, next_page_token: next })
     }
 
@@ -224,6 +228,8 @@ pub(in crate::core) fn mac_row(fib: &Fib, row: &MacRow) -> v1::Mac {
         gateway: row.gateway,
         duplicate: row.duplicate,
         frozen: row.frozen,
+        // It comes and goes without news of the row.
+        asked: false,
         kernel,
         kernel_reason,
     }
@@ -243,6 +249,7 @@ pub(in crate::core) fn arp_row(forwarding: &Forwarding, row: &NeighborRow) -> v1
         local_sequence: mac.and_then(|mac| mac.local_seq),
         remote_sequence: mac.and_then(|mac| mac.remote_seq),
         duplicate: row.duplicate,
+        asked: false,
         kernel,
         kernel_reason,
     }
@@ -278,7 +285,7 @@ fn kernel(fib: &Fib, key: &WantedKey) -> (i32, String) {
     }
 }
 
-fn host_type(place: Place) -> v1::HostType {
+pub(super) fn host_type(place: Place) -> v1::HostType {
     match place {
         Place::Local => v1::HostType::Local,
         Place::Remote(_) => v1::HostType::Remote,
@@ -286,7 +293,7 @@ fn host_type(place: Place) -> v1::HostType {
     }
 }
 
-fn vtep_text(place: Place) -> String {
+pub(super) fn vtep_text(place: Place) -> String {
     match place {
         Place::Remote(vtep) => vtep.to_string(),
         Place::Local | Place::Nowhere => String::new(),

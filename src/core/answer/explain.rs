@@ -143,7 +143,10 @@ impl Core {
         };
         match &self.forwarding {
             None => explanation.outcome = "advertised to neighbors; EVPN is not configured here".to_owned(),
-            Some(_) if best.source == PeerId::LOCAL => explanation.outcome = OURS.to_owned(),
+            Some(forwarding) if best.source == PeerId::LOCAL => {
+                // What is ours says in which VNI it is.
+                explanation.outcome = format!("{OURS}{}", contest(forwarding, best.body.label, key));
+            }
             Some(forwarding) => explain_import(forwarding, key, best, &mut explanation),
         }
         Some(explanation)
@@ -217,7 +220,11 @@ fn explain_import(
         let by = imported_by(forwarding, vni, best);
         outcomes.push(match fault {
             Some(fault) => format!("let into VNI {vni} by {by}, but refused: {fault}"),
-            None => format!("imported into VNI {vni} by {by}{}", standing(forwarding, vni, key, best)),
+            None => {
+                let (standing, contest) =
+                    (standing(forwarding, vni, key, best), contest(forwarding, vni, key));
+                format!("imported into VNI {vni} by {by}{standing}{contest}")
+            }
         });
         let rows = wanted_keys(vni, key).into_iter().flatten().filter_map(|key| forwarding.fib.find_row(key));
         explanation.fib.extend(rows.map(|row| entry(&forwarding.fib, &row)));
@@ -259,6 +266,22 @@ fn standing(forwarding: &Forwarding, vni: Vni, key: &EvpnKey, best: &Path<EvpnKe
     }
     let sequence = row.local_seq.max(row.remote_seq).unwrap_or_default();
     format!(", but the MAC is {place}, with sequence {sequence}")
+}
+
+/// How the address of a route went to one of the MACs that claim it, where there are several.
+fn contest(forwarding: &Forwarding, vni: Vni, key: &EvpnKey) -> String {
+    let EvpnKey::MacIp { mac, ip: Some(ip), .. } = *key else { return String::new() };
+    let claims = forwarding.evpn.claims(vni, ip);
+    let [first, second, ..] = claims[..] else { return String::new() };
+    let by = match () {
+        () if first.seq > second.seq => format!("sequence {} over {}", first.seq, second.seq),
+        () if first.place != second.place => "the lower VTEP".to_owned(),
+        () => "the lower MAC".to_owned(),
+    };
+    match mac == first.mac {
+        true => format!("; {second} claims {ip} as well, and this one has it by {by}"),
+        false => format!("; but {first} has {ip}, by {by}"),
+    }
 }
 
 /// What is asked of the kernel because of a route.

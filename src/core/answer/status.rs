@@ -5,6 +5,7 @@ use std::time::Instant;
 use api::server::Readiness;
 use api::v1;
 use bgp::rib::Table;
+use bgp::types::Vni;
 use bgp::wire::Nlri;
 
 use crate::config::RangeConfig;
@@ -41,8 +42,10 @@ impl Core {
             configuration: Some(self.configuration_status(now)),
             ..v1::Status::default()
         };
+        let serves = self.config.evpn.is_some();
         if let Some(forwarding) = &mut self.forwarding {
             fill_in_forwarding(now, forwarding, &mut status);
+            status.hosts = serves.then(|| host_status(now, forwarding));
         }
         if let Some(native) = self.native.as_mut().filter(|_| self.config.native.is_some()) {
             status.routes = Some(route_status(now, native));
@@ -87,6 +90,27 @@ fn fill_in_forwarding(now: Instant, forwarding: &mut Forwarding, status: &mut v1
         audits: counters.audits,
         audit_age_seconds: looks.audited.map(|then| seconds_since(now, then)),
     });
+}
+
+fn host_status(now: Instant, forwarding: &Forwarding) -> v1::HostStatus {
+    let hosts = &forwarding.hosts;
+    let (devices, deaf) = hosts.ears();
+    let mut status = v1::HostStatus {
+        questions_per_second: hosts.asked_lately(now),
+        devices: devices as u64,
+        deaf_devices: deaf as u64,
+        ..v1::HostStatus::default()
+    };
+    for vni in forwarding.evpn.served(Vni::default()) {
+        let (tally, counts) = (hosts.tally(vni), hosts.counts(vni));
+        status.known += tally.present + tally.asked;
+        status.asked += tally.asked;
+        status.missed += tally.missed;
+        status.probed += counts.probed;
+        status.answered += counts.answered;
+        status.given_up += counts.given_up;
+    }
+    status
 }
 
 fn route_status(now: Instant, native: &mut Native) -> v1::RouteStatus {

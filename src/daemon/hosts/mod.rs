@@ -4,6 +4,7 @@
 //! - [`ear`]: a task for each device that hosts are heard on, which reads ARP and neighbour discovery and nothing else.
 //! - [`filter`]: the program by which the kernel picks those.
 //! - [`memory`]: the file in which it stands who there is, for a later run.
+//! - [`senders`]: the addresses of bridges, from which their hosts are asked.
 //!
 //! One more task sends questions, each as a whole frame out of the port that its host is behind. It takes CAP_NET_RAW,
 //! and begins with the first device that core names: without EVPN there is nothing of all this.
@@ -11,10 +12,12 @@
 mod ear;
 mod filter;
 mod memory;
+mod senders;
 
 use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::path::PathBuf;
+use std::time::Instant;
 
 use fib::IfIndex;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -26,6 +29,8 @@ use crate::config::Config;
 use crate::core::{Event, HostCommand, HostNews};
 use crate::daemon::sockopt;
 use crate::presence::{CREDIT, KnownHost, Probe, frame};
+
+use senders::Senders;
 
 /// Core's end. When it is dropped, the tasks end.
 pub(super) struct HostsOutlet {
@@ -109,13 +114,14 @@ async fn listen(mut wanted: watch::Receiver<BTreeSet<IfIndex>>, core: mpsc::Send
 
 /// Sends questions.
 async fn ask(mut questions: mpsc::Receiver<Vec<Probe>>, core: mpsc::Sender<Event>) {
-    let mut mouth = None;
+    let (mut mouth, mut senders) = (None, Senders::default());
     while let Some(probes) = questions.recv().await {
         if mouth.is_none() {
             mouth = open().inspect_err(|error| warn!(%error, "hosts cannot be asked (CAP_NET_RAW?)")).ok();
         }
         if let Some(socket) = &mouth {
-            probes.iter().for_each(|probe| send(socket, probe));
+            senders.renew(Instant::now()).await;
+            probes.iter().for_each(|probe| send(socket, &senders, probe));
         }
         let news = vec![HostNews::Asked(probes.len())];
         if core.send(Event::Hosts(news)).await.is_err() {
@@ -129,8 +135,8 @@ fn open() -> io::Result<Socket> {
     Socket::new(Domain::PACKET, Type::RAW.nonblocking().cloexec(), Some(Protocol::from(0)))
 }
 
-fn send(socket: &Socket, probe: &Probe) {
-    let frame = frame::probe(probe.from, probe.to, probe.ip);
+fn send(socket: &Socket, senders: &Senders, probe: &Probe) {
+    let frame = frame::probe(probe.from, senders.towards(probe.bridge, probe.ip), probe.to, probe.ip);
     for port in &probe.ports {
         let sent = sockopt::packet_address(*port).and_then(|to| socket.send_to(&frame, &to));
         if let Err(error) = sent {

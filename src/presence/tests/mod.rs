@@ -208,7 +208,7 @@ fn a_silent_host_that_answers_stays() {
     assert_eq!(said, []);
     assert!((5..=6).contains(&probes.len()), "{} in five intervals", probes.len());
     let ports = [PORT].into_iter().collect();
-    assert_eq!(probes[0], Probe { ports, from: mac(0xff), to: mac(1), ip: ip(1) });
+    assert_eq!(probes[0], Probe { ports, bridge: BRIDGE, from: mac(0xff), to: mac(1), ip: ip(1) });
     let counts = node.presence.counts(vni());
     assert_eq!((counts.probed, counts.answered, counts.given_up), (probes.len() as u64, counts.probed, 0));
 }
@@ -295,11 +295,52 @@ fn who_has_moved_away_goes_at_once() {
     assert_eq!(node.forget(1), [gone(1), mac_gone(1)]);
     assert_eq!(node.wait(INTERVAL), (vec![], vec![]));
 
+    // Who has another MAC's address is asked at once, and gone when it does not answer.
     let mut node = Node::new(false);
     node.host(1);
     node.world.answered_for.insert(ip(1));
-    assert_eq!(node.observe(gone(1)), [gone(1)]);
+    assert_eq!(node.observe(gone(1)), []);
+    let (probes, said) = node.wait(seconds(4));
+    assert_eq!((probes.len(), said), (3, vec![gone(1)]));
     assert_eq!(node.wait(INTERVAL), (vec![], vec![]));
+    let mut node = Node::deaf(false);
+    node.host(1);
+    node.world.answered_for.insert(ip(1));
+    assert_eq!(node.observe(gone(1)), [gone(1)], "who cannot be asked is gone at once");
+}
+
+fn claimed(n: u8, address: u8) -> Observation {
+    Observation::LocalClaim { vni: vni(), ip: ip(address), mac: mac(n), router: false }
+}
+
+/// Two hosts with one address, one of them elsewhere: the kernel learns nothing of the one here, but it is heard.
+#[test]
+fn an_address_that_is_answered_for_is_claimed_and_not_taken_over() {
+    let mut node = Node::new(false);
+    node.world.answered_for.insert(ip(9));
+    assert_eq!(node.hear(BRIDGE, has(1, 9)), [], "the bridge may have heard it through the tunnel");
+    let learnt = node.learn(1, PORT);
+    assert_eq!(learnt[1..], [claimed(1, 9)], "or not know its MAC yet");
+    assert_eq!((node.hear(BRIDGE, has(1, 9)), node.presence.counts(vni()).refused), (vec![], 0));
+    node.world.elsewhere.insert(mac(2));
+    assert_eq!(node.hear(BRIDGE, has(2, 9)), [], "the other one, from there");
+    node.world.answers = true;
+    let (probes, said) = node.wait(INTERVAL * 2);
+    assert_eq!((probes[0].to, said), (mac(1), vec![]));
+    node.world.answers = false;
+    assert_eq!(node.wait(INTERVAL * 2).1, [gone(9)]);
+}
+
+/// Another claim appears: whoever is here is asked, and may be dead.
+#[test]
+fn a_host_is_asked_when_another_claims_its_address() {
+    let mut node = Node::new(false);
+    node.host(1);
+    node.presence.ask(node.now, vni(), ip(1));
+    let (probes, said) = node.wait(seconds(4));
+    assert_eq!((probes.len(), said), (3, vec![gone(1)]));
+    node.presence.ask(node.now, vni(), ip(2));
+    assert_eq!(node.wait(seconds(4)), (vec![], vec![]), "nobody is known to have it");
 }
 
 #[test]

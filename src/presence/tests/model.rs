@@ -62,7 +62,9 @@ impl Story {
                 }
                 Observation::LocalMac { mac, .. } => _ = self.macs.insert(mac),
                 Observation::LocalMacGone { mac, .. } => _ = self.macs.remove(&mac),
-                Observation::LocalNeighbor { ip, mac, .. } => _ = self.neighbors.insert(ip, mac),
+                Observation::LocalNeighbor { ip, mac, .. } | Observation::LocalClaim { ip, mac, .. } => {
+                    self.neighbors.insert(ip, mac);
+                }
                 Observation::LocalNeighborGone { ip, .. } => _ = self.neighbors.remove(&ip),
                 Observation::Synced => {}
             }

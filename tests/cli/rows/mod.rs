@@ -128,6 +128,17 @@ pub(crate) fn status() -> v1::Status {
             audit_age_seconds: Some(17),
             ..Default::default()
         }),
+        hosts: Some(v1::HostStatus {
+            known: 12,
+            asked: 1,
+            missed: 2,
+            questions_per_second: 3,
+            probed: 420,
+            answered: 417,
+            given_up: 1,
+            devices: 4,
+            deaf_devices: 1,
+        }),
         routes: Some(routes::status()),
         host_warnings: vec![s("net.ipv4.ip_forward is 0: nothing is forwarded")],
         configuration: Some(v1::ConfigurationStatus {

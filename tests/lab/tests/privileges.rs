@@ -116,6 +116,30 @@ fn what_is_missing_is_said_with_what_it_is_for() -> Result<()> {
     Ok(())
 }
 
+/// All else works without CAP_NET_RAW.
+#[test]
+fn hosts_that_cannot_be_asked_are_said_to_be_so() -> Result<()> {
+    skip_if!(stage::missing().or_else(|| daemon::missing_program("setpriv")));
+    let mut stage = Stage::laid(1, "passive: true")?;
+    if !start_as_nobody(&mut stage.leaf, "+net_admin,+net_bind_service")? {
+        skip!("{NOT_HERE}");
+    }
+    stage.leaf.wait_until_ready()?;
+    see_it_work(&stage)?;
+    wait_until(BOUND, "word of deaf devices", || {
+        let status = stage.leaf.linnet("status")?;
+        let [devices, deaf] = ["devices", "deaf_devices"].map(|key| status["hosts"][key].as_u64());
+        ensure!(devices > Some(0) && deaf == devices, "{status:#}");
+        let warned = "CAP_NET_RAW is missing: hosts that say nothing are not asked";
+        ensure!(status["host_warnings"].to_string().contains(warned), "{status:#}");
+        Ok(())
+    })?;
+    let program = daemon::linnet_cli()?;
+    let said = stage.leaf.sh(&format!("{} doctor 2>&1 || true", program.display()))?;
+    ensure!(said.contains("they can be neither heard nor asked"), "{said}");
+    Ok(())
+}
+
 /// What could not be read at a reload cannot be read at the start either, and the other way round.
 #[test]
 fn a_file_that_is_not_its_own_is_named_with_what_helps() -> Result<()> {

@@ -4,6 +4,7 @@
 mod fabric;
 mod silence;
 
+use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
@@ -36,12 +37,15 @@ fn a_silent_host_stays_while_it_answers_and_goes_when_it_is_dead() -> Result<()>
 
     let rows = fabric::record_rows(lab.node("leaf2")?)?;
     let underlay = Capture::start(lab.node("leaf1")?.netns(), "eth1")?;
+    let asked = Capture::start(lab.node("host1")?.netns(), "eth1")?;
     let answered = leaf.count("answered")?;
     leaf.wait_for_count("answered", answered + 5)?;
     let removed = silence::removals(&rows, host1)?;
     ensure!(removed.is_empty(), "withdrawn though it answers: {removed:#?}");
     assert_eq!(fabric::remote_rows(lab.node("leaf2")?, host1)?.len(), 3);
     assert_eq!(silence::questions_in_tunnel(&underlay, host1.vtep)?, 0, "a question went through the tunnel");
+    // The bridge has no address to ask from.
+    ensure!(silence::questions_from(&asked, Ipv4Addr::UNSPECIFIED)? >= 5, "{:#?}", asked.frames()?);
 
     silence::silence(&lab, host1)?;
     let silent = Instant::now();
@@ -68,6 +72,7 @@ fn a_host_that_the_kernel_was_made_to_forget_is_found_by_asking() -> Result<()> 
     fabric::wait_until_frr_has_neighbor(lab.node("leaf2")?, host1)?;
 
     let rows = fabric::record_rows(lab.node("leaf2")?)?;
+    let asked = Capture::start(lab.node("host1")?.netns(), "eth1")?;
     for flush in [
         format!("ip neigh del {} dev br100", host1.ip),
         format!("bridge fdb del {} dev eth2 master", host1.mac),
@@ -78,6 +83,9 @@ fn a_host_that_the_kernel_was_made_to_forget_is_found_by_asking() -> Result<()> 
     }
     let removed = silence::removals(&rows, host1)?;
     ensure!(removed.is_empty(), "withdrawn though it answers: {removed:#?}");
+
+    // The bridge has an address in the host's network, so that asks.
+    ensure!(silence::questions_from(&asked, fabric::GATEWAY)? >= 2, "{:#?}", asked.frames()?);
 
     leaf.node.sh("ip link set br100 down")?;
     fabric::wait_until_forgotten(lab.node("leaf2")?, host1)?;

@@ -157,6 +157,7 @@ impl World {
                 Observation::LocalNeighborGone { ip, .. } => {
                     self.neighbors.remove(&ip);
                 }
+                Observation::LocalClaim { .. } => panic!("the kernel claims nothing: {news:?}"),
                 Observation::Synced => {}
             }
             assert!(

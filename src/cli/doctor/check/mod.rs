@@ -5,6 +5,7 @@ mod bridge_port;
 mod duplicates;
 mod firewall;
 mod forwarding;
+mod hosts;
 mod linnetd;
 mod mtu;
 mod pmsi;
@@ -49,6 +50,7 @@ pub(super) const CHECKS: &[Check] = &[
     check("pmsi", pmsi::judge),
     check("rows", rows::judge),
     check("duplicates", duplicates::judge),
+    check("hosts", hosts::judge),
     check("rp_filter", rp_filter::judge),
     check("forwarding", forwarding::judge),
     check("tunnel", tunnel::judge),

@@ -57,7 +57,7 @@ pub(super) fn of_arp(arp: &v1::Arp, is_gone: bool) -> String {
     if is_gone {
         "nobody binds it any more".to_owned()
     } else if arp.duplicate && fault(arp.kernel(), &arp.kernel_reason).is_empty() {
-        "duplicate: it goes from MAC to MAC".to_owned()
+        "duplicate: several MACs have it".to_owned()
     } else {
         fault(arp.kernel(), &arp.kernel_reason).to_owned()
     }

@@ -1,4 +1,5 @@
 //! What the tests of silent hosts do to containerlab/evpn-mixed: its linnet leaf set up otherwise, its hosts silenced.
+#![allow(dead_code, reason = "each test file uses a part of it")]
 #![allow(clippy::indexing_slicing, reason = "JSON values index to null")]
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -79,7 +80,11 @@ evpn:
 
     /// Waits until linnetd has written a host down for a later run.
     pub(crate) fn wait_until_written_down(&self, host: Host) -> Result<()> {
-        let line = format!("100 {} {}", host.ip, host.mac);
+        self.wait_until_line_written_down(&format!("100 {} {}", host.ip, host.mac))
+    }
+
+    /// The same, by the line.
+    pub(crate) fn wait_until_line_written_down(&self, line: &str) -> Result<()> {
         wait_until(CONVERGE, STATE_FILE, || {
             let text = self.node.netns().run(|| std::fs::read_to_string(STATE_FILE))??;
             ensure!(text.lines().any(|known| known == line), "{text}");
@@ -124,6 +129,13 @@ pub(crate) fn questions_in_tunnel(capture: &Capture, leaf: Ipv4Addr) -> Result<u
         inner.from == IpAddr::from(leaf) && inner.frame.source == BRIDGE_MAC && inner.frame.resolves_address()
     };
     Ok(capture.count(|frame| frame.inner().is_some_and(is_question))?)
+}
+
+/// How many ARP requests of the bridge have arrived that come from an address.
+pub(crate) fn questions_from(capture: &Capture, address: Ipv4Addr) -> Result<usize> {
+    let is_question =
+        |payload: &Payload| matches!(payload, Payload::ArpRequest { sender, .. } if *sender == address);
+    Ok(capture.count(|frame| frame.source == BRIDGE_MAC && is_question(&frame.payload))?)
 }
 
 /// How many ARP requests of the bridge have arrived.

@@ -12,7 +12,7 @@ const PROGRAM: &str = "full_kernel";
 /// How one is booted: five minutes are several times what the tests take.
 pub(super) const WORDS: [&str; 3] = ["vm", "--limit", "300"];
 /// How many tests run there side by side: by its one processor it would be one, but they wait more than they work.
-pub(super) const THREADS: &str = "4";
+pub(super) const THREADS: &str = "2";
 
 /// The kernel under which a test program runs.
 pub(super) enum Kernel {

@@ -6,7 +6,7 @@
 mod fabric;
 
 use std::net::Ipv4Addr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use fabric::{CONVERGE, Host, host};
@@ -76,7 +76,7 @@ fn wait_until_named(lab: &Lab, leaf: &str, [first, second]: [Host; 2]) -> Result
 /// Waits until nobody lists anything.
 fn wait_until_over(lab: &Lab) -> Result<()> {
     LINNET.iter().try_for_each(|leaf| {
-        wait_until(CONVERGE, &format!("end of the duplicate on {leaf}"), || {
+        wait_until(SURE, &format!("end of the duplicate on {leaf}"), || {
             let rows = duplicates(lab, leaf)?;
             ensure!(rows == json!([]), "{rows:#}");
             Ok(())
@@ -85,10 +85,14 @@ fn wait_until_over(lab: &Lab) -> Result<()> {
     })
 }
 
+/// A kernel is sure of a neighbour for 45 seconds at most after it last heard of it (RFC 4861 section 6.3.2), and until
+/// then nobody takes the host for dead.
+const SURE: Duration = Duration::from_secs(75);
+
 /// Waits until all three leaves have an address at one host, FRR's kernel too.
 fn wait_until_followed(lab: &Lab, host: Host) -> Result<()> {
     for leaf in LINNET {
-        wait_until(CONVERGE, &format!("{} at {} on {leaf}", host.ip, host.mac), || {
+        wait_until(SURE, &format!("{} at {} on {leaf}", host.ip, host.mac), || {
             let row = arp(lab, leaf, host.ip)?;
             ensure!(row["mac"] == host.mac.to_string(), "{row:#}");
             ensure!((row["type"] == "local") == (host.leaf == leaf), "{row:#}");

@@ -30,7 +30,8 @@ impl Runner<'_> {
         let mut command = self.start(&built.program, &kernel);
         // As `cargo test` does it.
         command.current_dir(&built.folder).env("CARGO_MANIFEST_DIR", &built.folder);
-        command.args(self.filter);
+        // Under a kernel that is booted they write to a terminal.
+        command.arg("--color=never").args(self.filter);
         let name = match built.kind.as_str() {
             "test" => format!("{} ({}{kernel})", built.target, built.package),
             kind => format!("{} ({kind})", built.package),
@@ -85,7 +86,8 @@ impl Runner<'_> {
             output.push(line);
         }
         let status = child.wait()?;
-        if !status.success() && outcome.failures.is_empty() {
+        let is_whole = output.iter().any(|line| line.starts_with("test result: "));
+        if !(status.success() && is_whole) && outcome.failures.is_empty() {
             outcome.failures.push(format!("{name}: ended with {status}"));
         }
         if !outcome.failures.is_empty() {

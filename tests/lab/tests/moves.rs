@@ -71,17 +71,19 @@ fn reflected_by_frr() -> Result<Topology> {
 
 #[test]
 fn a_host_moves_and_back_while_its_old_leaf_is_cut_off() -> Result<()> {
-    moves_and_back_while_cut_off(&fabric::topology(TOPOLOGY)?)
+    moves_and_back_while_cut_off(&fabric::topology(TOPOLOGY)?, |sequence, moves| sequence == moves)
 }
 
+/// FRR lets go of routes as soon as it sees that it has lost the way to their next hop. Where that was before the host
+/// spoke there is no claim to outbid.
 #[test]
 fn a_host_moves_and_back_by_way_of_frr() -> Result<()> {
-    moves_and_back_while_cut_off(&reflected_by_frr()?)
+    moves_and_back_while_cut_off(&reflected_by_frr()?, |sequence, moves| sequence <= moves)
 }
 
 /// Its old leaf cannot be told, and nobody hears from it: its route stands everywhere when the host is elsewhere, and
 /// when the leaf is back it still has the row that it learnt.
-fn moves_and_back_while_cut_off(topology: &Topology) -> Result<()> {
+fn moves_and_back_while_cut_off(topology: &Topology, is_right: fn(u64, u64) -> bool) -> Result<()> {
     skip_if!(topology.missing());
     let lab = Lab::up(topology)?;
     let pod = host("host1", "leaf1", 11);
@@ -94,7 +96,7 @@ fn moves_and_back_while_cut_off(topology: &Topology) -> Result<()> {
     let sequence = fabric::wait_until_frr_has_mac(lab.node("leaf3")?, pod)?;
     fabric::wait_until_frr_has_neighbor(lab.node("leaf3")?, pod)?;
     println!("behind leaf2 for FRR, address and all, {:?} after it spoke there", left.elapsed());
-    assert_eq!(sequence, 1, "above the route of the leaf that is cut off");
+    assert!(is_right(sequence, 1), "{sequence}: above the route of the leaf that is cut off");
     assert_eq!(shown(lab.node("leaf1")?, pod.mac)?["type"], "local", "who is cut off does not know");
     mend(&lab, 1)?;
     wait_until_behind(&lab, pod.mac, "leaf2")?;
@@ -104,7 +106,8 @@ fn moves_and_back_while_cut_off(topology: &Topology) -> Result<()> {
     cut(&lab, 2)?;
     lab.node("host1")?.netns().run(|| netlink::Link::named("eth1")?.delete())??;
     let (pod, _) = fabric::appear(&lab, pod, "leaf1", ["eth2", "eth1"])?;
-    assert_eq!(fabric::wait_until_frr_has_mac(lab.node("leaf3")?, pod)?, 2);
+    let sequence = fabric::wait_until_frr_has_mac(lab.node("leaf3")?, pod)?;
+    assert!(is_right(sequence, 2), "{sequence}: above the route of the leaf that is cut off");
     mend(&lab, 2)?;
     wait_until_behind(&lab, pod.mac, "leaf1")
 }

@@ -25,6 +25,8 @@ fn up(topology: &lab::Topology) -> Result<Lab> {
     for leaf in LINNET {
         let window = format!("duplicates: {{ window: {WINDOW}, moves: 1000 }}");
         fabric::reconfigure_evpn(lab.node(leaf)?, &[&window, "probe_interval: 2"])?;
+        // For half a minute a kernel would be sure of a host that has gone.
+        lab.node(leaf)?.sh("echo 2000 > /proc/sys/net/ipv4/neigh/br100/base_reachable_time_ms")?;
     }
     Ok(lab)
 }
